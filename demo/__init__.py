@@ -1,0 +1,1 @@
+"""A complete Airflow and PostgreSQL on this machine, for demo, tests and benchmarks."""

@@ -1,0 +1,1 @@
+"""Nightly communication trends: which day, which organizations, which SQL."""

@@ -1,0 +1,59 @@
+"""What differs between Airflow 2.11 and Airflow 3. Nothing else in the package asks for the version."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_2_PLUS
+from airflow.providers.postgres.hooks.postgres import USE_PSYCOPG3
+
+if USE_PSYCOPG3:
+    from psycopg import Error as DatabaseError
+    from psycopg.rows import dict_row
+else:
+    from psycopg2 import Error as DatabaseError  # type: ignore[assignment]
+    from psycopg2.extras import RealDictCursor
+
+__all__ = ["DatabaseError", "dict_cursor", "exponential_backoff", "run_after", "sqlstate", "task_instance_states"]
+
+# Airflow 3.2 made the flag a multiplier
+exponential_backoff: Any = 2.0 if AIRFLOW_V_3_2_PLUS else True
+"""Value of ``retry_exponential_backoff`` that doubles the delay with each retry."""
+
+
+def run_after(dag_run: Any) -> datetime.datetime:
+    """Return when the run was due, aware; before Airflow 3 that is its logical date."""
+    return dag_run.run_after if AIRFLOW_V_3_0_PLUS else dag_run.logical_date
+
+
+def task_instance_states(context: Any, task_id: str) -> dict[int, str | None]:
+    """
+    Return the state of each task instance of one task in the present run, by map index, -1 where it is not mapped.
+
+    One request on Airflow 3, where tasks have no metadata database; one query on Airflow 2.
+    """
+    dag_run = context["dag_run"]
+    if not AIRFLOW_V_3_0_PLUS:
+        return {
+            instance.map_index: instance.state
+            for instance in dag_run.get_task_instances()
+            if instance.task_id == task_id
+        }
+    states = context["ti"].get_task_states(dag_id=dag_run.dag_id, task_ids=[task_id], run_ids=[dag_run.run_id])
+    return {
+        -1 if name == task_id else int(name.removeprefix(f"{task_id}_")): state
+        for name, state in states.get(dag_run.run_id, {}).items()
+    }
+
+
+def dict_cursor(connection: Any) -> Any:
+    """Return a cursor whose rows are dicts, from a connection of the hook's driver."""
+    if USE_PSYCOPG3:
+        return connection.cursor(row_factory=dict_row)
+    return connection.cursor(cursor_factory=RealDictCursor)
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Return PostgreSQL's five-character error code, or None where the server gave none."""
+    return getattr(error, "sqlstate" if USE_PSYCOPG3 else "pgcode", None)

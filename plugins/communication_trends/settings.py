@@ -1,0 +1,110 @@
+"""
+The settings: section ``[communication_trends]`` of airflow.cfg, or ``AIRFLOW__COMMUNICATION_TRENDS__…``.
+
+Nothing else in the package reads Airflow's configuration for them. A value that cannot be used is an error that names
+the setting, the value and the remedy.
+"""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from airflow.providers.common.compat.sdk import conf
+
+from communication_trends.errors import InvalidInput
+
+SECTION = "communication_trends"
+
+Value = TypeVar("Value")
+
+
+def conn_id() -> str:
+    """Airflow connection to the database that holds ``communication_trends``."""
+    return conf.get(SECTION, "conn_id", fallback="communication_trends_db")
+
+
+def source_conn_id() -> str:
+    """Airflow connection to read the source tables from, a replica for example; by default the same as ``conn_id``."""
+    return conf.get(SECTION, "source_conn_id", fallback="") or conn_id()
+
+
+def sql_path() -> Path:
+    """Folder of the ``.sql`` templates; by default ``sql`` beside the plugins or the DAGs folder."""
+    given = conf.get(SECTION, "sql_path", fallback="")
+    plugins = Path(__file__).parents[1]
+    beside = [plugins, plugins.resolve(), Path(conf.get("core", "dags_folder"))]
+    candidates = [Path(given)] if given else [folder.parent / "sql" for folder in beside]
+    for folder in candidates:
+        if (folder / "aggregate_trends.sql").is_file():
+            return folder
+    raise InvalidInput(
+        f"[{SECTION}] sql_path: no aggregate_trends.sql in {' or '.join(map(str, dict.fromkeys(candidates)))}. "
+        "Set sql_path to the folder that the package's sql/ was copied to."
+    )
+
+
+def retries() -> int:
+    """How often Airflow tries a failed task instance again."""
+    return _number("retries", "3", int, at_least=0)
+
+
+def retry_delay() -> float:
+    """Seconds before the first retry; doubled for each further one."""
+    return _number("retry_delay", "60", float, at_least=0)
+
+
+def hotspot_min_messages() -> int:
+    """Classifications a day from which on a channel can be a hotspot."""
+    return _number("hotspot_min_messages", "10", int, at_least=1)
+
+
+def hotspot_min_ratio() -> decimal.Decimal:
+    """Share of risky topics, 0 to 1, above which a channel is a hotspot; a decimal, so that the limit is exact."""
+    return _number("hotspot_min_ratio", "0.3", decimal.Decimal, at_least=0, at_most=1)
+
+
+def hotspot_topics() -> list[str]:
+    """Topics that count as risky, comma-separated in the configuration."""
+    given = conf.get(SECTION, "hotspot_topics", fallback="complaint, escalation")
+    topics = [topic.strip() for topic in given.split(",") if topic.strip()]
+    if not topics:
+        raise InvalidInput(f"[{SECTION}] hotspot_topics: {given!r} names no topic. Give one or more, comma-separated.")
+    return topics
+
+
+def statement_timeout() -> float:
+    """Seconds after which PostgreSQL ends a statement."""
+    return _number("statement_timeout", "300", float, at_least=0.001)
+
+
+def lock_timeout() -> float:
+    """Seconds after which PostgreSQL stops waiting for a lock."""
+    return _number("lock_timeout", "60", float, at_least=0.001)
+
+
+def max_parallel_organizations() -> int:
+    """Task instances that aggregate at the same time, over all runs: as many connections to the database at most."""
+    return _number("max_parallel_organizations", "16", int, at_least=1)
+
+
+def max_map_length() -> int:
+    """Airflow's own limit on mapped task instances, ``[core] max_map_length``."""
+    return conf.getint("core", "max_map_length", fallback=1024)
+
+
+def _number(
+    name: str, default: str, kind: Callable[[str], Value], *, at_least: float, at_most: float = float("inf")
+) -> Value:
+    given = conf.get(SECTION, name, fallback=default)
+    try:
+        value = kind(given)
+        if at_least <= value <= at_most:  # type: ignore[operator]
+            return value
+    except (ValueError, decimal.InvalidOperation):
+        pass
+    limits = f"of {at_least} or more" if at_most == float("inf") else f"from {at_least} to {at_most}"
+    noun = "a whole number" if kind is int else "a number"
+    raise InvalidInput(f"[{SECTION}] {name}: {given!r} is not {noun} {limits}. The default is {default}.")

@@ -1,0 +1,17 @@
+"""Registers the package with Airflow."""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import AirflowPlugin
+
+# Imported here, though used by the DAG only: task processes are forked from a parent that has loaded the plugins, and
+# importing the PostgreSQL hook is what would cost each of them most.
+from communication_trends import operators  # noqa: F401
+from communication_trends.timetable import UtcDayTimetable
+
+
+class CommunicationTrendsPlugin(AirflowPlugin):
+    """What Airflow's plugin manager reads."""
+
+    name = "communication_trends"
+    timetables = [UtcDayTimetable]
