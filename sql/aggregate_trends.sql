@@ -80,7 +80,7 @@ channels as (
         sum(message_count) as message_count,
         coalesce(
             sum(message_count)
-                filter (where topic = any(%(hotspot_topics)s::text[])),
+            filter (where topic = any(%(hotspot_topics)s::text[])),
             0
         ) as risky_count
     from message_groups

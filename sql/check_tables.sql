@@ -58,12 +58,12 @@ checked_privileges as (
         checked_columns.table_name,
         checked_columns.table_oid,
         checked_columns.column_number,
-        privileges.privilege
+        privileges.name as privilege
     from checked_columns
     inner join (values ('select'), ('insert'), ('update'))
-        as privileges (privilege)
+        as privileges (name)
         on
-            privileges.privilege = 'select'
+            privileges.name = 'select'
             or checked_columns.table_name = 'communication_trends'
     where checked_columns.column_number is not null
 )
@@ -73,8 +73,7 @@ select
     case table_name
         when 'communication_trends'
             then 'apply sql/schema/communication_trends.sql'
-        else 'it belongs to the application: check the database and the '
-            || 'search_path of the connection'
+        else 'check the database and the search_path of the connection'
     end as remedy
 from checked_tables
 where table_oid is null
@@ -114,17 +113,17 @@ where
     and table_oid is not null
     and not exists (
         select 1
-        from pg_index as indexes
+        from pg_index as unique_indexes
         where
-            indexes.indrelid = checked_tables.table_oid
-            and indexes.indisunique
-            and indexes.indpred is null
+            unique_indexes.indrelid = checked_tables.table_oid
+            and unique_indexes.indisunique
+            and unique_indexes.indpred is null
             and (
                 select array_agg(attributes.attname::text order by attributes.attname)
                 from pg_attribute as attributes
                 where
-                    attributes.attrelid = indexes.indrelid
-                    and attributes.attnum = any(indexes.indkey)
+                    attributes.attrelid = unique_indexes.indrelid
+                    and attributes.attnum = any(unique_indexes.indkey)
             ) = array['organization_id', 'trend_date', 'trend_period']
     )
 order by problem;

@@ -1,3 +1,3 @@
 -- One snapshot for all that a task instance reads: rows that arrive between two
 -- statements cannot make the aggregate and the count that verifies it disagree.
-set transaction isolation level repeatable read;
+set local transaction_isolation = 'repeatable read';

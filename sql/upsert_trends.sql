@@ -4,15 +4,17 @@ with
 -- one row per organization, as sql/aggregate_trends.sql returned it
 incoming_trends as (
     select incoming.*
-    from jsonb_to_recordset(%(trends)s::jsonb) as incoming (
-        organization_id uuid,
-        topic_distribution jsonb,
-        sentiment_distribution jsonb,
-        escalation_counts jsonb,
-        channel_hotspots jsonb,
-        total_classifications bigint,
-        avg_confidence bigint
-    )
+    from
+        jsonb_to_recordset(%(trends)s::jsonb)
+            as incoming (
+                organization_id uuid,
+                topic_distribution jsonb,
+                sentiment_distribution jsonb,
+                escalation_counts jsonb,
+                channel_hotspots jsonb,
+                total_classifications bigint,
+                avg_confidence bigint
+            )
     -- deleted since it was listed: no row to write and no error either
     inner join organizations
         on incoming.organization_id = organizations.id
@@ -46,14 +48,15 @@ written_trends as (
     from incoming_trends
     -- always in the same order: two runs at once wait, they do not deadlock
     order by organization_id
-    on conflict (organization_id, trend_date, trend_period) do update set
-        topic_distribution = excluded.topic_distribution,
-        sentiment_distribution = excluded.sentiment_distribution,
-        escalation_counts = excluded.escalation_counts,
-        channel_hotspots = excluded.channel_hotspots,
-        total_classifications = excluded.total_classifications,
-        avg_confidence = excluded.avg_confidence
-    where
+    on conflict (organization_id, trend_date, trend_period) do update
+        set
+            topic_distribution = excluded.topic_distribution,
+            sentiment_distribution = excluded.sentiment_distribution,
+            escalation_counts = excluded.escalation_counts,
+            channel_hotspots = excluded.channel_hotspots,
+            total_classifications = excluded.total_classifications,
+            avg_confidence = excluded.avg_confidence
+        where
         %(force)s::boolean
         -- the guard: fewer messages or alerts than stored means that source rows
         -- have been purged since
@@ -63,13 +66,13 @@ written_trends as (
             and (
                 select coalesce(sum(alert_count::numeric), 0)
                 from jsonb_path_query(
-                    excluded.escalation_counts,
+                    excluded.escalation_counts,  -- noqa: RF01
                     '$.* ? (@.type() == "number")'
                 ) as alert_count
             ) >= (
                 select coalesce(sum(alert_count::numeric), 0)
                 from jsonb_path_query(
-                    stored.escalation_counts,
+                    stored.escalation_counts,  -- noqa: RF01
                     '$.* ? (@.type() == "number")'
                 ) as alert_count
             )
@@ -78,9 +81,8 @@ written_trends as (
         stored.organization_id,
         stored.total_classifications,
         (
-            select coalesce(sum(message_count::bigint), 0)
-            from jsonb_each_text(stored.topic_distribution)
-                as topics (topic, message_count)
+            select coalesce(sum(topics.value::bigint), 0)
+            from jsonb_each_text(stored.topic_distribution) as topics  -- noqa: RF01
         ) as topics_total
 )
 

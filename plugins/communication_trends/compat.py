@@ -12,7 +12,7 @@ if USE_PSYCOPG3:
     from psycopg import Error as DatabaseError
     from psycopg.rows import dict_row
 else:
-    from psycopg2 import Error as DatabaseError  # type: ignore[assignment]
+    from psycopg2 import Error as DatabaseError  # type: ignore[assignment,no-redef]
     from psycopg2.extras import RealDictCursor
 
 __all__ = ["DatabaseError", "dict_cursor", "exponential_backoff", "run_after", "sqlstate", "task_instance_states"]

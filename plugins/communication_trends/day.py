@@ -6,7 +6,7 @@ import datetime
 import re
 from dataclasses import dataclass
 
-from communication_trends.errors import InvalidInput
+from communication_trends.errors import InvalidInputError
 
 ONE_DAY = datetime.timedelta(days=1)
 
@@ -49,14 +49,16 @@ def parse_date(value: object) -> datetime.date:
     Read the ``date`` of a run's conf.
 
     :param value: what was given; only ``YYYY-MM-DD`` is a date.
-    :raises InvalidInput: for anything else, such as ``20261101``, which ISO 8601 would allow.
+    :raises InvalidInputError: for anything else, such as ``20261101``, which ISO 8601 would allow.
     """
     if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         try:
             return datetime.date.fromisoformat(value)
         except ValueError:
             pass
-    raise InvalidInput(f"date: {value!r} is not a date. Give a day that exists as YYYY-MM-DD, or null for yesterday.")
+    raise InvalidInputError(
+        f"date: {value!r} is not a date. Give a day that exists as YYYY-MM-DD, or null for yesterday."
+    )
 
 
 def trend_day(
@@ -77,20 +79,20 @@ def trend_day(
     :param data_interval_end: end of it, aware.
     :param date: ``date`` of the run's conf, or None.
     :param now: the present, aware.
-    :raises InvalidInput: for a date in a scheduled or backfilled run, a data interval that is no UTC day,
+    :raises InvalidInputError: for a date in a scheduled or backfilled run, a data interval that is no UTC day,
         a date that is none, or a day in the future.
     """
     if triggered_by == "manual":
         day = Day(parse_date(date) if date is not None else utc_date(run_after) - ONE_DAY)
     else:
         if date is not None:
-            raise InvalidInput(
+            raise InvalidInputError(
                 f"date: {date!r} is given in the conf of a {triggered_by} run, whose day is its data interval: every "
                 "run of it would write the same day. Leave date out, or trigger one manual run with it."
             )
         day = _day_of_interval(data_interval_start, data_interval_end)
     if day.date > utc_date(now):
-        raise InvalidInput(
+        raise InvalidInputError(
             f"date: {day} is in the future (today is {utc_date(now)}, UTC): there is nothing to aggregate yet. "
             "Give today or an earlier day."
         )
@@ -105,7 +107,7 @@ def _day_of_interval(start: datetime.datetime | None, end: datetime.datetime | N
             day.end,
         ]:
             return day
-    raise InvalidInput(
+    raise InvalidInputError(
         f"data interval: {start} to {end} is not one UTC day. The run was made under another schedule: "
         "trigger a manual run with its date instead."
     )

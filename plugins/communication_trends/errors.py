@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 
-class InvalidInput(ValueError):
+class InvalidInputError(ValueError):
     """Raised when a setting, a run's conf or its day cannot be used; names the field, the value and the remedy."""
 
 
-class TrendMismatch(RuntimeError):
+class TrendMismatchError(RuntimeError):
     """Raised when a stored trend does not add up: its topics, its total and an independent count disagree."""

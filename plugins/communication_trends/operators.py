@@ -25,10 +25,10 @@ from communication_trends.database import (
     transaction,
 )
 from communication_trends.day import Day, trend_day, utc_date
-from communication_trends.errors import InvalidInput, TrendMismatch
+from communication_trends.errors import InvalidInputError, TrendMismatchError
 
 OUTCOME_KEY = "outcome"
-"""XCom key under which a task instance tells of kept and failed organizations; one that stored all of them pushes none."""
+"""XCom key under which a task instance tells of kept and failed organizations; pushed only if there are any."""
 
 AUTOMATIC_BATCH = 500
 """Organizations in a batch that grows by itself."""
@@ -63,7 +63,7 @@ def run_day(context: Any) -> Day:
             date=context["params"].get("date"),
             now=datetime.datetime.now(datetime.timezone.utc),
         )
-    except InvalidInput as error:
+    except InvalidInputError as error:
         raise AirflowFailException(str(error)) from None
 
 
@@ -77,15 +77,17 @@ def requested_organizations(value: object) -> list[str] | None:
     Read ``organizations`` of a run's conf: ids or slugs, or None for all.
 
     :param value: what was given; blank entries, which the trigger form makes of empty lines, are left out.
-    :raises InvalidInput: for anything but a list of strings with at least one entry.
+    :raises InvalidInputError: for anything but a list of strings with at least one entry.
     """
     if value is None:
         return None
     if not isinstance(value, list | tuple) or not all(isinstance(entry, str) for entry in value):
-        raise InvalidInput(f"organizations: {value!r} is not a list of ids or slugs. Give such a list, or null for all.")
+        raise InvalidInputError(
+            f"organizations: {value!r} is not a list of ids or slugs. Give such a list, or null for all."
+        )
     entries = [entry.strip() for entry in value if entry.strip()]
     if not entries:
-        raise InvalidInput(f"organizations: {value!r} names no organization. Give ids or slugs, or null for all.")
+        raise InvalidInputError(f"organizations: {value!r} names no organization. Give ids or slugs, or null for all.")
     return list(dict.fromkeys(entries))
 
 
@@ -96,10 +98,12 @@ def batch_size(requested: object, organizations: int, max_map_length: int) -> in
     :param requested: ``organizations_per_task`` of the run's conf.
     :param organizations: how many there are.
     :param max_map_length: Airflow's limit on mapped task instances; beyond it batches grow by themselves.
-    :raises InvalidInput: when what was requested is not a whole number of 1 or more.
+    :raises InvalidInputError: when what was requested is not a whole number of 1 or more.
     """
     if not isinstance(requested, int) or isinstance(requested, bool) or requested < 1:
-        raise InvalidInput(f"organizations_per_task: {requested!r} is not a whole number of 1 or more. The default is 1.")
+        raise InvalidInputError(
+            f"organizations_per_task: {requested!r} is not a whole number of 1 or more. The default is 1."
+        )
     if organizations <= requested * max_map_length:
         return requested
     return max(AUTOMATIC_BATCH, math.ceil(organizations / max_map_length))
@@ -134,10 +138,10 @@ class ListOrganizationsOperator(BaseOperator):
             self._refuse_unknown_keys(context)
             wanted = requested_organizations(params.get("organizations"))
             batch_size(params.get("organizations_per_task"), 0, 1)
-        except InvalidInput as error:
+        except InvalidInputError as error:
             raise AirflowFailException(str(error)) from None
         if day.date == utc_date(datetime.datetime.now(datetime.timezone.utc)):
-            self.log.warning("%s (UTC) is not over: its trends will be those of the day so far. Run it again later.", day)
+            self.log.warning("%s (UTC) is not over: trends are those of the day so far. Run it again later.", day)
         with errors_explained():
             self._check_tables()
             organizations = self._organizations(wanted)
@@ -158,7 +162,9 @@ class ListOrganizationsOperator(BaseOperator):
 
     def _refuse_unknown_keys(self, context: Any) -> None:
         if unknown := [key for key in context["dag_run"].conf or {} if key not in self.dag.params]:
-            raise InvalidInput(f"conf: unknown {', '.join(map(repr, unknown))}. Known are {', '.join(self.dag.params)}.")
+            raise InvalidInputError(
+                f"conf: unknown {', '.join(map(ascii, unknown))}. Known are {', '.join(self.dag.params)}."
+            )
 
     def _check_tables(self) -> None:
         sides: dict[str, list[str]] = {}
@@ -176,14 +182,12 @@ class ListOrganizationsOperator(BaseOperator):
         parameters: dict[str, Any] = {"ids": None, "slugs": None}
         if wanted is not None:
             storable = [entry for entry in wanted if _is_storable(entry)]
-            parameters = {"ids": [entry for entry in storable if _is_uuid(entry)], "slugs": storable}
+            parameters = {"ids": [id_ for id_ in map(_as_id, storable) if id_], "slugs": storable}
         with connected(settings.source_conn_id()) as connection, transaction(connection, read_only=True) as listing:
             found = listing.rows(self.sql, parameters)
         if wanted is not None:
             names = {name for row in found for name in (row["id"], row["slug"])}
-            unknown = [
-                entry for entry in wanted if not (entry in names or (_is_uuid(entry) and str(uuid.UUID(entry)) in names))
-            ]
+            unknown = [entry for entry in wanted if not names & {entry, _as_id(entry)}]
             if unknown:
                 raise AirflowFailException(
                     f"organizations: unknown {_listed([ascii(entry) for entry in unknown])}. "
@@ -242,14 +246,14 @@ class AggregateTrendsOperator(BaseOperator):
         failed: dict[str, str] = {}
         try:
             kept = self._aggregate(context, day, source, target, slugs)
-        except (DatabaseError, TrendMismatch) as error:
+        except (DatabaseError, TrendMismatchError) as error:
             if len(slugs) == 1 or _is_hopeless(error):
                 raise
             self.log.warning("The batch of %d failed: %s. Taking them one by one.", len(slugs), explain(error))
             for id_, slug in slugs.items():
                 try:
                     kept += self._aggregate(context, day, source, target, {id_: slug})
-                except (DatabaseError, TrendMismatch) as alone:
+                except (DatabaseError, TrendMismatchError) as alone:
                     if _is_hopeless(alone):
                         raise
                     self.log.error("%s: %s", slug, explain(alone))
@@ -298,8 +302,8 @@ class AggregateTrendsOperator(BaseOperator):
         kept = [row for row in stored if row["kept"]]
         for row in kept:
             self.log.warning(
-                "%s: the stored trend of %s was kept. The source rows found now, %d classifications, are fewer messages or "
-                "alerts than it was made from: they have been purged since. force overwrites it.",
+                "%s: kept the stored trend of %s. It was made from more messages or alerts than are found now (%d "
+                "messages): they have been purged since. force overwrites it.",
                 slugs[row["organization_id"]],
                 day,
                 row["found_classifications"],
@@ -400,7 +404,7 @@ def _verify(stored: list[dict[str, Any]], counted: dict[str, int], slugs: dict[s
             continue
         expected = counted.get(row["organization_id"], 0)
         if not expected == row["stored_classifications"] == row["topics_total"]:
-            raise TrendMismatch(
+            raise TrendMismatchError(
                 f"{slugs[row['organization_id']]}: the trend does not add up and was not stored: "
                 f"{row['stored_classifications']} classifications in total, {row['topics_total']} over all topics, "
                 f"{expected} counted"
@@ -421,12 +425,12 @@ def _is_storable(text: str) -> bool:
     return "\0" not in text
 
 
-def _is_uuid(text: str) -> bool:
+def _as_id(text: str) -> str | None:
+    """Return the text as PostgreSQL writes a uuid, or None where it is none."""
     try:
-        uuid.UUID(text)
+        return str(uuid.UUID(text))
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _label(names: Sequence[str]) -> str:

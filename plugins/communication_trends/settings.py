@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from airflow.providers.common.compat.sdk import conf
 
-from communication_trends.errors import InvalidInput
+from communication_trends.errors import InvalidInputError
 
 SECTION = "communication_trends"
 
@@ -40,7 +40,7 @@ def sql_path() -> Path:
     for folder in candidates:
         if (folder / "aggregate_trends.sql").is_file():
             return folder
-    raise InvalidInput(
+    raise InvalidInputError(
         f"[{SECTION}] sql_path: no aggregate_trends.sql in {' or '.join(map(str, dict.fromkeys(candidates)))}. "
         "Set sql_path to the folder that the package's sql/ was copied to."
     )
@@ -71,7 +71,9 @@ def hotspot_topics() -> list[str]:
     given = conf.get(SECTION, "hotspot_topics", fallback="complaint, escalation")
     topics = [topic.strip() for topic in given.split(",") if topic.strip()]
     if not topics:
-        raise InvalidInput(f"[{SECTION}] hotspot_topics: {given!r} names no topic. Give one or more, comma-separated.")
+        raise InvalidInputError(
+            f"[{SECTION}] hotspot_topics: {given!r} names no topic. Give one or more, comma-separated."
+        )
     return topics
 
 
@@ -107,4 +109,4 @@ def _number(
         pass
     limits = f"of {at_least} or more" if at_most == float("inf") else f"from {at_least} to {at_most}"
     noun = "a whole number" if kind is int else "a number"
-    raise InvalidInput(f"[{SECTION}] {name}: {given!r} is not {noun} {limits}. The default is {default}.")
+    raise InvalidInputError(f"[{SECTION}] {name}: {given!r} is not {noun} {limits}. The default is {default}.")

@@ -1,13 +1,8 @@
--- Least privilege: a role that reads the three source tables and writes trends,
--- nothing else. Make the role and give it a password first, then run this with
---   psql --set role=communication_trends --file sql/schema/grants.sql
--- Names are found on the search_path: run it where the tables are found by the
--- connection that Airflow uses.
-select format('grant connect on database %I to %I', current_database(), :'role')
-\gexec
-select format('grant usage on schema %I to %I', current_schema(), :'role')
-\gexec
-grant select on organizations to :"role";
-grant select on topic_classifications to :"role";
-grant select on escalation_alerts to :"role";
-grant select, insert, update on communication_trends to :"role";
+-- Least privilege: the role communication_trends (put your own role's name here)
+-- reads the three source tables and writes trends, nothing else. Create the role
+-- with a password first. Run this as the owner of the tables.
+grant usage on schema public to communication_trends;
+grant select on organizations to communication_trends;
+grant select on topic_classifications to communication_trends;
+grant select on escalation_alerts to communication_trends;
+grant select, insert, update on communication_trends to communication_trends;

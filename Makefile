@@ -1,0 +1,50 @@
+# Everything runs in .venv, which each target makes if it is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up backfill test lint format constraints clean
+
+help:  ## list what there is
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-16s%s\n", $$1, $$2}'
+
+install: $(VENV)/installed  ## install everything into .venv
+
+$(VENV)/installed: requirements.txt requirements-dev.txt constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Installing into $(VENV), once; this takes a minute."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+demo: install  ## run the DAG on a story of rows and show the trends
+	@$(BIN)/python -m demo run
+
+up: install  ## serve Airflow's UI on the demo's database, on loopback
+	@$(BIN)/python -m demo up
+
+backfill: install  ## make backfill FROM=2026-11-01 TO=2026-11-04, both included
+	@$(BIN)/python -m demo backfill "$(FROM)" "$(TO)"
+
+test: install  ## run the tests
+	@$(BIN)/python -m pytest
+
+lint: install  ## ruff, SQLFluff, mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/sqlfluff lint --disable-progress-bar sql
+	$(BIN)/mypy plugins dags demo tests
+
+format: install  ## put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+constraints: install  ## renew constraints.txt from the direct pins
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header --no-annotate \
+		--output-file constraints.txt requirements-dev.txt
+
+clean:  ## remove the demo's database and the environments
+	@rm -rf .airflow $(VENV)

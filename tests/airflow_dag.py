@@ -1,0 +1,25 @@
+"""Loads the DAG as Airflow does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+DAG_ID = "communication_trends_daily"
+
+
+def load_bag() -> Any:
+    """Return the DagBag of the DAGs folder."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag()
+
+
+def load_dag(**task_changes: Any) -> Any:
+    """Return the DAG, with attributes of all its tasks changed."""
+    bag = load_bag()
+    assert not bag.import_errors
+    dag = bag.dags[DAG_ID]
+    for task in dag.tasks:
+        for name, value in task_changes.items():
+            setattr(task, name, value)
+    return dag

@@ -1,0 +1,187 @@
+"""A real PostgreSQL and a real Airflow, made once; each test gets a database of its own."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from demo.stack import Server, airflow_environment, apply_schema, postgres, run_airflow
+
+DAY = datetime.date(2026, 11, 1)
+"""The day that most tests are about."""
+
+_stack = ExitStack()
+_server: Server
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start PostgreSQL and set Airflow's environment before any test module imports Airflow."""
+    global _server
+    home = Path(_stack.enter_context(tempfile.TemporaryDirectory(prefix="communication-trends-")))
+    home.chmod(0o755)
+    _server = _stack.enter_context(postgres(home))
+    # names of its own, so that several runs can share one server
+    suffix = uuid.uuid4().hex[:8]
+    metadata, template = f"airflow_{suffix}", f"template_{suffix}"
+    for database in (metadata, template):
+        _server.create_database(database)
+        _stack.callback(_server.drop_database, database)
+    with _server.connect(template) as connection:
+        apply_schema(connection, "source_tables.sql", "communication_trends.sql")
+    environment = airflow_environment(home / "airflow", _server, metadata=metadata, database=template)
+    os.environ.update(environment, TEMPLATE_DATABASE=template, METADATA_DATABASE=metadata)
+    run_airflow(environment, "db", "migrate")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server and remove its files."""
+    _stack.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Server:
+    """The PostgreSQL server."""
+    return _server
+
+
+@dataclass
+class Database:
+    """
+    A database with the application's tables and the trends, and ways to fill it.
+
+    :param name: its name on the server.
+    :param connection: commits each statement; rows are dicts.
+    """
+
+    name: str
+    connection: psycopg.Connection[dict[str, Any]]
+    organizations: dict[str, str] = field(default_factory=dict)
+
+    def organization(self, slug: str) -> str:
+        """Return the id of an organization, made if there is none yet."""
+        if slug not in self.organizations:
+            row = self.connection.execute(
+                "insert into organizations (name, slug) values (%s, %s) returning id::text", (slug.title(), slug)
+            ).fetchone()
+            assert row
+            self.organizations[slug] = row["id"]
+        return self.organizations[slug]
+
+    def classify(
+        self,
+        slug: str,
+        *,
+        topic: str = "general",
+        at: datetime.datetime | str = "2026-11-01 12:00:00",
+        channel: str | None = "C1",
+        confidence: int | None = 80,
+        sentiment: Any = None,
+        count: int = 1,
+    ) -> None:
+        """Insert classified messages; ``at`` is UTC."""
+        organization = self.organization(slug)
+        with self.connection.cursor() as cursor:
+            cursor.executemany(
+                "insert into topic_classifications"
+                " (organization_id, channel_id, suggestion_id, topic, confidence, sentiment, created_at)"
+                " values (%s, %s, gen_random_uuid()::text, %s, %s, %s, %s)",
+                [
+                    (organization, channel, topic, confidence, None if sentiment is None else Jsonb(sentiment), at)
+                    for _ in range(count)
+                ],
+            )
+
+    def escalate(
+        self, slug: str, severity: str, at: datetime.datetime | str | None = "2026-11-01 12:00:00", count: int = 1
+    ) -> None:
+        """Insert escalation alerts; ``at`` is UTC."""
+        with self.connection.cursor() as cursor:
+            cursor.executemany(
+                "insert into escalation_alerts (organization_id, severity, created_at) values (%s, %s, %s)",
+                [(self.organization(slug), severity, at) for _ in range(count)],
+            )
+
+    def trends(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Return what is stored, by slug and date."""
+        rows = self.connection.execute(
+            "select slug, trends.* from communication_trends as trends"
+            " join organizations on organizations.id = trends.organization_id"
+        ).fetchall()
+        return {(row["slug"], str(row["trend_date"].date())): row for row in rows}
+
+    def trend(self, slug: str, date: object = DAY) -> dict[str, Any]:
+        """Return the stored trend of one organization and day."""
+        return self.trends()[slug, str(date)]
+
+
+@pytest.fixture
+def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """An empty database, which Airflow's connection ``communication_trends_db`` points to."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
+    monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", server.airflow_connection(name))
+    with server.connect(name, row_factory=dict_row) as connection:
+        yield Database(name, connection)
+    server.drop_database(name)
+
+
+@dataclass(frozen=True)
+class Run:
+    """
+    One finished run of the DAG.
+
+    :param state: the run's.
+    :param tasks: state of each task instance, by (task id, map index).
+    :param names: name of each mapped task instance in the UI, by map index.
+    :param summary: what ``summarize`` returned.
+    :param log: what the task instances logged.
+    """
+
+    state: str
+    tasks: dict[tuple[str, int], str]
+    names: dict[int, str | None]
+    summary: dict[str, Any] | None
+    log: str
+
+
+@pytest.fixture
+def run_dag(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Callable[..., Run]:
+    """Run the DAG once, as ``airflow dags test`` does, with a conf; without retries, which would only take time."""
+
+    def run(conf: dict[str, Any] | None = None, *, run_after: datetime.datetime | None = None) -> Run:
+        from airflow.models.xcom import XComModel
+        from airflow.utils.session import create_session
+        from airflow_dag import load_dag
+
+        dag = load_dag(retries=0)
+        capfd.readouterr()
+        logical_date = run_after or datetime.datetime.now(datetime.timezone.utc)
+        dag_run = dag.test(logical_date=logical_date, run_after=logical_date, run_conf=conf)
+        out, err = capfd.readouterr()
+        with create_session() as session:
+            instances = dag_run.get_task_instances(session=session)
+            pushed = XComModel.get_many(
+                key="return_value", run_id=dag_run.run_id, task_ids="summarize", dag_ids=dag.dag_id
+            )
+            row = session.execute(pushed).scalars().first()
+            return Run(
+                state=str(dag_run.state),
+                tasks={(ti.task_id, ti.map_index): str(ti.state) for ti in instances},
+                names={ti.map_index: ti.rendered_map_index for ti in instances if ti.map_index >= 0},
+                summary=XComModel.deserialize_value(row) if row else None,
+                log=out + err + caplog.text,
+            )
+
+    return run
