@@ -160,14 +160,14 @@ class Run:
 def run_dag(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Callable[..., Run]:
     """Run the DAG once, as ``airflow dags test`` does, with a conf; without retries, which would only take time."""
 
-    def run(conf: dict[str, Any] | None = None, *, run_after: datetime.datetime | None = None) -> Run:
+    def run(conf: dict[str, Any] | None = None, *, retries: int = 0) -> Run:
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
         from airflow_dag import load_dag
 
-        dag = load_dag(retries=0)
+        dag = load_dag(retries=retries)
         capfd.readouterr()
-        logical_date = run_after or datetime.datetime.now(datetime.timezone.utc)
+        logical_date = datetime.datetime.now(datetime.timezone.utc)
         dag_run = dag.test(logical_date=logical_date, run_after=logical_date, run_conf=conf)
         out, err = capfd.readouterr()
         with create_session() as session:

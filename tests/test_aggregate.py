@@ -1,0 +1,329 @@
+"""What a trend is: each line of the definition, and generated rows against plain Python."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import fractions
+import json
+from collections import Counter, defaultdict
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from demo.stack import ROOT
+
+DAY_START = datetime.datetime(2026, 11, 1)
+DAY_END = datetime.datetime(2026, 11, 2)
+IDLE: dict[str, Any] = {
+    "topic_distribution": {},
+    "sentiment_distribution": {},
+    "escalation_counts": {},
+    "channel_hotspots": [],
+    "total_classifications": 0,
+    "avg_confidence": None,
+}
+
+
+def aggregate(database, *slugs: str, **changes: Any) -> dict[str, dict[str, Any]]:
+    """Run the package's statement as it runs it, and return each organization's trend without its id."""
+    names = {database.organization(slug): slug for slug in slugs}
+    parameters = {
+        "organization_ids": list(names),
+        "day_start": DAY_START,
+        "day_end": DAY_END,
+        "hotspot_topics": ["complaint", "escalation"],
+        "hotspot_min_messages": 10,
+        "hotspot_min_ratio": decimal.Decimal("0.3"),
+        **changes,
+    }
+    sql = (ROOT / "sql" / "aggregate_trends.sql").read_text()
+    with database.connection.transaction():
+        database.connection.execute(
+            (ROOT / "sql" / "session.sql").read_text(),
+            {"read_only": "on", "statement_timeout": "60s", "lock_timeout": "10s"},
+        )
+        rows = database.connection.execute(sql, parameters).fetchall()
+    # through JSON, as the package hands them on: numbers must survive it
+    trends = json.loads(json.dumps(rows))
+    return {names[trend.pop("organization_id")]: trend for trend in trends}
+
+
+def test_an_idle_organization_has_a_trend_of_nothing(database):
+    assert aggregate(database, "idle") == {"idle": IDLE}
+
+
+def test_topics_are_counted_under_their_own_name_the_empty_one_included(database):
+    for topic, count in {"scheduling": 3, "complaint": 1, "": 2, "something else": 1, 'quo"te': 1}.items():
+        database.classify("acme", topic=topic, count=count)
+    trend = aggregate(database, "acme")["acme"]
+    assert trend["topic_distribution"] == {"scheduling": 3, "complaint": 1, "": 2, "something else": 1, 'quo"te': 1}
+    assert trend["total_classifications"] == 8
+
+
+def test_tones_that_are_missing_null_empty_or_no_object_are_left_out(database):
+    for sentiment in [
+        {"tone": "angry"}, {"tone": "angry", "score": 1}, {"tone": "calm as a lake"}, {"tone": 5},
+        {"tone": ""}, {"tone": None}, {}, {"Tone": "tense"}, None, [], ["tone"], [{"tone": "tense"}], "tone", 3, True,
+    ]:  # fmt: skip
+        database.classify("acme", sentiment=sentiment)
+    database.connection.execute("update topic_classifications set sentiment = 'null' where sentiment = '3'")
+    trend = aggregate(database, "acme")["acme"]
+    assert trend["sentiment_distribution"] == {"angry": 2, "calm as a lake": 1, "5": 1}
+    assert trend["total_classifications"] == 15
+
+
+def test_escalations_are_counted_by_severity_without_those_that_have_no_time(database):
+    database.escalate("acme", "medium", count=2)
+    database.escalate("acme", "high")
+    database.escalate("acme", "apocalyptic")
+    database.escalate("acme", "critical", at=None)
+    database.escalate("acme", "critical", at="2026-10-31 23:59:59.999999")
+    database.escalate("acme", "critical", at="2026-11-02 00:00:00")
+    trend = aggregate(database, "acme")["acme"]
+    assert trend == {**IDLE, "escalation_counts": {"medium": 2, "high": 1, "apocalyptic": 1}}
+
+
+def hot(database, channel: str | None, risky: int, calm: int) -> None:
+    database.classify("acme", channel=channel, topic="complaint", count=risky // 2)
+    database.classify("acme", channel=channel, topic="escalation", count=risky - risky // 2)
+    database.classify("acme", channel=channel, topic="general", count=calm)
+
+
+@pytest.mark.parametrize(
+    ("risky", "calm", "score"),
+    [
+        (9, 0, None),  # nine messages are too few
+        (10, 0, 100),
+        (3, 7, None),  # exactly 0.3 is not above it
+        (4, 6, 40),
+        (31, 69, 31),
+        (300, 700, None),
+        (301, 699, 30),  # 30.1
+        (61, 139, 31),  # 30.5 is rounded up
+        (5, 11, 31),  # 31.25
+        (1, 1, None),
+        (6, 7, 46),  # 46.15
+        (7, 9, 44),  # 43.75
+        (29, 11, 73),  # 72.5 is rounded up
+    ],
+)
+def test_a_channel_is_hot_from_ten_messages_and_above_three_tenths(database, risky, calm, score):
+    hot(database, "C1", risky, calm)
+    expected = [] if score is None else [{"channelId": "C1", "riskScore": score, "messageCount": risky + calm}]
+    assert aggregate(database, "acme")["acme"]["channel_hotspots"] == expected
+
+
+def test_messages_without_a_channel_make_no_hotspot_and_the_empty_channel_does(database):
+    hot(database, None, 20, 0)
+    hot(database, "", 10, 10)
+    assert aggregate(database, "acme")["acme"]["channel_hotspots"] == [
+        {"channelId": "", "riskScore": 50, "messageCount": 20}
+    ]
+
+
+def test_hotspots_are_ordered_by_score_then_messages_then_channel(database):
+    for channel, risky, calm in [("b", 5, 5), ("a", 5, 5), ("C", 5, 5), ("big", 20, 20), ("worst", 9, 1), ("é", 5, 5)]:
+        hot(database, channel, risky, calm)
+    found = aggregate(database, "acme")["acme"]["channel_hotspots"]
+    assert [hotspot["channelId"] for hotspot in found] == ["worst", "big", "C", "a", "b", "é"]
+
+
+def test_the_limits_of_a_hotspot_can_be_set(database):
+    hot(database, "C1", 2, 2)
+    database.classify("acme", channel="C2", topic="request", count=4)
+    trend = aggregate(
+        database,
+        "acme",
+        hotspot_topics=["request"],
+        hotspot_min_messages=4,
+        hotspot_min_ratio=decimal.Decimal("0.999"),
+    )
+    assert trend["acme"]["channel_hotspots"] == [{"channelId": "C2", "riskScore": 100, "messageCount": 4}]
+
+
+@pytest.mark.parametrize(
+    ("confidences", "expected"),
+    [
+        ([None, None], None),
+        ([0, 0, None], 0),
+        ([0], 0),
+        ([100, None], 100),
+        ([80, 81], 81),  # 80.5
+        ([80, 80, 81], 80),  # 80.33
+        ([1, 0, 0], 0),
+        ([1, 0], 1),  # 0.5
+        ([1, 2], 2),  # 1.5
+        ([99, 100, 100, 99], 100),  # 99.5
+    ],
+)
+def test_confidence_is_the_mean_of_those_there_are_rounded_half_up(database, confidences, expected):
+    for confidence in confidences:
+        database.classify("acme", confidence=confidence)
+    trend = aggregate(database, "acme")["acme"]
+    assert (trend["avg_confidence"], trend["total_classifications"]) == (expected, len(confidences))
+
+
+@pytest.mark.parametrize("column_type", ["timestamp", "timestamptz"])
+@pytest.mark.parametrize("timezone", ["UTC", "Pacific/Auckland", "America/Los_Angeles", "Asia/Kathmandu"])
+def test_the_day_is_the_utc_day_whatever_the_time_zone_of_the_database(database, server, column_type, timezone):
+    connection = database.connection
+    connection.execute(f"alter database {database.name} set timezone to '{timezone}'")
+    for table in ("topic_classifications", "escalation_alerts"):
+        connection.execute(
+            f"alter table {table} alter created_at type {column_type} using created_at at time zone 'UTC'"
+        )
+    at = ["2026-10-31 23:59:59.999999", "2026-11-01 00:00:00", "2026-11-01 23:59:59.999999", "2026-11-02 00:00:00"]
+    with server.connect(database.name, row_factory=dict_row) as session:
+        assert session.execute("show timezone").fetchone() == {"TimeZone": timezone}
+        database.connection = session
+        for topic, moment in zip(["before", "first", "last", "after"], at, strict=True):
+            database.classify("acme", topic=topic, at=f"{moment}+00")
+            database.escalate("acme", topic, at=f"{moment}+00")
+        trend = aggregate(database, "acme")["acme"]
+    assert trend["topic_distribution"] == {"first": 1, "last": 1}
+    assert trend["escalation_counts"] == {"first": 1, "last": 1}
+
+
+def test_infinite_timestamps_are_in_no_day(database):
+    for moment in ("infinity", "-infinity"):
+        database.classify("acme", at=moment)
+        database.escalate("acme", "high", at=moment)
+    assert aggregate(database, "acme") == {"acme": IDLE}
+
+
+def test_organizations_do_not_mix_and_one_not_asked_for_is_not_there(database):
+    database.classify("acme", topic="request", confidence=10)
+    database.classify("beta", topic="complaint", confidence=90, count=2)
+    database.classify("other", topic="general")
+    database.escalate("beta", "high")
+    trends = aggregate(database, "acme", "beta", "idle")
+    assert sorted(trends) == ["acme", "beta", "idle"]
+    assert trends["acme"]["topic_distribution"] == {"request": 1}
+    assert (trends["acme"]["avg_confidence"], trends["acme"]["escalation_counts"]) == (10, {})
+    assert trends["beta"]["topic_distribution"] == {"complaint": 2}
+    assert (trends["beta"]["avg_confidence"], trends["beta"]["escalation_counts"]) == (90, {"high": 1})
+    assert trends["idle"] == IDLE
+
+
+# Generated rows: few distinct values, so that they meet in groups, and the moments around both midnights.
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+topics = st.sampled_from(["complaint", "escalation", "general", "request", ""]) | texts
+moments = st.sampled_from(
+    [
+        DAY_START - datetime.timedelta(microseconds=1),
+        DAY_START,
+        DAY_START + datetime.timedelta(hours=13),
+        DAY_END - datetime.timedelta(microseconds=1),
+        DAY_END,
+    ]
+)
+tones = st.sampled_from(["angry", "positive", ""]) | texts | st.none() | st.integers(-3, 3) | st.booleans()
+sentiments = (
+    st.none() | st.builds(lambda tone: {"tone": tone}, tones) | st.sampled_from([[], "tone", 1, {}, [{"tone": 1}]])
+)
+messages = st.lists(
+    st.fixed_dictionaries(
+        {
+            "organization": st.sampled_from(["acme", "beta"]),
+            "topic": topics,
+            "channel": st.sampled_from(["C1", "C2", "", "c1"]) | st.none(),
+            "confidence": st.none() | st.integers(0, 100),
+            "sentiment": sentiments,
+            "at": moments,
+            "count": st.sampled_from([1, 1, 2, 7, 13]),
+        }
+    ),
+    max_size=25,
+)
+alerts = st.lists(
+    st.fixed_dictionaries(
+        {
+            "organization": st.sampled_from(["acme", "beta"]),
+            "severity": st.sampled_from(["medium", "high", "critical"]) | texts,
+            "at": st.none() | moments,
+        }
+    ),
+    max_size=10,
+)
+
+
+def rounded_half_up(value: fractions.Fraction) -> int:
+    return (value + fractions.Fraction(1, 2)).__floor__()
+
+
+def tone_of(sentiment: Any) -> str | None:
+    if not isinstance(sentiment, dict) or sentiment.get("tone") in (None, ""):
+        return None
+    tone = sentiment["tone"]
+    return tone if isinstance(tone, str) else json.dumps(tone)
+
+
+def trend_in_python(messages: list[dict[str, Any]], alerts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The definition of a trend, read aloud in Python: lists and fractions, no SQL."""
+    rows = [row for row in messages for _ in range(row["count"]) if DAY_START <= row["at"] < DAY_END]
+    by_channel = defaultdict(list)
+    for row in rows:
+        if row["channel"] is not None:
+            by_channel[row["channel"]].append(row["topic"] in ("complaint", "escalation"))
+    hotspots = []
+    for channel, risky in by_channel.items():
+        ratio = fractions.Fraction(sum(risky), len(risky))
+        if len(risky) >= 10 and ratio > fractions.Fraction(3, 10):
+            score = rounded_half_up(ratio * 100)
+            hotspots.append({"channelId": channel, "riskScore": score, "messageCount": len(risky)})
+    hotspots.sort(key=lambda hotspot: (-hotspot["riskScore"], -hotspot["messageCount"], hotspot["channelId"]))
+    confidences = [row["confidence"] for row in rows if row["confidence"] is not None]
+    return {
+        "topic_distribution": dict(Counter(row["topic"] for row in rows)),
+        "sentiment_distribution": dict(Counter(tone for row in rows if (tone := tone_of(row["sentiment"])))),
+        "escalation_counts": dict(
+            Counter(alert["severity"] for alert in alerts if alert["at"] and DAY_START <= alert["at"] < DAY_END)
+        ),
+        "channel_hotspots": hotspots,
+        "total_classifications": len(rows),
+        "avg_confidence": rounded_half_up(fractions.Fraction(sum(confidences), len(confidences)))
+        if confidences
+        else None,
+    }
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(messages=messages, alerts=alerts)
+def test_generated_rows_give_the_trend_that_plain_python_computes(database, messages, alerts):
+    ids = {slug: database.organization(slug) for slug in ("acme", "beta")}
+    connection: psycopg.Connection[Any] = database.connection
+    connection.execute("truncate topic_classifications, escalation_alerts")
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into topic_classifications (organization_id, topic, channel_id, confidence, sentiment, created_at)"
+            " select %s, %s, %s, %s, %s, %s from generate_series(1, %s)",
+            [
+                (
+                    ids[row["organization"]],
+                    row["topic"],
+                    row["channel"],
+                    row["confidence"],
+                    None if row["sentiment"] is None else Jsonb(row["sentiment"]),
+                    row["at"],
+                    row["count"],
+                )
+                for row in messages
+            ],
+        )
+        cursor.executemany(
+            "insert into escalation_alerts (organization_id, severity, created_at) values (%s, %s, %s)",
+            [(ids[alert["organization"]], alert["severity"], alert["at"]) for alert in alerts],
+        )
+    found = aggregate(database, "acme", "beta")
+    for slug in ids:
+        assert found[slug] == trend_in_python(
+            [row for row in messages if row["organization"] == slug],
+            [alert for alert in alerts if alert["organization"] == slug],
+        )

@@ -1,0 +1,128 @@
+"""What the DAG is, as Airflow sees it."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import subprocess
+import sys
+
+import pytest
+from airflow.providers.common.compat.sdk import ParamValidationError
+from airflow_dag import DAG_ID, load_bag, load_dag
+
+from communication_trends.timetable import UtcDayTimetable
+from demo.stack import ROOT
+
+
+@pytest.fixture(scope="module")
+def dag():
+    return load_dag()
+
+
+def test_the_dags_folder_holds_it_without_import_errors():
+    bag = load_bag()
+    assert bag.import_errors == {}
+    assert DAG_ID in bag.dags
+
+
+def test_its_schedule(dag):
+    assert isinstance(dag.timetable, UtcDayTimetable)
+    assert (dag.catchup, dag.max_active_runs) == (False, 1)
+
+
+def test_its_tasks_and_their_order(dag):
+    assert {task.task_id: task.downstream_task_ids for task in dag.tasks} == {
+        "list_organizations": {"aggregate_organization"},
+        "aggregate_organization": {"summarize"},
+        "summarize": set(),
+    }
+    assert dag.get_task("aggregate_organization").is_mapped
+    assert dag.get_task("summarize").trigger_rule == "all_done"
+
+
+def test_its_retries(dag):
+    for task in dag.tasks:
+        assert (task.retries, task.retry_delay) == (3, datetime.timedelta(minutes=1))
+        assert task.retry_exponential_backoff == 2
+
+
+def test_who_owns_it_and_how_it_is_found(dag):
+    assert dag.owner == "communication-trends"
+    assert {"communication-trends", "postgres"} <= set(dag.tags)
+
+
+def test_its_doc_tells_the_person_on_call_what_they_need(dag):
+    for phrase in [
+        "communication_trends_db",
+        "03:00 UTC",
+        "What breaks if it fails",
+        '{"date": "2026-11-01"}',
+        '"organizations": ["acme"]',
+        "airflow backfill create --dag-id communication_trends_daily",
+        "airflow dags backfill -s",
+        '{"force": true}',
+    ]:
+        assert phrase in dag.doc_md
+
+
+def test_each_param_has_a_title_a_description_and_a_type(dag):
+    params = {name: dag.params.get_param(name) for name in dag.params}
+    assert list(params) == ["date", "organizations", "force", "organizations_per_task"]
+    for param in params.values():
+        assert param.schema["title"]
+        assert param.description
+        assert param.schema["type"]
+    assert params["date"].schema["format"] == "date"
+    assert dict(dag.params) == {"date": None, "organizations": None, "force": False, "organizations_per_task": 1}
+
+
+@pytest.mark.parametrize(
+    "conf",
+    [
+        {"date": "2026-02-30"},
+        {"date": "01.11.2026"},
+        {"date": 20261101},
+        {"organizations": "acme"},
+        {"organizations": [1]},
+        {"force": "yes"},
+        {"organizations_per_task": 0},
+        {"organizations_per_task": 1.5},
+    ],
+)
+def test_airflow_refuses_a_conf_that_is_not_of_the_schema_and_names_the_param(dag, conf):
+    params = copy.deepcopy(dag.params)
+    with pytest.raises(ParamValidationError, match=f"(?s)param {next(iter(conf))}"):
+        params.update(conf)
+
+
+def test_sql_is_rendered_and_highlighted_in_the_ui(dag):
+    aggregate = dag.get_task("aggregate_organization")
+    assert set(aggregate.template_fields) == {"aggregate_sql", "upsert_sql"}
+    assert set(dag.get_task("list_organizations").template_fields) == {"sql"}
+    assert list(dag.template_searchpath) == [str(ROOT / "sql")]
+
+
+def test_importing_the_dag_file_connects_to_nothing():
+    """No socket is opened and no driver asked to connect, as Python's own audit events tell."""
+    script = (
+        "import sys\n"
+        "opened = []\n"
+        "sys.addaudithook(lambda event, args: event == 'socket.connect' and opened.append(args))\n"
+        "import psycopg\n"
+        "psycopg.Connection.connect = lambda *args, **kwargs: opened.append(args)\n"
+        f"sys.path.insert(0, {str(ROOT / 'plugins')!r})\n"
+        "import runpy\n"
+        f"runpy.run_path({str(ROOT / 'dags' / 'communication_trends_daily.py')!r})\n"
+        "print('opened', opened)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "opened []" in run.stdout
+
+
+def test_the_plugin_registers_the_timetable_and_keeps_its_modules_to_itself():
+    from airflow.plugins_manager import get_timetables_plugins  # Airflow 3.2 and newer
+
+    assert get_timetables_plugins()["communication_trends.timetable.UtcDayTimetable"] is UtcDayTimetable
+    for stem in ("operators", "settings", "day", "database"):
+        assert stem not in sys.modules

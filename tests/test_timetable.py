@@ -1,0 +1,133 @@
+"""The UTC-day timetable, stated as dates."""
+
+from __future__ import annotations
+
+import datetime
+
+import pendulum
+import pytest
+import time_machine
+from airflow.timetables.base import DataInterval, TimeRestriction, Timetable
+
+from communication_trends.timetable import UtcDayTimetable
+
+
+def at(text: str, timezone: str = "UTC") -> pendulum.DateTime:
+    moment = pendulum.parse(text, tz=timezone)
+    assert isinstance(moment, pendulum.DateTime)
+    return moment
+
+
+def interval(date: str) -> DataInterval:
+    return DataInterval(at(date), at(date).add(days=1))
+
+
+def days(first: pendulum.DateTime, last: pendulum.DateTime) -> list[str]:
+    """Walk through a range, as a backfill does, and return the days as dates."""
+    found: list[str] = []
+    last_interval = None
+    while True:
+        info = UtcDayTimetable().next_dagrun_info(
+            last_automated_data_interval=last_interval, restriction=TimeRestriction(first, last, catchup=True)
+        )
+        if info is None:
+            return found
+        last_interval = info.data_interval
+        assert last_interval is not None
+        assert last_interval.end - last_interval.start == datetime.timedelta(hours=24)
+        assert info.run_after == last_interval.end.add(hours=3)
+        assert (last_interval.start.offset, last_interval.start.time()) == (0, datetime.time.min)
+        found.append(last_interval.start.to_date_string())
+
+
+@pytest.mark.parametrize("timezone", ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Auckland"])
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        ("2026-11-01", "2026-11-04", ["2026-11-01", "2026-11-02", "2026-11-03", "2026-11-04"]),
+        ("2026-11-01", "2026-11-01", ["2026-11-01"]),
+        ("2025-12-30", "2026-01-01", ["2025-12-30", "2025-12-31", "2026-01-01"]),
+        ("2024-02-28", "2024-03-01", ["2024-02-28", "2024-02-29", "2024-03-01"]),
+        # clocks change on 29 March and 25 October in Berlin, on 8 March and 1 November in New York
+        ("2026-03-28", "2026-03-30", ["2026-03-28", "2026-03-29", "2026-03-30"]),
+        ("2026-10-24", "2026-10-26", ["2026-10-24", "2026-10-25", "2026-10-26"]),
+        ("2026-03-07", "2026-03-09", ["2026-03-07", "2026-03-08", "2026-03-09"]),
+    ],
+)
+def test_a_range_given_as_dates_is_those_days_whatever_airflows_default_timezone(timezone, first, last, expected):
+    assert days(at(first, timezone), at(last, timezone)) == expected
+
+
+def test_a_range_given_as_moments_is_the_midnights_between_them():
+    assert days(at("2026-11-01T03:00"), at("2026-11-03T02:59")) == ["2026-11-02", "2026-11-03"]
+    assert days(at("2026-11-01T00:00:01"), at("2026-11-01T23:59:59")) == []
+
+
+def next_day(last: str | None, now: str, *, earliest: str | None = "2024-01-01", latest: str | None = None) -> str:
+    with time_machine.travel(at(now), tick=False):
+        info = UtcDayTimetable().next_dagrun_info(
+            last_automated_data_interval=interval(last) if last else None,
+            restriction=TimeRestriction(
+                at(earliest) if earliest else None, at(latest) if latest else None, catchup=False
+            ),
+        )
+    assert info is not None
+    assert info.data_interval is not None
+    return f"{info.data_interval.start.to_date_string()} at {info.run_after.to_datetime_string()}"
+
+
+@pytest.mark.parametrize(
+    ("last", "now", "expected"),
+    [
+        # first run: the latest day that is due
+        (None, "2026-11-24T10:00", "2026-11-23 at 2026-11-24 03:00:00"),
+        (None, "2026-11-24T03:00", "2026-11-23 at 2026-11-24 03:00:00"),
+        (None, "2026-11-24T02:59:59", "2026-11-22 at 2026-11-23 03:00:00"),
+        # then one day after the other
+        ("2026-11-22", "2026-11-24T02:00", "2026-11-23 at 2026-11-24 03:00:00"),
+        ("2026-11-23", "2026-11-24T03:05", "2026-11-24 at 2026-11-25 03:00:00"),
+        ("2026-12-31", "2027-01-01T03:05", "2027-01-01 at 2027-01-02 03:00:00"),
+        # after a pause only the latest
+        ("2026-10-01", "2026-11-24T10:00", "2026-11-23 at 2026-11-24 03:00:00"),
+    ],
+)
+def test_the_scheduler_runs_each_day_at_three_and_does_not_catch_up(last, now, expected):
+    assert next_day(last, now) == expected
+
+
+def test_nothing_starts_before_the_start_date_or_after_the_end_date():
+    assert next_day(None, "2026-11-24T10:00", earliest="2026-12-01") == "2026-12-01 at 2026-12-02 03:00:00"
+    timetable = UtcDayTimetable()
+    assert (
+        timetable.next_dagrun_info(
+            last_automated_data_interval=interval("2026-11-30"),
+            restriction=TimeRestriction(at("2026-11-01"), at("2026-11-30"), catchup=True),
+        )
+        is None
+    )
+    assert (
+        timetable.next_dagrun_info(
+            last_automated_data_interval=None, restriction=TimeRestriction(None, None, catchup=True)
+        )
+        is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("run_after", "expected"),
+    [
+        ("2026-11-24T00:00", "2026-11-23"),
+        ("2026-11-24T23:59", "2026-11-23"),
+        ("2024-03-01T12:00", "2024-02-29"),
+        ("2027-01-01T00:00", "2026-12-31"),
+    ],
+)
+def test_a_manual_runs_data_interval_is_the_last_day_that_has_ended(run_after, expected):
+    assert UtcDayTimetable().infer_manual_data_interval(run_after=at(run_after)) == interval(expected)
+
+
+def test_airflow_can_store_it_and_read_it_back():
+    timetable = UtcDayTimetable()
+    again = UtcDayTimetable.deserialize(timetable.serialize())
+    assert isinstance(again, Timetable)
+    assert again.summary == "daily at 03:00 UTC"
