@@ -7,7 +7,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pytest
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from demo.stack import Server, airflow_environment, apply_schema, postgres, run_airflow
+from demo.stack import Airflow, Server, airflow_environment, apply_schema, postgres, run_airflow
 
 DAY = datetime.date(2026, 11, 1)
 """The day that most tests are about."""
@@ -34,15 +34,22 @@ def pytest_configure(config: pytest.Config) -> None:
     _server = _stack.enter_context(postgres(home))
     # names of its own, so that several runs can share one server
     suffix = uuid.uuid4().hex[:8]
-    metadata, template = f"airflow_{suffix}", f"template_{suffix}"
-    for database in (metadata, template):
+    metadata, empty_metadata, template = (f"{name}_{suffix}" for name in ("airflow", "empty_airflow", "template"))
+    for database in (empty_metadata, template):
         _server.create_database(database)
-        _stack.callback(_server.drop_database, database)
     with _server.connect(template) as connection:
         apply_schema(connection, "source_tables.sql", "communication_trends.sql")
-    environment = airflow_environment(home / "airflow", _server, metadata=metadata, database=template)
-    os.environ.update(environment, TEMPLATE_DATABASE=template, METADATA_DATABASE=metadata)
-    run_airflow(environment, "db", "migrate")
+    run_airflow(
+        airflow_environment(home / "airflow", _server, metadata=empty_metadata, database=template), "db", "migrate"
+    )
+    _server.create_database(metadata, template=empty_metadata)
+    for database in (metadata, empty_metadata, template):
+        _stack.callback(_server.drop_database, database)
+    os.environ.update(
+        airflow_environment(home / "airflow", _server, metadata=metadata, database=template),
+        TEMPLATE_DATABASE=template,
+        EMPTY_METADATA_DATABASE=empty_metadata,
+    )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -135,6 +142,29 @@ def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
     with server.connect(name, row_factory=dict_row) as connection:
         yield Database(name, connection)
     server.drop_database(name)
+
+
+@contextmanager
+def running_airflow_on(server: Server, home: Path, **settings: str) -> Iterator[tuple[Airflow, Database]]:
+    """
+    Run an Airflow of its own on databases of its own; no component is started yet.
+
+    :param server: where both databases are made.
+    :param home: its AIRFLOW_HOME.
+    :param settings: environment variables beside those of the stack.
+    """
+    metadata, name = (f"{kind}_{uuid.uuid4().hex[:12]}" for kind in ("airflow", "test"))
+    server.create_database(metadata, template=os.environ["EMPTY_METADATA_DATABASE"])
+    server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
+    environment = airflow_environment(home, server, metadata=metadata, database=name)
+    airflow = Airflow({**environment, **settings})
+    try:
+        with server.connect(name, row_factory=dict_row) as connection:
+            yield airflow, Database(name, connection)
+    finally:
+        airflow.stop()
+        server.drop_database(metadata)
+        server.drop_database(name)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,169 @@
+"""Runs that Airflow's scheduler makes: scheduled, triggered over REST, backfilled, run again."""
+
+from __future__ import annotations
+
+import datetime
+import json
+
+import pytest
+from airflow_dag import DAG_ID
+from conftest import running_airflow_on
+
+from demo.stack import run_airflow
+
+DAG_URL = f"/api/v2/dags/{DAG_ID}"
+DONE = {"success", "failed"}
+
+
+@pytest.fixture(scope="module")
+def running(server, tmp_path_factory):
+    home = tmp_path_factory.mktemp("airflow")
+    with running_airflow_on(server, home, AIRFLOW__COMMUNICATION_TRENDS__RETRY_DELAY="1") as (airflow, database):
+        for day in range(1, 24):
+            database.classify("acme", topic=f"day {day}", at=f"2026-11-{day:02} 23:59:59", count=day)
+        airflow.start()
+        airflow.wait_until(lambda: airflow.request("GET", DAG_URL).is_success, seconds=180, what="the DAG is parsed")
+        yield airflow, database
+
+
+def runs(airflow, **query):
+    response = airflow.request("GET", f"{DAG_URL}/dagRuns", params={"limit": 100, "order_by": "run_after", **query})
+    response.raise_for_status()
+    return response.json()["dag_runs"]
+
+
+def finished(airflow, **query):
+    """Wait until there are runs that match and all have ended, and return them."""
+
+    def ended():
+        found = runs(airflow, **query)
+        return found if found and all(run["state"] in DONE for run in found) else None
+
+    return airflow.wait_until(ended, seconds=240, what=f"runs {query} have ended")
+
+
+def finished_run(airflow, run_id):
+    def ended():
+        run = airflow.request("GET", f"{DAG_URL}/dagRuns/{run_id}").json()
+        return run if run["state"] in DONE else None
+
+    return airflow.wait_until(ended, seconds=240, what=f"run {run_id} has ended")
+
+
+def trigger(airflow, **conf):
+    body = {"logical_date": None, "conf": conf}
+    response = airflow.request("POST", f"{DAG_URL}/dagRuns", json=body)
+    assert response.is_success, response.text
+    return response.json()["dag_run_id"]
+
+
+def summary(airflow, run_id):
+    path = f"{DAG_URL}/dagRuns/{run_id}/taskInstances/summarize/xcomEntries/return_value"
+    value = airflow.request("GET", path).json()["value"]
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def test_the_first_scheduled_run_is_for_the_latest_day_that_is_due(running):
+    airflow, database = running
+    airflow.request("PATCH", DAG_URL, json={"is_paused": False}).raise_for_status()
+    (run,) = finished(airflow, run_type="scheduled")
+    due = datetime.datetime.fromisoformat(run["run_after"])
+    day = (due - datetime.timedelta(days=1)).date()
+    assert run["state"] == "success"
+    assert (due.time(), due.utcoffset()) == (datetime.time(3), datetime.timedelta(0))
+    assert run["logical_date"] == run["data_interval_start"] == f"{day}T00:00:00Z"
+    assert datetime.datetime.now(datetime.timezone.utc) - due < datetime.timedelta(days=1)
+    assert summary(airflow, run["dag_run_id"])["triggeredBy"] == "schedule"
+    assert list(database.trends()) == [("acme", str(day))]
+
+
+def test_a_run_triggered_over_rest_is_for_its_date(running):
+    airflow, database = running
+    run = finished_run(airflow, trigger(airflow, date="2026-11-05"))
+    assert run["state"] == "success"
+    assert database.trend("acme", "2026-11-05")["topic_distribution"] == {"day 5": 5}
+
+
+def test_the_sql_is_in_the_rendered_templates_and_the_slug_names_the_task_instance(running):
+    airflow, _ = running
+    run_id = trigger(airflow, date="2026-11-05")
+    finished_run(airflow, run_id)
+    (instance,) = airflow.request(
+        "GET", f"{DAG_URL}/dagRuns/{run_id}/taskInstances/aggregate_organization/listMapped"
+    ).json()["task_instances"]
+    assert instance["rendered_map_index"] == "acme"
+    assert "from topic_classifications" in instance["rendered_fields"]["aggregate_sql"]
+    assert "%(organization_ids)s" in instance["rendered_fields"]["aggregate_sql"]
+    assert "insert into communication_trends" in instance["rendered_fields"]["upsert_sql"]
+
+
+def test_a_conf_that_is_not_of_the_schema_is_refused_over_rest(running):
+    airflow, _ = running
+    response = airflow.request("POST", f"{DAG_URL}/dagRuns", json={"logical_date": None, "conf": {"date": "1.11.2026"}})
+    assert response.status_code == 400
+    assert "Invalid input for param date" in response.text
+
+
+def backfill(airflow, *arguments):
+    """Create a backfill, when Airflow has closed those before: it allows one at a time for a DAG."""
+
+    def closed():
+        found = airflow.request("GET", "/api/v2/backfills", params={"dag_id": DAG_ID}).json()["backfills"]
+        return all(backfill["completed_at"] for backfill in found)
+
+    airflow.wait_until(closed, seconds=240, what="earlier backfills are closed")
+    create = ["backfill", "create", "--dag-id", DAG_ID, *arguments]
+    created = run_airflow(airflow.environment, *create, check=False)
+    assert created.returncode == 0, created.stderr
+
+
+def test_a_backfill_makes_one_run_for_each_day_both_ends_included(running):
+    airflow, database = running
+    backfill(airflow, "--from-date", "2026-11-08", "--to-date", "2026-11-11")
+    found = finished(airflow, run_type="backfill")
+    assert [run["logical_date"][:10] for run in found] == ["2026-11-08", "2026-11-09", "2026-11-10", "2026-11-11"]
+    assert {run["state"] for run in found} == {"success"}
+    assert {summary(airflow, run["dag_run_id"])["triggeredBy"] for run in found} == {"backfill"}
+    for day in (8, 9, 10, 11):
+        assert database.trend("acme", f"2026-11-{day:02}")["topic_distribution"] == {f"day {day}": day}
+    assert ("acme", "2026-11-07") not in database.trends()
+    assert ("acme", "2026-11-12") not in database.trends()
+
+
+def test_a_backfill_with_a_date_in_its_conf_is_refused(running):
+    airflow, database = running
+    conf = json.dumps({"date": "2026-11-15"})
+    backfill(airflow, "--from-date", "2026-11-16", "--to-date", "2026-11-16", "--dag-run-conf", conf)
+    (run,) = finished(airflow, run_type="backfill", logical_date_gte="2026-11-16T00:00:00Z")
+    assert run["state"] == "failed"
+    instance = airflow.request("GET", f"{DAG_URL}/dagRuns/{run['dag_run_id']}/taskInstances/list_organizations").json()
+    assert (instance["state"], instance["try_number"]) == ("failed", 1)
+    log = airflow.request(
+        "GET", f"{DAG_URL}/dagRuns/{run['dag_run_id']}/taskInstances/list_organizations/logs/1?full_content=true"
+    ).text
+    assert "date: '2026-11-15' is given in the conf of a backfill run" in log
+    assert not {("acme", "2026-11-15"), ("acme", "2026-11-16")} & set(database.trends())
+
+
+def test_an_old_run_that_is_cleared_means_its_own_day_again(running):
+    airflow, database = running
+    database.classify("acme", topic="late", at="2026-11-08 12:00:00")
+    (run,) = runs(airflow, run_type="backfill", logical_date_lte="2026-11-08T00:00:00Z")
+    airflow.request("POST", f"{DAG_URL}/dagRuns/{run['dag_run_id']}/clear", json={"dry_run": False}).raise_for_status()
+    assert finished_run(airflow, run["dag_run_id"])["state"] == "success"
+    assert database.trend("acme", "2026-11-08")["topic_distribution"] == {"day 8": 8, "late": 1}
+
+
+def test_a_failed_organization_is_retried_and_heals(running):
+    airflow, database = running
+    connection = database.connection
+    connection.execute("alter table communication_trends add constraint broken check (total_classifications <> 14)")
+    run_id = trigger(airflow, date="2026-11-14")
+    path = f"{DAG_URL}/dagRuns/{run_id}/taskInstances/aggregate_organization/0"
+    airflow.wait_until(
+        lambda: airflow.request("GET", path).json().get("state") == "up_for_retry", seconds=120, what="it is retried"
+    )
+    connection.execute("alter table communication_trends drop constraint broken")
+    assert finished_run(airflow, run_id)["state"] == "success"
+    assert airflow.request("GET", path).json()["try_number"] > 1
+    assert database.trend("acme", "2026-11-14")["total_classifications"] == 14
