@@ -35,7 +35,7 @@ test: install  ## run the tests
 lint: install  ## ruff, SQLFluff, mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/sqlfluff lint --disable-progress-bar sql
+	$(BIN)/sqlfluff lint --disable-progress-bar sql demo
 	$(BIN)/mypy plugins dags demo tests
 
 format: install  ## put the code in shape
@@ -46,5 +46,9 @@ constraints: install  ## renew constraints.txt from the direct pins
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header --no-annotate \
 		--output-file constraints.txt requirements-dev.txt
 
-clean:  ## remove the demo's database and the environments
-	@rm -rf .airflow $(VENV)
+clean:  ## stop the demo's database, remove it and the environments
+	@pid=$$(head -n 1 .airflow/postgres/postmaster.pid 2>/dev/null); \
+		if [ -n "$$pid" ] && grep -qa postgres "/proc/$$pid/cmdline" 2>/dev/null; then \
+			kill -INT "$$pid"; while kill -0 "$$pid" 2>/dev/null; do sleep 0.2; done; \
+		fi
+	@rm -rf .airflow .venv .venv-airflow2

@@ -48,12 +48,15 @@ class Server:
         """Open a connection that commits each statement by itself."""
         return psycopg.connect(self.dsn(database), autocommit=True, **kwargs)
 
-    def create_database(self, name: str, template: str = "template1") -> None:
-        """Create a database, unless it exists."""
-        with self.connect("postgres") as connection, contextlib.suppress(psycopg.errors.DuplicateDatabase):
-            connection.execute(
-                sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
-            )
+    def create_database(self, name: str, template: str = "template1") -> bool:
+        """Create a database; return False where there is one of that name."""
+        statement = sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
+        with self.connect("postgres") as connection:
+            try:
+                connection.execute(statement)
+            except psycopg.errors.DuplicateDatabase:
+                return False
+        return True
 
     def drop_database(self, name: str) -> None:
         """Drop a database and end its sessions."""
@@ -135,6 +138,17 @@ def airflow_environment(home: Path, server: Server, *, metadata: str, database: 
         # the executables of this environment first, as an activated one has them
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
     }
+
+
+def dsn_of_airflow_connection(value: str) -> str:
+    """
+    Return the libpq connection string of an Airflow connection given as JSON.
+
+    :param value: such as ``AIRFLOW_CONN_…`` holds.
+    """
+    given = json.loads(value)
+    parts = {"host": "host", "port": "port", "user": "login", "password": "password", "dbname": "schema"}
+    return psycopg.conninfo.make_conninfo(**{name: given.get(key) for name, key in parts.items()})
 
 
 def run_airflow(environment: Mapping[str, str], *arguments: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
@@ -227,13 +241,16 @@ class Airflow:
 
     def stop(self, *components: str) -> None:
         """Stop components, by default all of them, with the processes that they started."""
-        for component in components or list(self.processes):
-            process = self.processes.pop(component, None)
-            if process is None:
-                continue
-            for end in (signal.SIGTERM, signal.SIGKILL):
+        stopping = [
+            self.processes.pop(component)
+            for component in components or list(self.processes)
+            if component in self.processes
+        ]
+        for end in (signal.SIGTERM, signal.SIGKILL):
+            for process in stopping:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, end)
+            for process in stopping:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(timeout=20)
 

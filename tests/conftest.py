@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import socket
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -61,6 +62,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def server() -> Server:
     """The PostgreSQL server."""
     return _server
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port on loopback that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @dataclass

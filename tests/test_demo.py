@@ -1,0 +1,115 @@
+"""The demo's commands, run as a person runs them."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from demo import story
+from demo.stack import ROOT, SERVER_VARIABLE
+
+YESTERDAY = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=1)
+
+pytestmark = pytest.mark.skipif(
+    SERVER_VARIABLE in os.environ, reason="the demo would keep its databases on the server that the environment names"
+)
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory) -> dict[str, str]:
+    """The environment of a person: nothing of this test run's Airflow, and a home for the demo's files."""
+    home = tmp_path_factory.mktemp("demo")
+    for folder in (home, *home.parents[:2]):
+        folder.chmod(0o755)
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    return {**own, "COMMUNICATION_TRENDS_DEMO_HOME": str(home)}
+
+
+def demo(environment, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "demo", *arguments]
+    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_the_story_is_the_same_each_time(database):
+    counts = []
+    for _ in range(2):
+        assert story.load(database.connection, YESTERDAY) > 100_000
+        counts.append(
+            database.connection.execute(
+                "select slug, topic, count(*) as messages from topic_classifications"
+                " join organizations on organizations.id = organization_id group by slug, topic order by slug, topic"
+            ).fetchall()
+        )
+    assert counts[0] == counts[1]
+    assert "quiet-harbor" not in {row["slug"] for row in counts[0]}
+
+
+def test_the_demo_shows_yesterdays_trends(environment):
+    run = demo(environment, "run")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"communication_trends, {YESTERDAY} (UTC)" in run.stdout
+    for organization in story.ORGANIZATIONS:
+        assert organization.name in run.stdout
+    assert "returns-desk" in run.stdout
+    assert '"organizationsProcessed": 12' in run.stdout
+    assert f"TO={YESTERDAY}" in run.stdout
+    assert run.stderr == ""
+
+
+def test_a_backfill_on_the_same_home_makes_the_days_from_first_to_last(environment):
+    first = YESTERDAY - datetime.timedelta(days=9)
+    run = demo(environment, "backfill", str(first), str(first + datetime.timedelta(days=2)))
+    assert run.returncode == 0, run.stdout + run.stderr
+    shown = [line.split() for line in run.stdout.splitlines() if "success" in line]
+    assert shown == [[str(first + datetime.timedelta(days=age)), "success", "12", "12", "0", "0"] for age in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "message"),
+    [
+        ("2026-11-31", "2026-12-01", "date: '2026-11-31' is not a date."),
+        ("", "", "date: '' is not a date."),
+        ("2026-11-02", "2026-11-01", "FROM must not be after TO"),
+        ("2026-11-01", "2999-01-01", "nor TO after yesterday"),
+    ],
+)
+def test_a_range_that_is_none_is_refused_at_once(environment, first, last, message):
+    run = demo(environment, "backfill", first, last)
+    assert run.returncode == 2
+    assert message in run.stdout
+
+
+def test_up_serves_airflow_until_it_is_interrupted(environment, free_port):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "demo", "up"],
+        env={**environment, "PORT": str(free_port)},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    try:
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "Ctrl-C stops it" in line:
+                break
+        said = "".join(lines)
+        assert f"Airflow is up at http://127.0.0.1:{free_port}" in said
+        words = said.split()
+        login = {"username": words[words.index("user") + 1], "password": words[words.index("password") + 1]}
+        token = httpx.post(f"http://127.0.0.1:{free_port}/auth/token", json=login, timeout=30)
+        assert token.is_success
+        taken = demo({**environment, "PORT": str(free_port)}, "up")
+        assert (taken.returncode, f"Port {free_port} is taken" in taken.stdout) == (1, True)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=120)
+    assert not list(Path(environment["COMMUNICATION_TRENDS_DEMO_HOME"]).glob("postgres/postmaster.pid"))
