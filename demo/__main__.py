@@ -56,7 +56,7 @@ SUMMARY_KEYS = [
     "failedOrganizations",
 ]
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 165)
 started = time.monotonic()
 
 
@@ -147,7 +147,9 @@ def wait_for(airflow: Airflow, **query: str) -> list[dict[str, Any]]:
 
 def new_table(title: str) -> Table:
     """Return an empty table."""
-    return Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD)
+    table = Table(title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False, header_style="bold")
+    table.title_justify, table.title_style = "left", "bold"
+    return table
 
 
 def show(server: Server, date: datetime.date) -> None:
