@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up backfill test lint format constraints clean
+.PHONY: help install demo up backfill test test-faults lint format constraints clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-16s%s\n", $$1, $$2}'
@@ -30,7 +30,10 @@ backfill: install  ## make backfill FROM=2026-11-01 TO=2026-11-04, both included
 	@$(BIN)/python -m demo backfill "$(FROM)" "$(TO)"
 
 test: install  ## run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-faults: install  ## processes and servers killed in the middle of a run; minutes
+	@$(BIN)/python -m pytest -m slow tests/faults
 
 lint: install  ## ruff, SQLFluff, mypy
 	$(BIN)/ruff check .

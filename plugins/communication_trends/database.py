@@ -91,7 +91,7 @@ def transaction(connection: Any, *, read_only: bool) -> Iterator[Transaction]:
         opened.rows(
             read_sql("session.sql"),
             {
-                "read_only": "on" if read_only else "off",
+                "read_only": read_only,
                 "statement_timeout": f"{round(settings.statement_timeout() * 1000)}ms",
                 "lock_timeout": f"{round(settings.lock_timeout() * 1000)}ms",
             },

