@@ -199,7 +199,7 @@ class Run:
 def run_dag(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Callable[..., Run]:
     """Run the DAG once, as ``airflow dags test`` does, with a conf; without retries, which would only take time."""
 
-    def run(conf: dict[str, Any] | None = None, *, retries: int = 0) -> Run:
+    def run(conf: dict[str, Any] | None = None, *, retries: int = 0, **kwargs: Any) -> Run:
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
         from airflow_dag import load_dag
@@ -207,7 +207,7 @@ def run_dag(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str])
         dag = load_dag(retries=retries)
         capfd.readouterr()
         logical_date = datetime.datetime.now(datetime.timezone.utc)
-        dag_run = dag.test(logical_date=logical_date, run_after=logical_date, run_conf=conf)
+        dag_run = dag.test(logical_date=logical_date, run_after=logical_date, run_conf=conf, **kwargs)
         out, err = capfd.readouterr()
         with create_session() as session:
             instances = dag_run.get_task_instances(session=session)

@@ -239,3 +239,12 @@ def test_the_failed_run_says_what_to_do_in_the_summary_and_the_error(database, r
     assert json.loads(json.dumps(run.summary))["failedOrganizations"] == ["acme"]
     assert "Clear the failed task instances of aggregate_organization to try again" in run.log
     assert datetime.date.fromisoformat(run.summary["trendDate"]) == datetime.date(2026, 11, 1)
+
+
+def test_an_organization_marked_as_success_by_hand_is_not_taken_for_one(database, run_dag):
+    database.classify("acme")
+    run = run_dag(NOV_1, mark_success_pattern="aggregate_organization")
+    assert run.tasks["aggregate_organization", 0] == "success"
+    assert database.trends() == {}
+    assert run.state == "failed"
+    assert (run.summary["organizationsProcessed"], run.summary["failedOrganizations"]) == (0, ["acme"])
