@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up backfill test test-faults lint format constraints clean
+.PHONY: help install demo up backfill test test-faults test-celery lint format constraints clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-16s%s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ test: install  ## run the tests
 
 test-faults: install  ## processes and servers killed in the middle of a run; minutes
 	@$(BIN)/python -m pytest -m slow tests/faults
+
+test-celery: install  ## run the DAG on two Celery workers and kill one (needs redis-server)
+	@$(BIN)/python -m pytest tests/test_celery.py
 
 lint: install  ## ruff, SQLFluff, mypy
 	$(BIN)/ruff check .
