@@ -26,6 +26,8 @@ from psycopg import sql
 
 from demo.stack import ROOT
 
+pytestmark = pytest.mark.slow
+
 SECRETS = re.findall(r"^([A-Z_]+)=$", (ROOT / ".env.example").read_text(), re.MULTILINE)
 IMAGE_HOME = "/opt/airflow"
 TOOLS = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -170,7 +172,6 @@ def image_home(folder):
     return folder
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["default", "celery"])
 def test_the_services_run_the_dag(server, secrets, tmp_path, profile):
     """Needs a PostgreSQL of its own on a port: the databases and the role have the names that the services use."""
