@@ -232,6 +232,8 @@ class Airflow:
             # what waits between two steps of the scheduler, in seconds
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+            # how late a supervisor may see that its task instance has ended (docs/executors.md)
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             **environment,
         }
         self.logs = home / "logs"

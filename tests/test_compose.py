@@ -184,7 +184,7 @@ def test_the_services_run_the_dag(server, secrets, tmp_path, profile):
         services = resolved(tmp_path, {**secrets, "AIRFLOW_EXECUTOR": "CeleryExecutor"}, "--profile", "celery")
         redis_options = {
             "redis-cli ping": f"redis-cli -p {redis} ping",
-            "--dir /data": f"--dir {tmp_path} --bind 127.0.0.1 --port {redis}",
+            "dir /data": rf"dir {tmp_path}\nbind 127.0.0.1\nport {redis}",
         }
     processes = Processes(
         services,
