@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up backfill test test-faults lint format constraints clean
+.PHONY: help install demo up backfill test test-faults test-celery test-compose lint format constraints clean
 
 help:  ## list what there is
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-16s%s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-16s%s\n", $$1, $$2}'
 
 install: $(VENV)/installed  ## install everything into .venv
 
@@ -29,11 +29,23 @@ up: install  ## serve Airflow's UI on the demo's database, on loopback
 backfill: install  ## make backfill FROM=2026-11-01 TO=2026-11-04, both included
 	@$(BIN)/python -m demo backfill "$(FROM)" "$(TO)"
 
+.env: .env.example  ## make the secrets that docker compose needs, once
+	@umask 077; test -e $@ || while IFS= read -r line; do \
+		case "$$line" in [A-Z]*=) line="$$line$$($(PYTHON) -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')";; esac; \
+		printf '%s\n' "$$line"; \
+	done < .env.example > $@
+
 test: install  ## run the tests
 	@$(BIN)/python -m pytest -m "not slow"
 
 test-faults: install  ## processes and servers killed in the middle of a run; minutes
 	@$(BIN)/python -m pytest -m slow tests/faults
+
+test-celery: install  ## run the DAG on two Celery workers and kill one (needs redis-server)
+	@$(BIN)/python -m pytest tests/test_celery.py
+
+test-compose: install  ## run the services of docker-compose.yaml as processes (needs Debian's postgresql, podman)
+	@.ci/with-debian-postgres $(BIN)/python -m pytest tests/test_compose.py
 
 lint: install  ## ruff, SQLFluff, mypy
 	$(BIN)/ruff check .

@@ -188,6 +188,26 @@ def _kept_secret(path: Path) -> str:
     return path.read_text()
 
 
+@contextlib.contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    """
+    Run ``redis-server`` on loopback and yield its URL.
+
+    :param folder: where it may write.
+    :raises FileNotFoundError: when it is not installed (Debian: package redis-server).
+    """
+    port = _free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    options = {"bind": "127.0.0.1", "port": str(port), "dir": str(folder), "save": "", "logfile": "redis.log"}
+    arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
+    process = subprocess.Popen(["redis-server", *arguments], stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
 class Airflow:
     """
     A running Airflow: each component a process of its own, its output in a file under AIRFLOW_HOME/logs.
@@ -212,6 +232,8 @@ class Airflow:
             # what waits between two steps of the scheduler, in seconds
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+            # how late a supervisor may see that its task instance has ended (docs/executors.md)
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             **environment,
         }
         self.logs = home / "logs"
@@ -224,20 +246,30 @@ class Airflow:
         :param components: ``api-server``, ``scheduler``, ``dag-processor``, ``triggerer``; by default the first three.
         :raises RuntimeError: when one ends instead; with the last lines of its output.
         """
-        self.logs.mkdir(parents=True, exist_ok=True)
         for component in components or ("api-server", "dag-processor", "scheduler"):
             listen = ["--host", "127.0.0.1", "--port", str(self.port)] if component == "api-server" else []
-            with (self.logs / f"{component}.log").open("ab") as output:
-                self.processes[component] = subprocess.Popen(
-                    [sys.executable, "-m", "airflow", component, *listen],
-                    env={**os.environ, **self.environment},
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
+            self.run(component, component, *listen)
             if component == "api-server":
                 self.wait_until(self._answers, seconds=120, what="the API server answers")
+
+    def run(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """
+        Start one ``airflow`` command as a component, in a process group of its own.
+
+        :param name: its name from then on, and that of its file in AIRFLOW_HOME/logs.
+        :param arguments: what follows ``airflow`` on the command line.
+        """
+        self.logs.mkdir(parents=True, exist_ok=True)
+        with (self.logs / f"{name}.log").open("ab") as output:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", "airflow", *arguments],
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return self.processes[name]
 
     def stop(self, *components: str) -> None:
         """Stop components, by default all of them, with the processes that they started."""
