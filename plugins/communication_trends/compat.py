@@ -19,7 +19,15 @@ else:
     from psycopg2 import Error as DatabaseError  # type: ignore[assignment,no-redef]
     from psycopg2.extras import RealDictCursor
 
-__all__ = ["HAS_EXTERNAL_VIEWS", "DatabaseError", "dict_cursor", "exponential_backoff", "run_after", "sqlstate", "task_instance_states"]
+__all__ = [
+    "HAS_EXTERNAL_VIEWS",
+    "DatabaseError",
+    "dict_cursor",
+    "exponential_backoff",
+    "run_after",
+    "sqlstate",
+    "task_instance_states",
+]
 
 # Airflow 3.2 made the flag a multiplier
 exponential_backoff: Any = 2.0 if AIRFLOW_V_3_2_PLUS else True

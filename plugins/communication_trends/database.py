@@ -78,9 +78,7 @@ def connected(conn_id: str) -> Iterator[Any]:
 
 
 @contextmanager
-def transaction(
-    connection: Any, *, read_only: bool, statement_timeout: float | None = None
-) -> Iterator[Transaction]:
+def transaction(connection: Any, *, read_only: bool, statement_timeout: float | None = None) -> Iterator[Transaction]:
     """
     Run a block in one transaction: one snapshot, UTC, with timeouts; committed at its end, rolled back on an error.
 

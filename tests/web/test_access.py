@@ -11,8 +11,11 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from conftest import running_airflow_on
+
 from demo.stack import ROOT, Airflow, run_airflow
-from web.conftest import API, make_stack
+from web import rows
+from web.conftest import API
 
 PATHS = [
     "/communication-trends/",
@@ -71,12 +74,14 @@ def test_a_browser_gets_in_with_its_cookie(web):
 
 def test_assets_are_kept_by_the_browser(web):
     page = web.get("/communication-trends/").text
-    url = re.search(r'static/plotly\.min\.js\?v=[0-9a-f]{16}', page)[0]
+    url = re.search(r"static/plotly\.min\.js\?v=[0-9a-f]{16}", page)[0]
     answer = web.get(f"/communication-trends/{url}")
     assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
     assert len(answer.content) > 1_000_000
     with httpx.Client(headers={"Authorization": f"Bearer {web.token('viewer')}"}, timeout=60) as client:
-        again = client.get(f"{web.airflow.url}/communication-trends/{url}", headers={"If-None-Match": answer.headers["etag"]})
+        again = client.get(
+            f"{web.airflow.url}/communication-trends/{url}", headers={"If-None-Match": answer.headers["etag"]}
+        )
     assert (again.status_code, again.content) == (304, b"")
     assert web.get(f"{API}/trends").headers["cache-control"] == "private, no-store"
 
@@ -101,7 +106,10 @@ def test_loading_the_plugin_loads_no_web():
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "plugins")}
     before = subprocess.run(
         [sys.executable, "-c", "import sys, communication_trends.operators; print('fastapi' in sys.modules)"],
-        env=environment, capture_output=True, text=True, check=True,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.splitlines()[-1]
     loaded = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     names = loaded.stdout.splitlines()[-1]
@@ -112,30 +120,27 @@ def test_loading_the_plugin_loads_no_web():
 @pytest.fixture(scope="module")
 def fab(server, tmp_path_factory) -> Iterator[Airflow]:
     """Airflow with the FAB auth manager, its connection in Airflow's own database."""
-    home = tmp_path_factory.mktemp("fab")
-    airflow, database = make_stack(
-        server,
-        home,
-        AIRFLOW__CORE__AUTH_MANAGER="airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
-        AIRFLOW__DATABASE__EXTERNAL_DB_MANAGERS="airflow.providers.fab.auth_manager.models.db.FABDBManager",
-        FORWARDED_ALLOW_IPS="",
-    )
-    connection = airflow.environment.pop("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB")
-    kept = os.environ.pop("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", None)
-    try:
+    settings = {
+        "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+        "AIRFLOW__DATABASE__EXTERNAL_DB_MANAGERS": "airflow.providers.fab.auth_manager.models.db.FABDBManager",
+    }
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        running_airflow_on(server, tmp_path_factory.mktemp("fab"), **settings) as (airflow, database),
+    ):
+        rows.fill(database.connection)
+        connection = airflow.environment.pop("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB")
+        patched.delenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB")
         run_airflow(airflow.environment, "db", "migrate")
         run_airflow(airflow.environment, "connections", "add", "communication_trends_db", "--conn-json", connection)
         run_airflow(airflow.environment, "roles", "create", "Nothing")
         for user, role in [("viewer", "Viewer"), ("nobody", "Nothing")]:
             names = ["--username", user, "--password", f"{user}-password", "--firstname", user, "--lastname", user]
-            run_airflow(airflow.environment, "users", "create", *names, "--role", role, "--email", f"{user}@example.org")
+            run_airflow(
+                airflow.environment, "users", "create", *names, "--role", role, "--email", f"{user}@example.org"
+            )
         airflow.start("api-server")
         yield airflow
-    finally:
-        airflow.stop()
-        if kept is not None:
-            os.environ["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"] = kept
-    server.drop_database(database)
 
 
 def fab_status(airflow: Airflow, path: str, user: str | None) -> int:
@@ -156,16 +161,14 @@ def test_fab_decides_too(fab):
 
 
 def test_a_database_that_is_away_is_said_plainly(server, tmp_path_factory):
-    airflow, database = make_stack(server, tmp_path_factory.mktemp("away"))
-    lost = json.loads(airflow.environment["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"])
-    airflow.environment["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"] = json.dumps({**lost, "host": "127.0.0.1", "port": 1})
-    try:
+    with running_airflow_on(server, tmp_path_factory.mktemp("away")) as (airflow, _):
+        lost = json.loads(airflow.environment["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"])
+        airflow.environment["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"] = json.dumps(
+            {**lost, "host": "127.0.0.1", "port": 1}
+        )
         airflow.start("api-server")
         answer = airflow.request("GET", f"{API}/trends")
         assert answer.status_code == 503
         assert answer.json() == {"detail": "The database with the trends cannot be reached. Try again in a moment."}
         # the page itself needs no database
         assert airflow.request("GET", "/communication-trends/").status_code == 200
-    finally:
-        airflow.stop()
-        server.drop_database(database)

@@ -9,6 +9,7 @@ from collections import Counter
 
 import httpx
 import pytest
+
 from web import rows
 from web.conftest import API
 
@@ -212,13 +213,13 @@ def test_csv_has_what_the_view_shows(web):
     assert by_day[str(rows.INCIDENT)]["topic:complaint"] == str(expected["topic_distribution"]["complaint"])
     assert by_day[str(FROM)]["severity:critical"] == "0"
     overview = read_csv(web.get(f"{API}/overview", params={**RANGE, "format": "csv"}))
-    assert [entry["organizationSlug"] for entry in overview][0] == "acme"
+    assert next(entry["organizationSlug"] for entry in overview) == "acme"
     assert len(read_csv(web.get(f"{API}/hotspots", params={**RANGE, "format": "csv"}))) >= 2
     assert read_csv(web.get(f"{API}/periods", params={"date": "2026-10-08", "format": "csv"}))[0]["figure"]
 
 
 def test_csv_runs_nothing_in_a_spreadsheet(web):
-    name = "=HYPERLINK(\"http://example.invalid\")"
+    name = '=HYPERLINK("http://example.invalid")'
     web.connection.execute("insert into organizations (name, slug) values (%s, 'formula')", (name,))
     try:
         entries = read_csv(web.get(f"{API}/organizations", params={"search": "formula", "format": "csv"}))

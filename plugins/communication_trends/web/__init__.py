@@ -22,6 +22,7 @@ class LazyApp:
         self._app: Any = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request, as ASGI has it."""
         if self._app is None:
             from communication_trends.web.app import create_app
 

@@ -290,13 +290,14 @@ Format = Annotated[Literal["json", "csv"], Query(description="csv: the same as a
 
 @router.get("/organizations")
 def get_organizations(
-    search: Search = "", limit: Limit = 50, offset: Offset = 0, format: Format = "json"  # noqa: A002
+    search: Search = "",
+    limit: Limit = 50,
+    offset: Offset = 0,
+    format: Format = "json",  # noqa: A002
 ) -> Organizations:
     """Organizations whose name or slug contains a text, in pages."""
     with _reading() as database:
-        rows = database.rows(
-            read_sql("web/organizations.sql"), {"search": search, "limit": limit, "offset": offset}
-        )
+        rows = database.rows(read_sql("web/organizations.sql"), {"search": search, "limit": limit, "offset": offset})
     # the first row is there even where the page is empty, for the number of entries
     found = [_organization(row, "id") for row in rows if row["id"]]
     if format == "csv":

@@ -170,5 +170,5 @@ def _database_error(request: Request, error: DatabaseError) -> JSONResponse:
 
 def _misconfigured(request: Request, error: Exception) -> JSONResponse:
     log.error("%s: %s", request.url.path, error)
-    detail = "The trends cannot be read: the connection or a setting of the package is wrong. The API server's log says which."
+    detail = "The trends cannot be read: the connection or a setting is wrong. The API server's log says which."
     return JSONResponse({"detail": detail}, status_code=503)
