@@ -7,8 +7,8 @@ from typing import Any
 
 from airflow.providers.common.compat.version_compat import (
     AIRFLOW_V_3_0_PLUS,
-    AIRFLOW_V_3_1_PLUS,
     AIRFLOW_V_3_2_PLUS,
+    get_base_airflow_version_tuple,
 )
 from airflow.providers.postgres.hooks.postgres import USE_PSYCOPG3
 
@@ -34,7 +34,8 @@ exponential_backoff: Any = 2.0 if AIRFLOW_V_3_2_PLUS else True
 """Value of ``retry_exponential_backoff`` that doubles the delay with each retry."""
 
 
-HAS_EXTERNAL_VIEWS = AIRFLOW_V_3_1_PLUS
+# 3.1.0 has them as well, but its API server takes no session cookie, which is all that a page can bring
+HAS_EXTERNAL_VIEWS = get_base_airflow_version_tuple() >= (3, 1, 2)
 """Whether Airflow's UI can show a page of a plugin."""
 
 

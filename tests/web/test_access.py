@@ -74,7 +74,7 @@ def test_a_browser_gets_in_with_its_cookie(web):
 
 def test_assets_are_kept_by_the_browser(web):
     page = web.get("/communication-trends/").text
-    url = re.search(r"static/plotly\.min\.js\?v=[0-9a-f]{16}", page)[0]
+    [url] = re.findall(r"static/plotly\.min\.js\?v=[0-9a-f]{16}", page)
     answer = web.get(f"/communication-trends/{url}")
     assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
     assert len(answer.content) > 1_000_000

@@ -6,13 +6,15 @@ import csv
 import datetime
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any, Literal
 
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-from airflow.api_fastapi.core_api.security import requires_access_dag
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.core_api.security import GetUserDep
+from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
@@ -45,11 +47,31 @@ DEFAULT_DAYS = 30
 COMPARABLE_DAYS = 3
 """Days of a week that must have passed before its comparison counts as complete."""
 
+
+def requires_dag(access_entity: DagAccessEntity | None = None) -> Callable[[GetUserDep], None]:
+    """
+    Return a dependency that lets only users in who may read the DAG: 401 for nobody, 403 for others.
+
+    Airflow's own ``requires_access_dag`` takes the id of a DAG only since 3.1.8.
+
+    :param access_entity: what of the DAG must be readable beside it.
+    """
+
+    def check(user: GetUserDep) -> None:
+        details = DagDetails(id=DAG_ID, team_name=DagModel.get_team_name(DAG_ID))
+        if not get_auth_manager().is_authorized_dag(
+            method="GET", access_entity=access_entity, details=details, user=user
+        ):
+            raise HTTPException(403, "Forbidden")
+
+    return check
+
+
 router = APIRouter(responses={401: {}, 403: {}, 503: {"description": "The database cannot answer; says why."}})
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(alias_generator=lambda name: to_camel(name.rstrip("_")), populate_by_name=True)
 
 
 class Organization(_Model):
@@ -117,7 +139,7 @@ class OrganizationTrends(_Model):
     """The trends of one organization, one entry per day of the range."""
 
     organization: Organization
-    from_: datetime.date = Field(alias="from")
+    from_: datetime.date
     to: datetime.date
     totals: Totals
     days: list[OrganizationTrendDay]
@@ -126,7 +148,7 @@ class OrganizationTrends(_Model):
 class AllTrends(_Model):
     """The trends of all organizations together, one entry per day of the range."""
 
-    from_: datetime.date = Field(alias="from")
+    from_: datetime.date
     to: datetime.date
     organizations_total: int
     totals: Totals
@@ -153,7 +175,7 @@ class RankedOrganization(_Model):
 class Overview(_Model):
     """One page of the organizations, the riskiest first."""
 
-    from_: datetime.date = Field(alias="from")
+    from_: datetime.date
     to: datetime.date
     organizations: list[RankedOrganization]
     total_entries: int
@@ -174,7 +196,7 @@ class RankedHotspot(_Model):
 class Hotspots(_Model):
     """One page of the channels that ran hot, the riskiest first."""
 
-    from_: datetime.date = Field(alias="from")
+    from_: datetime.date
     to: datetime.date
     hotspots: list[RankedHotspot]
     total_entries: int
@@ -183,7 +205,7 @@ class Hotspots(_Model):
 class Period(_Model):
     """Some days of a week, Monday based."""
 
-    from_: datetime.date = Field(alias="from")
+    from_: datetime.date
     to: datetime.date | None = Field(description="Last day counted; null while none has passed.")
     days: int
     missing_days: int
@@ -492,7 +514,7 @@ def get_periods(
 
 @router.get(
     "/runs/{run_id}",
-    dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.RUN, param_dag_id=DAG_ID))],
+    dependencies=[Depends(requires_dag(DagAccessEntity.RUN))],
 )
 def get_run_day(run_id: Annotated[Text, PathParameter()]) -> RunDay:
     """The UTC day that a run of the DAG is for."""
@@ -520,6 +542,7 @@ def _reading() -> Iterator[Transaction]:
         connected(settings.conn_id()) as connection,
         transaction(connection, read_only=True, statement_timeout=STATEMENT_TIMEOUT) as opened,
     ):
+        opened.rows(read_sql("web/session.sql"))
         yield opened
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from airflow.api_fastapi.core_api.security import requires_access_dag
 from airflow.providers.common.compat.sdk import AirflowFailException
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
@@ -110,7 +109,7 @@ def create_app() -> FastAPI:
     app = FastAPI(
         title="Communication trends",
         version="1",
-        dependencies=[Depends(requires_access_dag("GET", param_dag_id=api.DAG_ID))],
+        dependencies=[Depends(api.requires_dag())],
         # FastAPI's own pages are open to anyone, and fetch their scripts from another host
         openapi_url=None,
     )

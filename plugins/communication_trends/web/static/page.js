@@ -187,7 +187,8 @@ function draw(data) {
 
 function drawCards(periods, trends) {
   const { current, previous } = periods;
-  const against = current.days ? `${short(current.from)} – ${short(current.to)} against ${short(previous.from)} – ${short(previous.to)}` : "No day of this week is over yet.";
+  const span = ({ from, to }) => (from === to ? short(from) : `${short(from)} – ${short(to)}`);
+  const against = current.days ? `${span(current)} against ${span(previous)}` : "No day of this week is over yet.";
   const card = (id, name, unit, worse) => {
     const { current: value, changePercent: change } = periods[id];
     const moved = change === null ? null : Math.abs(change) < 0.05 ? "unchanged" : `${change > 0 ? "▲" : "▼"} ${number.format(Math.abs(change))} %`;
@@ -197,13 +198,13 @@ function drawCards(periods, trends) {
     return h("article", { class: "panel card", id: `card-${id}` },
       h("div", { class: "name" }, h("span", {}, name), periods.incomplete ? h("span", { class: "badge", title: why }, "incomplete") : null),
       h("div", { class: "value" }, shown(value), value === null ? null : h("small", {}, unit)),
-      h("div", { class: `change ${mood}` }, moved ?? "nothing to compare with"),
+      h("div", { class: `change ${moved ? mood : "none"}` }, moved ?? "nothing to compare with"),
       h("div", { class: "against" }, periods.incomplete && current.days ? `${against} (${why})` : against));
   };
   $("cards").replaceChildren(
-    card("totalClassifications", "Messages this week", "", 0),
+    card("totalClassifications", "Messages in the week", "", 0),
     card("escalations", "Escalation alerts", "", 1),
-    card("riskScore", "Complaints and escalations", " % of messages", 1),
+    card("riskScore", "Risk", " % complaints and escalations", 1),
     card("avgConfidence", "Average confidence", " %", -1));
   // the range's own mean, beside the week's
   const confidence = $("card-avgConfidence").querySelector(".against");
