@@ -86,9 +86,13 @@ class Asset:
 
 def load_assets() -> dict[str, Asset]:
     """Return the page's files by name: those of the package, and Plotly's bundle from where pip has installed it."""
-    plotly = importlib.metadata.distribution("plotly").locate_file("plotly/package_data/plotly.min.js")
     paths = {path.name: path for path in STATIC.iterdir() if path.suffix in MEDIA_TYPES}
-    paths["plotly.min.js"] = Path(str(plotly))
+    try:
+        plotly = importlib.metadata.distribution("plotly").locate_file("plotly/package_data/plotly.min.js")
+        paths["plotly.min.js"] = Path(str(plotly))
+    except importlib.metadata.PackageNotFoundError:
+        # the API and the tables do without; the page says what its charts need
+        log.error("The package plotly is not installed: the page of communication trends has no charts.")
     return {name: Asset(path.read_bytes(), MEDIA_TYPES[path.suffix]) for name, path in paths.items()}
 
 

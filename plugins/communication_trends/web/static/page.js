@@ -362,6 +362,10 @@ function gapTrace(trendDays) {
 
 function plot(id, traces, changes) {
   const box = $(id);
+  if (!globalThis.Plotly) {
+    box.replaceChildren(h("p", { class: "empty" }, "Charts need the Python package plotly on Airflow's API server. The data table has the numbers."));
+    return;
+  }
   const fresh = !box.classList.contains("js-plotly-plot");
   Plotly.react(box, traces, layout(changes), { displayModeBar: false, responsive: true, doubleClick: false });
   if (fresh) box.on("plotly_click", ({ points }) => points.filter((point) => point.data.meta === "gap").slice(0, 1).forEach((point) => offer(String(point.x).slice(0, 10))));
