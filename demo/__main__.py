@@ -211,7 +211,7 @@ def run() -> int:
     console.print(
         "\n[bold]What to try next[/]\n"
         f"  make backfill FROM={first} TO={date}   the two weeks before, both ends included\n"
-        "  make up                                         Airflow's UI on these rows\n"
+        "  make up                                         Airflow's UI on these rows, with a page of the trends\n"
         "  make test                                       the tests\n"
         "  make clean                                      remove all of this again"
     )
@@ -242,6 +242,7 @@ def up() -> int:
                 f"\n[bold]Airflow is up[/] at {airflow.url}\n"
                 f"  user      {user}\n  password  {password}\n"
                 f"  the DAG   {airflow.url}/dags/communication_trends_daily\n"
+                f"  trends    {airflow.url}/plugin/communication-trends, also under Browse\n"
                 f"  logs      {airflow.logs}\n"
                 "Ctrl-C stops it."
             )

@@ -7,7 +7,9 @@ from airflow.providers.common.compat.sdk import AirflowPlugin
 # Imported here, though used by the DAG only: task processes are forked from a parent that has loaded the plugins, and
 # importing the PostgreSQL hook is what would cost each of them most.
 from communication_trends import operators  # noqa: F401
+from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from communication_trends.timetable import UtcDayTimetable
+from communication_trends.web import EXTERNAL_VIEWS, FASTAPI_APPS
 
 
 class CommunicationTrendsPlugin(AirflowPlugin):
@@ -15,3 +17,5 @@ class CommunicationTrendsPlugin(AirflowPlugin):
 
     name = "communication_trends"
     timetables = [UtcDayTimetable]
+    fastapi_apps = FASTAPI_APPS if HAS_EXTERNAL_VIEWS else []
+    external_views = EXTERNAL_VIEWS if HAS_EXTERNAL_VIEWS else []

@@ -5,7 +5,11 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_2_PLUS
+from airflow.providers.common.compat.version_compat import (
+    AIRFLOW_V_3_0_PLUS,
+    AIRFLOW_V_3_2_PLUS,
+    get_base_airflow_version_tuple,
+)
 from airflow.providers.postgres.hooks.postgres import USE_PSYCOPG3
 
 if USE_PSYCOPG3:
@@ -15,11 +19,24 @@ else:
     from psycopg2 import Error as DatabaseError  # type: ignore[assignment,no-redef]
     from psycopg2.extras import RealDictCursor
 
-__all__ = ["DatabaseError", "dict_cursor", "exponential_backoff", "run_after", "sqlstate", "task_instance_states"]
+__all__ = [
+    "HAS_EXTERNAL_VIEWS",
+    "DatabaseError",
+    "dict_cursor",
+    "exponential_backoff",
+    "run_after",
+    "sqlstate",
+    "task_instance_states",
+]
 
 # Airflow 3.2 made the flag a multiplier
 exponential_backoff: Any = 2.0 if AIRFLOW_V_3_2_PLUS else True
 """Value of ``retry_exponential_backoff`` that doubles the delay with each retry."""
+
+
+# 3.1.0 has them as well, but its API server takes no session cookie, which is all that a page can bring
+HAS_EXTERNAL_VIEWS = get_base_airflow_version_tuple() >= (3, 1, 2)
+"""Whether Airflow's UI can show a page of a plugin."""
 
 
 def run_after(dag_run: Any) -> datetime.datetime:

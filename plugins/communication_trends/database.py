@@ -78,12 +78,13 @@ def connected(conn_id: str) -> Iterator[Any]:
 
 
 @contextmanager
-def transaction(connection: Any, *, read_only: bool) -> Iterator[Transaction]:
+def transaction(connection: Any, *, read_only: bool, statement_timeout: float | None = None) -> Iterator[Transaction]:
     """
     Run a block in one transaction: one snapshot, UTC, with timeouts; committed at its end, rolled back on an error.
 
     :param connection: a connection of the hook's driver, with no transaction open.
     :param read_only: whether PostgreSQL is to refuse any write.
+    :param statement_timeout: seconds, where the setting's are too many.
     """
     try:
         opened = Transaction(connection)
@@ -92,7 +93,7 @@ def transaction(connection: Any, *, read_only: bool) -> Iterator[Transaction]:
             read_sql("session.sql"),
             {
                 "read_only": read_only,
-                "statement_timeout": f"{round(settings.statement_timeout() * 1000)}ms",
+                "statement_timeout": f"{round((statement_timeout or settings.statement_timeout()) * 1000)}ms",
                 "lock_timeout": f"{round(settings.lock_timeout() * 1000)}ms",
             },
         )

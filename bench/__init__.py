@@ -1,0 +1,1 @@
+"""The measurements, kept apart from the tests."""

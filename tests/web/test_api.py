@@ -1,0 +1,279 @@
+"""The API, asked over HTTP from a running Airflow; expected numbers come from the rows themselves."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+from collections import Counter
+
+import httpx
+import pytest
+
+from web import rows
+from web.conftest import API
+
+FROM, TO = datetime.date(2026, 9, 30), datetime.date(2026, 10, 29)
+RANGE = {"from": str(FROM), "to": str(TO)}
+DAYS = [day for day in rows.DAYS if FROM <= day <= TO]
+
+
+def stored(slug):
+    return [rows.trend(slug, day) for day in DAYS if slug != "acme" or day not in rows.GAPS]
+
+
+def summed(slugs, column):
+    return dict(sum((Counter(trend[column]) for slug in slugs for trend in stored(slug)), Counter()))
+
+
+def risky(trend):
+    return trend["topic_distribution"]["complaint"] + trend["topic_distribution"]["escalation"]
+
+
+def read_csv(answer):
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.headers["content-disposition"].startswith("attachment; filename=")
+    return list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+
+
+def test_trends_of_one_organization(web):
+    answer = web.get(f"{API}/organizations/acme/trends", params=RANGE).json()
+    assert answer["organization"] == {
+        "id": rows.organization_id("acme"),
+        "name": "Acme Logistics",
+        "slug": "acme",
+    }
+    assert [day["date"] for day in answer["days"]] == [str(day) for day in DAYS]
+    for day, got in zip(DAYS, answer["days"], strict=True):
+        if day in rows.GAPS:
+            assert got == {
+                "date": str(day),
+                "missing": True,
+                **dict.fromkeys(["topics", "tones", "escalations", "totalClassifications", "avgConfidence"]),
+                **dict.fromkeys(["hotspotCount", "hotspots"]),
+            }
+            continue
+        expected = rows.trend("acme", day)
+        assert got == {
+            "date": str(day),
+            "missing": False,
+            "topics": expected["topic_distribution"],
+            "tones": expected["sentiment_distribution"],
+            "escalations": expected["escalation_counts"],
+            "totalClassifications": expected["total_classifications"],
+            "avgConfidence": expected["avg_confidence"],
+            "hotspotCount": len(expected["channel_hotspots"]),
+            "hotspots": expected["channel_hotspots"],
+        }
+    totals = answer["totals"]
+    assert (totals["days"], totals["missingDays"]) == (30, 3)
+    assert totals["topics"] == summed(["acme"], "topic_distribution")
+    assert totals["totalClassifications"] == sum(trend["total_classifications"] for trend in stored("acme"))
+    share = sum(map(risky, stored("acme"))) * 100 / totals["totalClassifications"]
+    assert totals["riskScore"] == int(share + 0.5)
+
+
+def test_an_id_means_the_same_as_a_slug(web):
+    by_id = web.get(f"{API}/organizations/{rows.organization_id('iris').upper()}/trends", params=RANGE).json()
+    assert by_id == web.get(f"{API}/organizations/iris/trends", params=RANGE).json()
+    assert by_id["organization"]["slug"] == "iris"
+
+
+def test_trends_of_all_organizations(web):
+    answer = web.get(f"{API}/trends", params=RANGE).json()
+    assert answer["organizationsTotal"] == 10
+    assert answer["totals"]["topics"] == summed(rows.ORGANIZATIONS, "topic_distribution")
+    assert answer["totals"]["tones"] == summed(rows.ORGANIZATIONS, "sentiment_distribution")
+    assert answer["totals"]["escalations"] == summed(rows.ORGANIZATIONS, "escalation_counts")
+    stored_by_day = {day["date"]: day["organizationsStored"] for day in answer["days"]}
+    assert stored_by_day == {str(day): 9 if day in rows.GAPS else 10 for day in DAYS}
+    first = [rows.trend(slug, FROM) for slug in rows.ORGANIZATIONS]
+    weighted = sum(trend["avg_confidence"] * trend["total_classifications"] for trend in first)
+    assert answer["days"][0]["avgConfidence"] == int(weighted / sum(t["total_classifications"] for t in first) + 0.5)
+    assert answer["days"][0]["hotspotCount"] == sum(len(trend["channel_hotspots"]) for trend in first)
+
+
+def test_a_day_without_any_trend_is_missing(web):
+    answer = web.get(f"{API}/trends", params={"from": "2026-07-30", "to": "2026-08-01"}).json()
+    assert [day["missing"] for day in answer["days"]] == [True, True, False]
+    assert [day["totalClassifications"] is None for day in answer["days"]] == [True, True, False]
+
+
+def test_organizations_in_pages_and_by_search(web):
+    answer = web.get(f"{API}/organizations", params={"limit": 4, "offset": 8}).json()
+    assert [one["slug"] for one in answer["organizations"]] == ["iris", "juniper"]
+    assert answer["totalEntries"] == 10
+    found = web.get(f"{API}/organizations", params={"search": "RBO"}).json()
+    assert [one["slug"] for one in found["organizations"]] == ["harbor"]
+    # no wildcard: text to search for is text
+    assert web.get(f"{API}/organizations", params={"search": "%"}).json() == {"organizations": [], "totalEntries": 0}
+    beyond = web.get(f"{API}/organizations", params={"offset": 100}).json()
+    assert beyond == {"organizations": [], "totalEntries": 10}
+
+
+def test_the_overview_ranks_by_risk(web):
+    answer = web.get(f"{API}/overview", params={**RANGE, "limit": 3}).json()
+    scores = {}
+    for slug in rows.ORGANIZATIONS:
+        messages = sum(trend["total_classifications"] for trend in stored(slug))
+        scores[slug] = int(sum(map(risky, stored(slug))) * 100 / messages + 0.5)
+    best = sorted(scores.values(), reverse=True)[:3]
+    assert [entry["riskScore"] for entry in answer["organizations"]] == best
+    assert [scores[entry["organization"]["slug"]] for entry in answer["organizations"]] == best
+    assert [entry["rank"] for entry in answer["organizations"]] == [1, 2, 3]
+    assert answer["totalEntries"] == 10
+    acme = answer["organizations"][0]
+    assert acme["organization"]["slug"] == "acme"
+    assert acme["dailyClassifications"] == [
+        None if day in rows.GAPS else rows.trend("acme", day)["total_classifications"] for day in DAYS
+    ]
+    assert acme["dailyRiskyClassifications"] == [
+        None if day in rows.GAPS else risky(rows.trend("acme", day)) for day in DAYS
+    ]
+    assert acme["escalations"] == sum(sum(trend["escalation_counts"].values()) for trend in stored("acme"))
+    assert acme["criticalEscalations"] == sum(t["escalation_counts"].get("critical", 0) for t in stored("acme"))
+
+
+def test_few_messages_rank_last(web):
+    web.connection.execute("insert into organizations (name, slug) values ('Tiny', 'tiny')")
+    web.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
+        " total_classifications) select id, '2026-10-29', 'daily', '{\"complaint\": 2}', 2 from organizations"
+        " where slug = 'tiny'"
+    )
+    try:
+        ranked = web.get(f"{API}/overview", params=RANGE).json()["organizations"]
+        assert [entry["organization"]["slug"] for entry in ranked][-1] == "tiny"
+        assert ranked[-1]["riskScore"] == 100
+    finally:
+        web.connection.execute("delete from organizations where slug = 'tiny'")
+
+
+def test_hotspots_are_ranked_over_the_range(web):
+    answer = web.get(f"{API}/hotspots", params={**RANGE, "organization": "acme"}).json()
+    hot = [
+        (day, hotspot)
+        for day in DAYS
+        if day not in rows.GAPS
+        for hotspot in rows.trend("acme", day)["channel_hotspots"]
+        if hotspot["channelId"] == "C-acme-support"
+    ]
+    assert hot
+    messages = sum(hotspot["messageCount"] for _, hotspot in hot)
+    weighted = sum(hotspot["riskScore"] * hotspot["messageCount"] for _, hotspot in hot)
+    expected = {
+        "organization": {"id": rows.organization_id("acme"), "name": "Acme Logistics", "slug": "acme"},
+        "channelId": "C-acme-support",
+        "riskScore": int(weighted / messages + 0.5),
+        "peakRiskScore": max(hotspot["riskScore"] for _, hotspot in hot),
+        "messageCount": messages,
+        "daysHot": len(hot),
+        "lastHotDay": str(max(day for day, _ in hot)),
+    }
+    assert expected in answer["hotspots"]
+    scores = [entry["riskScore"] for entry in web.get(f"{API}/hotspots", params=RANGE).json()["hotspots"]]
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) > len(answer["hotspots"])
+
+
+def week(slug, monday, days):
+    return [rows.trend(slug, monday + datetime.timedelta(day)) for day in range(days)]
+
+
+def test_a_week_against_the_week_before(web):
+    monday, before = datetime.date(2026, 10, 5), datetime.date(2026, 9, 28)
+    answer = web.get(f"{API}/periods", params={"date": "2026-10-08", "organization": "dune"}).json()
+    assert answer["current"] == {"from": "2026-10-05", "to": "2026-10-08", "days": 4, "missingDays": 0}
+    assert answer["previous"] == {"from": "2026-09-28", "to": "2026-10-01", "days": 4, "missingDays": 0}
+    assert answer["incomplete"] is False
+    current = sum(trend["total_classifications"] for trend in week("dune", monday, 4))
+    previous = sum(trend["total_classifications"] for trend in week("dune", before, 4))
+    assert answer["totalClassifications"]["current"] == current
+    assert answer["totalClassifications"]["previous"] == previous
+    assert answer["totalClassifications"]["changePercent"] == pytest.approx(100 * (current / previous - 1), abs=0.051)
+
+
+@pytest.mark.parametrize(("date", "incomplete"), [("2026-10-06", True), ("2026-10-07", False)])
+def test_a_week_is_incomplete_before_three_days_have_passed(web, date, incomplete):
+    assert web.get(f"{API}/periods", params={"date": date}).json()["incomplete"] is incomplete
+
+
+def test_a_week_with_a_gap_is_incomplete(web):
+    answer = web.get(f"{API}/periods", params={"date": "2026-10-18", "organization": "acme"}).json()
+    assert (answer["current"]["missingDays"], answer["incomplete"]) == (2, True)
+
+
+def test_csv_has_what_the_view_shows(web):
+    entries = read_csv(web.get(f"{API}/organizations/acme/trends", params={**RANGE, "format": "csv"}))
+    assert len(entries) == 30
+    by_day = {entry["date"]: entry for entry in entries}
+    gap = by_day["2026-10-14"]
+    assert (gap["missing"], gap["totalClassifications"], gap["topic:complaint"]) == ("true", "", "")
+    expected = rows.trend("acme", rows.INCIDENT)
+    assert by_day[str(rows.INCIDENT)]["topic:complaint"] == str(expected["topic_distribution"]["complaint"])
+    assert by_day[str(FROM)]["severity:critical"] == "0"
+    overview = read_csv(web.get(f"{API}/overview", params={**RANGE, "format": "csv"}))
+    assert next(entry["organizationSlug"] for entry in overview) == "acme"
+    assert len(read_csv(web.get(f"{API}/hotspots", params={**RANGE, "format": "csv"}))) >= 2
+    assert read_csv(web.get(f"{API}/periods", params={"date": "2026-10-08", "format": "csv"}))[0]["figure"]
+
+
+def test_csv_runs_nothing_in_a_spreadsheet(web):
+    name = '=HYPERLINK("http://example.invalid")'
+    web.connection.execute("insert into organizations (name, slug) values (%s, 'formula')", (name,))
+    try:
+        entries = read_csv(web.get(f"{API}/organizations", params={"search": "formula", "format": "csv"}))
+        assert entries[0]["name"] == f"'{name}"
+    finally:
+        web.connection.execute("delete from organizations where slug = 'formula'")
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "field"),
+    [
+        ("trends", {"from": "yesterday"}, "from"),
+        ("trends", {"from": "2026-10-02", "to": "2026-10-01"}, "from"),
+        ("trends", {"from": "2026-01-01", "to": "2026-10-01"}, "from"),
+        ("organizations/acme/trends", {"from": "2020-01-01", "to": "2026-10-01"}, "from"),
+        ("trends", {"to": "2999-01-01"}, "to"),
+        ("trends", {"to": "0001-01-01"}, "to"),
+        ("overview", {"limit": "0"}, "limit"),
+        ("overview", {"limit": "100000"}, "limit"),
+        ("overview", {"offset": "-1"}, "offset"),
+        ("organizations", {"search": "a\x00b"}, "search"),
+        ("organizations/a%00b/trends", {}, "organization"),
+        ("hotspots", {"organization": "x" * 201}, "organization"),
+        ("periods", {"date": "2999-01-01"}, "date"),
+        ("trends", {"format": "xml"}, "format"),
+    ],
+)
+def test_bad_input_names_the_field(web, path, parameters, field):
+    answer = web.get(f"{API}/{path}", params=parameters)
+    assert answer.status_code == 422
+    assert field in [entry["loc"][-1] for entry in answer.json()["detail"]]
+
+
+def test_what_is_not_there(web):
+    assert web.get(f"{API}/organizations/nobody/trends").status_code == 404
+    assert web.get(f"{API}/hotspots", params={"organization": "nobody"}).status_code == 404
+    assert web.get(f"{API}/runs/none").status_code == 404
+    assert web.get(f"{API}/nothing").status_code == 404
+
+
+def test_it_describes_itself(web):
+    description = web.get(f"{API}/openapi.json").json()
+    assert f"{API.removeprefix('/communication-trends')}/overview" in description["paths"]
+    assert description["servers"] == [{"url": "/communication-trends"}]
+    properties = description["components"]["schemas"]["AllTrendDay"]["properties"]
+    assert {"missing", "totalClassifications", "avgConfidence"} <= set(properties)
+
+
+def test_nothing_is_written(web):
+    for method in ("post", "put", "delete", "patch"):
+        answer = httpx.request(
+            method,
+            f"{web.airflow.url}{API}/organizations",
+            headers={"Authorization": f"Bearer {web.token('admin')}"},
+            timeout=60,
+        )
+        assert answer.status_code == 405
