@@ -13,7 +13,13 @@ from typing import Any
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
 
 from communication_trends import settings
-from communication_trends.compat import DatabaseError, run_after, sqlstate, task_instance_states
+from communication_trends.compat import (
+    DatabaseError,
+    prepare_expansion,
+    run_after,
+    sqlstate,
+    task_instance_states,
+)
 from communication_trends.database import (
     REMEDIES,
     SERIALIZATION_FAILURE,
@@ -158,6 +164,7 @@ class ListOrganizationsOperator(BaseOperator):
         ids = [organization["id"] for organization in organizations]
         batches = [ids[first : first + per_task] for first in range(0, len(ids), per_task)]
         self.log.info("%s: %d organizations in %d task instances.", day, len(ids), len(batches))
+        prepare_expansion(context)
         return batches
 
     def _refuse_unknown_keys(self, context: Any) -> None:
