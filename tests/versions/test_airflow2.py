@@ -36,7 +36,7 @@ def backfill(airflow, *options):
     assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-3000:]
 
 
-def test_a_backfill_makes_exactly_its_days(airflow):
+def test_a_backfill_makes_exactly_its_days_and_can_be_repeated(airflow):
     database = airflow.database
     messages, alerts = source_rows()
     insert(database, messages, alerts)
@@ -48,6 +48,16 @@ def test_a_backfill_makes_exactly_its_days(airflow):
     made = runs(airflow)
     assert sorted(made) == [f"backfill__{day}T00:00:00+00:00" for day in days]
     assert {run["state"] for run in made.values()} == {"success"}
+
+    # a customer more than the reset runs were expanded for, and a day that has grown
+    database.classify("newcomer", at="2026-11-04 23:59:59.999999")
+    backfill(airflow, "--reset-dagruns", "-y")
+    again = runs(airflow)
+    assert sorted(again) == sorted(made)
+    assert {run["state"] for run in again.values()} == {"success"}
+    assert len(stored(database)) == len(days) * 4
+    assert {key: row for key, row in stored(database).items() if key[0] != "newcomer"} == trends
+    assert database.trend("newcomer", "2026-11-04")["topic_distribution"] == {"general": 1}
 
 
 def test_the_scheduler_runs_the_day_that_is_due_and_what_is_triggered(airflow):
