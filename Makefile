@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up backfill test test-faults test-celery test-compose lint format constraints clean
+.PHONY: help install demo up backfill test test-faults test-celery test-compose test-airflow2 lint format constraints clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-16s%s\n", $$1, $$2}'
@@ -47,6 +47,14 @@ test-celery: install  ## run the DAG on two Celery workers and kill one (needs r
 test-compose: install  ## run the services of docker-compose.yaml as processes (needs Debian's postgresql, podman)
 	@.ci/with-debian-postgres $(BIN)/python -m pytest tests/test_compose.py
 
+test-airflow2: install .venv-airflow2/installed  ## run the tests of Airflow 2.11, in an environment of its own
+	@.venv-airflow2/bin/python -m pytest tests/versions
+
+.venv-airflow2/installed: requirements-airflow2.txt constraints-airflow2.txt
+	@$(PYTHON) -m venv .venv-airflow2
+	@$(BIN)/uv pip install --quiet --python .venv-airflow2/bin/python -r requirements-airflow2.txt -c constraints-airflow2.txt
+	@touch $@
+
 lint: install  ## ruff, SQLFluff, mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,9 +65,11 @@ format: install  ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-constraints: install  ## renew constraints.txt from the direct pins
+constraints: install  ## renew the constraints files from the direct pins
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header --no-annotate \
 		--output-file constraints.txt requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header --no-annotate \
+		--output-file constraints-airflow2.txt requirements-airflow2.txt
 
 clean:  ## stop the demo's database, remove it and the environments
 	@pid=$$(head -n 1 .airflow/postgres/postmaster.pid 2>/dev/null); \

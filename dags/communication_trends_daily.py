@@ -37,6 +37,7 @@ from airflow.providers.common.compat.sdk import DAG, Param, TriggerRule
 from communication_trends import settings
 from communication_trends.compat import exponential_backoff
 from communication_trends.operators import (
+    TRENDS,
     AggregateTrendsOperator,
     ListOrganizationsOperator,
     SummarizeTrendsOperator,
@@ -54,6 +55,8 @@ with DAG(
     max_active_runs=1,
     max_active_tasks=settings.max_parallel_organizations(),
     template_searchpath=str(settings.sql_path()),
+    # of the run, not of each task instance: one message for a night, however many organizations failed
+    on_failure_callback=settings.failure_callback(),
     tags=["communication-trends", "postgres", "daily"],
     default_args={
         "owner": "communication-trends",
@@ -105,5 +108,6 @@ with DAG(
         aggregate_task_id="aggregate_organization",
         # always: a run that cannot be summed up is not a success
         trigger_rule=TriggerRule.ALL_DONE,
+        outlets=[TRENDS],
     )
     list_organizations >> aggregate_organization >> summarize

@@ -9,7 +9,10 @@ DAG_ID = "communication_trends_daily"
 
 def load_bag() -> Any:
     """Return the DagBag of the DAGs folder."""
-    from airflow.dag_processing.dagbag import DagBag
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow 2
+        from airflow.models import DagBag
 
     return DagBag()
 

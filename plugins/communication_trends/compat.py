@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 from typing import Any
 
 from airflow.providers.common.compat.version_compat import (
@@ -24,10 +25,14 @@ __all__ = [
     "DatabaseError",
     "dict_cursor",
     "exponential_backoff",
+    "prepare_expansion",
     "run_after",
     "sqlstate",
     "task_instance_states",
 ]
+
+BACKFILL_ROUND_TIMEOUT = 60
+"""Seconds after which Airflow 2's backfill, whose rounds take one each, counts as gone."""
 
 # Airflow 3.2 made the flag a multiplier
 exponential_backoff: Any = 2.0 if AIRFLOW_V_3_2_PLUS else True
@@ -62,6 +67,41 @@ def task_instance_states(context: Any, task_id: str) -> dict[int, str | None]:
         -1 if name == task_id else int(name.removeprefix(f"{task_id}_")): state
         for name, state in states.get(dag_run.run_id, {}).items()
     }
+
+
+def prepare_expansion(context: Any) -> None:
+    """
+    Keep ``airflow dags backfill`` of Airflow 2 from losing the task instances that are mapped over this task's result.
+
+    Its loop knows the task instances that a run had when it started, and hears of expanded ones only if the executor
+    reports the end of this task before the database shows it: a race, whose loser ends as "BackfillJob is
+    deadlocked". A run whose known task instances are all done, but which is not, is taken up again as it then is. So
+    those after this task are shown as skipped until the loop has seen them so, while this task still runs.
+
+    :param context: Airflow's context, of the task that is mapped over; called as its last step.
+    """
+    dag_run = context["dag_run"]
+    if AIRFLOW_V_3_0_PLUS or dag_run.run_type != "backfill":
+        return
+    # skipped: by an earlier try, ended in here
+    waiting = dag_run.get_task_instances(state=[None, "skipped"])
+    try:
+        for instance in waiting:
+            instance.set_state("skipped")
+        # the loop writes this at the end of each round: two, so that one of them began after the above
+        seen = {_last_round(dag_run)}
+        deadline = time.monotonic() + BACKFILL_ROUND_TIMEOUT
+        while len(seen) <= 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+            seen.add(_last_round(dag_run))
+    finally:
+        for instance in waiting:
+            instance.set_state(None)
+
+
+def _last_round(dag_run: Any) -> datetime.datetime | None:
+    # find: refresh_from_db leaves this attribute as it is
+    return dag_run.find(dag_id=dag_run.dag_id, run_id=dag_run.run_id)[0].last_scheduling_decision
 
 
 def dict_cursor(connection: Any) -> Any:

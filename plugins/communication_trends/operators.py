@@ -10,10 +10,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Asset, BaseOperator
 
 from communication_trends import settings
-from communication_trends.compat import DatabaseError, run_after, sqlstate, task_instance_states
+from communication_trends.compat import (
+    DatabaseError,
+    prepare_expansion,
+    run_after,
+    sqlstate,
+    task_instance_states,
+)
 from communication_trends.database import (
     REMEDIES,
     SERIALIZATION_FAILURE,
@@ -26,6 +32,9 @@ from communication_trends.database import (
 )
 from communication_trends.day import Day, trend_day, utc_date
 from communication_trends.errors import InvalidInputError, TrendMismatchError
+
+TRENDS = Asset("communication_trends")
+"""The table, for Airflow: updated once by each run that succeeds, with its summary as the event's extra."""
 
 OUTCOME_KEY = "outcome"
 """XCom key under which a task instance tells of kept and failed organizations; pushed only if there are any."""
@@ -158,6 +167,7 @@ class ListOrganizationsOperator(BaseOperator):
         ids = [organization["id"] for organization in organizations]
         batches = [ids[first : first + per_task] for first in range(0, len(ids), per_task)]
         self.log.info("%s: %d organizations in %d task instances.", day, len(ids), len(batches))
+        prepare_expansion(context)
         return batches
 
     def _refuse_unknown_keys(self, context: Any) -> None:
@@ -358,6 +368,8 @@ class SummarizeTrendsOperator(BaseOperator):
                 f"trend for {day} from this run: {names}. The others are stored. Clear the failed task instances of "
                 f"{self.aggregate_task_id} to try again."
             )
+        if TRENDS in self.outlets:
+            context["outlet_events"][TRENDS].extra = summary
         return summary
 
     def _summary(

@@ -8,11 +8,13 @@ the setting, the value and the remedy.
 from __future__ import annotations
 
 import decimal
+import importlib
+import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from airflow.providers.common.compat.sdk import conf
+from airflow.providers.common.compat.sdk import BaseNotifier, conf
 
 from communication_trends.errors import InvalidInputError
 
@@ -90,6 +92,36 @@ def lock_timeout() -> float:
 def max_parallel_organizations() -> int:
     """Task instances that aggregate at the same time, over all runs: as many connections to the database at most."""
     return _number("max_parallel_organizations", "16", int, at_least=1)
+
+
+def failure_callback() -> Any:
+    """
+    What Airflow calls when a run has failed: ``failure_notifier``, a class, with ``failure_notifier_kwargs``, JSON.
+
+    :raises InvalidInputError: when there is no such class, or it does not take the arguments.
+    """
+    path = conf.get(SECTION, "failure_notifier", fallback="").strip()
+    if not path:
+        return None
+    module, _, name = path.rpartition(".")
+    try:
+        notifier = getattr(importlib.import_module(module), name)
+        if not issubclass(notifier, BaseNotifier):
+            raise TypeError("it is not a notifier")
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"[{SECTION}] failure_notifier: {path!r} cannot be used: {error}. Give the import path of a class derived "
+            "from Airflow's BaseNotifier, and install the provider that has it; or leave it empty."
+        ) from error
+    given = conf.get(SECTION, "failure_notifier_kwargs", fallback="{}")
+    try:
+        return notifier(**json.loads(given))
+    except (TypeError, ValueError) as error:
+        # not the value itself: it may hold a secret
+        raise InvalidInputError(
+            f"[{SECTION}] failure_notifier_kwargs: not the arguments of {path}: {error}. Give a JSON object with the "
+            "arguments by name."
+        ) from error
 
 
 def max_map_length() -> int:

@@ -74,8 +74,10 @@ def _midnight(moment: datetime.datetime) -> DateTime:
 
 
 def _named_date(moment: datetime.datetime) -> DateTime | None:
-    """Return the date, as its UTC midnight, that a midnight in any time zone stands for."""
-    if moment.time() == datetime.time.min:
+    """Return the date, as its UTC midnight, that the first moment of a day in any time zone stands for."""
+    before = (moment.astimezone(UTC) - datetime.timedelta.resolution).astimezone(moment.tzinfo)
+    # 01:00 is the first where summer time starts at midnight, as in Cairo
+    if moment.time() == datetime.time.min or before.date() < moment.date():
         return DateTime(moment.year, moment.month, moment.day, tzinfo=UTC)
     return None
 

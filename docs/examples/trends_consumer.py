@@ -1,0 +1,16 @@
+"""An example: a DAG that runs whenever communication_trends_daily has stored a day's trends."""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import DAG, Asset, task
+
+TRENDS = Asset("communication_trends")
+
+with DAG(dag_id="trends_consumer", schedule=[TRENDS], catchup=False) as dag:
+
+    @task(inlets=[TRENDS])
+    def read_day(*, inlet_events=None):
+        """Return the day and the counts of the latest update."""
+        return inlet_events[TRENDS][-1].extra
+
+    read_day()

@@ -1,0 +1,173 @@
+"""What holds on Airflow 3 and on Airflow 2.11 alike: make test and make test-airflow2 both run this."""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import decimal
+import json
+import os
+import random
+import subprocess
+import sys
+
+import pytest
+from airflow_dag import DAG_ID, load_bag
+from psycopg.types.json import Jsonb
+
+from demo.stack import ROOT, run_airflow
+
+DAYS = [datetime.date(2026, 10, 31) + datetime.timedelta(days=days) for days in range(6)]
+SLUGS = ["acme", "bolt", "idle"]
+COLUMNS = [
+    "topic_distribution",
+    "sentiment_distribution",
+    "escalation_counts",
+    "channel_hotspots",
+    "total_classifications",
+    "avg_confidence",
+]
+
+
+def source_rows():
+    """Return messages and alerts as (slug, moment, …), the same each time."""
+    pick = random.Random(20261101)
+    messages, alerts = [], []
+    for day in DAYS:
+        for slug in SLUGS[:2]:
+            for _ in range(pick.randint(30, 60)):
+                messages.append(
+                    (
+                        slug,
+                        datetime.datetime.combine(day, datetime.time.min)
+                        + datetime.timedelta(
+                            microseconds=pick.choice([0, 86_399_999_999, pick.randrange(86_400_000_000)])
+                        ),
+                        pick.choice(["complaint", "escalation", "general", ""]),
+                        pick.choice(["C1", "C2", None]),
+                        pick.choice([None, 0, 33, 80, 81, 100]),
+                        pick.choice([None, {"tone": "angry"}, {"tone": ""}, {"tone": "positive"}, [1]]),
+                    )
+                )
+            alerts += [
+                (slug, datetime.datetime.combine(day, datetime.time(23, 59, 59)), pick.choice(["high", "critical"]))
+                for _ in range(pick.randint(0, 3))
+            ]
+    return messages, alerts
+
+
+def insert(database, messages, alerts):
+    for slug in SLUGS:
+        database.organization(slug)
+    with database.connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into topic_classifications (organization_id, created_at, topic, channel_id, confidence, sentiment)"
+            " values (%s, %s, %s, %s, %s, %s)",
+            [
+                (database.organization(slug), *values, None if sentiment is None else Jsonb(sentiment))
+                for slug, *values, sentiment in messages
+            ],
+        )
+        cursor.executemany(
+            "insert into escalation_alerts (organization_id, created_at, severity) values (%s, %s, %s)",
+            [(database.organization(slug), *values) for slug, *values in alerts],
+        )
+
+
+def half_up(value):
+    return int(decimal.Decimal(value).quantize(decimal.Decimal(1), decimal.ROUND_HALF_UP))
+
+
+def expected(slug, day, messages, alerts):
+    """Return the trend as Python computes it, without SQL."""
+    mine = [row for row in messages if row[0] == slug and row[1].date() == day]
+    tones = [row[5]["tone"] for row in mine if isinstance(row[5], dict) and row[5]["tone"]]
+    confidences = [row[4] for row in mine if row[4] is not None]
+    hotspots = []
+    for channel, count in collections.Counter(row[3] for row in mine if row[3] is not None).items():
+        risky = sum(row[3] == channel and row[2] in ("complaint", "escalation") for row in mine)
+        if count >= 10 and 10 * risky > 3 * count:
+            score = half_up(decimal.Decimal(100 * risky) / count)
+            hotspots.append({"channelId": channel, "riskScore": score, "messageCount": count})
+    return {
+        "topic_distribution": dict(collections.Counter(row[2] for row in mine)),
+        "sentiment_distribution": dict(collections.Counter(tones)),
+        "escalation_counts": dict(
+            collections.Counter(row[2] for row in alerts if row[:1] == (slug,) and row[1].date() == day)
+        ),
+        "channel_hotspots": sorted(hotspots, key=lambda h: (-h["riskScore"], -h["messageCount"], h["channelId"])),
+        "total_classifications": len(mine),
+        "avg_confidence": half_up(decimal.Decimal(sum(confidences)) / len(confidences)) if confidences else None,
+    }
+
+
+def stored(database):
+    return {key: {name: row[name] for name in COLUMNS} for key, row in database.trends().items()}
+
+
+def test_the_dag_loads_without_errors_and_warnings():
+    bag = load_bag()
+    assert not bag.import_errors
+    assert not bag.captured_warnings
+    assert set(bag.dags) >= {DAG_ID}
+    assert bag.dags[DAG_ID].task_ids == ["list_organizations", "aggregate_organization", "summarize"]
+
+
+def test_the_plugin_is_listed_and_nothing_else_of_the_package():
+    listed = json.loads(run_airflow({}, "plugins", "-o", "json").stdout)
+    ours = [plugin for plugin in listed if "communication_trends" in json.dumps(plugin)]
+    assert [plugin["name"] for plugin in ours] == ["communication_trends"]
+    assert "communication_trends_plugin.py" in ours[0]["source"]
+
+
+@pytest.mark.parametrize("syntax", ["glob", "regexp"])
+def test_the_package_is_no_plugin_in_either_ignore_syntax(syntax):
+    code = (
+        "from airflow.plugins_manager import ensure_plugins_loaded; ensure_plugins_loaded(); import sys;"
+        "print(sorted(set(sys.modules) & {'operators', 'settings', 'compat', 'day', 'timetable'}))"
+    )
+    environment = {**os.environ, "AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX": syntax, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, cwd="/"
+    )
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_rows_are_those_that_python_computes(database):
+    messages, alerts = source_rows()
+    insert(database, messages, alerts)
+    for day in DAYS[1:3]:
+        run_airflow({}, "dags", "test", DAG_ID, "--conf", json.dumps({"date": str(day)}))
+    assert stored(database) == {
+        (slug, str(day)): expected(slug, day, messages, alerts) for day in DAYS[1:3] for slug in SLUGS
+    }
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Africa/Cairo"])
+def test_dates_are_utc_days_in_every_default_time_zone(zone):
+    # 24 April 2026 has no midnight in Cairo
+    code = (
+        "from airflow.utils import timezone; from airflow.timetables.base import TimeRestriction;"
+        "from communication_trends.timetable import UtcDayTimetable;"
+        "t, i = UtcDayTimetable(), None\n"
+        "for f, l in (('2026-11-01', '2026-11-04'), ('2026-04-22', '2026-04-24')):\n"
+        "  r, i = TimeRestriction(timezone.parse(f), timezone.parse(l), True), None\n"
+        "  while i := t.next_dagrun_info(last_automated_data_interval=i and i.data_interval, restriction=r):\n"
+        "    print('day', i.logical_date.isoformat())"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "AIRFLOW__CORE__DEFAULT_TIMEZONE": zone, "PYTHONPATH": str(ROOT / "plugins")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [line[4:14] for line in result.stdout.splitlines() if line.startswith("day ")] == [
+        "2026-11-01",
+        "2026-11-02",
+        "2026-11-03",
+        "2026-11-04",
+        "2026-04-22",
+        "2026-04-23",
+        "2026-04-24",
+    ]
