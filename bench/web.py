@@ -64,7 +64,6 @@ def measure(connection: psycopg.Connection[Any], name: str, days: int, **paramet
     server, client, rows = [], [], []
     for _ in range(TRIES):
         with transaction(connection, read_only=True, statement_timeout=10) as opened:
-            opened.rows(read_sql("web/session.sql"))
             started = time.perf_counter()
             rows = opened.rows(read_sql(f"web/{name}.sql"), values)
             client.append(1000 * (time.perf_counter() - started))

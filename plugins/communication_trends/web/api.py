@@ -542,7 +542,6 @@ def _reading() -> Iterator[Transaction]:
         connected(settings.conn_id()) as connection,
         transaction(connection, read_only=True, statement_timeout=STATEMENT_TIMEOUT) as opened,
     ):
-        opened.rows(read_sql("web/session.sql"))
         yield opened
 
 
