@@ -18,7 +18,13 @@ DONE = {"success", "failed"}
 @pytest.fixture(scope="module")
 def running(server, tmp_path_factory):
     home = tmp_path_factory.mktemp("airflow")
-    with running_airflow_on(server, home, AIRFLOW__COMMUNICATION_TRENDS__RETRY_DELAY="1") as (airflow, database):
+    changes = {"RETRY_DELAY": "1", "KEEP_COMPLETED_RUNS": "3", "KEEP_FAILED_RUNS": "2"}
+    environment = {f"AIRFLOW__COMMUNICATION_TRENDS__{name}": value for name, value in changes.items()}
+    with running_airflow_on(server, home, **environment) as (airflow, database):
+        user, password = airflow.login
+        airflow.environment["AIRFLOW_CONN_COMMUNICATION_TRENDS_API"] = json.dumps(
+            {"conn_type": "http", "host": "127.0.0.1", "port": airflow.port, "login": user, "password": password}
+        )
         for day in range(1, 24):
             database.classify("acme", topic=f"day {day}", at=f"2026-11-{day:02} 23:59:59", count=day)
         airflow.start()
@@ -167,3 +173,34 @@ def test_a_failed_organization_is_retried_and_heals(running):
     assert finished_run(airflow, run_id)["state"] == "success"
     assert airflow.request("GET", path).json()["try_number"] > 1
     assert database.trend("acme", "2026-11-14")["total_classifications"] == 14
+
+
+def test_the_history_dag_keeps_the_latest_runs_of_either_state(running):
+    airflow, database = running
+    stored = database.trends()
+    for _ in range(4):
+        finished_run(airflow, trigger(airflow, organizations=["nobody"]))
+    ended = {
+        state: [run["dag_run_id"] for run in runs(airflow, state=state, order_by="-end_date")]
+        for state in ("success", "failed")
+    }
+    assert len(ended["success"]) > 3
+    assert len(ended["failed"]) > 2
+
+    history = "/api/v2/dags/communication_trends_history"
+    assert airflow.request("GET", history).json()["is_paused"]
+    airflow.request("PATCH", history, json={"is_paused": False}).raise_for_status()
+    found = airflow.wait_until(
+        lambda: [
+            run for run in airflow.request("GET", f"{history}/dagRuns").json()["dag_runs"] if run["state"] in DONE
+        ],
+        seconds=180,
+        what="the history DAG's scheduled run has ended",
+    )
+    assert found[0]["state"] == "success"
+
+    left = {run["dag_run_id"] for run in runs(airflow)}
+    assert left == {*ended["success"][:3], *ended["failed"][:2]}
+    instances = airflow.request("GET", f"{DAG_URL}/dagRuns/~/taskInstances", params={"limit": 1000}).json()
+    assert {instance["dag_run_id"] for instance in instances["task_instances"]} == left
+    assert database.trends() == stored

@@ -22,10 +22,12 @@ else:
 
 __all__ = [
     "HAS_EXTERNAL_VIEWS",
+    "REST_API",
     "DatabaseError",
     "dict_cursor",
     "exponential_backoff",
     "prepare_expansion",
+    "rest_api_authentication",
     "run_after",
     "sqlstate",
     "task_instance_states",
@@ -42,6 +44,26 @@ exponential_backoff: Any = 2.0 if AIRFLOW_V_3_2_PLUS else True
 # 3.1.0 has them as well, but its API server takes no session cookie, which is all that a page can bring
 HAS_EXTERNAL_VIEWS = get_base_airflow_version_tuple() >= (3, 1, 2)
 """Whether Airflow's UI can show a page of a plugin."""
+
+
+REST_API = "/api/v2" if AIRFLOW_V_3_0_PLUS else "/api/v1"
+"""Where Airflow's public REST API is."""
+
+
+def rest_api_authentication(client: Any, login: str, password: str) -> None:
+    """
+    Log in to Airflow's REST API: for a token on Airflow 3; on Airflow 2 each request brings the password.
+
+    :param client: an httpx client whose base URL is the API server's.
+    :param login: user name.
+    :param password: password; on Airflow 2 the basic_auth backend has to be among ``[api] auth_backends``.
+    :raises httpx.HTTPStatusError: when the login is refused.
+    """
+    if not AIRFLOW_V_3_0_PLUS:
+        client.auth = (login, password)
+        return
+    answer = client.post("/auth/token", json={"username": login, "password": password}).raise_for_status()
+    client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
 
 def run_after(dag_run: Any) -> datetime.datetime:

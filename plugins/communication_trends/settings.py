@@ -124,6 +124,21 @@ def failure_callback() -> Any:
         ) from error
 
 
+def keep_completed_runs() -> int:
+    """Runs of the DAG that succeeded, the latest ones, that the history DAG keeps; 0 keeps all."""
+    return _number("keep_completed_runs", "50", int, at_least=0)
+
+
+def keep_failed_runs() -> int:
+    """Runs of the DAG that failed, the latest ones, that the history DAG keeps; 0 keeps all."""
+    return _number("keep_failed_runs", "100", int, at_least=0)
+
+
+def api_conn_id() -> str:
+    """Airflow connection to Airflow's own REST API, which the history DAG logs in to."""
+    return conf.get(SECTION, "api_conn_id", fallback="communication_trends_api")
+
+
 def max_map_length() -> int:
     """Airflow's own limit on mapped task instances, ``[core] max_map_length``."""
     return conf.getint("core", "max_map_length", fallback=1024)

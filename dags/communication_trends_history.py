@@ -1,0 +1,41 @@
+"""
+### Communication trends, run history
+
+**What it does.** Keeps the latest runs of `communication_trends_daily`, 50 that succeeded and 100 that failed (settings
+`keep_completed_runs` and `keep_failed_runs`; 0 keeps all), and removes older ones with their task instances, which are
+what fills Airflow's metadata database. The trends themselves are not touched.
+
+**How.** Over Airflow's public REST API, with the login of the connection `communication_trends_api` (setting
+`api_conn_id`): host, port, login and password of a user who may delete runs, schema `https` where it is. The DAG starts
+paused: add the connection, then unpause it.
+
+**What breaks if it fails.** Nothing: the next run removes what this one left.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+from airflow.providers.common.compat.sdk import DAG
+
+from communication_trends import settings
+from communication_trends.history import RemoveOldRunsOperator
+
+with DAG(
+    dag_id="communication_trends_history",
+    dag_display_name="Communication trends, run history",
+    description="Removes old runs of communication_trends_daily",
+    doc_md=__doc__,
+    schedule="0 6 * * *",
+    start_date=datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=True,
+    tags=["communication-trends", "maintenance"],
+    default_args={
+        "owner": "communication-trends",
+        "retries": settings.retries(),
+        "retry_delay": datetime.timedelta(seconds=settings.retry_delay()),
+    },
+) as dag:
+    RemoveOldRunsOperator(task_id="remove_old_runs", target_dag_id="communication_trends_daily")
