@@ -73,7 +73,7 @@ constraints: install  ## renew the constraints files from the direct pins
 
 clean:  ## stop the demo's database, remove it and the environments
 	@pid=$$(head -n 1 .airflow/postgres/postmaster.pid 2>/dev/null); \
-		if [ -n "$$pid" ] && grep -qa postgres "/proc/$$pid/cmdline" 2>/dev/null; then \
+		if [ -n "$$pid" ] && grep -qaF "$(CURDIR)/.airflow/postgres" "/proc/$$pid/cmdline" 2>/dev/null; then \
 			kill -INT "$$pid"; while kill -0 "$$pid" 2>/dev/null; do sleep 0.2; done; \
 		fi
 	@rm -rf .airflow .venv .venv-airflow2

@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import importlib.metadata
 import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 import warnings
@@ -80,12 +82,15 @@ def prepared() -> Iterator[tuple[Server, dict[str, str]]]:
     """Yield a running PostgreSQL with both databases ready, and the environment of Airflow."""
     say("Starting PostgreSQL, with its data in " + str(home()))
     with postgres(home()) as server:
-        new = server.create_database(METADATA)
+        server.create_database(METADATA)
         server.create_database(DATABASE)
         environment = airflow_environment(home(), server, metadata=METADATA, database=DATABASE)
-        if new:
+        # noted when done: an interrupted migration, or one of another version of Airflow, is done again
+        migrated, version = home() / "migrated", importlib.metadata.version("apache-airflow")
+        if not migrated.exists() or migrated.read_text() != version:
             say("Making Airflow's metadata database")
             run_airflow(environment, "db", "migrate")
+            migrated.write_text(version)
         yield server, environment
 
 
@@ -123,16 +128,24 @@ def airflow_running(environment: dict[str, str], port: int = 0) -> Iterator[Airf
         airflow.stop()
 
 
+def listed(airflow: Airflow, path: str, key: str, **query: str) -> list[dict[str, Any]]:
+    """Return all entries of a list of the REST API, which gives a hundred at a time at most."""
+    entries: list[dict[str, Any]] = []
+    while True:
+        page = airflow.request("GET", path, params={"limit": 100, "offset": len(entries), **query})
+        page.raise_for_status()
+        entries += page.json()[key]
+        if not page.json()[key] or len(entries) >= page.json()["total_entries"]:
+            return entries
+
+
 def wait_for(airflow: Airflow, **query: str) -> list[dict[str, Any]]:
     """Wait until all runs of the DAG that match have ended, telling how far they are; return them."""
     told = ""
 
     def ended() -> list[dict[str, Any]] | None:
         nonlocal told
-        response = airflow.request(
-            "GET", f"{DAG_URL}/dagRuns", params={"limit": 1000, "order_by": "run_after", **query}
-        )
-        runs = response.raise_for_status().json()["dag_runs"]
+        runs = listed(airflow, f"{DAG_URL}/dagRuns", "dag_runs", order_by="run_after", **query)
         path = f"{DAG_URL}/dagRuns/~/taskInstances"
         states = {"limit": 1, "state": "success", "task_id": "aggregate_organization"}
         stored = airflow.request("GET", path, params=states).raise_for_status().json()["total_entries"]
@@ -143,6 +156,23 @@ def wait_for(airflow: Airflow, **query: str) -> list[dict[str, Any]]:
         return runs if runs and all(run["state"] in DONE for run in runs) else None
 
     return airflow.wait_until(ended, seconds=1800, what="the runs have ended")
+
+
+def wait_for_backfills(airflow: Airflow) -> None:
+    """Wait until Airflow has closed earlier backfills: it allows one at a time, and looks every 30 s."""
+    told = False
+
+    def closed() -> bool:
+        nonlocal told
+        backfills = listed(airflow, "/api/v2/backfills", "backfills", dag_id="communication_trends_daily")
+        if all(backfill["completed_at"] for backfill in backfills):
+            return True
+        if not told:
+            say("Waiting until Airflow has closed the backfill before this one")
+            told = True
+        return False
+
+    airflow.wait_until(closed, seconds=1800, what="Airflow has closed the backfill before this one")
 
 
 def new_table(title: str) -> Table:
@@ -182,9 +212,12 @@ def largest(counts: dict[str, int], limit: int = 2) -> str:
 
 
 def summary(airflow: Airflow, run: dict[str, Any]) -> dict[str, Any]:
-    """Return what ``summarize`` returned."""
+    """Return what ``summarize`` returned; a run in which nothing could be listed has returned nothing."""
     path = f"{DAG_URL}/dagRuns/{run['dag_run_id']}/taskInstances/summarize/xcomEntries/return_value"
-    value = airflow.request("GET", path).raise_for_status().json()["value"]
+    response = airflow.request("GET", path)
+    if response.status_code == 404:
+        return dict.fromkeys(SUMMARY_KEYS, "–")
+    value = response.raise_for_status().json()["value"]
     returned = json.loads(value) if isinstance(value, str) else value
     # the metadata database does not keep the order of the keys
     return {key: returned[key] for key in SUMMARY_KEYS}
@@ -220,7 +253,11 @@ def run() -> int:
 
 def up() -> int:
     """Serve Airflow until Ctrl-C."""
-    port = int(os.environ.get("PORT", "8080"))
+    given = os.environ.get("PORT") or "8080"
+    if not (given.isascii() and given.isdigit() and 0 < int(given) < 65536):
+        console.print(f"PORT={given}: not a port. Choose one from 1 to 65535: make up PORT=8081")
+        return 2
+    port = int(given)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -277,6 +314,7 @@ def backfill(first: str, last: str) -> int:
                 "max_active_runs": 4,
                 "dag_run_conf": {"organizations_per_task": 4},
             }
+            wait_for_backfills(airflow)
             response = airflow.request("POST", "/api/v2/backfills", json=body)
             if not response.is_success:
                 console.print(f"[red]Airflow refused the backfill:[/] {response.text}")
@@ -292,7 +330,10 @@ def backfill(first: str, last: str) -> int:
                 numbers = ("organizationsProcessed", "trendsCreated", "keptTrends", "errors")
                 table.add_row(made["logical_date"][:10], made["state"], *(str(told[number]) for number in numbers))
             console.print(table)
-            return 0 if all(made["state"] == "success" for made in runs) else 1
+            if all(made["state"] == "success" for made in runs):
+                return 0
+            console.print(f"[red]Runs have failed.[/] Their logs are under {airflow.logs}")
+            return 1
 
 
 def main() -> int:
@@ -312,11 +353,20 @@ def main() -> int:
         if arguments.command == "backfill":
             return backfill(arguments.first, arguments.last)
         if arguments.command == "load":
-            load(dsn_of_airflow_connection(os.environ["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"]))
+            connection = os.environ.get("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", "")
+            if not connection.startswith("{"):
+                console.print("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB: set it to an Airflow connection as JSON.")
+                return 2
+            load(dsn_of_airflow_connection(connection))
             return 0
         return {"run": run, "up": up}[arguments.command]()
     except KeyboardInterrupt:
         return 130
+    except subprocess.CalledProcessError as error:
+        console.print(f"{' '.join(error.cmd[2:])} failed:\n{error.stdout}{error.stderr}", markup=False)
+    except (RuntimeError, TimeoutError) as error:
+        console.print(f"{error}\nAirflow's logs are under {home() / 'logs'}", markup=False)
+    return 1
 
 
 if __name__ == "__main__":

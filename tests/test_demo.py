@@ -65,10 +65,32 @@ def test_the_demo_shows_yesterdays_trends(environment):
 
 def test_a_backfill_on_the_same_home_makes_the_days_from_first_to_last(environment):
     first = YESTERDAY - datetime.timedelta(days=9)
+    # more runs than the REST API gives at a time
+    environment = {**environment, "AIRFLOW__API__MAXIMUM_PAGE_LIMIT": "2"}
     run = demo(environment, "backfill", str(first), str(first + datetime.timedelta(days=2)))
     assert run.returncode == 0, run.stdout + run.stderr
     shown = [line.split() for line in run.stdout.splitlines() if "success" in line]
     assert shown == [[str(first + datetime.timedelta(days=age)), "success", "12", "12", "0", "0"] for age in range(3)]
+
+
+def test_a_backfill_right_after_another_is_made_and_tells_when_its_runs_fail(environment):
+    day = str(YESTERDAY - datetime.timedelta(days=9))
+    broken = {
+        **environment,
+        "AIRFLOW__COMMUNICATION_TRENDS__STATEMENT_TIMEOUT": "0.001",
+        "AIRFLOW__COMMUNICATION_TRENDS__RETRIES": "0",
+    }
+    run = demo(broken, "backfill", day, day)
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert [line.split()[:2] for line in run.stdout.splitlines() if line.startswith(f" {day}")] == [[day, "failed"]]
+    assert "Runs have failed." in run.stdout
+
+
+def test_a_port_that_is_none_and_a_missing_connection_are_named(environment):
+    run = demo({**environment, "PORT": "abc"}, "up")
+    assert (run.returncode, "PORT=abc: not a port" in run.stdout) == (2, True)
+    run = demo(environment, "load")
+    assert (run.returncode, "AIRFLOW_CONN_COMMUNICATION_TRENDS_DB: set it" in run.stdout) == (2, True)
 
 
 @pytest.mark.parametrize(
