@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up backfill test test-faults test-celery test-compose test-airflow2 lint format constraints clean
+.PHONY: help install demo up backfill test test-faults test-celery test-compose test-airflow2 bench bench-quick lint format constraints clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-16s%s\n", $$1, $$2}'
@@ -55,11 +55,17 @@ test-airflow2: install .venv-airflow2/installed  ## run the tests of Airflow 2.1
 	@$(BIN)/uv pip install --quiet --python .venv-airflow2/bin/python -r requirements-airflow2.txt -c constraints-airflow2.txt
 	@touch $@
 
+bench: install  ## what the SQL costs, as ratios measured side by side
+	@$(BIN)/python -m bench
+
+bench-quick: install  ## the same without the largest organization
+	@$(BIN)/python -m bench --quick
+
 lint: install  ## ruff, SQLFluff, mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/sqlfluff lint --disable-progress-bar sql demo
-	$(BIN)/mypy plugins dags demo tests
+	$(BIN)/sqlfluff lint --disable-progress-bar sql demo bench
+	$(BIN)/mypy plugins dags demo tests bench
 
 format: install  ## put the code in shape
 	$(BIN)/ruff check --fix .
