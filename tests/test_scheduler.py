@@ -160,6 +160,30 @@ def test_an_old_run_that_is_cleared_means_its_own_day_again(running):
     assert database.trend("acme", "2026-11-08")["topic_distribution"] == {"day 8": 8, "late": 1}
 
 
+def test_a_backfill_makes_days_again_backwards_or_leaves_them(running):
+    airflow, database = running
+    days = ["2026-11-08", "2026-11-09", "2026-11-10", "2026-11-11"]
+    ended = {run["logical_date"][:10]: run["end_date"] for run in runs(airflow, run_type="backfill")}
+    for day in days:
+        database.classify("acme", topic="later still", at=f"{day} 13:00:00")
+    given = ["--from-date", days[0], "--to-date", days[-1], "--max-active-runs", "1"]
+
+    # none, the default: days that have a run are left alone
+    backfill(airflow, *given, "--reprocess-behavior", "none")
+    found = finished(airflow, run_type="backfill")
+    assert {run["logical_date"][:10]: run["end_date"] for run in found} == ended
+
+    backfill(airflow, *given, "--reprocess-behavior", "completed", "--run-backwards")
+    airflow.wait_until(
+        lambda: all(database.trend("acme", day)["topic_distribution"].get("later still") for day in days),
+        seconds=240,
+        what="every day was made again",
+    )
+    found = [run for run in finished(airflow, run_type="backfill") if run["logical_date"][:10] in days]
+    assert {run["state"] for run in found} == {"success"}
+    assert [run["logical_date"][:10] for run in sorted(found, key=lambda run: run["end_date"], reverse=True)] == days
+
+
 def test_a_failed_organization_is_retried_and_heals(running):
     airflow, database = running
     connection = database.connection
