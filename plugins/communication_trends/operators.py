@@ -134,9 +134,12 @@ class ListOrganizationsOperator(BaseOperator):
         super().__init__(**kwargs)
         self.sql = sql
 
-    def execute(self, context: Any) -> list[list[str]]:
+    def execute(self, context: Any) -> list[str]:
         """
-        Return the batches.
+        Return the batches, each the ids of its organizations with commas between.
+
+        Text, not lists: each task instance fetches them all, and what that costs Airflow's API server grows with the
+        number of values.
 
         :param context: Airflow's context.
         :raises AirflowFailException: for input or tables that no retry mends, before anything is written.
@@ -165,7 +168,7 @@ class ListOrganizationsOperator(BaseOperator):
                 per_task,
             )
         ids = [organization["id"] for organization in organizations]
-        batches = [ids[first : first + per_task] for first in range(0, len(ids), per_task)]
+        batches = [",".join(ids[first : first + per_task]) for first in range(0, len(ids), per_task)]
         self.log.info("%s: %d organizations in %d task instances.", day, len(ids), len(batches))
         prepare_expansion(context)
         return batches
@@ -212,7 +215,7 @@ class AggregateTrendsOperator(BaseOperator):
 
     If a batch fails, its organizations are taken one by one, so that only the broken ones fail.
 
-    :param organization_ids: ids of the organizations
+    :param organization_ids: ids of the organizations, with commas between
     :param aggregate_sql: statement that aggregates the day, one row per organization (templated)
     :param upsert_sql: statement that stores those rows (templated)
     """
@@ -222,7 +225,7 @@ class AggregateTrendsOperator(BaseOperator):
     template_fields_renderers = {"aggregate_sql": "postgresql", "upsert_sql": "postgresql"}
     ui_color = "#e6f4ea"
 
-    def __init__(self, *, organization_ids: list[str], aggregate_sql: str, upsert_sql: str, **kwargs: Any) -> None:
+    def __init__(self, *, organization_ids: str, aggregate_sql: str, upsert_sql: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.organization_ids = organization_ids
         self.aggregate_sql = aggregate_sql
@@ -236,17 +239,18 @@ class AggregateTrendsOperator(BaseOperator):
         :raises AirflowException: when an organization failed, after all others were stored.
         """
         day = run_day(context)
-        context["organization"] = _label(self.organization_ids)
+        ids = self.organization_ids.split(",")
+        context["organization"] = _label(ids)
         with ExitStack() as stack, errors_explained():
             target = stack.enter_context(connected(settings.conn_id()))
             source = target
             if settings.source_conn_id() != settings.conn_id():
                 source = stack.enter_context(connected(settings.source_conn_id()))
             with transaction(source, read_only=True) as lookup:
-                found = lookup.rows(read_sql("organizations.sql"), {"ids": self.organization_ids, "slugs": []})
+                found = lookup.rows(read_sql("organizations.sql"), {"ids": ids, "slugs": []})
             slugs = {row["id"]: row["slug"] for row in found}
-            context["organization"] = _label(list(slugs.values()) or self.organization_ids)
-            for gone in (id_ for id_ in self.organization_ids if id_ not in slugs):
+            context["organization"] = _label(list(slugs.values()) or ids)
+            for gone in (id_ for id_ in ids if id_ not in slugs):
                 self.log.warning("%s: the organization has been deleted since it was listed; nothing to store.", gone)
             self._aggregate_all(context, day, source, target, slugs)
 
@@ -354,7 +358,7 @@ class SummarizeTrendsOperator(BaseOperator):
             raise AirflowFailException(
                 f"{self.list_task_id} ended {listed.get(-1)}: nothing was aggregated for {day}. Its log says why."
             )
-        batches = ti.xcom_pull(task_ids=self.list_task_id) or []
+        batches = [batch.split(",") for batch in ti.xcom_pull(task_ids=self.list_task_id) or []]
         states = task_instance_states(context, self.aggregate_task_id)
         # asked for as a list, so that one outcome comes as a list as well
         outcomes = list(ti.xcom_pull(task_ids=[self.aggregate_task_id], key=OUTCOME_KEY) or [])
