@@ -55,10 +55,16 @@ test-airflow2: install .venv-airflow2/installed  ## run the tests of Airflow 2.1
 	@$(BIN)/uv pip install --quiet --python .venv-airflow2/bin/python -r requirements-airflow2.txt -c constraints-airflow2.txt
 	@touch $@
 
-bench: install  ## what the SQL costs, as ratios measured side by side
+bench: install .venv-bench/installed  ## what it costs, as ratios measured side by side
 	@$(BIN)/python -m bench
+	@.venv-bench/bin/python bench/charts.py
 
-bench-quick: install  ## the same without the largest organization
+.venv-bench/installed: requirements-bench.txt
+	@$(PYTHON) -m venv .venv-bench
+	@$(BIN)/uv pip install --quiet --python .venv-bench/bin/python -r requirements-bench.txt
+	@touch $@
+
+bench-quick: install  ## the same with less data
 	@$(BIN)/python -m bench --quick
 
 lint: install  ## ruff, SQLFluff, mypy
@@ -82,4 +88,4 @@ clean:  ## stop the demo's database, remove it and the environments
 		if [ -n "$$pid" ] && grep -qaF "$(CURDIR)/.airflow/postgres" "/proc/$$pid/cmdline" 2>/dev/null; then \
 			kill -INT "$$pid"; while kill -0 "$$pid" 2>/dev/null; do sleep 0.2; done; \
 		fi
-	@rm -rf .airflow .venv .venv-airflow2
+	@rm -rf .airflow .venv .venv-airflow2 .venv-bench

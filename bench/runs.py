@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import shutil
+import subprocess
+import sys
+import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
+from bench.report import Report, say
+from bench.statement import FIVE, HERE, HUGE, PARAMETERS, fill, ids, open_database, read
 from demo.stack import ROOT, Airflow, Server, airflow_environment, run_airflow
 
 DAG_ID = "communication_trends_daily"
 FLOOR_ID = "bench_floor"
 DAY = "2026-11-01"
-
-MEASURED = """
-select
-    extract(epoch from dag_run.end_date - dag_run.start_date)::float as run,
-    extract(epoch from max(task_instance.end_date) - min(task_instance.start_date))::float as mapped
-from dag_run
-inner join task_instance using (dag_id, run_id)
-where dag_run.dag_id = %s and dag_run.run_id = %s and task_instance.map_index >= 0
-group by dag_run.id
-"""
 
 
 @dataclass
@@ -95,14 +96,13 @@ def runner(home: Path, server: Server, database: str, **settings: str) -> Iterat
     airflow = Airflow(environment)
     try:
         airflow.start()
-        for dag_id in (DAG_ID, FLOOR_ID):
-            address = f"/api/v2/dags/{dag_id}"
-            airflow.wait_until(
-                lambda address=address: airflow.request("GET", address).is_success,
-                seconds=180,
-                what="the DAGs are parsed",
-            )
-        # no run of its own schedule beside the measured ones: active, but due only after this has ended
+
+        def parsed() -> bool:
+            answers = [airflow.request("GET", f"/api/v2/dags/{dag_id}") for dag_id in (DAG_ID, FLOOR_ID)]
+            return all(answer.is_success for answer in answers)
+
+        airflow.wait_until(parsed, seconds=180, what="the DAGs are parsed")
+        # the run that is due comes before the measured ones, not beside them
         for dag_id in (FLOOR_ID, DAG_ID):
             airflow.request("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
 
@@ -116,3 +116,213 @@ def runner(home: Path, server: Server, database: str, **settings: str) -> Iterat
     finally:
         airflow.stop()
         server.drop_database(metadata)
+
+
+def measure(home: Path, server: Server, report: Report, sections: Collection[str], *, quick: bool) -> None:
+    """
+    Measure whole runs on 10,000 organizations of 20 messages.
+
+    :param home: where Airflow writes.
+    :param server: where the databases are.
+    :param report: what takes the results.
+    :param sections: which of ``runs``, ``batches``, ``range``.
+    :param quick: fewer and smaller runs.
+    """
+    slugs = [f"small-{number:05}" for number in range(2_000 if quick else 10_000)]
+    with open_database(server, "application") as connection:
+        fill(connection, dict.fromkeys(slugs, 20))
+        if "range" in sections:
+            fill(connection, dict.fromkeys(slugs[:200], 20), days=7 if quick else 90, last_day="2026-10-31")
+        connection.execute("vacuum analyze")
+        say(f"{len(slugs):,} organizations of 20 messages")
+        with runner(home / "airflow", server, "application") as airflow:
+            report.versions["airflow"] = run_airflow(airflow.airflow.environment, "version").stdout.split()[-1]
+            say("Airflow runs, LocalExecutor")
+            if "runs" in sections:
+                one_by_one(airflow, report, slugs, quick=quick)
+            if "batches" in sections:
+                batches(airflow, connection, report, quick=quick)
+            if "range" in sections:
+                days(airflow, report, slugs[:200], quick=quick)
+            if "runs" in sections and not quick:
+                memory(airflow, connection, report)
+        if "runs" in sections and not quick:
+            settings = {"AIRFLOW__COMMUNICATION_TRENDS__MAX_PARALLEL_ORGANIZATIONS": "4"}
+            with runner(home / "bounded", server, "application", **settings) as airflow:
+                _inserts_during(airflow, report, slugs[:100], "max_parallel_organizations = 4")
+    server.drop_database("application")
+
+
+def one_by_one(airflow: Runner, report: Report, slugs: list[str], *, quick: bool) -> None:
+    """Measure an organization to a task instance, against as many task instances that do nothing."""
+    number, rounds = (30, 1) if quick else (200, 3)
+    ours, floor = [], []
+    for _ in range(rounds):
+        floor.append(airflow.run(FLOOR_ID, tasks=number))
+        ours.append(airflow.run(DAG_ID, date=DAY, organizations=slugs[:number]))
+    report.add(
+        f"{number} organizations, one to a task instance, against task instances that do nothing", ours, floor, "s"
+    )
+    if quick:
+        return
+    each = {number: [1000 * seconds / number for seconds in ours]}
+    for count, times in ((10, 2), (100, 3), (1000, 1)):
+        each[count] = [1000 * airflow.run(DAG_ID, date=DAY, organizations=slugs[:count]) / count for _ in range(times)]
+    for count, milliseconds in sorted(each.items()):
+        report.add(f"growth: {count:,} organizations, time of each", milliseconds)
+    report.add("time of each organization, 1,000 against 100", each[1000], each[100])
+    _inserts_during(airflow, report, slugs[:100], "max_parallel_organizations = 16")
+
+
+def batches(airflow: Runner, connection: psycopg.Connection[Any], report: Report, *, quick: bool) -> None:
+    """Measure all organizations with the default settings, against a loop in Python and against dbt."""
+    number = len(ids(connection))
+    # both rewrite rows that are there
+    airflow.run(DAG_ID, date=DAY, organizations_per_task=500)
+    conf = {"organizations_per_task": 500} if quick else {}
+    ours = [airflow.run(DAG_ID, date=DAY, **conf) for _ in range(1 if quick else 3)]
+    loop = [_loop(connection)]
+    report.add(f"{number:,} organizations, default settings, against a loop in Python", ours, loop, "s")
+    report.add(f"growth: {number:,} organizations, time of each", [1000 * seconds / number for seconds in ours])
+    if quick:
+        return
+    dbt = [_dbt(connection) for _ in range(4)][1:]
+    same = connection.execute(read(HERE / "sql" / "differences.sql")).fetchall()  # type: ignore[call-overload]
+    if same:
+        raise RuntimeError(f"dbt's rows differ: {same[:3]}")
+    report.add(f"{number:,} organizations, default settings, against dbt run", ours, dbt, "s")
+    for size in (100, 250, 500, 1000, 2500, 5000):
+        taken = [airflow.run(DAG_ID, date=DAY, organizations_per_task=size) for _ in range(2)]
+        report.add(f"growth: {number:,} organizations in batches of {size:,}", taken, unit="s")
+
+
+def _loop(connection: psycopg.Connection[Any]) -> float:
+    """Return the seconds that the five queries and an upsert take for one organization after the other."""
+    upsert = read(HERE / "sql" / "upsert_one.sql")
+    connection.prepare_threshold = 5
+    before = time.perf_counter()
+    for organization in ids(connection).values():
+        parameters = {**PARAMETERS, "organization_id": organization}
+        topics, tones, severities, channels, ((mean, total),) = (
+            connection.execute(query, parameters).fetchall()  # type: ignore[call-overload]
+            for query in FIVE
+        )
+        hotspots = [
+            {"channelId": channel, "riskScore": round(100 * risky / count), "messageCount": count}
+            for channel, count, risky in channels
+            if risky / count > 0.3
+        ]
+        values = {
+            "topics": json.dumps(dict(topics)),
+            "tones": json.dumps({tone: count for tone, count in tones if tone}),
+            "severities": json.dumps(dict(severities)),
+            "hotspots": json.dumps(sorted(hotspots, key=lambda hotspot: -hotspot["riskScore"])),
+            "total": total,
+            "mean": None if mean is None else int(Decimal(mean).quantize(Decimal(1), ROUND_HALF_UP)),
+        }
+        connection.execute(upsert, {**parameters, **values})  # type: ignore[call-overload]
+    seconds = time.perf_counter() - before
+    connection.prepare_threshold = None
+    return seconds
+
+
+def _dbt(connection: psycopg.Connection[Any]) -> float:
+    """Return the seconds of ``dbt run``, the whole process."""
+    info = connection.info
+    environment = {
+        **os.environ,
+        "BENCH_HOST": info.host,
+        "BENCH_PORT": str(info.port),
+        "BENCH_USER": info.user,
+        "BENCH_PASSWORD": info.password or "none",
+        "BENCH_DATABASE": info.dbname,
+    }
+    folder = HERE / "dbt"
+    written = ROOT / ".venv-bench" / "dbt"
+    paths = {"--project-dir": folder, "--profiles-dir": folder, "--target-path": written, "--log-path": written}
+    options = [str(word) for pair in paths.items() for word in pair]
+    command = [str(ROOT / ".venv-bench" / "bin" / "dbt"), "run", *options, "--vars", json.dumps({"day": DAY})]
+    before = time.perf_counter()
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if finished.returncode:
+        raise RuntimeError(finished.stdout[-3000:] + finished.stderr[-3000:])
+    return time.perf_counter() - before
+
+
+def days(airflow: Runner, report: Report, slugs: list[str], *, quick: bool) -> None:
+    """Measure a backfill of many days."""
+    number = 7 if quick else 90
+    conf = {"organizations": slugs, "organizations_per_task": len(slugs)}
+    last = "2026-10-31"
+    first = "2026-10-25" if quick else "2026-08-03"
+    arguments = ["--from-date", first, "--to-date", last, "--max-active-runs", "8", "--dag-run-conf", json.dumps(conf)]
+    run_airflow(airflow.airflow.environment, "backfill", "create", "--dag-id", DAG_ID, *arguments)
+    query = (
+        "select extract(epoch from max(end_date) - min(start_date))::float from dag_run where run_type = 'backfill'"
+        " having count(*) filter (where state = 'success') = %s"
+    )
+    with airflow.server.connect(airflow.metadata) as connection:
+
+        def ended() -> Any:
+            return connection.execute(query, [number]).fetchone()
+
+        (seconds,) = airflow.airflow.wait_until(ended, seconds=1200, what="the backfill has ended")
+    report.add(
+        f"backfill of {number} days, {len(slugs)} organizations in one batch, 8 runs at a time", [seconds], unit="s"
+    )
+    report.add("the same, each organization-day", [1000 * seconds / number / len(slugs)])
+
+
+def memory(airflow: Runner, connection: psycopg.Connection[Any], report: Report) -> None:
+    """Measure the peak memory of a process that runs the DAG, for few rows and for a million."""
+    fill(connection, {"few": 100, "million": HUGE})
+    connection.execute("analyze")
+    peaks = {}
+    for slug in ("few", "million"):
+        conf = json.dumps({"date": DAY, "organizations": [slug]})
+        environment = {**os.environ, **airflow.airflow.environment}
+        with (airflow.airflow.logs / f"{slug}.log").open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "airflow", "dags", "test", DAG_ID, "-c", conf],
+                env=environment,
+                stdout=output,
+                stderr=output,
+            )
+            _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise RuntimeError(f"airflow dags test: see {output.name}")
+        peaks[slug] = used.ru_maxrss / 1000
+    report.add(f"peak memory of a process, {HUGE:,} rows against 100", [peaks["million"]], [peaks["few"]], "MB")
+
+
+def _inserts_during(airflow: Runner, report: Report, slugs: list[str], bound: str) -> None:
+    """Measure how many messages the application stores a second, each committed, while the DAG runs."""
+    during = _inserts(airflow.server, lambda: airflow.run(DAG_ID, date=DAY, organizations=slugs))
+    floor = _inserts(airflow.server, lambda: airflow.run(FLOOR_ID, tasks=len(slugs)))
+    idle = _inserts(airflow.server, lambda: time.sleep(5))
+    report.add(f"messages stored a second during a run, {bound}, against an idle Airflow", [during], [idle], "1/s")
+    report.add(f"the same, {bound}, against task instances that do nothing", [during], [floor], "1/s")
+
+
+def _inserts(server: Server, meanwhile: Any) -> float:
+    stop = threading.Event()
+    counted = 0
+
+    def insert() -> None:
+        nonlocal counted
+        statement = read(HERE / "sql" / "insert_one.sql")
+        with server.connect("application") as connection:
+            while not stop.is_set():
+                connection.execute(statement, {"slug": f"small-{counted % 2000:05}"})  # type: ignore[call-overload]
+                counted += 1
+
+    thread = threading.Thread(target=insert)
+    before = time.perf_counter()
+    thread.start()
+    try:
+        meanwhile()
+    finally:
+        stop.set()
+        thread.join()
+    return counted / (time.perf_counter() - before)

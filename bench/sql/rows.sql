@@ -1,5 +1,5 @@
--- Messages of some organizations on the days before 2026-11-03, in the order of time,
--- as an application writes them.
+-- Messages of some organizations on the days up to the last one, in the order of
+-- time, as an application writes them.
 insert into topic_classifications (
     organization_id,
     workspace_id,
@@ -39,9 +39,9 @@ select
         'score',
         round(random()::numeric, 2)
     ) as sentiment,
-    timestamp '2026-11-03'
+    %(last_day)s::timestamp + interval '1 day'
     - days.age * interval '1 day'
-    + (messages.number - 0.5) / sizes.per_day * interval '1 day' as created_at
+    + (messages.number - random()) / sizes.per_day * interval '1 day' as created_at
 from unnest(%(slugs)s::text[], %(per_days)s::integer[]) as sizes (slug, per_day)
 inner join organizations
     on sizes.slug = organizations.slug

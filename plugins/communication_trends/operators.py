@@ -39,8 +39,11 @@ TRENDS = Asset("communication_trends")
 OUTCOME_KEY = "outcome"
 """XCom key under which a task instance tells of kept and failed organizations; pushed only if there are any."""
 
-AUTOMATIC_BATCH = 500
-"""Organizations in a batch that grows by itself."""
+AUTOMATIC_BATCH = 2500
+"""Organizations in a batch that grows by itself: where a larger one brings nothing more (docs/performance.md)."""
+
+AUTOMATIC_BATCHES = 4
+"""Batches to make at least, so that they run side by side."""
 
 SNAPSHOT_TRIES = 5
 
@@ -115,7 +118,8 @@ def batch_size(requested: object, organizations: int, max_map_length: int) -> in
         )
     if organizations <= requested * max_map_length:
         return requested
-    return max(AUTOMATIC_BATCH, math.ceil(organizations / max_map_length))
+    by_itself = min(AUTOMATIC_BATCH, math.ceil(organizations / AUTOMATIC_BATCHES))
+    return max(by_itself, math.ceil(organizations / max_map_length))
 
 
 class ListOrganizationsOperator(BaseOperator):
@@ -303,6 +307,7 @@ class AggregateTrendsOperator(BaseOperator):
             reading = writing
             if source is not target:
                 reading = stack.enter_context(transaction(source, read_only=True))
+            reading.rows(read_sql("planner.sql"))
             trends = reading.rows(self.aggregate_sql, parameters)
             counted = {
                 row["organization_id"]: row["total_classifications"]

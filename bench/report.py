@@ -1,0 +1,79 @@
+"""What the measurements tell while they run, and what they leave behind."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+started = time.monotonic()
+
+
+def say(text: str) -> None:
+    """Tell what happens now."""
+    console.print(f"[dim]{time.monotonic() - started:6.1f} s[/dim]  {text}")
+
+
+class Report:
+    """Results in the order they come."""
+
+    def __init__(self) -> None:
+        self.results: list[dict[str, Any]] = []
+        self.versions = {"python": platform.python_version()}
+
+    def add(self, name: str, ours: Sequence[float], reference: Sequence[float] = (), unit: str = "ms") -> float:
+        """
+        Add a comparison, or a figure that has nothing beside it.
+
+        :param name: what was measured, against what.
+        :param ours: what was measured, once or several times.
+        :param reference: the same of what it is held against; ours where there is nothing.
+        :param unit: of both.
+        :returns: reference / ours, of the medians: above 1, ours is that many times smaller.
+        """
+        mine = statistics.median(ours)
+        other = statistics.median(reference) if reference else None
+        ratio = 0.0 if other is None else round(other / mine, 3)
+        result = {
+            "name": name,
+            "ours": round(mine, 3),
+            "reference": None if other is None else round(other, 3),
+            "ratio": ratio or None,
+            "unit": unit,
+            "spread": [round(min(ours), 3), round(max(ours), 3)],
+            "versions": self.versions,
+        }
+        self.results.append(result)
+        figures = f"{mine:.4g} {unit}" + (f", reference {other:.4g}, ratio {ratio}" if other else "")
+        say(f"[bold]{name}[/bold]: {figures}")
+        return ratio
+
+    def print(self) -> None:
+        """Print one table of all results."""
+        table = Table(title="ratio = reference / ours: above 1, ours takes less", title_justify="left")
+        for heading in ("what", "ours", "reference", "unit", "ratio", "spread of ours"):
+            table.add_column(heading, justify="left" if heading in ("what", "unit") else "right")
+        for result in self.results:
+            low, high = result["spread"]
+            table.add_row(
+                result["name"],
+                f"{result['ours']:g}",
+                "" if result["reference"] is None else f"{result['reference']:g}",
+                result["unit"],
+                "" if result["ratio"] is None else f"{result['ratio']:.2f}",
+                f"{low:g} – {high:g}",
+            )
+        console.print(table)
+
+    def write(self, path: Path) -> None:
+        """Write all results as JSON."""
+        path.write_text(json.dumps(self.results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
