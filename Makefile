@@ -70,7 +70,7 @@ bench-quick: install  ## the same with less data
 lint: install  ## ruff, SQLFluff, mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/sqlfluff lint --disable-progress-bar sql demo bench
+	$(BIN)/sqlfluff lint --disable-progress-bar sql demo bench/sql
 	$(BIN)/mypy plugins dags demo tests bench
 
 format: install  ## put the code in shape

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 
+import psycopg
 import pytest
 from airflow_dag import DAG_ID
 from conftest import running_airflow_on
@@ -18,7 +19,12 @@ DONE = {"success", "failed"}
 @pytest.fixture(scope="module")
 def running(server, tmp_path_factory):
     home = tmp_path_factory.mktemp("airflow")
-    changes = {"RETRY_DELAY": "1", "KEEP_COMPLETED_RUNS": "3", "KEEP_FAILED_RUNS": "2"}
+    changes = {
+        "RETRY_DELAY": "1",
+        "KEEP_COMPLETED_RUNS": "3",
+        "KEEP_FAILED_RUNS": "2",
+        "MAX_PARALLEL_ORGANIZATIONS": "2",
+    }
     environment = {f"AIRFLOW__COMMUNICATION_TRENDS__{name}": value for name, value in changes.items()}
     with running_airflow_on(server, home, **environment) as (airflow, database):
         user, password = airflow.login
@@ -197,6 +203,30 @@ def test_a_failed_organization_is_retried_and_heals(running):
     assert finished_run(airflow, run_id)["state"] == "success"
     assert airflow.request("GET", path).json()["try_number"] > 1
     assert database.trend("acme", "2026-11-14")["total_classifications"] == 14
+
+
+def test_no_more_connections_are_open_than_organizations_may_be_aggregated_at_once(running):
+    airflow, database = running
+    slugs = [f"org-{number}" for number in range(8)]
+    for slug in slugs:
+        database.organization(slug)
+    sessions = "select count(*) from pg_stat_activity where datname = %s and pid <> all(%s) and backend_type = %s"
+
+    def connections():
+        known = [database.connection.info.backend_pid, holder.info.backend_pid]
+        row = database.connection.execute(sessions, (database.name, known, "client backend")).fetchone()
+        return row["count"]
+
+    # whoever stores a trend waits here with its connection open, so that all that may be open at once are seen
+    with psycopg.connect(database.connection.info.dsn, dbname=database.name) as holder:
+        holder.execute("lock table communication_trends in exclusive mode")
+        run_id = trigger(airflow, date="2026-11-15", organizations=slugs)
+        airflow.wait_until(lambda: connections() >= 2, seconds=120, what="two connections are open")
+        seen = []
+        airflow.wait_until(lambda: seen.append(connections()) or len(seen) == 20, seconds=60, what="time has passed")
+    assert max(seen) == 2
+    assert finished_run(airflow, run_id)["state"] == "success"
+    assert {("org-0", "2026-11-15"), ("org-7", "2026-11-15")} <= set(database.trends())
 
 
 def test_the_history_dag_keeps_the_latest_runs_of_either_state(running):

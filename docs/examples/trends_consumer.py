@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
+
 from airflow.providers.common.compat.sdk import DAG, Asset, task
 
 TRENDS = Asset("communication_trends")
 
-with DAG(dag_id="trends_consumer", schedule=[TRENDS], catchup=False) as dag:
+with DAG(
+    dag_id="trends_consumer",
+    schedule=[TRENDS],
+    # Airflow 2 asks for one
+    start_date=datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc),
+    catchup=False,
+) as dag:
 
     @task(inlets=[TRENDS])
     def read_day(*, inlet_events=None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 
+import httpx
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_dag import DAG_ID
@@ -21,8 +22,17 @@ BACKFILL = ["dags", "backfill", "-s", "2026-11-01", "-e", "2026-11-04"]
 
 @pytest.fixture(scope="module")
 def airflow(server, tmp_path_factory):
-    with running_airflow_on(server, tmp_path_factory.mktemp("airflow")) as (airflow, database):
+    settings = {
+        "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.basic_auth",
+        "AIRFLOW__COMMUNICATION_TRENDS__KEEP_COMPLETED_RUNS": "3",
+        "AIRFLOW__COMMUNICATION_TRENDS__KEEP_FAILED_RUNS": "0",
+    }
+    with running_airflow_on(server, tmp_path_factory.mktemp("airflow"), **settings) as (airflow, database):
         airflow.database = database
+        user, password = airflow.login
+        airflow.environment["AIRFLOW_CONN_COMMUNICATION_TRENDS_API"] = json.dumps(
+            {"conn_type": "http", "host": "127.0.0.1", "port": airflow.port, "login": user, "password": password}
+        )
         yield airflow
 
 
@@ -79,3 +89,69 @@ def test_the_scheduler_runs_the_day_that_is_due_and_what_is_triggered(airflow):
     messages, alerts = source_rows()
     assert stored(database)["acme", "2026-10-31"] == expected("acme", DAYS[0], messages, alerts)
     assert database.trend("acme", day)["total_classifications"] == 0
+
+
+@pytest.mark.parametrize(("timezone", "first", "last"), [("Pacific/Auckland", 5, 6), ("America/New_York", 8, 9)])
+def test_a_backfill_makes_utc_days_under_another_default_timezone(airflow, timezone, first, last):
+    airflow.stop("scheduler")
+    before = set(runs(airflow))
+    airflow.environment["AIRFLOW__CORE__DEFAULT_TIMEZONE"] = timezone
+    try:
+        dates = ["-s", f"2026-11-{first:02}", "-e", f"2026-11-{last:02}"]
+        run_airflow(airflow.environment, "dags", "backfill", *dates, DAG_ID, timeout=400)
+    finally:
+        del airflow.environment["AIRFLOW__CORE__DEFAULT_TIMEZONE"]
+    assert sorted(set(runs(airflow)) - before) == [
+        f"backfill__2026-11-{day:02}T00:00:00+00:00" for day in (first, last)
+    ]
+    assert {date for slug, date in stored(airflow.database) if slug == "newcomer"} >= {
+        f"2026-11-{first:02}",
+        f"2026-11-{last:02}",
+    }
+
+
+def test_over_rest_a_run_is_made_and_the_history_dag_keeps_the_latest(airflow):
+    user, password = airflow.login
+    account = ["--username", user, "--password", password, "--role", "Admin", "--email", "admin@example.com"]
+    run_airflow(airflow.environment, "users", "create", *account, "--firstname", "A", "--lastname", "B")
+    airflow.run("webserver", "webserver", "--hostname", "127.0.0.1", "--port", str(airflow.port), "--workers", "1")
+    airflow.start("scheduler")
+    api = httpx.Client(base_url=f"{airflow.url}/api/v1", auth=(user, password), timeout=60)
+
+    def answers():
+        try:
+            return api.get("/health").is_success
+        except httpx.HTTPError:
+            return False
+
+    airflow.wait_until(answers, seconds=180, what="the webserver answers")
+    made = api.post(f"/dags/{DAG_ID}/dagRuns", json={"conf": {"date": "2026-10-30"}}).raise_for_status().json()
+    for _ in range(2):
+        api.post(f"/dags/{DAG_ID}/dagRuns", json={"conf": {"organizations": ["nobody"]}}).raise_for_status()
+
+    def ended():
+        found = runs(airflow).values()
+        return all(run["state"] in ("success", "failed") for run in found) and list(found)
+
+    found = airflow.wait_until(ended, seconds=240, what="all runs have ended")
+    assert airflow.database.trend("acme", "2026-10-30")["trend_date"].isoformat() == "2026-10-30T00:00:00"
+    succeeded = sorted((run["end_date"], run["run_id"]) for run in found if run["state"] == "success")
+    failed = {run["run_id"] for run in found if run["state"] == "failed"}
+    assert made["dag_run_id"] in {run_id for _, run_id in succeeded}
+    assert len(succeeded) > 3
+    assert len(failed) == 2
+
+    history = "/dags/communication_trends_history"
+    assert api.get(history).json()["is_paused"]
+    api.patch(history, json={"is_paused": False}).raise_for_status()
+
+    def cleaned():
+        states = [run["state"] for run in api.get(f"{history}/dagRuns").json()["dag_runs"]]
+        return states if states and set(states) <= {"success", "failed"} else None
+
+    assert airflow.wait_until(cleaned, seconds=180, what="the history DAG has run") == ["success"]
+    # 3 that succeeded; 0 keeps all that failed
+    left = {run_id for _, run_id in succeeded[-3:]} | failed
+    assert set(runs(airflow)) == left
+    instances = api.get(f"/dags/{DAG_ID}/dagRuns/~/taskInstances", params={"limit": 1000}).json()["task_instances"]
+    assert {instance["dag_run_id"] for instance in instances} == left

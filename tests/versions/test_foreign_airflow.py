@@ -21,9 +21,6 @@ from psycopg.rows import dict_row
 
 from demo.stack import ROOT, run_airflow
 
-if not AIRFLOW_V_3_0_PLUS:
-    pytest.skip("not proven on Airflow 2 yet", allow_module_level=True)
-
 THEIR_FILES = {
     "plugins/operators.py": "THEIRS = 'operators'\n",
     "plugins/settings.py": "THEIRS = 'settings'\n",
