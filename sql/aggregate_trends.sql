@@ -1,7 +1,5 @@
--- One row per organization: its trend of one UTC day, in one pass over the day's
--- classified messages and one over its escalation alerts. Lateral, one organization
--- after the other: the plan then is the same for one and for a thousand of them, and
--- rows are grouped without their organization, which is cheaper.
+-- One row per organization: its trend of one UTC day, in one pass over its messages and
+-- one over its alerts. Lateral, so that the plan is the same for one and for thousands.
 select
     organizations.id::text as organization_id,
     trends.topic_distribution,
@@ -19,8 +17,8 @@ inner join lateral (  -- noqa: ST05
             messages.topic,
             messages.sentiment ->> 'tone' as tone,
             messages.channel_id,
-            count(*) as message_count,
-            count(messages.confidence) as confidence_count,
+            count(*) as total,
+            count(messages.confidence) as confidences,
             sum(messages.confidence) as confidence_sum
         from topic_classifications as messages
         where
@@ -42,69 +40,58 @@ inner join lateral (  -- noqa: ST05
             grouping(topic) = 0 as is_topic,
             grouping(tone) = 0 as is_tone,
             grouping(channel_id) = 0 as is_channel,
-            sum(message_count) as message_count,
-            sum(confidence_count) as confidence_count,
+            sum(total) as total,
+            sum(confidences) as confidences,
             sum(confidence_sum) as confidence_sum,
-            coalesce(
-                sum(message_count)
-                filter (where topic = any(%(hotspot_topics)s::text[])),
-                0
-            ) as risky_count
+            sum(total) filter (where topic = any(%(hotspot_topics)s::text[]))
+                as risky
         from message_groups
         group by grouping sets ((topic), (tone), (channel_id))
     ),
 
-    scored_counts as (
+    scored as (
         select
             *,
-            -- the share in percent, rounded half up in whole numbers
-            div(200 * risky_count + message_count, 2 * message_count) as risk_score,
+            -- in percent, rounded half up
+            div(200 * risky + total, 2 * total) as risk_score,
             is_channel
             and channel_id is not null
-            and message_count >= %(hotspot_min_messages)s::integer
+            and total >= %(hotspot_min_messages)s::integer
             -- multiplied, not divided, so that the limit itself is met exactly
-            and risky_count > %(hotspot_min_ratio)s::numeric * message_count
+            and risky > %(hotspot_min_ratio)s::numeric * total
                 as is_hotspot
         from counts
     )
 
     select
+        coalesce(jsonb_object_agg(topic, total) filter (where is_topic), '{}')
+            as topic_distribution,
         coalesce(
-            jsonb_object_agg(topic, message_count) filter (where is_topic),
-            '{}'
-        ) as topic_distribution,
-        coalesce(
-            jsonb_object_agg(tone, message_count)
-            filter (where is_tone and tone <> ''),
-            '{}'
+            jsonb_object_agg(tone, total) filter (where is_tone and tone <> ''), '{}'
         ) as sentiment_distribution,
         coalesce(
             jsonb_agg(
                 jsonb_build_object(
                     'channelId', channel_id,
                     'riskScore', risk_score,
-                    'messageCount', message_count
+                    'messageCount', total
                 )
-                order by
-                    risk_score desc,
-                    message_count desc,
-                    channel_id collate "C" asc
+                order by risk_score desc, total desc, channel_id collate "C" asc
             ) filter (where is_hotspot),
             '[]'
         ) as channel_hotspots,
-        coalesce(sum(message_count) filter (where is_topic), 0)::bigint
+        coalesce(sum(total) filter (where is_topic), 0)::bigint
             as total_classifications,
         -- the mean, rounded half up
         floor(
             sum(confidence_sum) filter (where is_topic)
-            / nullif(sum(confidence_count) filter (where is_topic), 0)
+            / nullif(sum(confidences) filter (where is_topic), 0)
             + 0.5
         )::bigint as avg_confidence
-    from scored_counts
+    from scored
 ) as trends on true
 inner join lateral (  -- noqa: ST05
     with
-    -- one row per severity
     severities as (
         select
             alerts.severity,
