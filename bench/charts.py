@@ -34,7 +34,7 @@ def main() -> None:
         title="Time of an organization in a run", xlabel="organizations", ylabel="ms", xscale="log", yscale="log"
     )
     organizations.annotate(
-        "batches by themselves\nabove 1,024", (counts[-1], each[-1]), (-112, 12), textcoords="offset points"
+        "batches by themselves\nabove 1,024", (counts[-1], each[-1]), (-165, 8), textcoords="offset points"
     )
 
     for indexes, style in (("without", "--"), ("with", "-")):

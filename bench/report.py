@@ -38,11 +38,11 @@ class Report:
         :param ours: what was measured, once or several times.
         :param reference: the same of what it is held against; ours where there is nothing.
         :param unit: of both.
-        :returns: reference / ours, of the medians: above 1, ours is that many times smaller.
+        :returns: reference / ours, of the medians, for rates ours / reference: above 1, ours is better.
         """
         mine = statistics.median(ours)
         other = statistics.median(reference) if reference else None
-        ratio = 0.0 if other is None else round(other / mine, 3)
+        ratio = 0.0 if other is None else round(mine / other if unit == "1/s" else other / mine, 3)
         result = {
             "name": name,
             "ours": round(mine, 3),
@@ -59,7 +59,8 @@ class Report:
 
     def print(self) -> None:
         """Print one table of all results."""
-        table = Table(title="ratio = reference / ours: above 1, ours takes less", title_justify="left")
+        title = "ratio = reference / ours, for rates ours / reference: above 1, ours is better"
+        table = Table(title=title, title_justify="left")
         for heading in ("what", "ours", "reference", "unit", "ratio", "spread of ours"):
             table.add_column(heading, justify="left" if heading in ("what", "unit") else "right")
         for result in self.results:
