@@ -123,6 +123,23 @@ def test_batches_grow_by_themselves_beyond_max_map_length(database, run_dag, mon
 
 
 @pytest.mark.parametrize(
+    ("requested", "organizations", "size"),
+    [
+        (1, 1_024, 1),
+        (3, 3_000, 3),
+        (1, 1_025, 257),  # four batches, to run side by side
+        (1, 10_000, 2_500),
+        (1, 100_000, 2_500),
+        (1, 5_000_000, 4_883),  # 1,024 batches, as many as may be
+    ],
+)
+def test_how_large_a_batch_is(requested, organizations, size):
+    from communication_trends.operators import batch_size
+
+    assert batch_size(requested, organizations, max_map_length=1_024) == size
+
+
+@pytest.mark.parametrize(
     ("conf", "message"),
     [
         ({"date": "2999-01-01"}, "date: 2999-01-01 is in the future"),
