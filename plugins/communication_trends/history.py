@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import httpx
@@ -11,6 +12,8 @@ from communication_trends import settings
 from communication_trends.compat import REST_API, rest_api_authentication
 
 PAGE = 100
+RECENT = datetime.timedelta(days=3)
+"""Age of the day of a scheduled run up to which the run is kept in any case."""
 
 
 class RemoveOldRunsOperator(BaseOperator):
@@ -63,10 +66,21 @@ class RemoveOldRunsOperator(BaseOperator):
         path = f"{REST_API}/dags/{self.target_dag_id}/dagRuns"
         removed = 0
         # what is left after the latest ones moves up with each page removed
-        page: dict[str, str | int] = {"state": state, "order_by": "-end_date", "offset": keep, "limit": PAGE}
-        while runs := client.get(path, params=page).raise_for_status().json()["dag_runs"]:
-            for run in runs:
+        offset = keep
+        query: dict[str, str | int] = {"state": state, "order_by": "-end_date", "limit": PAGE}
+        while runs := client.get(path, params={**query, "offset": offset}).raise_for_status().json()["dag_runs"]:
+            old = [run for run in runs if not _is_recent_scheduled(run)]
+            for run in old:
                 client.delete(f"{path}/{run['dag_run_id']}").raise_for_status()
-            removed += len(runs)
+            removed += len(old)
+            offset += len(runs) - len(old)
             self.log.info("Removed %d runs that ended %s so far; the latest %d are kept.", removed, state, keep)
         return removed
+
+
+def _is_recent_scheduled(run: dict[str, Any]) -> bool:
+    """Whether Airflow may take the day for one that is still due, and run it again, if this run were gone."""
+    if run["run_type"] != "scheduled":
+        return False
+    day = datetime.datetime.fromisoformat(run["logical_date"].replace("Z", "+00:00"))
+    return day > datetime.datetime.now(datetime.timezone.utc) - RECENT
