@@ -10,59 +10,6 @@ select
     trends.avg_confidence
 from organizations
 inner join lateral (  -- noqa: ST05
-    with
-    -- one row per topic, tone and channel: few, so that what follows costs little
-    message_groups as (
-        select
-            messages.topic,
-            messages.sentiment ->> 'tone' as tone,
-            messages.channel_id,
-            count(*) as total,
-            count(messages.confidence) as confidences,
-            sum(messages.confidence) as confidence_sum
-        from topic_classifications as messages
-        where
-            messages.organization_id = organizations.id
-            and messages.created_at >= %(day_start)s::timestamp
-            and messages.created_at < %(day_end)s::timestamp
-        group by
-            messages.topic,
-            messages.sentiment ->> 'tone',
-            messages.channel_id
-    ),
-
-    -- one row per topic, one per tone and one per channel
-    counts as (
-        select
-            topic,
-            tone,
-            channel_id,
-            grouping(topic) = 0 as is_topic,
-            grouping(tone) = 0 as is_tone,
-            grouping(channel_id) = 0 as is_channel,
-            sum(total) as total,
-            sum(confidences) as confidences,
-            sum(confidence_sum) as confidence_sum,
-            sum(total) filter (where topic = any(%(hotspot_topics)s::text[]))
-                as risky
-        from message_groups
-        group by grouping sets ((topic), (tone), (channel_id))
-    ),
-
-    scored as (
-        select
-            *,
-            -- in percent, rounded half up
-            div(200 * risky + total, 2 * total) as risk_score,
-            is_channel
-            and channel_id is not null
-            and total >= %(hotspot_min_messages)s::integer
-            -- multiplied, not divided, so that the limit itself is met exactly
-            and risky > %(hotspot_min_ratio)s::numeric * total
-                as is_hotspot
-        from counts
-    )
-
     select
         coalesce(jsonb_object_agg(topic, total) filter (where is_topic), '{}')
             as topic_distribution,
@@ -77,7 +24,14 @@ inner join lateral (  -- noqa: ST05
                     'messageCount', total
                 )
                 order by risk_score desc, total desc, channel_id collate "C" asc
-            ) filter (where is_hotspot),
+            ) filter (
+                where
+                is_channel
+                and channel_id is not null
+                and total >= %(hotspot_min_messages)s::integer
+                -- multiplied, not divided, so that the limit itself is met exactly
+                and risky > %(hotspot_min_ratio)s::numeric * total
+            ),
             '[]'
         ) as channel_hotspots,
         coalesce(sum(total) filter (where is_topic), 0)::bigint
@@ -88,11 +42,42 @@ inner join lateral (  -- noqa: ST05
             / nullif(sum(confidences) filter (where is_topic), 0)
             + 0.5
         )::bigint as avg_confidence
-    from scored
+    from (
+        select
+            *,
+            -- in percent, rounded half up
+            div(200 * risky + total, 2 * total) as risk_score
+        from (
+            -- one row per topic, one per tone and one per channel
+            select
+                messages.topic,
+                messages.sentiment ->> 'tone' as tone,
+                messages.channel_id,
+                grouping(messages.topic) = 0 as is_topic,
+                grouping(messages.sentiment ->> 'tone') = 0 as is_tone,
+                grouping(messages.channel_id) = 0 as is_channel,
+                count(*) as total,
+                count(messages.confidence) as confidences,
+                sum(messages.confidence) as confidence_sum,
+                count(*) filter (
+                    where messages.topic = any(%(hotspot_topics)s::text[])
+                ) as risky
+            from topic_classifications as messages
+            where
+                messages.organization_id = organizations.id
+                and messages.created_at >= %(day_start)s::timestamp
+                and messages.created_at < %(day_end)s::timestamp
+            group by grouping sets (
+                (messages.topic), (messages.sentiment ->> 'tone'), (messages.channel_id)
+            )
+        ) as counts
+    ) as scored
 ) as trends on true
 inner join lateral (  -- noqa: ST05
-    with
-    severities as (
+    select
+        coalesce(jsonb_object_agg(severity, alert_count), '{}')
+            as escalation_counts
+    from (
         select
             alerts.severity,
             count(*) as alert_count
@@ -103,12 +88,7 @@ inner join lateral (  -- noqa: ST05
             and alerts.created_at < %(day_end)s::timestamp
             and alerts.severity is not null
         group by alerts.severity
-    )
-
-    select
-        coalesce(jsonb_object_agg(severity, alert_count), '{}')
-            as escalation_counts
-    from severities
+    ) as severities
 ) as escalations on true
 where organizations.id = any(%(organization_ids)s::uuid[])
 order by organizations.id;
