@@ -327,3 +327,31 @@ def test_generated_rows_give_the_trend_that_plain_python_computes(database, mess
             [row for row in messages if row["organization"] == slug],
             [alert for alert in alerts if alert["organization"] == slug],
         )
+
+
+def test_stored_trends_are_looked_up_without_reading_all_of_them_for_each_organization(database):
+    # as after a nightly run: of the new day the planner knows nothing yet
+    number = 2000
+    connection = database.connection
+    connection.execute("alter table communication_trends set (autovacuum_enabled = off)")
+    connection.execute(
+        "insert into organizations (name, slug) select n, n from generate_series(1, %s) as numbers (n)", [number]
+    )
+    store = (
+        "insert into communication_trends (organization_id, trend_date, trend_period)"
+        " select id, generate_series(%s::timestamp, %s::timestamp, '1 day'), 'daily' from organizations"
+    )
+    connection.execute(store, [DAY_START - datetime.timedelta(days=9), DAY_START - datetime.timedelta(days=1)])
+    connection.execute("analyze")
+    connection.execute(store, [DAY_START, DAY_START])
+    ids = [row["id"] for row in connection.execute("select id::text from organizations")]
+    sql = (ROOT / "sql" / "stored_trends.sql").read_text()
+    parameters = {"organization_ids": ids, "day_start": DAY_START}
+    assert [row["stored"] for row in connection.execute(sql, parameters)] == [True] * number
+    plan = connection.execute(f"explain (analyze, format json) {sql}", parameters).fetchone()["QUERY PLAN"]
+
+    def rows_handled(node: dict[str, Any]) -> int:
+        rows = node["Actual Rows"] + node.get("Rows Removed by Join Filter", 0) + node.get("Rows Removed by Filter", 0)
+        return node["Actual Loops"] * rows + sum(rows_handled(child) for child in node.get("Plans", []))
+
+    assert number < rows_handled(plan[0]["Plan"]) < 10 * number

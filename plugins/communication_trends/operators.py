@@ -45,6 +45,9 @@ AUTOMATIC_BATCH = 2500
 AUTOMATIC_BATCHES = 4
 """Batches to make at least, so that they run side by side."""
 
+LOGGED_AT_ONCE = 50
+"""Organizations in a line of a batch's log."""
+
 SNAPSHOT_TRIES = 5
 
 
@@ -327,10 +330,13 @@ class AggregateTrendsOperator(BaseOperator):
                 day,
                 row["found_classifications"],
             )
-        for row in stored:
-            if not row["kept"]:
-                slug = slugs[row["organization_id"]]
-                self.log.info("%s: stored %s, %d classifications.", slug, day, row["stored_classifications"])
+        written = [
+            f"{slugs[row['organization_id']]} ({row['stored_classifications']})" for row in stored if not row["kept"]
+        ]
+        # a line for each would take longer than its aggregation
+        for start in range(0, len(written), LOGGED_AT_ONCE):
+            names = ", ".join(written[start : start + LOGGED_AT_ONCE])
+            self.log.info("Stored %s, with so many classifications: %s.", day, names)
         return [row["organization_id"] for row in kept]
 
 
