@@ -30,6 +30,10 @@ OTHER_INDEXES = {
         "create index other_idx on topic_classifications (organization_id, created_at)"
         " include (topic, channel_id, confidence, sentiment)"
     ),
+    "partial, only of the latest days": (
+        "create index other_idx on topic_classifications (organization_id, created_at, (sentiment ->> 'tone'))"
+        " include (topic, channel_id, confidence, sentiment) where created_at >= '2026-11-01'"
+    ),
     "BRIN on created_at": "create index other_idx on topic_classifications using brin (created_at)",
     "extended statistics on topic, tone and channel": (
         "create statistics other_idx (ndistinct) on topic, channel_id, (sentiment ->> 'tone')"
