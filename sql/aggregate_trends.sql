@@ -2,6 +2,7 @@
 -- one over its alerts. Lateral, so that the plan is the same for one and for thousands.
 select
     organizations.id::text as organization_id,
+    organizations.slug,
     trends.topic_distribution,
     trends.sentiment_distribution,
     escalations.escalation_counts,

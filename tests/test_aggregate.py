@@ -49,6 +49,7 @@ def aggregate(database, *slugs: str, **changes: Any) -> dict[str, dict[str, Any]
             {"read_only": True, "statement_timeout": "60s", "lock_timeout": "10s"},
         )
         rows = database.connection.execute(sql, parameters).fetchall()
+    assert {row["organization_id"]: row.pop("slug") for row in rows} == names
     # through JSON, as the package hands them on: numbers must survive it
     trends = json.loads(json.dumps(rows))
     return {names[trend.pop("organization_id")]: trend for trend in trends}

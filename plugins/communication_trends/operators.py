@@ -7,7 +7,7 @@ import json
 import math
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Asset, BaseOperator
@@ -253,43 +253,50 @@ class AggregateTrendsOperator(BaseOperator):
             source = target
             if settings.source_conn_id() != settings.conn_id():
                 source = stack.enter_context(connected(settings.source_conn_id()))
-            with transaction(source, read_only=True) as lookup:
-                found = lookup.rows(read_sql("organizations.sql"), {"ids": ids, "slugs": []})
-            slugs = {row["id"]: row["slug"] for row in found}
-            context["organization"] = _label(list(slugs.values()) or ids)
-            for gone in (id_ for id_ in ids if id_ not in slugs):
-                self.log.warning("%s: the organization has been deleted since it was listed; nothing to store.", gone)
-            self._aggregate_all(context, day, source, target, slugs)
+            self._aggregate_all(context, day, source, target, ids)
 
-    def _aggregate_all(self, context: Any, day: Day, source: Any, target: Any, slugs: dict[str, str]) -> None:
+    def _aggregate_all(self, context: Any, day: Day, source: Any, target: Any, ids: list[str]) -> None:
         """Aggregate the batch as a whole, or, if that fails, one by one; tell ``summarize`` of anything but success."""
         kept: list[str] = []
         failed: dict[str, str] = {}
+        slugs: dict[str, str] = {}
         try:
-            kept = self._aggregate(context, day, source, target, slugs)
+            kept = self._aggregate(context, day, source, target, ids)
         except (DatabaseError, TrendMismatchError) as error:
-            if len(slugs) == 1 or _is_hopeless(error):
+            # what failed has named none; here no failure to name them may hide the first one
+            with suppress(DatabaseError):
+                slugs = self._slugs(source, ids)
+                context["organization"] = _label(list(slugs.values()) or ids)
+            if len(ids) == 1 or _is_hopeless(error):
                 raise
-            self.log.warning("The batch of %d failed: %s. Taking them one by one.", len(slugs), explain(error))
-            for id_, slug in slugs.items():
+            self.log.warning("The batch of %d failed: %s. Taking them one by one.", len(ids), explain(error))
+            for id_ in ids:
+                name = slugs.get(id_, id_)
                 try:
-                    kept += self._aggregate(context, day, source, target, {id_: slug})
+                    kept += self._aggregate(context, day, source, target, [id_])
                 except (DatabaseError, TrendMismatchError) as alone:
                     if _is_hopeless(alone):
                         raise
-                    self.log.error("%s: %s", slug, explain(alone))
-                    failed[id_] = explain(alone)
+                    self.log.error("%s: %s", name, explain(alone))
+                    failed[id_] = f"{name}: {explain(alone)}"
+            context["organization"] = _label(list(slugs.values()) or ids)
         if kept or failed:
             context["ti"].xcom_push(key=OUTCOME_KEY, value={"kept": kept, "failed": list(failed)})
         if failed:
-            reasons = _listed([f"{slugs[id_]}: {reason}" for id_, reason in failed.items()])
-            raise AirflowException(f"{len(failed)} of {len(slugs)} organizations failed. {reasons}")
+            raise AirflowException(
+                f"{len(failed)} of {len(ids)} organizations failed. {_listed(list(failed.values()))}"
+            )
 
-    def _aggregate(self, context: Any, day: Day, source: Any, target: Any, slugs: dict[str, str]) -> list[str]:
+    def _slugs(self, source: Any, ids: list[str]) -> dict[str, str]:
+        with transaction(source, read_only=True) as lookup:
+            found = lookup.rows(read_sql("organizations.sql"), {"ids": ids, "slugs": []})
+        return {row["id"]: row["slug"] for row in found}
+
+    def _aggregate(self, context: Any, day: Day, source: Any, target: Any, ids: list[str]) -> list[str]:
         """Aggregate and store in one transaction; return the ids of the organizations whose stored row was kept."""
         for attempt in range(1, SNAPSHOT_TRIES + 1):
             try:
-                return self._aggregate_once(context, day, source, target, slugs)
+                return self._aggregate_once(context, day, source, target, ids)
             except DatabaseError as error:
                 # another run stored the same day meanwhile: what it read is as good, but look again
                 if sqlstate(error) != SERIALIZATION_FAILURE or attempt == SNAPSHOT_TRIES:
@@ -297,10 +304,10 @@ class AggregateTrendsOperator(BaseOperator):
                 self.log.info("Another run stored the same trends at the same time; trying again.")
         raise AssertionError("unreachable")
 
-    def _aggregate_once(self, context: Any, day: Day, source: Any, target: Any, slugs: dict[str, str]) -> list[str]:
+    def _aggregate_once(self, context: Any, day: Day, source: Any, target: Any, ids: list[str]) -> list[str]:
         parameters = {
             **day_bounds(day),
-            "organization_ids": list(slugs),
+            "organization_ids": ids,
             "hotspot_topics": settings.hotspot_topics(),
             "hotspot_min_messages": settings.hotspot_min_messages(),
             "hotspot_min_ratio": str(settings.hotspot_min_ratio()),
@@ -312,6 +319,8 @@ class AggregateTrendsOperator(BaseOperator):
                 reading = stack.enter_context(transaction(source, read_only=True))
             reading.rows(read_sql("planner.sql"))
             trends = reading.rows(self.aggregate_sql, parameters)
+            slugs = {row["organization_id"]: row["slug"] for row in trends}
+            context["organization"] = _label(sorted(slugs.values()) or ids)
             counted = {
                 row["organization_id"]: row["total_classifications"]
                 for row in reading.rows(read_sql("count_classifications.sql"), parameters)
@@ -321,6 +330,8 @@ class AggregateTrendsOperator(BaseOperator):
                 {**day_bounds(day), "trends": json.dumps(trends), "force": bool(context["params"]["force"])},
             )
             _verify(stored, counted, slugs)
+        for gone in (id_ for id_ in ids if id_ not in slugs):
+            self.log.warning("%s: the organization has been deleted since it was listed; nothing to store.", gone)
         kept = [row for row in stored if row["kept"]]
         for row in kept:
             self.log.warning(
