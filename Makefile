@@ -17,7 +17,7 @@ $(VENV)/installed: requirements.txt requirements-dev.txt constraints.txt
 	@echo "Installing into $(VENV), once; this takes a minute."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt -c constraints.txt
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
 demo: install  ## run the DAG on a story of rows and show the trends

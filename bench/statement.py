@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,18 +104,19 @@ def ids(connection: Connection) -> dict[str, str]:
     return dict(connection.execute("select slug, id::text from organizations").fetchall())
 
 
-def timed(connection: Connection, statements: Sequence[str], parameters: dict[str, Any], jit: str) -> float:
+def timed(connection: Connection, statements: Sequence[str], parameters: dict[str, Any]) -> float:
     """Return the milliseconds that statements take, one after the other, in one transaction."""
     with connection.transaction():
-        connection.execute("select set_config('jit', %s, true), set_config('timezone', 'UTC', true)", [jit])
-        if statements is OURS:
-            connection.execute(read(ROOT / "sql" / "planner.sql"))  # type: ignore[call-overload]
+        # the package's with what it sets; the others run as PostgreSQL comes
+        connection.execute(SESSION if statements is OURS else "set local timezone = 'UTC'", SESSION_PARAMETERS)  # type: ignore[call-overload]
         before = time.perf_counter()
         for statement in statements:
             connection.execute(statement, parameters).fetchall()  # type: ignore[call-overload]
         return (time.perf_counter() - before) * 1000
 
 
+SESSION = read(ROOT / "sql" / "session.sql")
+SESSION_PARAMETERS = {"read_only": False, "aggregating": True, "statement_timeout": "300s", "lock_timeout": "60s"}
 OURS = [read(ROOT / "sql" / "aggregate_trends.sql")]
 FIVE = [part for part in read(HERE / "sql" / "five_queries.sql").split(";") if part.strip()]
 COUNT = [read(HERE / "sql" / "count.sql")]
@@ -131,12 +132,7 @@ def measure(connection: Connection, organizations: Sequence[str], tries: int, **
     :param bounds: other ones than the day's.
     :returns: milliseconds by way.
     """
-    # with what the package sets (sql/session.sql, sql/planner.sql); the others run as PostgreSQL comes
-    ways: dict[str, Callable[[dict[str, Any]], float]] = {
-        "ours": lambda parameters: timed(connection, OURS, parameters, "off"),
-        "five": lambda parameters: timed(connection, FIVE, parameters, "on"),
-        "count": lambda parameters: timed(connection, COUNT, parameters, "on"),
-    }
+    ways = {"ours": OURS, "five": FIVE, "count": COUNT}
     taken: dict[str, list[float]] = {name: [] for name in ways}
     order = list(ways)
     following = itertools.cycle(organizations)
@@ -144,9 +140,13 @@ def measure(connection: Connection, organizations: Sequence[str], tries: int, **
         for name in order:
             # the next organization for each way: none finds the pages warm that another one has read before it
             organization = next(following)
-            milliseconds = ways[name](
-                {**PARAMETERS, **bounds, "organization_id": organization, "organization_ids": [organization]}
-            )
+            parameters = {
+                **PARAMETERS,
+                **bounds,
+                "organization_id": organization,
+                "organization_ids": [organization],
+            }
+            milliseconds = timed(connection, ways[name], parameters)
             if attempt:  # the first one warms up
                 taken[name].append(milliseconds)
         order = order[1:] + order[:1]

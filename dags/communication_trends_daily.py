@@ -99,7 +99,8 @@ with DAG(
         task_id="aggregate_organization",
         aggregate_sql="aggregate_trends.sql",
         upsert_sql="upsert_trends.sql",
-        map_index_template="{{ organization }}",
+        # known when it is done; without a default, Airflow's first rendering of it, before, is an error of Jinja's
+        map_index_template="{{ organization | default('') }}",
         max_active_tis_per_dag=settings.max_parallel_organizations(),
     ).expand(organization_ids=list_organizations.output)
     summarize = SummarizeTrendsOperator(

@@ -46,7 +46,7 @@ def aggregate(database, *slugs: str, **changes: Any) -> dict[str, dict[str, Any]
     with database.connection.transaction():
         database.connection.execute(
             (ROOT / "sql" / "session.sql").read_text(),
-            {"read_only": True, "statement_timeout": "60s", "lock_timeout": "10s"},
+            {"read_only": True, "aggregating": True, "statement_timeout": "60s", "lock_timeout": "10s"},
         )
         rows = database.connection.execute(sql, parameters).fetchall()
     assert {row["organization_id"]: row.pop("slug") for row in rows} == names

@@ -15,17 +15,23 @@ from airflow.providers.postgres.hooks.postgres import USE_PSYCOPG3
 
 if USE_PSYCOPG3:
     from psycopg import Error as DatabaseError
+    from psycopg import IsolationLevel
     from psycopg.rows import dict_row
+
+    REPEATABLE_READ: int = IsolationLevel.REPEATABLE_READ
 else:
     from psycopg2 import Error as DatabaseError  # type: ignore[assignment,no-redef]
+    from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ as REPEATABLE_READ
     from psycopg2.extras import RealDictCursor
 
 __all__ = [
     "HAS_EXTERNAL_VIEWS",
+    "REPEATABLE_READ",
     "REST_API",
     "DatabaseError",
     "dict_cursor",
     "exponential_backoff",
+    "name_task_instance",
     "prepare_expansion",
     "rest_api_authentication",
     "run_after",
@@ -89,6 +95,19 @@ def task_instance_states(context: Any, task_id: str) -> dict[int, str | None]:
         -1 if name == task_id else int(name.removeprefix(f"{task_id}_")): state
         for name, state in states.get(dag_run.run_id, {}).items()
     }
+
+
+def name_task_instance(context: Any, organization: str) -> None:
+    """
+    Make the organization the name of a mapped task instance in the UI.
+
+    :param context: Airflow's context; ``map_index_template`` is rendered with its ``organization``.
+    :param organization: the name, 250 characters at most.
+    """
+    context["organization"] = organization
+    if AIRFLOW_V_3_0_PLUS:
+        # known to be the name, it reaches the API server with the end state, not in a request of its own before it
+        context["ti"].rendered_map_index = organization
 
 
 def prepare_expansion(context: Any) -> None:

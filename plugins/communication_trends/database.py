@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
 from communication_trends import settings
-from communication_trends.compat import DatabaseError, dict_cursor, sqlstate
+from communication_trends.compat import REPEATABLE_READ, DatabaseError, dict_cursor, sqlstate
 
 log = logging.getLogger(__name__)
 
@@ -78,21 +78,26 @@ def connected(conn_id: str) -> Iterator[Any]:
 
 
 @contextmanager
-def transaction(connection: Any, *, read_only: bool, statement_timeout: float | None = None) -> Iterator[Transaction]:
+def transaction(
+    connection: Any, *, read_only: bool, aggregating: bool = False, statement_timeout: float | None = None
+) -> Iterator[Transaction]:
     """
     Run a block in one transaction: one snapshot, UTC, with timeouts; committed at its end, rolled back on an error.
 
     :param connection: a connection of the hook's driver, with no transaction open.
     :param read_only: whether PostgreSQL is to refuse any write.
+    :param aggregating: whether it is planned as suits the aggregation, see sql/session.sql.
     :param statement_timeout: seconds, where the setting's are too many.
     """
     try:
+        # rows that arrive between two statements cannot make the aggregate and the count that verifies it disagree
+        connection.isolation_level = REPEATABLE_READ
         opened = Transaction(connection)
-        opened.rows(read_sql("transaction.sql"))
         opened.rows(
             read_sql("session.sql"),
             {
                 "read_only": read_only,
+                "aggregating": aggregating,
                 "statement_timeout": f"{round((statement_timeout or settings.statement_timeout()) * 1000)}ms",
                 "lock_timeout": f"{round(settings.lock_timeout() * 1000)}ms",
             },

@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from communication_trends import settings
 from communication_trends.compat import (
     DatabaseError,
+    name_task_instance,
     prepare_expansion,
     run_after,
     sqlstate,
@@ -242,12 +243,12 @@ class AggregateTrendsOperator(BaseOperator):
         """
         Store the trends.
 
-        :param context: Airflow's context; its ``organization`` becomes the name of the task instance in the UI.
+        :param context: Airflow's context.
         :raises AirflowException: when an organization failed, after all others were stored.
         """
         day = run_day(context)
         ids = self.organization_ids.split(",")
-        context["organization"] = _label(ids)
+        name_task_instance(context, _label(ids))
         with ExitStack() as stack, errors_explained():
             target = stack.enter_context(connected(settings.conn_id()))
             source = target
@@ -266,20 +267,23 @@ class AggregateTrendsOperator(BaseOperator):
             # what failed has named none; here no failure to name them may hide the first one
             with suppress(DatabaseError):
                 slugs = self._slugs(source, ids)
-                context["organization"] = _label(list(slugs.values()) or ids)
+                name_task_instance(context, _label(list(slugs.values()) or ids))
             if len(ids) == 1 or _is_hopeless(error):
                 raise
             self.log.warning("The batch of %d failed: %s. Taking them one by one.", len(ids), explain(error))
-            for id_ in ids:
-                name = slugs.get(id_, id_)
-                try:
-                    kept += self._aggregate(context, day, source, target, [id_])
-                except (DatabaseError, TrendMismatchError) as alone:
-                    if _is_hopeless(alone):
-                        raise
-                    self.log.error("%s: %s", name, explain(alone))
-                    failed[id_] = f"{name}: {explain(alone)}"
-            context["organization"] = _label(list(slugs.values()) or ids)
+            try:
+                for id_ in ids:
+                    name = slugs.get(id_, id_)
+                    try:
+                        kept += self._aggregate(context, day, source, target, [id_])
+                    except (DatabaseError, TrendMismatchError) as alone:
+                        if _is_hopeless(alone):
+                            raise
+                        self.log.error("%s: %s", name, explain(alone))
+                        failed[id_] = f"{name}: {explain(alone)}"
+            finally:
+                # each of them has named the task instance after itself
+                name_task_instance(context, _label(list(slugs.values()) or ids))
         if kept or failed:
             context["ti"].xcom_push(key=OUTCOME_KEY, value={"kept": kept, "failed": list(failed)})
         if failed:
@@ -313,14 +317,13 @@ class AggregateTrendsOperator(BaseOperator):
             "hotspot_min_ratio": str(settings.hotspot_min_ratio()),
         }
         with ExitStack() as stack:
-            writing = stack.enter_context(transaction(target, read_only=False))
+            writing = stack.enter_context(transaction(target, read_only=False, aggregating=source is target))
             reading = writing
             if source is not target:
-                reading = stack.enter_context(transaction(source, read_only=True))
-            reading.rows(read_sql("planner.sql"))
+                reading = stack.enter_context(transaction(source, read_only=True, aggregating=True))
             trends = reading.rows(self.aggregate_sql, parameters)
             slugs = {row["organization_id"]: row["slug"] for row in trends}
-            context["organization"] = _label(sorted(slugs.values()) or ids)
+            name_task_instance(context, _label(sorted(slugs.values()) or ids))
             counted = {
                 row["organization_id"]: row["total_classifications"]
                 for row in reading.rows(read_sql("count_classifications.sql"), parameters)
