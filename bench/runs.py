@@ -25,6 +25,7 @@ from demo.stack import ROOT, Airflow, Server, airflow_environment, run_airflow
 
 DAG_ID = "communication_trends_daily"
 FLOOR_ID = "bench_floor"
+BARE_FLOOR_ID = "bench_bare_floor"
 DAY = "2026-11-01"
 
 
@@ -94,16 +95,17 @@ def runner(home: Path, server: Server, database: str, **settings: str) -> Iterat
     }
     run_airflow(environment, "db", "migrate")
     airflow = Airflow(environment)
+    dag_ids = (FLOOR_ID, BARE_FLOOR_ID, DAG_ID)
     try:
         airflow.start()
 
         def parsed() -> bool:
-            answers = [airflow.request("GET", f"/api/v2/dags/{dag_id}") for dag_id in (DAG_ID, FLOOR_ID)]
+            answers = [airflow.request("GET", f"/api/v2/dags/{dag_id}") for dag_id in dag_ids]
             return all(answer.is_success for answer in answers)
 
         airflow.wait_until(parsed, seconds=180, what="the DAGs are parsed")
         # the run that is due comes before the measured ones, not beside them
-        for dag_id in (FLOOR_ID, DAG_ID):
+        for dag_id in dag_ids:
             airflow.request("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
 
         def idle() -> bool:
@@ -120,7 +122,7 @@ def runner(home: Path, server: Server, database: str, **settings: str) -> Iterat
 
 def measure(home: Path, server: Server, report: Report, sections: Collection[str], *, quick: bool) -> None:
     """
-    Measure whole runs on 10,000 organizations of 20 messages.
+    Measure whole runs, on 10 organizations of 20 messages at first, on 10,000 at last.
 
     :param home: where Airflow writes.
     :param server: where the databases are.
@@ -128,55 +130,69 @@ def measure(home: Path, server: Server, report: Report, sections: Collection[str
     :param sections: which of ``runs``, ``batches``, ``range``.
     :param quick: fewer and smaller runs.
     """
-    slugs = [f"small-{number:05}" for number in range(2_000 if quick else 10_000)]
     with open_database(server, "application") as connection:
-        fill(connection, dict.fromkeys(slugs, 20))
-        if "range" in sections:
-            fill(connection, dict.fromkeys(slugs[:200], 20), days=7 if quick else 90, last_day="2026-10-31")
-        connection.execute("vacuum analyze")
-        say(f"{len(slugs):,} organizations of 20 messages")
+        grow(connection, 10)
         with runner(home / "airflow", server, "application") as airflow:
             report.versions["airflow"] = run_airflow(airflow.airflow.environment, "version").stdout.split()[-1]
             say("Airflow runs, LocalExecutor")
             if "runs" in sections:
-                one_by_one(airflow, report, slugs, quick=quick)
+                one_by_one(airflow, connection, report, quick=quick)
+            if "range" in sections:
+                days(airflow, connection, report, quick=quick)
             if "batches" in sections:
                 batches(airflow, connection, report, quick=quick)
-            if "range" in sections:
-                days(airflow, report, slugs[:200], quick=quick)
             if "runs" in sections and not quick:
                 memory(airflow, connection, report)
         if "runs" in sections and not quick:
             settings = {"AIRFLOW__COMMUNICATION_TRENDS__MAX_PARALLEL_ORGANIZATIONS": "4"}
             with runner(home / "bounded", server, "application", **settings) as airflow:
-                _inserts_during(airflow, report, slugs[:50], "max_parallel_organizations = 4")
+                _inserts_during(airflow, report, "max_parallel_organizations = 4")
     server.drop_database("application")
 
 
-def one_by_one(airflow: Runner, report: Report, slugs: list[str], *, quick: bool) -> None:
+def grow(connection: psycopg.Connection[Any], number: int) -> list[str]:
+    """
+    Make as many organizations of 20 messages as are missing.
+
+    :param connection: to the application's database.
+    :param number: how many there are to be.
+    :returns: the slugs of all of them.
+    """
+    slugs = [f"small-{index:05}" for index in range(number)]
+    there = len(ids(connection))
+    fill(connection, dict.fromkeys(slugs[there:], 20))
+    connection.execute("vacuum analyze")
+    if there < number:
+        say(f"{number:,} organizations of 20 messages")
+    return slugs
+
+
+def one_by_one(airflow: Runner, connection: psycopg.Connection[Any], report: Report, *, quick: bool) -> None:
     """Measure an organization to a task instance, against as many task instances that do nothing."""
-    number, rounds = (30, 1) if quick else (200, 3)
-    ours, floor = [], []
-    for _ in range(rounds):
-        floor.append(airflow.run(FLOOR_ID, tasks=number))
-        ours.append(airflow.run(DAG_ID, date=DAY, organizations=slugs[:number]))
-    report.add(
-        f"{number} organizations, one to a task instance, against task instances that do nothing", ours, floor, "s"
-    )
-    if quick:
-        return
-    each = {number: [1000 * seconds / number for seconds in ours]}
-    for count, times in ((10, 2), (100, 3), (1000, 1)):
-        each[count] = [1000 * airflow.run(DAG_ID, date=DAY, organizations=slugs[:count]) / count for _ in range(times)]
-    for count, milliseconds in sorted(each.items()):
-        report.add(f"growth: {count:,} organizations, time of each", milliseconds)
-    report.add("time of each organization, 1,000 against 100", each[1000], each[100])
-    _inserts_during(airflow, report, slugs[:50], "max_parallel_organizations = 16")
+    each: dict[int, list[float]] = {}
+    for number, rounds in {30: 1}.items() if quick else {10: 3, 100: 3, 200: 4, 1000: 2}.items():
+        grow(connection, number)
+        taken: dict[str, list[float]] = {DAG_ID: [], FLOOR_ID: [], BARE_FLOOR_ID: []}
+        for _ in range(rounds):
+            if number in (30, 200):
+                for floor in (FLOOR_ID, BARE_FLOOR_ID):
+                    taken[floor].append(airflow.run(floor, tasks=number))
+            taken[DAG_ID].append(airflow.run(DAG_ID, date=DAY))
+        for floor, name in ((FLOOR_ID, "functions"), (BARE_FLOOR_ID, "bare operators")):
+            if taken[floor]:
+                what = f"{number} organizations, one to a task instance, against {name} that do nothing"
+                report.add(what, taken[DAG_ID], taken[floor], "s")
+        each[number] = [1000 * seconds / number for seconds in taken[DAG_ID]]
+        if not quick:
+            report.add(f"growth: {number:,} organizations, time of each", each[number])
+    if not quick:
+        report.add("time of each organization, 1,000 against 100", each[1000], each[100])
+        _inserts_during(airflow, report, "max_parallel_organizations = 16")
 
 
 def batches(airflow: Runner, connection: psycopg.Connection[Any], report: Report, *, quick: bool) -> None:
     """Measure all organizations with the default settings, against a loop in Python and against dbt."""
-    number = len(ids(connection))
+    number = len(grow(connection, 2_000 if quick else 10_000))
     # both rewrite rows that are there
     airflow.run(DAG_ID, date=DAY, organizations_per_task=500)
     conf = {"organizations_per_task": 500} if quick else {}
@@ -251,13 +267,16 @@ def _dbt(connection: psycopg.Connection[Any]) -> float:
     return time.perf_counter() - before
 
 
-def days(airflow: Runner, report: Report, slugs: list[str], *, quick: bool) -> None:
-    """Measure a backfill of many days."""
+def days(airflow: Runner, connection: psycopg.Connection[Any], report: Report, *, quick: bool) -> None:
+    """Measure a backfill of many days, of 200 organizations that have messages on each of them."""
     number = 7 if quick else 90
+    slugs = grow(connection, 200)
+    fill(connection, dict.fromkeys(slugs, 20), days=number, last_day="2026-10-31")
+    connection.execute("vacuum analyze")
     conf = {"organizations": slugs, "organizations_per_task": len(slugs)}
     last = "2026-10-31"
     first = "2026-10-25" if quick else "2026-08-03"
-    arguments = ["--from-date", first, "--to-date", last, "--max-active-runs", "8", "--dag-run-conf", json.dumps(conf)]
+    arguments = ["--from-date", first, "--to-date", last, "--max-active-runs", "16", "--dag-run-conf", json.dumps(conf)]
     run_airflow(airflow.airflow.environment, "backfill", "create", "--dag-id", DAG_ID, *arguments)
     query = (
         "select extract(epoch from max(end_date) - min(start_date))::float from dag_run where run_type = 'backfill'"
@@ -270,7 +289,7 @@ def days(airflow: Runner, report: Report, slugs: list[str], *, quick: bool) -> N
 
         (seconds,) = airflow.airflow.wait_until(ended, seconds=1200, what="the backfill has ended")
     report.add(
-        f"backfill of {number} days, {len(slugs)} organizations in one batch, 8 runs at a time", [seconds], unit="s"
+        f"backfill of {number} days, {len(slugs)} organizations in one batch, 16 runs at a time", [seconds], unit="s"
     )
     report.add("the same, each organization-day", [1000 * seconds / number / len(slugs)])
 
@@ -298,8 +317,9 @@ def memory(airflow: Runner, connection: psycopg.Connection[Any], report: Report)
     report.add(f"peak memory of a process, {HUGE:,} rows against 100", [peaks["million"]], [peaks["few"]], "MB")
 
 
-def _inserts_during(airflow: Runner, report: Report, slugs: list[str], bound: str) -> None:
+def _inserts_during(airflow: Runner, report: Report, bound: str) -> None:
     """Measure how many messages the application stores a second, each committed, while the DAG runs."""
+    slugs = [f"small-{index:05}" for index in range(50)]
     ways = {
         "ours": lambda: airflow.run(DAG_ID, date=DAY, organizations=slugs),
         "floor": lambda: airflow.run(FLOOR_ID, tasks=len(slugs)),
@@ -324,7 +344,7 @@ def _inserts(server: Server, meanwhile: Any) -> float:
         statement = read(HERE / "sql" / "insert_one.sql")
         with server.connect("application") as connection:
             while not stop.is_set():
-                connection.execute(statement, {"slug": f"small-{counted % 2000:05}"})  # type: ignore[call-overload]
+                connection.execute(statement, {"slug": f"small-{counted % 1000:05}"})  # type: ignore[call-overload]
                 counted += 1
 
     thread = threading.Thread(target=insert)

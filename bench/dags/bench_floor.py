@@ -1,24 +1,8 @@
-"""Airflow's floor: the DAG's shape, with task instances that do nothing."""
+"""Airflow's floor: the DAG's shape, with functions that do nothing."""
 
 from __future__ import annotations
 
-from airflow.providers.common.compat.sdk import DAG, BaseOperator, Param, task
-
-
-class DoNothingOperator(BaseOperator):
-    """
-    Do nothing.
-
-    :param number: one of many
-    """
-
-    def __init__(self, *, number, **kwargs):
-        super().__init__(**kwargs)
-        self.number = number
-
-    def execute(self, context):
-        """Return nothing."""
-
+from airflow.providers.common.compat.sdk import DAG, Param, task
 
 with DAG(
     dag_id="bench_floor",
@@ -32,8 +16,12 @@ with DAG(
         """Return one number for each task instance."""
         return list(range(params["tasks"]))
 
+    @task
+    def do_nothing(number):
+        """Return nothing."""
+
     @task(trigger_rule="all_done")
     def summarize():
         """Return nothing."""
 
-    DoNothingOperator.partial(task_id="do_nothing").expand(number=list_numbers()) >> summarize()
+    do_nothing.expand(number=list_numbers()) >> summarize()

@@ -21,7 +21,7 @@ if USE_PSYCOPG3:
     REPEATABLE_READ: int = IsolationLevel.REPEATABLE_READ
 else:
     from psycopg2 import Error as DatabaseError  # type: ignore[assignment,no-redef]
-    from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ as REPEATABLE_READ
+    from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ as REPEATABLE_READ  # type: ignore[no-redef]
     from psycopg2.extras import RealDictCursor
 
 __all__ = [
