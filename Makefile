@@ -52,7 +52,7 @@ test-airflow2: install .venv-airflow2/installed  ## run the tests of Airflow 2.1
 
 .venv-airflow2/installed: requirements-airflow2.txt constraints-airflow2.txt
 	@$(PYTHON) -m venv .venv-airflow2
-	@$(BIN)/uv pip install --quiet --python .venv-airflow2/bin/python -r requirements-airflow2.txt -c constraints-airflow2.txt
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-airflow2/bin/python -r requirements-airflow2.txt -c constraints-airflow2.txt
 	@touch $@
 
 bench: install .venv-bench/installed  ## what it costs, as ratios measured side by side
@@ -61,7 +61,7 @@ bench: install .venv-bench/installed  ## what it costs, as ratios measured side 
 
 .venv-bench/installed: requirements-bench.txt
 	@$(PYTHON) -m venv .venv-bench
-	@$(BIN)/uv pip install --quiet --python .venv-bench/bin/python -r requirements-bench.txt
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-bench/bin/python -r requirements-bench.txt
 	@touch $@
 
 bench-quick: install  ## the same with less data

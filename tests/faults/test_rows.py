@@ -77,6 +77,19 @@ def test_in_a_batch_of_500_exactly_the_poisoned_ones_fail(database, run_dag):
     assert run.summary["failedOrganizations"] == ["n499", "n7"]
 
 
+def test_a_batch_is_named_after_itself_where_an_error_ends_its_one_by_one_pass(database, run_dag):
+    for slug in ("acme", "beta"):
+        database.classify(slug)
+    # no transaction takes a sequence back: the batch meets an error, acme alone the end of the session
+    database.connection.execute("create sequence calls")
+    end = "perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(10);"
+    before_writing(database, "acme", f"if nextval('calls') > 1 then {end} end if; raise 'poisoned';")
+    run = run_dag({**NOV_1, "organizations_per_task": 2})
+    assert run.state == "failed"
+    assert "Taking them one by one" in run.log
+    assert run.names == {0: "acme and 1 more"}
+
+
 @pytest.mark.parametrize("per_task", [1, 3])
 def test_an_organization_deleted_after_it_was_listed_is_nobodys_failure(database, run_dag, per_task):
     for slug in ("acme", "beta", "gamma"):
