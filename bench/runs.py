@@ -150,6 +150,11 @@ def measure(home: Path, server: Server, report: Report, sections: Collection[str
     server.drop_database("application")
 
 
+def slug(index: int) -> str:
+    """Return the slug of one of the organizations of 20 messages."""
+    return f"small-{index:05}"
+
+
 def grow(connection: psycopg.Connection[Any], number: int) -> list[str]:
     """
     Make as many organizations of 20 messages as are missing.
@@ -158,7 +163,7 @@ def grow(connection: psycopg.Connection[Any], number: int) -> list[str]:
     :param number: how many there are to be.
     :returns: the slugs of all of them.
     """
-    slugs = [f"small-{index:05}" for index in range(number)]
+    slugs = [slug(index) for index in range(number)]
     there = len(ids(connection))
     fill(connection, dict.fromkeys(slugs[there:], 20))
     connection.execute("vacuum analyze")
@@ -319,7 +324,7 @@ def memory(airflow: Runner, connection: psycopg.Connection[Any], report: Report)
 
 def _inserts_during(airflow: Runner, report: Report, bound: str) -> None:
     """Measure how many messages the application stores a second, each committed, while the DAG runs."""
-    slugs = [f"small-{index:05}" for index in range(50)]
+    slugs = [slug(index) for index in range(50)]
     ways = {
         "ours": lambda: airflow.run(DAG_ID, date=DAY, organizations=slugs),
         "floor": lambda: airflow.run(FLOOR_ID, tasks=len(slugs)),
@@ -344,7 +349,7 @@ def _inserts(server: Server, meanwhile: Any) -> float:
         statement = read(HERE / "sql" / "insert_one.sql")
         with server.connect("application") as connection:
             while not stop.is_set():
-                connection.execute(statement, {"slug": f"small-{counted % 1000:05}"})  # type: ignore[call-overload]
+                connection.execute(statement, {"slug": slug(counted % 1000)})  # type: ignore[call-overload]
                 counted += 1
 
     thread = threading.Thread(target=insert)
