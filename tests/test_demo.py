@@ -115,6 +115,8 @@ def test_up_serves_airflow_until_it_is_interrupted(environment, free_port):
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
+        # as at a terminal: a shell's job in the background has it ignored, and hands that on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout
     try:
