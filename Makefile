@@ -71,7 +71,7 @@ lint: install  ## ruff, SQLFluff, mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/sqlfluff lint --disable-progress-bar sql demo bench/sql
-	$(BIN)/mypy plugins dags demo tests bench
+	$(BIN)/mypy plugins dags local demo tests bench
 
 format: install  ## put the code in shape
 	$(BIN)/ruff check --fix .

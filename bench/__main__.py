@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench import statement
 from bench.report import Report, say
-from demo.stack import Server, postgres
+from local.servers import Server, postgres
 
 SECTIONS = ("sql", "runs", "batches", "range")
 

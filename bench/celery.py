@@ -12,7 +12,8 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from demo.stack import Airflow, Server, airflow_environment, apply_schema, postgres, redis, run_airflow
+from local.airflow import Airflow, airflow_environment, run_airflow
+from local.servers import Server, apply_schema, postgres, redis
 
 DAG_URL = "/api/v2/dags/communication_trends_daily"
 PROCESSES = 16

@@ -21,7 +21,9 @@ import psycopg
 
 from bench.report import Report, say
 from bench.statement import FIVE, HERE, HUGE, PARAMETERS, fill, ids, open_database, read
-from demo.stack import ROOT, Airflow, Server, airflow_environment, run_airflow
+from local import ROOT
+from local.airflow import Airflow, airflow_environment, run_airflow
+from local.servers import Server
 
 DAG_ID = "communication_trends_daily"
 FLOOR_ID = "bench_floor"

@@ -13,7 +13,8 @@ import psycopg
 from psycopg import sql
 
 from bench.report import Report, say
-from demo.stack import ROOT, Server, apply_schema
+from local import ROOT
+from local.servers import Server, apply_schema
 
 HERE = Path(__file__).parent
 PARAMETERS: dict[str, Any] = {

@@ -20,7 +20,8 @@ from typing import Any
 import psycopg
 
 from communication_trends.database import Transaction, read_sql, transaction
-from demo.stack import Airflow, Server, airflow_environment, apply_schema, postgres, run_airflow
+from local.airflow import Airflow, airflow_environment, run_airflow
+from local.servers import Server, apply_schema, postgres
 
 ORGANIZATIONS = 1000
 LAST_DAY = datetime.datetime(2026, 10, 29)

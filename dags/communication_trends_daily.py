@@ -42,14 +42,14 @@ from communication_trends.operators import (
     ListOrganizationsOperator,
     SummarizeTrendsOperator,
 )
-from communication_trends.timetable import UtcDayTimetable
+from communication_trends.timetable import PeriodTimetable
 
 with DAG(
     dag_id="communication_trends_daily",
     dag_display_name="Communication trends, daily",
     description="One row of communication_trends per organization and UTC day",
     doc_md=__doc__,
-    schedule=UtcDayTimetable(),
+    schedule=PeriodTimetable(),
     start_date=datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc),
     catchup=False,
     max_active_runs=1,

@@ -31,19 +31,12 @@ from rich.box import SIMPLE_HEAD  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from communication_trends.day import parse_date  # noqa: E402
 from communication_trends.errors import InvalidInputError  # noqa: E402
+from communication_trends.period import parse_date  # noqa: E402
 from demo import story  # noqa: E402
-from demo.stack import (  # noqa: E402
-    ROOT,
-    Airflow,
-    Server,
-    airflow_environment,
-    apply_schema,
-    dsn_of_airflow_connection,
-    postgres,
-    run_airflow,
-)
+from local import ROOT  # noqa: E402
+from local.airflow import Airflow, airflow_environment, run_airflow  # noqa: E402
+from local.servers import Server, apply_schema, dsn_of_airflow_connection, postgres  # noqa: E402
 
 DAG_URL = "/api/v2/dags/communication_trends_daily"
 DATABASE, METADATA = "communication_trends", "airflow"

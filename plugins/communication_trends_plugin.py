@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import AirflowPlugin
 # importing the PostgreSQL hook is what would cost each of them most.
 from communication_trends import operators  # noqa: F401
 from communication_trends.compat import HAS_EXTERNAL_VIEWS
-from communication_trends.timetable import UtcDayTimetable
+from communication_trends.timetable import PeriodTimetable
 from communication_trends.web import EXTERNAL_VIEWS, FASTAPI_APPS
 
 
@@ -16,6 +16,6 @@ class CommunicationTrendsPlugin(AirflowPlugin):
     """What Airflow's plugin manager reads."""
 
     name = "communication_trends"
-    timetables = [UtcDayTimetable]
+    timetables = [PeriodTimetable]
     fastapi_apps = FASTAPI_APPS if HAS_EXTERNAL_VIEWS else []
     external_views = EXTERNAL_VIEWS if HAS_EXTERNAL_VIEWS else []

@@ -18,7 +18,8 @@ import pytest
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from demo.stack import Airflow, Server, airflow_environment, apply_schema, postgres, run_airflow
+from local.airflow import Airflow, airflow_environment, run_airflow
+from local.servers import Server, apply_schema, postgres
 
 DAY = datetime.date(2026, 11, 1)
 """The day that most tests are about."""

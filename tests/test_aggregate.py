@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from demo.stack import ROOT
+from local import ROOT
 
 DAY_START = datetime.datetime(2026, 11, 1)
 DAY_END = datetime.datetime(2026, 11, 2)

@@ -11,7 +11,7 @@ import pytest
 from airflow_dag import DAG_ID
 from conftest import running_airflow_on
 
-from demo.stack import redis
+from local.servers import redis
 
 pytestmark = pytest.mark.slow
 

@@ -24,7 +24,7 @@ import pytest
 import yaml
 from psycopg import sql
 
-from demo.stack import ROOT
+from local import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -11,8 +11,8 @@ import pytest
 from airflow.providers.common.compat.sdk import ParamValidationError
 from airflow_dag import DAG_ID, load_bag, load_dag
 
-from communication_trends.timetable import UtcDayTimetable
-from demo.stack import ROOT
+from communication_trends.timetable import PeriodTimetable
+from local import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_the_dags_folder_holds_it_without_import_errors():
 
 
 def test_its_schedule(dag):
-    assert isinstance(dag.timetable, UtcDayTimetable)
+    assert isinstance(dag.timetable, PeriodTimetable)
     assert (dag.catchup, dag.max_active_runs) == (False, 1)
 
 
@@ -123,6 +123,6 @@ def test_importing_the_dag_file_connects_to_nothing():
 def test_the_plugin_registers_the_timetable_and_keeps_its_modules_to_itself():
     from airflow.plugins_manager import get_timetables_plugins  # Airflow 3.2 and newer
 
-    assert get_timetables_plugins()["communication_trends.timetable.UtcDayTimetable"] is UtcDayTimetable
+    assert get_timetables_plugins()["communication_trends.timetable.PeriodTimetable"] is PeriodTimetable
     for stem in ("operators", "settings", "day", "database"):
         assert stem not in sys.modules

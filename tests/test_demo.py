@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from demo import story
-from demo.stack import ROOT, SERVER_VARIABLE
+from local import ROOT
+from local.servers import SERVER_VARIABLE
 
 YESTERDAY = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=1)
 

@@ -275,7 +275,7 @@ def test_an_undefined_connection_is_named_with_its_remedy(database, run_dag, mon
 
 
 def test_the_schema_files_can_be_applied_again(database):
-    from demo.stack import apply_schema
+    from local.servers import apply_schema
 
     database.classify("acme")
     apply_schema(database.connection, "source_tables.sql", "communication_trends.sql")

@@ -11,7 +11,7 @@ import pytest
 from airflow_dag import DAG_ID
 from conftest import running_airflow_on
 
-from demo.stack import run_airflow
+from local.airflow import run_airflow
 
 DAG_URL = f"/api/v2/dags/{DAG_ID}"
 DONE = {"success", "failed"}

@@ -9,7 +9,7 @@ import pytest
 
 from communication_trends import settings
 from communication_trends.errors import InvalidInputError
-from demo.stack import ROOT
+from local import ROOT
 
 
 @pytest.fixture

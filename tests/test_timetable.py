@@ -9,7 +9,8 @@ import pytest
 import time_machine
 from airflow.timetables.base import DataInterval, TimeRestriction, Timetable
 
-from communication_trends.timetable import UtcDayTimetable
+from communication_trends.period import KINDS, MONTHLY, WEEKLY, PeriodKind
+from communication_trends.timetable import PeriodTimetable
 
 
 def at(text: str, timezone: str = "UTC") -> pendulum.DateTime:
@@ -27,7 +28,7 @@ def days(first: pendulum.DateTime, last: pendulum.DateTime) -> list[str]:
     found: list[str] = []
     last_interval = None
     while True:
-        info = UtcDayTimetable().next_dagrun_info(
+        info = PeriodTimetable().next_dagrun_info(
             last_automated_data_interval=last_interval, restriction=TimeRestriction(first, last, catchup=True)
         )
         if info is None:
@@ -65,7 +66,7 @@ def test_a_range_given_as_moments_is_the_midnights_between_them():
 
 def next_day(last: str | None, now: str, *, earliest: str | None = "2024-01-01", latest: str | None = None) -> str:
     with time_machine.travel(at(now), tick=False):
-        info = UtcDayTimetable().next_dagrun_info(
+        info = PeriodTimetable().next_dagrun_info(
             last_automated_data_interval=interval(last) if last else None,
             restriction=TimeRestriction(
                 at(earliest) if earliest else None, at(latest) if latest else None, catchup=False
@@ -97,7 +98,7 @@ def test_the_scheduler_runs_each_day_at_three_and_does_not_catch_up(last, now, e
 
 def test_nothing_starts_before_the_start_date_or_after_the_end_date():
     assert next_day(None, "2026-11-24T10:00", earliest="2026-12-01") == "2026-12-01 at 2026-12-02 03:00:00"
-    timetable = UtcDayTimetable()
+    timetable = PeriodTimetable()
     assert (
         timetable.next_dagrun_info(
             last_automated_data_interval=interval("2026-11-30"),
@@ -123,11 +124,74 @@ def test_nothing_starts_before_the_start_date_or_after_the_end_date():
     ],
 )
 def test_a_manual_runs_data_interval_is_the_last_day_that_has_ended(run_after, expected):
-    assert UtcDayTimetable().infer_manual_data_interval(run_after=at(run_after)) == interval(expected)
+    assert PeriodTimetable().infer_manual_data_interval(run_after=at(run_after)) == interval(expected)
 
 
 def test_airflow_can_store_it_and_read_it_back():
-    timetable = UtcDayTimetable()
-    again = UtcDayTimetable.deserialize(timetable.serialize())
+    timetable = PeriodTimetable()
+    again = PeriodTimetable.deserialize(timetable.serialize())
     assert isinstance(again, Timetable)
-    assert again.summary == "daily at 03:00 UTC"
+    assert again.summary == "every day at 03:00 UTC"
+    for kind in KINDS.values():
+        again = PeriodTimetable.deserialize(PeriodTimetable(kind).serialize())
+        assert isinstance(again, PeriodTimetable)
+        assert again.kind is kind
+
+
+def starts(kind: PeriodKind, first: str, last: str, timezone: str) -> list[str]:
+    """Return the first dates of the periods that a backfill of a range makes."""
+    found: list[str] = []
+    last_interval = None
+    restriction = TimeRestriction(at(first, timezone), at(last, timezone), catchup=True)
+    while info := PeriodTimetable(kind).next_dagrun_info(
+        last_automated_data_interval=last_interval, restriction=restriction
+    ):
+        last_interval = info.data_interval
+        assert last_interval is not None
+        found.append(last_interval.start.to_date_string())
+    return found
+
+
+@pytest.mark.parametrize("timezone", ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Auckland"])
+@pytest.mark.parametrize(
+    ("kind", "first", "last", "expected"),
+    [
+        # weeks whose Monday is in the range, both ends included
+        (WEEKLY, "2026-11-01", "2026-11-30", ["2026-11-02", "2026-11-09", "2026-11-16", "2026-11-23", "2026-11-30"]),
+        (WEEKLY, "2026-11-02", "2026-11-02", ["2026-11-02"]),
+        (WEEKLY, "2026-11-03", "2026-11-08", []),
+        (WEEKLY, "2026-12-28", "2027-01-03", ["2026-12-28"]),
+        # months whose 1st is
+        (MONTHLY, "2026-11-01", "2026-11-30", ["2026-11-01"]),
+        (MONTHLY, "2024-01-31", "2024-03-01", ["2024-02-01", "2024-03-01"]),
+        (MONTHLY, "2026-11-02", "2026-11-30", []),
+    ],
+)
+def test_a_backfill_makes_the_periods_that_begin_in_the_range(timezone, kind, first, last, expected):
+    assert starts(kind, first, last, timezone) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "now", "expected", "run_after"),
+    [
+        (WEEKLY, "2026-11-24T10:00", "2026-11-16", "2026-11-23 03:30:00"),
+        (WEEKLY, "2026-11-23T03:29", "2026-11-09", "2026-11-16 03:30:00"),
+        (WEEKLY, "2027-01-04T03:30", "2026-12-28", "2027-01-04 03:30:00"),
+        (MONTHLY, "2024-03-01T04:00", "2024-02-01", "2024-03-01 04:00:00"),
+        (MONTHLY, "2024-03-01T03:59", "2024-01-01", "2024-02-01 04:00:00"),
+    ],
+)
+def test_the_scheduler_runs_a_week_on_monday_and_a_month_on_the_first(kind, now, expected, run_after):
+    with time_machine.travel(at(now), tick=False):
+        info = PeriodTimetable(kind).next_dagrun_info(
+            last_automated_data_interval=None, restriction=TimeRestriction(at("2024-01-01"), None, catchup=False)
+        )
+    assert info is not None
+    assert info.data_interval is not None
+    assert (info.data_interval.start.to_date_string(), info.run_after.to_datetime_string()) == (expected, run_after)
+    assert info.logical_date == info.data_interval.start
+
+
+def test_a_manual_run_of_the_weekly_dag_has_the_last_week_as_its_data_interval():
+    interval = PeriodTimetable(WEEKLY).infer_manual_data_interval(run_after=at("2026-11-24T00:00"))
+    assert (interval.start, interval.end) == (at("2026-11-16"), at("2026-11-23"))

@@ -11,31 +11,15 @@ from airflow.providers.common.compat.version_compat import (
     AIRFLOW_V_3_2_PLUS,
     get_base_airflow_version_tuple,
 )
-from airflow.providers.postgres.hooks.postgres import USE_PSYCOPG3
-
-if USE_PSYCOPG3:
-    from psycopg import Error as DatabaseError
-    from psycopg import IsolationLevel
-    from psycopg.rows import dict_row
-
-    REPEATABLE_READ: int = IsolationLevel.REPEATABLE_READ
-else:
-    from psycopg2 import Error as DatabaseError  # type: ignore[assignment,no-redef]
-    from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ as REPEATABLE_READ  # type: ignore[no-redef]
-    from psycopg2.extras import RealDictCursor
 
 __all__ = [
     "HAS_EXTERNAL_VIEWS",
-    "REPEATABLE_READ",
     "REST_API",
-    "DatabaseError",
-    "dict_cursor",
     "exponential_backoff",
     "name_task_instance",
     "prepare_expansion",
     "rest_api_authentication",
     "run_after",
-    "sqlstate",
     "task_instance_states",
 ]
 
@@ -143,15 +127,3 @@ def prepare_expansion(context: Any) -> None:
 def _last_round(dag_run: Any) -> datetime.datetime | None:
     # find: refresh_from_db leaves this attribute as it is
     return dag_run.find(dag_id=dag_run.dag_id, run_id=dag_run.run_id)[0].last_scheduling_decision
-
-
-def dict_cursor(connection: Any) -> Any:
-    """Return a cursor whose rows are dicts, from a connection of the hook's driver."""
-    if USE_PSYCOPG3:
-        return connection.cursor(row_factory=dict_row)
-    return connection.cursor(cursor_factory=RealDictCursor)
-
-
-def sqlstate(error: BaseException) -> str | None:
-    """Return PostgreSQL's five-character error code, or None where the server gave none."""
-    return getattr(error, "sqlstate" if USE_PSYCOPG3 else "pgcode", None)

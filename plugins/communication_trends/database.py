@@ -1,19 +1,31 @@
-"""Transactions on the connections of Airflow, and what PostgreSQL's errors mean for a run."""
+"""
+Transactions on PostgreSQL, and what its errors mean. No Airflow in here.
+
+Works with psycopg 3 and with psycopg2, which Airflow 2.11 brings.
+"""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowNotFoundException
-from airflow.providers.postgres.hooks.postgres import PostgresHook
+try:
+    import psycopg
+    from psycopg.rows import dict_row
+except ImportError:  # Airflow 2.11 with SQLAlchemy 1.4
+    psycopg = None  # type: ignore[assignment]
+try:
+    import psycopg2
+    import psycopg2.extensions
+    import psycopg2.extras
+except ImportError:
+    psycopg2 = None  # type: ignore[assignment]
 
-from communication_trends import settings
-from communication_trends.compat import REPEATABLE_READ, DatabaseError, dict_cursor, sqlstate
-
-log = logging.getLogger(__name__)
+DATABASE_ERRORS: tuple[type[Exception], ...] = tuple(driver.Error for driver in (psycopg, psycopg2) if driver)
+"""What the drivers raise, for ``except``."""
 
 REMEDIES = {
     "42P01": "apply sql/schema/communication_trends.sql, or check the search_path of the connection",
@@ -27,15 +39,31 @@ REMEDIES = {
 SERIALIZATION_FAILURE = "40001"
 
 
+@dataclass(frozen=True)
+class Limits:
+    """
+    How long the server may take.
+
+    :param statement: seconds after which it ends a statement.
+    :param lock: seconds after which it stops waiting for a lock.
+    """
+
+    statement: float = 300
+    lock: float = 60
+
+
 class Transaction:
     """
     One open transaction; rows are dicts.
 
-    :param connection: a connection of the hook's driver.
+    :param connection: a connection of either driver.
     """
 
     def __init__(self, connection: Any) -> None:
-        self._cursor = dict_cursor(connection)
+        if _is_psycopg3(connection):
+            self._cursor = connection.cursor(row_factory=dict_row)
+        else:
+            self._cursor = connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """
@@ -43,75 +71,79 @@ class Transaction:
 
         :param sql: the statement, with ``%(name)s`` for each value.
         :param parameters: the values, bound by the driver.
-        :raises DatabaseError: as PostgreSQL reports it.
+        :raises psycopg.Error: as PostgreSQL reports it.
         """
         self._cursor.execute(sql, parameters)
         return [dict(row) for row in self._cursor.fetchall()] if self._cursor.description else []
 
 
-def read_sql(name: str) -> str:
+class Database:
     """
-    Return the text of a statement that is no operator's template.
+    A connection to one database, with what its transactions need.
 
-    :param name: file name in ``sql/``.
+    :param connection: a connection of either driver, with no transaction open.
+    :param sql_path: folder of the statements.
+    :param limits: how long the server may take.
     """
-    return (settings.sql_path() / name).read_text(encoding="utf-8")
+
+    def __init__(self, connection: Any, *, sql_path: Path, limits: Limits) -> None:
+        self.connection = connection
+        self.limits = limits
+        self._sql_path = sql_path
+
+    def sql(self, name: str) -> str:
+        """
+        Return the text of a statement.
+
+        :param name: file name in the folder of the statements.
+        """
+        return (self._sql_path / name).read_text(encoding="utf-8")
+
+    @contextmanager
+    def transaction(self, *, read_only: bool, aggregating: bool = False) -> Iterator[Transaction]:
+        """
+        Run a block in one transaction: one snapshot, UTC, with timeouts; committed at its end, rolled back on an error.
+
+        :param read_only: whether PostgreSQL is to refuse any write.
+        :param aggregating: whether it is planned as suits the aggregation, see sql/session.sql.
+        """
+        connection = self.connection
+        try:
+            # rows that arrive between two statements cannot make the aggregate and the count that verifies it disagree
+            connection.isolation_level = (
+                psycopg.IsolationLevel.REPEATABLE_READ
+                if _is_psycopg3(connection)
+                else psycopg2.extensions.ISOLATION_LEVEL_REPEATABLE_READ
+            )
+            opened = Transaction(connection)
+            opened.rows(
+                self.sql("session.sql"),
+                {
+                    "read_only": read_only,
+                    "aggregating": aggregating,
+                    "statement_timeout": f"{round(self.limits.statement * 1000)}ms",
+                    "lock_timeout": f"{round(self.limits.lock * 1000)}ms",
+                },
+            )
+            yield opened
+            connection.commit()
+        except BaseException:
+            # closing would roll back as well; a broken connection can do neither
+            if not connection.closed:
+                connection.rollback()
+            raise
 
 
-@contextmanager
-def connected(conn_id: str) -> Iterator[Any]:
-    """
-    Open a connection and close it again, whatever happens.
-
-    :param conn_id: id of an Airflow connection.
-    :raises AirflowFailException: when Airflow knows no such connection.
-    """
-    try:
-        connection = PostgresHook(postgres_conn_id=conn_id).get_conn()
-    except AirflowNotFoundException as error:
-        raise AirflowFailException(
-            f"connection {conn_id!r} is not defined. Add it to Airflow, or set "
-            f"AIRFLOW_CONN_{conn_id.upper()} in the environment of every worker."
-        ) from error
-    with closing(connection):
-        yield connection
+def _is_psycopg3(connection: Any) -> bool:
+    return psycopg is not None and isinstance(connection, psycopg.Connection)
 
 
-@contextmanager
-def transaction(
-    connection: Any, *, read_only: bool, aggregating: bool = False, statement_timeout: float | None = None
-) -> Iterator[Transaction]:
-    """
-    Run a block in one transaction: one snapshot, UTC, with timeouts; committed at its end, rolled back on an error.
-
-    :param connection: a connection of the hook's driver, with no transaction open.
-    :param read_only: whether PostgreSQL is to refuse any write.
-    :param aggregating: whether it is planned as suits the aggregation, see sql/session.sql.
-    :param statement_timeout: seconds, where the setting's are too many.
-    """
-    try:
-        # rows that arrive between two statements cannot make the aggregate and the count that verifies it disagree
-        connection.isolation_level = REPEATABLE_READ
-        opened = Transaction(connection)
-        opened.rows(
-            read_sql("session.sql"),
-            {
-                "read_only": read_only,
-                "aggregating": aggregating,
-                "statement_timeout": f"{round((statement_timeout or settings.statement_timeout()) * 1000)}ms",
-                "lock_timeout": f"{round(settings.lock_timeout() * 1000)}ms",
-            },
-        )
-        yield opened
-        connection.commit()
-    except BaseException:
-        # closing would roll back as well; a broken connection can do neither
-        if not connection.closed:
-            connection.rollback()
-        raise
+def sqlstate(error: BaseException) -> str | None:
+    """Return PostgreSQL's five-character error code, or None where the server gave none."""
+    return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
 
 
-def is_lost(error: DatabaseError) -> bool:
+def is_lost(error: BaseException) -> bool:
     """Whether an error is about the connection or the server, so that no organization would fare better alone."""
     code = sqlstate(error)
     return (
@@ -119,23 +151,6 @@ def is_lost(error: DatabaseError) -> bool:
         or code in {"25006", "53300"}  # read-only server, too many connections
         or (code[:2] in {"08", "57", "58"} and code != "57014")  # 57014: a timeout, which may be one organization's
     )
-
-
-@contextmanager
-def errors_explained() -> Iterator[None]:
-    """
-    Turn PostgreSQL's errors into what an Airflow task instance raises.
-
-    :raises AirflowFailException: for an error that no retry can mend, with its remedy; Airflow does not retry it.
-    :raises AirflowException: for any other; Airflow retries it.
-    """
-    try:
-        yield
-    except DatabaseError as error:
-        code = sqlstate(error)
-        if remedy := REMEDIES.get(code or ""):
-            raise AirflowFailException(f"{explain(error)}. No retry mends this: {remedy}.") from error
-        raise AirflowException(explain(error)) from error
 
 
 def explain(error: BaseException) -> str:

@@ -14,25 +14,22 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from communication_trends import settings
 from communication_trends.compat import (
-    DatabaseError,
     name_task_instance,
     prepare_expansion,
     run_after,
-    sqlstate,
     task_instance_states,
 )
+from communication_trends.connections import connected, errors_explained
 from communication_trends.database import (
+    DATABASE_ERRORS,
     REMEDIES,
     SERIALIZATION_FAILURE,
-    connected,
-    errors_explained,
     explain,
     is_lost,
-    read_sql,
-    transaction,
+    sqlstate,
 )
-from communication_trends.day import Day, trend_day, utc_date
 from communication_trends.errors import InvalidInputError, TrendMismatchError
+from communication_trends.period import DAILY, Period, trend_period, utc_date
 
 TRENDS = Asset("communication_trends")
 """The table, for Airflow: updated once by each run that succeeds, with its summary as the event's extra."""
@@ -62,7 +59,7 @@ def triggered_by(dag_run: Any) -> str:
     return {"scheduled": "schedule", "backfill": "backfill"}.get(run_type, "manual")
 
 
-def run_day(context: Any) -> Day:
+def run_day(context: Any) -> Period:
     """
     Return the UTC day that the present run is for.
 
@@ -71,7 +68,8 @@ def run_day(context: Any) -> Day:
     """
     dag_run = context["dag_run"]
     try:
-        return trend_day(
+        return trend_period(
+            DAILY,
             triggered_by=triggered_by(dag_run),
             run_after=run_after(dag_run),
             data_interval_start=dag_run.data_interval_start,
@@ -83,7 +81,7 @@ def run_day(context: Any) -> Day:
         raise AirflowFailException(str(error)) from None
 
 
-def day_bounds(day: Day) -> dict[str, datetime.datetime]:
+def day_bounds(day: Period) -> dict[str, datetime.datetime]:
     """Return the day as the parameters ``day_start`` and ``day_end`` of the SQL, both UTC."""
     return {"day_start": day.start, "day_end": day.end}
 
@@ -160,7 +158,7 @@ class ListOrganizationsOperator(BaseOperator):
             batch_size(params.get("organizations_per_task"), 0, 1)
         except InvalidInputError as error:
             raise AirflowFailException(str(error)) from None
-        if day.date == utc_date(datetime.datetime.now(datetime.timezone.utc)):
+        if day.first_date == utc_date(datetime.datetime.now(datetime.timezone.utc)):
             self.log.warning("%s (UTC) is not over: trends are those of the day so far. Run it again later.", day)
         with errors_explained():
             self._check_tables()
@@ -193,8 +191,8 @@ class ListOrganizationsOperator(BaseOperator):
         sides.setdefault(settings.conn_id(), []).append("target")
         problems = []
         for conn_id, checked in sides.items():
-            with connected(conn_id) as connection, transaction(connection, read_only=True) as check:
-                rows = check.rows(read_sql("check_tables.sql"), {"sides": checked})
+            with connected(conn_id) as database, database.transaction(read_only=True) as check:
+                rows = check.rows(database.sql("check_tables.sql"), {"sides": checked})
             problems += [f"{row['problem']} (connection {conn_id}): {row['remedy']}." for row in rows]
         if problems:
             raise AirflowFailException("The database is not ready. " + " ".join(problems))
@@ -204,7 +202,7 @@ class ListOrganizationsOperator(BaseOperator):
         if wanted is not None:
             storable = [entry for entry in wanted if _is_storable(entry)]
             parameters = {"ids": [id_ for id_ in map(_as_id, storable) if id_], "slugs": storable}
-        with connected(settings.source_conn_id()) as connection, transaction(connection, read_only=True) as listing:
+        with connected(settings.source_conn_id()) as database, database.transaction(read_only=True) as listing:
             found = listing.rows(self.sql, parameters)
         if wanted is not None:
             names = {name for row in found for name in (row["id"], row["slug"])}
@@ -256,16 +254,16 @@ class AggregateTrendsOperator(BaseOperator):
                 source = stack.enter_context(connected(settings.source_conn_id()))
             self._aggregate_all(context, day, source, target, ids)
 
-    def _aggregate_all(self, context: Any, day: Day, source: Any, target: Any, ids: list[str]) -> None:
+    def _aggregate_all(self, context: Any, day: Period, source: Any, target: Any, ids: list[str]) -> None:
         """Aggregate the batch as a whole, or, if that fails, one by one; tell ``summarize`` of anything but success."""
         kept: list[str] = []
         failed: dict[str, str] = {}
         slugs: dict[str, str] = {}
         try:
             kept = self._aggregate(context, day, source, target, ids)
-        except (DatabaseError, TrendMismatchError) as error:
+        except (*DATABASE_ERRORS, TrendMismatchError) as error:
             # what failed has named none; here no failure to name them may hide the first one
-            with suppress(DatabaseError):
+            with suppress(*DATABASE_ERRORS):
                 slugs = self._slugs(source, ids)
                 name_task_instance(context, _label(list(slugs.values()) or ids))
             if len(ids) == 1 or _is_hopeless(error):
@@ -276,7 +274,7 @@ class AggregateTrendsOperator(BaseOperator):
                     name = slugs.get(id_, id_)
                     try:
                         kept += self._aggregate(context, day, source, target, [id_])
-                    except (DatabaseError, TrendMismatchError) as alone:
+                    except (*DATABASE_ERRORS, TrendMismatchError) as alone:
                         if _is_hopeless(alone):
                             raise
                         self.log.error("%s: %s", name, explain(alone))
@@ -292,23 +290,23 @@ class AggregateTrendsOperator(BaseOperator):
             )
 
     def _slugs(self, source: Any, ids: list[str]) -> dict[str, str]:
-        with transaction(source, read_only=True) as lookup:
-            found = lookup.rows(read_sql("organizations.sql"), {"ids": ids, "slugs": []})
+        with source.transaction(read_only=True) as lookup:
+            found = lookup.rows(source.sql("organizations.sql"), {"ids": ids, "slugs": []})
         return {row["id"]: row["slug"] for row in found}
 
-    def _aggregate(self, context: Any, day: Day, source: Any, target: Any, ids: list[str]) -> list[str]:
+    def _aggregate(self, context: Any, day: Period, source: Any, target: Any, ids: list[str]) -> list[str]:
         """Aggregate and store in one transaction; return the ids of the organizations whose stored row was kept."""
         for attempt in range(1, SNAPSHOT_TRIES + 1):
             try:
                 return self._aggregate_once(context, day, source, target, ids)
-            except DatabaseError as error:
+            except DATABASE_ERRORS as error:
                 # another run stored the same day meanwhile: what it read is as good, but look again
                 if sqlstate(error) != SERIALIZATION_FAILURE or attempt == SNAPSHOT_TRIES:
                     raise
                 self.log.info("Another run stored the same trends at the same time; trying again.")
         raise AssertionError("unreachable")
 
-    def _aggregate_once(self, context: Any, day: Day, source: Any, target: Any, ids: list[str]) -> list[str]:
+    def _aggregate_once(self, context: Any, day: Period, source: Any, target: Any, ids: list[str]) -> list[str]:
         parameters = {
             **day_bounds(day),
             "organization_ids": ids,
@@ -317,16 +315,16 @@ class AggregateTrendsOperator(BaseOperator):
             "hotspot_min_ratio": str(settings.hotspot_min_ratio()),
         }
         with ExitStack() as stack:
-            writing = stack.enter_context(transaction(target, read_only=False, aggregating=source is target))
+            writing = stack.enter_context(target.transaction(read_only=False, aggregating=source is target))
             reading = writing
             if source is not target:
-                reading = stack.enter_context(transaction(source, read_only=True, aggregating=True))
+                reading = stack.enter_context(source.transaction(read_only=True, aggregating=True))
             trends = reading.rows(self.aggregate_sql, parameters)
             slugs = {row["organization_id"]: row["slug"] for row in trends}
             name_task_instance(context, _label(sorted(slugs.values()) or ids))
             counted = {
                 row["organization_id"]: row["total_classifications"]
-                for row in reading.rows(read_sql("count_classifications.sql"), parameters)
+                for row in reading.rows(source.sql("count_classifications.sql"), parameters)
             }
             stored = writing.rows(
                 self.upsert_sql,
@@ -403,7 +401,7 @@ class SummarizeTrendsOperator(BaseOperator):
 
     def _summary(
         self,
-        day: Day,
+        day: Period,
         trigger: str,
         batches: list[list[str]],
         states: Mapping[int, str | None],
@@ -433,9 +431,9 @@ class SummarizeTrendsOperator(BaseOperator):
             "failedOrganizations": sorted(slugs.get(id_, id_) for id_ in failed),
         }
 
-    def _stored(self, day: Day, ids: list[str]) -> list[dict[str, Any]]:
-        with connected(settings.conn_id()) as connection, transaction(connection, read_only=True) as check:
-            return check.rows(read_sql("stored_trends.sql"), {**day_bounds(day), "organization_ids": ids})
+    def _stored(self, day: Period, ids: list[str]) -> list[dict[str, Any]]:
+        with connected(settings.conn_id()) as database, database.transaction(read_only=True) as check:
+            return check.rows(database.sql("stored_trends.sql"), {**day_bounds(day), "organization_ids": ids})
 
 
 def _verify(stored: list[dict[str, Any]], counted: dict[str, int], slugs: dict[str, str]) -> None:
@@ -454,7 +452,7 @@ def _verify(stored: list[dict[str, Any]], counted: dict[str, int], slugs: dict[s
 
 def _is_hopeless(error: BaseException) -> bool:
     """Whether taking the organizations of a batch one by one would fail each of them for the same reason."""
-    return isinstance(error, DatabaseError) and (is_lost(error) or sqlstate(error) in REMEDIES)
+    return isinstance(error, DATABASE_ERRORS) and (is_lost(error) or sqlstate(error) in REMEDIES)
 
 
 def _is_storable(text: str) -> bool:

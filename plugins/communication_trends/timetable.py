@@ -1,91 +1,102 @@
-"""The schedule: one data interval per UTC day, run at 03:00 UTC on the next."""
+"""The schedule: one data interval per UTC day, week or month, run some hours after it has ended."""
 
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 from pendulum import UTC, DateTime
 
-RUN_DELAY = datetime.timedelta(hours=3)
-"""How long after the day's end its run starts: late rows have arrived by then."""
+from communication_trends.period import DAILY, KINDS, ONE_DAY, Period, PeriodKind, utc_date
 
 
-class UtcDayTimetable(Timetable):
+class PeriodTimetable(Timetable):
     """
-    Run once for each UTC day, three hours after it has ended, whatever Airflow's default time zone is.
+    Run once for each UTC day, week or month, some hours after it has ended, whatever Airflow's default time zone is.
 
     With cron timetables a backfill given as dates is off by one at one of its ends, since they compare 03:00 with
-    midnight. Here a run's logical date is the midnight that its day starts with.
+    midnight. Here a run's logical date is the midnight that its period starts with.
 
-    Usage: ``DAG(..., schedule=UtcDayTimetable())``.
+    Usage: ``DAG(..., schedule=PeriodTimetable(WEEKLY))``.
+
+    :param kind: the length of its periods.
     """
 
-    description = "For each UTC day, at 03:00 UTC on the next"
+    def __init__(self, kind: PeriodKind = DAILY) -> None:
+        self.kind = kind
+        self.description = f"For each UTC {kind.noun}, {kind.schedule}"
 
     @property
     def summary(self) -> str:
         """What the DAG list shows as the schedule."""
-        return "daily at 03:00 UTC"
+        return self.kind.schedule
+
+    def serialize(self) -> dict[str, Any]:
+        """Return what Airflow stores of it."""
+        return {"period": self.kind.name}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> Timetable:
+        """Return it as it was before Airflow stored it."""
+        return cls(KINDS[data["period"]])
 
     def infer_manual_data_interval(self, *, run_after: DateTime) -> DataInterval:
         """
-        Return the last UTC day that has ended.
+        Return the last period that has ended.
 
         :param run_after: when the run was triggered, aware.
         """
-        return _interval(_midnight(run_after).subtract(days=1))
+        return _interval(self.kind.last_over(run_after))
 
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
         """
-        Return the next day to run for.
+        Return the next period to run for.
 
-        :param last_automated_data_interval: the day of the last scheduled or backfilled run, or None.
+        :param last_automated_data_interval: the period of the last scheduled or backfilled run, or None.
         :param restriction: earliest and latest logical date, both included, and whether to catch up. A bound that is
             a midnight of its own time zone names a date, as ``--from-date 2026-11-01`` does.
         """
-        starts = []
+        periods = []
         if last_automated_data_interval is not None:
-            starts.append(_midnight(last_automated_data_interval.start).add(days=1))
+            periods.append(self.kind.containing(utc_date(last_automated_data_interval.start)).following())
         if restriction.earliest is not None:
-            starts.append(_first_day(restriction.earliest))
+            periods.append(self._at_or_after(_first_date(restriction.earliest)))
         if not restriction.catchup:
-            # the latest day whose run is due
-            starts.append(_midnight(DateTime.now(UTC) - RUN_DELAY).subtract(days=1))
-        if not starts:
+            periods.append(self.kind.last_due(DateTime.now(UTC)))
+        if not periods:
             return None
-        start = max(starts)
-        if restriction.latest is not None and start > _last_day(restriction.latest):
+        period = max(periods, key=lambda candidate: candidate.first_date)
+        if restriction.latest is not None and period.first_date > _last_date(restriction.latest):
             return None
-        interval = _interval(start)
-        return DagRunInfo(run_after=interval.end + RUN_DELAY, data_interval=interval)
+        interval = _interval(period)
+        # not DagRunInfo(…): 3.2 has more fields, without defaults
+        return DagRunInfo.interval(interval.start, interval.end)._replace(run_after=interval.end + self.kind.run_delay)
+
+    def _at_or_after(self, date: datetime.date) -> Period:
+        period = self.kind.containing(date)
+        return period if period.first_date == date else period.following()
 
 
-def _interval(start: DateTime) -> DataInterval:
-    return DataInterval(start=start, end=start.add(days=1))
+def _interval(period: Period) -> DataInterval:
+    return DataInterval(*(DateTime(m.year, m.month, m.day, tzinfo=UTC) for m in (period.start, period.end)))
 
 
-def _midnight(moment: datetime.datetime) -> DateTime:
-    """Return the midnight, UTC, of the moment's UTC day."""
-    utc = moment.astimezone(UTC)
-    return DateTime(utc.year, utc.month, utc.day, tzinfo=UTC)
-
-
-def _named_date(moment: datetime.datetime) -> DateTime | None:
-    """Return the date, as its UTC midnight, that the first moment of a day in any time zone stands for."""
+def _named_date(moment: datetime.datetime) -> datetime.date | None:
+    """Return the date that the first moment of a day in any time zone stands for; None for any other moment."""
     before = (moment.astimezone(UTC) - datetime.timedelta.resolution).astimezone(moment.tzinfo)
     # 01:00 is the first where summer time starts at midnight, as in Cairo
     if moment.time() == datetime.time.min or before.date() < moment.date():
-        return DateTime(moment.year, moment.month, moment.day, tzinfo=UTC)
+        return datetime.date(moment.year, moment.month, moment.day)
     return None
 
 
-def _first_day(earliest: datetime.datetime) -> DateTime:
-    midnight = _midnight(earliest)
-    return _named_date(earliest) or (midnight if midnight == earliest else midnight.add(days=1))
+def _first_date(earliest: datetime.datetime) -> datetime.date:
+    midnight = earliest.astimezone(UTC).time() == datetime.time.min
+    return _named_date(earliest) or (utc_date(earliest) if midnight else utc_date(earliest) + ONE_DAY)
 
 
-def _last_day(latest: datetime.datetime) -> DateTime:
-    return _named_date(latest) or _midnight(latest)
+def _last_date(latest: datetime.datetime) -> datetime.date:
+    return _named_date(latest) or utc_date(latest)

@@ -16,7 +16,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from demo.stack import ROOT, SERVER_VARIABLE, Server, apply_schema
+from local import ROOT
+from local.servers import SERVER_VARIABLE, Server, apply_schema
 
 NOV_1 = {"date": "2026-11-01"}
 embedded_only = pytest.mark.skipif(SERVER_VARIABLE in os.environ, reason="needs the embedded server's own files")

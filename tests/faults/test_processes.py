@@ -13,7 +13,7 @@ from airflow_dag import DAG_ID
 from conftest import Database, running_airflow_on
 from psycopg.rows import dict_row
 
-from demo.stack import SERVER_VARIABLE, Server, apply_schema, postgres
+from local.servers import SERVER_VARIABLE, Server, apply_schema, postgres
 
 pytestmark = [
     pytest.mark.slow,

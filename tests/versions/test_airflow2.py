@@ -12,7 +12,7 @@ from airflow_dag import DAG_ID
 from conftest import running_airflow_on
 from test_both_versions import DAYS, SLUGS, expected, insert, source_rows, stored
 
-from demo.stack import run_airflow
+from local.airflow import run_airflow
 
 if AIRFLOW_V_3_0_PLUS:
     pytest.skip("Airflow 2 only: make test-airflow2", allow_module_level=True)

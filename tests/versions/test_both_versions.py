@@ -15,7 +15,8 @@ import pytest
 from airflow_dag import DAG_ID, load_bag
 from psycopg.types.json import Jsonb
 
-from demo.stack import ROOT, run_airflow
+from local import ROOT
+from local.airflow import run_airflow
 
 DAYS = [datetime.date(2026, 10, 31) + datetime.timedelta(days=days) for days in range(6)]
 SLUGS = ["acme", "bolt", "idle"]
@@ -148,8 +149,8 @@ def test_dates_are_utc_days_in_every_default_time_zone(zone):
     # 24 April 2026 has no midnight in Cairo
     code = (
         "from airflow.utils import timezone; from airflow.timetables.base import TimeRestriction;"
-        "from communication_trends.timetable import UtcDayTimetable;"
-        "t, i = UtcDayTimetable(), None\n"
+        "from communication_trends.timetable import PeriodTimetable;"
+        "t, i = PeriodTimetable(), None\n"
         "for f, l in (('2026-11-01', '2026-11-04'), ('2026-04-22', '2026-04-24')):\n"
         "  r, i = TimeRestriction(timezone.parse(f), timezone.parse(l), True), None\n"
         "  while i := t.next_dagrun_info(last_automated_data_interval=i and i.data_interval, restriction=r):\n"

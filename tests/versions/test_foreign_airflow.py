@@ -19,7 +19,8 @@ from airflow_dag import DAG_ID
 from conftest import running_airflow_on
 from psycopg.rows import dict_row
 
-from demo.stack import ROOT, run_airflow
+from local import ROOT
+from local.airflow import run_airflow
 
 THEIR_FILES = {
     "plugins/operators.py": "THEIRS = 'operators'\n",

@@ -13,7 +13,8 @@ import psycopg
 import pytest
 from conftest import running_airflow_on
 
-from demo.stack import Airflow, Server
+from local.airflow import Airflow
+from local.servers import Server
 from web import rows
 
 API = "/communication-trends/api/v1"

@@ -13,7 +13,8 @@ import httpx
 import pytest
 from conftest import running_airflow_on
 
-from demo.stack import ROOT, Airflow, run_airflow
+from local import ROOT
+from local.airflow import Airflow, run_airflow
 from web import rows
 from web.conftest import API
 

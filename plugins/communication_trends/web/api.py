@@ -26,10 +26,11 @@ from sqlalchemy import select
 
 from communication_trends import settings
 from communication_trends.compat import run_after
-from communication_trends.database import Transaction, connected, read_sql, transaction
-from communication_trends.day import ONE_DAY, trend_day, utc_date
+from communication_trends.connections import connected
+from communication_trends.database import Limits, Transaction
 from communication_trends.errors import InvalidInputError
 from communication_trends.operators import triggered_by
+from communication_trends.period import DAILY, ONE_DAY, trend_period, utc_date
 
 DAG_ID = "communication_trends_daily"
 
@@ -319,7 +320,7 @@ def get_organizations(
 ) -> Organizations:
     """Organizations whose name or slug contains a text, in pages."""
     with _reading() as database:
-        rows = database.rows(read_sql("web/organizations.sql"), {"search": search, "limit": limit, "offset": offset})
+        rows = database.rows(_sql("web/organizations.sql"), {"search": search, "limit": limit, "offset": offset})
     # the first row is there even where the page is empty, for the number of entries
     found = [_organization(row, "id") for row in rows if row["id"]]
     if format == "csv":
@@ -331,7 +332,7 @@ def get_organizations(
 def get_trends(organization: OneOrganization, days: RangeOfOne, format: Format = "json") -> OrganizationTrends:  # noqa: A002
     """Trends of one organization, day by day; days without one are marked as missing."""
     with _reading() as database:
-        rows = database.rows(read_sql("web/trends.sql"), {"organization": organization, **days.parameters})
+        rows = database.rows(_sql("web/trends.sql"), {"organization": organization, **days.parameters})
     if not rows:
         raise HTTPException(404, f"There is no organization {organization!r}.")
     rows = rows[: days.days]
@@ -358,7 +359,7 @@ def get_trends(organization: OneOrganization, days: RangeOfOne, format: Format =
 def get_trends_of_all(days: RangeOfAll, format: Format = "json") -> AllTrends:  # noqa: A002
     """Trends of all organizations together, day by day; days without any are marked as missing."""
     with _reading() as database:
-        rows = database.rows(read_sql("web/trends_of_all.sql"), days.parameters)
+        rows = database.rows(_sql("web/trends_of_all.sql"), days.parameters)
     trends = [
         AllTrendDay(
             **_trend_day(row),
@@ -389,7 +390,7 @@ def get_overview(
     """Organizations ranked by risk, in pages, each with its days."""
     with _reading() as database:
         rows = database.rows(
-            read_sql("web/overview.sql"),
+            _sql("web/overview.sql"),
             {
                 "search": search,
                 "limit": limit,
@@ -427,7 +428,7 @@ def get_hotspots(
     with _reading() as database:
         one = _find(database, organization)
         rows = database.rows(
-            read_sql("web/hotspots.sql"),
+            _sql("web/hotspots.sql"),
             {"organization_id": one and one.id, "limit": limit, "offset": offset, **days.parameters},
         )
     ranked = [RankedHotspot(organization=_organization(row), **row) for row in rows]
@@ -469,7 +470,7 @@ def get_periods(
     with _reading() as database:
         one = _find(database, organization)
         rows = database.rows(
-            read_sql("web/periods.sql"),
+            _sql("web/periods.sql"),
             {
                 "organization_id": one and one.id,
                 "first_day": _midnight(monday),
@@ -523,7 +524,8 @@ def get_run_day(run_id: Annotated[Text, PathParameter()]) -> RunDay:
         if run is None:
             raise HTTPException(404, f"There is no run {run_id!r}.")
         try:
-            day = trend_day(
+            day = trend_period(
+                DAILY,
                 triggered_by=triggered_by(run),
                 run_after=run_after(run),
                 data_interval_start=run.data_interval_start,
@@ -533,25 +535,27 @@ def get_run_day(run_id: Annotated[Text, PathParameter()]) -> RunDay:
             )
         except InvalidInputError as error:
             raise HTTPException(404, f"The run {run_id!r} is for no day: {error}") from None
-        return RunDay(run_id=run_id, date=day.date, state=str(run.state))
+        return RunDay(run_id=run_id, date=day.first_date, state=str(run.state))
 
 
 @contextmanager
 def _reading() -> Iterator[Transaction]:
-    with (
-        connected(settings.conn_id()) as connection,
-        transaction(connection, read_only=True, statement_timeout=STATEMENT_TIMEOUT) as opened,
-    ):
+    limits = Limits(statement=STATEMENT_TIMEOUT, lock=STATEMENT_TIMEOUT)
+    with connected(settings.conn_id(), limits) as database, database.transaction(read_only=True) as opened:
         yield opened
 
 
 def _find(database: Transaction, organization: str | None) -> Organization | None:
     if organization is None:
         return None
-    rows = database.rows(read_sql("web/organization.sql"), {"organization": organization})
+    rows = database.rows(_sql("web/organization.sql"), {"organization": organization})
     if not rows:
         raise HTTPException(404, f"There is no organization {organization!r}.")
     return _organization(rows[0], "id")
+
+
+def _sql(name: str) -> str:
+    return (settings.sql_path() / name).read_text(encoding="utf-8")
 
 
 def _today() -> datetime.date:

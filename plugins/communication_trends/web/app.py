@@ -16,8 +16,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
-from communication_trends.compat import DatabaseError, sqlstate
-from communication_trends.database import REMEDIES, explain, is_lost
+from communication_trends.database import DATABASE_ERRORS, REMEDIES, explain, is_lost, sqlstate
 from communication_trends.errors import InvalidInputError
 from communication_trends.web import api
 
@@ -129,7 +128,8 @@ def create_app() -> FastAPI:
         response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
-    app.add_exception_handler(DatabaseError, _database_error)  # type: ignore[arg-type]
+    for error in DATABASE_ERRORS:
+        app.add_exception_handler(error, _database_error)
     app.add_exception_handler(AirflowFailException, _misconfigured)  # type: ignore[arg-type]
     app.add_exception_handler(InvalidInputError, _misconfigured)  # type: ignore[arg-type]
 
@@ -156,7 +156,7 @@ def create_app() -> FastAPI:
     return app
 
 
-def _database_error(request: Request, error: DatabaseError) -> JSONResponse:
+def _database_error(request: Request, error: Exception) -> JSONResponse:
     # the details may name hosts and roles: they go to the log, not to the browser
     log.error("%s: %s", request.url.path, explain(error))
     code = sqlstate(error) or ""

