@@ -67,15 +67,17 @@ bench: install .venv-bench/installed  ## what it costs, as ratios measured side 
 bench-quick: install  ## the same with less data
 	@$(BIN)/python -m bench --quick
 
-lint: install  ## ruff, SQLFluff, mypy
+lint: install  ## ruff, SQLFluff, mypy, Biome
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/sqlfluff lint --disable-progress-bar sql demo bench/sql
 	$(BIN)/mypy plugins dags local demo tests bench
+	$(BIN)/biome check --error-on-warnings .
 
 format: install  ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/biome check --write .
 
 constraints: install  ## renew the constraints files from the direct pins
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header --no-annotate \

@@ -75,7 +75,7 @@ def test_a_browser_gets_in_with_its_cookie(web):
 
 def test_assets_are_kept_by_the_browser(web):
     page = web.get("/communication-trends/").text
-    [url] = re.findall(r"static/plotly\.min\.js\?v=[0-9a-f]{16}", page)
+    [url] = re.findall(r"static/[0-9a-f]{16}/plotly\.min\.js", page)
     answer = web.get(f"/communication-trends/{url}")
     assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
     assert len(answer.content) > 1_000_000
@@ -84,6 +84,12 @@ def test_assets_are_kept_by_the_browser(web):
             f"{web.airflow.url}/communication-trends/{url}", headers={"If-None-Match": answer.headers["etag"]}
         )
     assert (again.status_code, again.content) == (304, b"")
+    # what a script imports comes from the same folder, so from the same version
+    script = web.get(f"/communication-trends/{url.replace('plotly.min', 'page')}")
+    assert 'from "./address.js"' in script.text
+    assert script.headers["cache-control"] == "private, max-age=31536000, immutable"
+    outdated = web.get("/communication-trends/static/0123456789abcdef/page.js")
+    assert (outdated.text, outdated.headers["cache-control"]) == (script.text, "private, no-cache")
     assert web.get(f"{API}/trends").headers["cache-control"] == "private, no-store"
 
 

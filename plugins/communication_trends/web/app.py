@@ -97,14 +97,26 @@ def load_assets() -> dict[str, Asset]:
 
 def load_page(assets: dict[str, Asset]) -> Asset:
     """
-    Return the page, with the version of each asset in its URL.
+    Return the page, with the version of its assets in their URLs.
+
+    The version is a folder, `static/<version>/page.js`: scripts import each other by relative names, so that all come
+    from the same version.
 
     :param assets: from `load_assets`.
     """
-    page = assets["index.html"].content.decode()
-    for name, asset in assets.items():
-        page = page.replace(f'"static/{name}"', f'"static/{name}?v={asset.version}"')
+    version = assets_version(assets)
+    page = assets["index.html"].content.decode().replace('"static/', f'"static/{version}/')
     return Asset(page.encode(), MEDIA_TYPES[".html"])
+
+
+def assets_version(assets: dict[str, Asset]) -> str:
+    """
+    Return what names these contents of all assets together, and no others.
+
+    :param assets: from `load_assets`.
+    """
+    versions = "".join(f"{name} {asset.version}\n" for name, asset in sorted(assets.items()))
+    return hashlib.sha256(versions.encode()).hexdigest()[:16]
 
 
 def create_app() -> FastAPI:
@@ -118,6 +130,7 @@ def create_app() -> FastAPI:
     )
     assets = load_assets()
     page = load_page(assets)
+    current = assets_version(assets)
 
     @app.middleware("http")
     async def add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -138,10 +151,12 @@ def create_app() -> FastAPI:
         return page.respond(request, immutable=False)
 
     @app.get("/static/{name}", include_in_schema=False)
-    def get_asset(request: Request, name: str) -> Response:
+    @app.get("/static/{version}/{name}", include_in_schema=False)
+    def get_asset(request: Request, name: str, version: str = "") -> Response:
         if name not in assets or name == "index.html":
             raise HTTPException(404, "There is no such file.")
-        return assets[name].respond(request, immutable=request.query_params.get("v") == assets[name].version)
+        # another version's page, still open during an upgrade, gets today's file, but may not keep it
+        return assets[name].respond(request, immutable=version == current)
 
     app.include_router(api.router, prefix="/api/v1")
 

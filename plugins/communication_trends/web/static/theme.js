@@ -11,7 +11,8 @@
     const dark = chosen === "dark" || (chosen !== "light" && system.matches);
     const before = document.documentElement.dataset.theme;
     document.documentElement.dataset.theme = dark ? "dark" : "light";
-    if (before && before !== document.documentElement.dataset.theme) dispatchEvent(new Event("themechange"));
+    if (before && before !== document.documentElement.dataset.theme)
+      dispatchEvent(new Event("themechange"));
   };
   apply();
   addEventListener("storage", apply);

@@ -1,0 +1,125 @@
+// Choosing an organization: a combobox that searches as one types.
+
+import { ask, route } from "./ask.js";
+import { byId, h } from "./dom.js";
+import { shown } from "./words.js";
+
+const EVERY = { slug: null, name: "All organizations" };
+const PAUSE = 150;
+
+/**
+ * Make the combobox work.
+ *
+ * @param {function({slug, name})} onChoose called with the choice; slug is null for all organizations
+ * @param {function()} onLeave called when it is left, whether or not something was chosen
+ */
+export function makePicker(onChoose, onLeave) {
+  const input = byId("organization");
+  const list = byId("organizations");
+  let options = [];
+  let active = -1;
+  let timer = 0;
+
+  const choose = (index) => {
+    if (!options[index]) return;
+    close();
+    input.blur();
+    onChoose(options[index]);
+  };
+
+  const close = () => {
+    list.hidden = true;
+    input.setAttribute("aria-expanded", "false");
+    input.removeAttribute("aria-activedescendant");
+  };
+
+  const mark = (index) => {
+    active = index;
+    options.forEach((_, at) => {
+      byId(`option-${at}`).setAttribute("aria-selected", String(at === active));
+    });
+    if (active < 0) {
+      input.removeAttribute("aria-activedescendant");
+      return;
+    }
+    input.setAttribute("aria-activedescendant", `option-${active}`);
+    byId(`option-${active}`).scrollIntoView({ block: "nearest" });
+  };
+
+  const option = (organization, index) =>
+    h(
+      "li",
+      {
+        role: "option",
+        id: `option-${index}`,
+        onpointerdown: (event) => {
+          event.preventDefault();
+          choose(index);
+        },
+      },
+      h("span", {}, organization.name),
+      organization.slug ? h("small", {}, organization.slug) : null,
+    );
+
+  const open = async (search) => {
+    const found = await ask(route("organizations", { search, limit: 20 })).catch((error) => ({
+      organizations: [],
+      problem: error.message,
+    }));
+    if (document.activeElement !== input) return;
+    options = [...(search ? [] : [EVERY]), ...found.organizations];
+    const hint = hintOf(found, options.length);
+    list.replaceChildren(
+      ...options.map(option),
+      ...(hint
+        ? [
+            h(
+              "li",
+              { class: "hint", role: "option", "aria-disabled": "true", "aria-selected": "false" },
+              hint,
+            ),
+          ]
+        : []),
+    );
+    list.hidden = false;
+    input.setAttribute("aria-expanded", "true");
+    mark(options.length ? 0 : -1);
+  };
+
+  const step = (by) => {
+    if (list.hidden) open("");
+    else if (options.length) mark((active + by + options.length) % options.length);
+  };
+
+  input.addEventListener("focus", () => {
+    input.select();
+    open("");
+  });
+  input.addEventListener("click", () => list.hidden && open(""));
+  input.addEventListener("blur", () => {
+    close();
+    onLeave();
+  });
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => open(input.value.trim()), PAUSE);
+  });
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") close();
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      step(event.key === "ArrowDown" ? 1 : -1);
+    }
+    if (event.key === "Enter" && !list.hidden) {
+      event.preventDefault();
+      choose(active);
+    }
+  });
+}
+
+function hintOf({ organizations, totalEntries, problem }, options) {
+  if (problem) return problem;
+  if (!options) return "No organization has this name";
+  const more = totalEntries - organizations.length;
+  return more > 0 ? `${shown(more)} more: type to search` : null;
+}
