@@ -1,58 +1,125 @@
--- One row per thing that this connection lacks, with what mends it; none: ready.
-with
+-- One row per table or column that this connection cannot read or write as the package
+-- needs it, with what mends it; none: ready. Whether trends can be stored in the table
+-- is for sql/check_storing.sql.
+with recursive
 -- one row per column that the package touches, on the side it is used on
-required_columns (side, table_name, column_name) as (
+required_columns (side, table_name, column_name, wanted) as (
     values
-    ('source', 'organizations', 'id'),
-    ('source', 'organizations', 'slug'),
-    ('source', 'topic_classifications', 'organization_id'),
-    ('source', 'topic_classifications', 'channel_id'),
-    ('source', 'topic_classifications', 'topic'),
-    ('source', 'topic_classifications', 'confidence'),
-    ('source', 'topic_classifications', 'sentiment'),
-    ('source', 'topic_classifications', 'created_at'),
-    ('source', 'escalation_alerts', 'organization_id'),
-    ('source', 'escalation_alerts', 'severity'),
-    ('source', 'escalation_alerts', 'created_at'),
-    ('target', 'organizations', 'id'),
-    ('target', 'organizations', 'slug'),
-    ('target', 'communication_trends', 'id'),
-    ('target', 'communication_trends', 'organization_id'),
-    ('target', 'communication_trends', 'trend_date'),
-    ('target', 'communication_trends', 'trend_period'),
-    ('target', 'communication_trends', 'topic_distribution'),
-    ('target', 'communication_trends', 'sentiment_distribution'),
-    ('target', 'communication_trends', 'escalation_counts'),
-    ('target', 'communication_trends', 'channel_hotspots'),
-    ('target', 'communication_trends', 'total_classifications'),
-    ('target', 'communication_trends', 'avg_confidence')
+    ('source', 'organizations', 'id', 'uuid'),
+    ('source', 'organizations', 'slug', 'text'),
+    ('source', 'topic_classifications', 'organization_id', 'uuid'),
+    ('source', 'topic_classifications', 'channel_id', 'text'),
+    ('source', 'topic_classifications', 'topic', 'text'),
+    ('source', 'topic_classifications', 'confidence', 'integer'),
+    ('source', 'topic_classifications', 'sentiment', 'jsonb'),
+    ('source', 'topic_classifications', 'created_at', 'timestamp'),
+    ('source', 'escalation_alerts', 'organization_id', 'uuid'),
+    ('source', 'escalation_alerts', 'severity', 'text'),
+    ('source', 'escalation_alerts', 'created_at', 'timestamp'),
+    ('target', 'organizations', 'id', 'uuid'),
+    ('target', 'organizations', 'slug', 'text'),
+    ('target', 'communication_trends', 'id', 'uuid'),
+    ('target', 'communication_trends', 'organization_id', 'uuid'),
+    ('target', 'communication_trends', 'trend_date', 'timestamp'),
+    ('target', 'communication_trends', 'trend_period', 'text'),
+    ('target', 'communication_trends', 'topic_distribution', 'jsonb'),
+    ('target', 'communication_trends', 'sentiment_distribution', 'jsonb'),
+    ('target', 'communication_trends', 'escalation_counts', 'jsonb'),
+    ('target', 'communication_trends', 'channel_hotspots', 'jsonb'),
+    ('target', 'communication_trends', 'total_classifications', 'integer'),
+    ('target', 'communication_trends', 'avg_confidence', 'integer')
 ),
 
--- one row per column of the sides asked for
+-- one row per table of the sides asked for; without an oid where the connection finds
+-- none, or only something else of that name, such as an index
+checked_tables as (
+    select
+        required_tables.table_name,
+        relations.oid as table_oid,
+        relations.relkind as kind,
+        relations.relpersistence as persistence,
+        relations.relhassubclass as has_children,
+        relations.relispopulated as populated
+    from (
+        select distinct table_name
+        from required_columns
+        where side = any(%(sides)s::text[])
+    ) as required_tables
+    left join pg_class as relations
+        on
+            to_regclass(required_tables.table_name) = relations.oid
+            and relations.relkind in ('r', 'p', 'v', 'm', 'f')
+),
+
+-- one row per column of those tables; without a number where the table has none
 checked_columns as (
     select distinct
-        required_columns.table_name,
+        checked_tables.table_name,
+        checked_tables.table_oid,
         required_columns.column_name,
-        to_regclass(required_columns.table_name) as table_oid,
-        attributes.attnum as column_number
-    from required_columns
+        required_columns.wanted,
+        attributes.attnum as column_number,
+        attributes.atttypid as type_oid,
+        attributes.atttypmod as type_modifier
+    from checked_tables
+    inner join required_columns
+        on checked_tables.table_name = required_columns.table_name
     left join pg_attribute as attributes
         on
-            to_regclass(required_columns.table_name) = attributes.attrelid
+            checked_tables.table_oid = attributes.attrelid
             and required_columns.column_name = attributes.attname
             and not attributes.attisdropped
-    where required_columns.side = any(%(sides)s::text[])
+    where
+        checked_tables.table_oid is not null
+        and required_columns.side = any(%(sides)s::text[])
 ),
 
--- one row per table
-checked_tables as (
-    select distinct
-        table_name,
-        table_oid
+-- one row per column and type: a domain's is followed by the type that it is made of
+column_types as (
+    select
+        table_oid,
+        column_number,
+        type_oid,
+        type_modifier
     from checked_columns
+    where column_number is not null
+    union all
+    select
+        column_types.table_oid,
+        column_types.column_number,
+        types.typbasetype as type_oid,
+        types.typtypmod as type_modifier
+    from column_types
+    inner join pg_type as types on column_types.type_oid = types.oid
+    where types.typtype = 'd'
 ),
 
--- one row per column and privilege; the target is written, all is read
+-- one row per column: what PostgreSQL makes of the type that it is stored as
+stored_columns as (
+    select
+        checked_columns.table_name,
+        checked_columns.column_name,
+        checked_columns.wanted,
+        format_type(checked_columns.type_oid, checked_columns.type_modifier) as found,
+        types.oid as type_oid,
+        types.typcategory in ('S', 'E') as is_textual,
+        -- of varchar(n) and char(n); null where there is no limit
+        case
+            when types.oid = any('{varchar, bpchar}'::regtype[])
+                then nullif(column_types.type_modifier, -1) - 4
+        end as length_limit
+    from checked_columns
+    inner join column_types
+        on
+            checked_columns.table_oid = column_types.table_oid
+            and checked_columns.column_number = column_types.column_number
+    inner join pg_type as types
+        on
+            column_types.type_oid = types.oid
+            and types.typtype <> 'd'
+),
+
+-- one row per column and privilege that the statements need
 checked_privileges as (
     select
         checked_columns.table_name,
@@ -64,29 +131,176 @@ checked_privileges as (
         as privileges (name)
         on
             privileges.name = 'select'
-            or checked_columns.table_name = 'communication_trends'
+            or (
+                checked_columns.table_name = 'communication_trends'
+                and (
+                    privileges.name = 'insert'
+                    -- what makes a trend the same one is never changed
+                    or checked_columns.column_name <> all(
+                        '{id, organization_id, trend_date, trend_period}'::text[]
+                    )
+                )
+            )
     where checked_columns.column_number is not null
+),
+
+-- one row per table of one of these names, in whatever spelling and schema
+namesakes as (
+    select
+        checked_tables.table_name,
+        relations.oid as table_oid,
+        relations.relname as name,
+        relations.relkind as kind,
+        namespaces.nspname as schema_name,
+        namespaces.oid as schema_oid
+    from checked_tables
+    inner join pg_class as relations
+        on
+            checked_tables.table_name = lower(relations.relname)
+            and relations.relkind in ('r', 'p', 'v', 'm', 'f')
+            and relations.oid is distinct from checked_tables.table_oid
+    inner join pg_namespace as namespaces
+        on
+            relations.relnamespace = namespaces.oid
+            and namespaces.nspname not like 'pg\_%%'
+            and namespaces.nspname <> 'information_schema'
+),
+
+-- one row per table that a view reads, or a view in it, or so on
+read_relations as (
+    select
+        table_name,
+        table_oid,
+        kind
+    from checked_tables
+    where table_oid is not null
+    union
+    select
+        read_relations.table_name,
+        relations.oid as table_oid,
+        relations.relkind as kind
+    from read_relations
+    inner join pg_rewrite as view_queries
+        on
+            read_relations.table_oid = view_queries.ev_class
+            and read_relations.kind = 'v'
+    inner join pg_depend as dependencies
+        on
+            view_queries.oid = dependencies.objid
+            and dependencies.classid = 'pg_rewrite'::regclass
+            and dependencies.refclassid = 'pg_class'::regclass
+    inner join pg_class as relations on dependencies.refobjid = relations.oid
 )
 
 select
-    table_name || ': the table does not exist' as problem,
-    case table_name
-        when 'communication_trends'
-            then 'apply sql/schema/communication_trends.sql'
-        else 'check the database and the search_path of the connection'
-    end as remedy
+    checked_tables.table_name || ': the table does not exist' as problem,
+    coalesce(
+        (
+            select
+                case
+                    when namesakes.name <> checked_tables.table_name
+                        then
+                            namesakes.table_oid::regclass || ' is not the same name: '
+                            || 'create a view of the lower-case name'
+                    when not has_schema_privilege(namesakes.schema_oid, 'usage')
+                        then
+                            'grant usage on schema '
+                            || quote_ident(namesakes.schema_name) || ' to '
+                            || quote_ident(current_user)
+                            || ', and have it in the search_path of the connection'
+                    else
+                        'it is in the schema ' || quote_ident(namesakes.schema_name)
+                        || ': put that into the search_path of the connection'
+                end
+            from namesakes
+            where namesakes.table_name = checked_tables.table_name
+            order by
+                namesakes.name <> checked_tables.table_name,
+                namesakes.schema_name
+            limit 1
+        ),
+        case checked_tables.table_name
+            when 'communication_trends'
+                then 'apply sql/schema/communication_trends.sql'
+            else 'check the database and the search_path of the connection'
+        end
+    ) as remedy
 from checked_tables
-where table_oid is null
+where checked_tables.table_oid is null
 union all
 select
-    table_name || '.' || column_name || ': the column does not exist' as problem,
-    case table_name
-        when 'communication_trends'
-            then 'add it as in sql/schema/communication_trends.sql'
-        else 'add it as in sql/schema/source_tables.sql'
-    end as remedy
+    checked_columns.table_name || '.' || checked_columns.column_name
+    || ': the column does not exist' as problem,
+    coalesce(
+        (
+            select
+                quote_ident(attributes.attname) || ' is not the same name: put a view '
+                || 'that has it as ' || checked_columns.column_name
+                || ' first into the search_path of the connection'
+            from pg_attribute as attributes
+            where
+                attributes.attrelid = checked_columns.table_oid
+                and attributes.attnum > 0
+                and lower(replace(attributes.attname, '_', ''))
+                = replace(checked_columns.column_name, '_', '')
+                and not attributes.attisdropped
+            order by attributes.attnum
+            limit 1
+        ),
+        case checked_columns.table_name
+            when 'communication_trends'
+                then 'add it as in sql/schema/communication_trends.sql'
+            else 'add it as in sql/schema/source_tables.sql'
+        end
+    ) as remedy
 from checked_columns
-where table_oid is not null and column_number is null
+where checked_columns.column_number is null
+union all
+select
+    table_name || '.' || column_name || ': the column is ' || found || ', wanted is '
+    || case
+        when length_limit is not null
+            then
+                'room for ' || case column_name when 'id' then 36 else 7 end
+                || ' characters'
+        else wanted
+    end as problem,
+    'change the type of the column, or put a view that casts it first into the '
+    || 'search_path of the connection' as remedy
+from stored_columns
+where
+    not case wanted
+        when 'uuid'
+            then
+                type_oid = 'uuid'::regtype
+                -- written, never compared
+                or (
+                    table_name = 'communication_trends'
+                    and column_name = 'id'
+                    and is_textual
+                    and coalesce(length_limit >= 36, true)
+                )
+        when 'text'
+            then
+                is_textual
+                and (
+                    column_name <> 'trend_period'
+                    or coalesce(length_limit >= 7, true)
+                )
+                or type_oid = any(
+                    '{uuid, smallint, integer, bigint, numeric, "char"}'::regtype[]
+                )
+        -- no floating point: the order of its sum would decide how a mean is rounded
+        when 'integer'
+            then type_oid = any('{smallint, integer, bigint, numeric}'::regtype[])
+        when 'timestamp'
+            then type_oid = any('{timestamp, timestamptz}'::regtype[])
+        when 'jsonb'
+            then
+                type_oid = 'jsonb'::regtype
+                -- read, never written
+                or (type_oid = 'json'::regtype and column_name = 'sentiment')
+    end
 union all
 select distinct
     table_name || ': no ' || privilege || ' privilege' as problem,
@@ -104,26 +318,50 @@ from checked_tables
 where table_oid is not null and row_security_active(table_oid)
 union all
 select
-    'communication_trends: no unique index on '
-    || '(organization_id, trend_date, trend_period)' as problem,
-    'apply sql/schema/communication_trends.sql' as remedy
+    read_relations.table_name || ': the materialized view '
+    || read_relations.table_oid::regclass || ' has not been populated' as problem,
+    'refresh materialized view ' || read_relations.table_oid::regclass as remedy
+from read_relations
+inner join pg_class as relations on read_relations.table_oid = relations.oid
+where relations.relkind = 'm' and not relations.relispopulated
+union all
+select
+    table_name || ': a temporary table of the session hides the one that is meant'
+        as problem,
+    'have the connection pooler reset its sessions (server_reset_query = discard all)'
+        as remedy
 from checked_tables
+where persistence = 't'
+union all
+select
+    table_name || ': the table is unlogged, which a standby cannot read' as problem,
+    'alter table ' || table_name || ' set logged on the primary, or read from there'
+        as remedy
+from checked_tables
+where persistence = 'u' and pg_is_in_recovery()
+union all
+select distinct on (checked_tables.table_name)
+    checked_tables.table_name || ': ' || checked_tables.table_oid::regclass
+    || ' of the schema ' || tables.relnamespace::regnamespace
+    || ' is empty and hides that of the schema '
+    || quote_ident(namesakes.schema_name) || ', which is not' as problem,
+    'have only the schema that is meant in the search_path of the connection' as remedy
+from checked_tables
+inner join pg_class as tables on checked_tables.table_oid = tables.oid
+inner join namesakes
+    on
+        checked_tables.table_name = namesakes.name
+        and namesakes.schema_name = any(current_schemas(false))
 where
-    table_name = 'communication_trends'
-    and table_oid is not null
-    and not exists (
-        select 1
-        from pg_index as unique_indexes
-        where
-            unique_indexes.indrelid = checked_tables.table_oid
-            and unique_indexes.indisunique
-            and unique_indexes.indpred is null
-            and (
-                select array_agg(attributes.attname::text order by attributes.attname)
-                from pg_attribute as attributes
-                where
-                    attributes.attrelid = unique_indexes.indrelid
-                    and attributes.attnum = any(unique_indexes.indkey)
-            ) = array['organization_id', 'trend_date', 'trend_period']
-    )
+    checked_tables.kind = 'r'
+    and not checked_tables.has_children
+    and pg_relation_size(checked_tables.table_oid) = 0
+    and coalesce(
+        (
+            select sum(pg_relation_size(partitions.relid))
+            from pg_partition_tree(namesakes.table_oid) as partitions
+            where partitions.isleaf
+        ),
+        pg_relation_size(namesakes.table_oid)
+    ) > 0
 order by problem;

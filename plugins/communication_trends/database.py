@@ -33,8 +33,22 @@ REMEDIES = {
     "42501": "see sql/schema/grants.sql; with row-level security, the role needs bypassrls",
     "42P10": "the unique index on communication_trends is missing: apply sql/schema/communication_trends.sql",
     "3F000": "check the search_path of the connection",
+    "42804": "compare the types of the columns with sql/schema/",
+    "42883": "compare the types of the columns with sql/schema/",
+    "42846": "compare the types of the columns with sql/schema/",
+    "42809": "communication_trends has to be a table: compare it with sql/schema/communication_trends.sql",
+    "428C9": "have a plain column there, as in sql/schema/communication_trends.sql",
+    "55000": "bring the table or view that it names into a state in which PostgreSQL takes the statement",
+    "0A000": "PostgreSQL cannot do this with that table: compare it with sql/schema/",
+    "22P02": "compare the types of the columns, and the labels of an enum, with sql/schema/",
+    "22001": "make the column as wide as in sql/schema/communication_trends.sql",
+    "23502": "give the column a default, or let it be null",
+    "23514": "change the check that it names, or create the missing partition",
 }
 """Errors that no retry can mend, by SQLSTATE, with what does (PostgreSQL documentation, appendix A)."""
+
+OF_ONE_ORGANIZATION = {"0A000", "22001", "22P02", "23502", "23514"}
+"""Those of them that one organization's rows alone can bring about, so that the others of a batch may fare better."""
 
 SERIALIZATION_FAILURE = "40001"
 

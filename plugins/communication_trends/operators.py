@@ -22,6 +22,7 @@ from communication_trends.compat import (
 from communication_trends.connections import connected, errors_explained
 from communication_trends.database import (
     DATABASE_ERRORS,
+    OF_ONE_ORGANIZATION,
     REMEDIES,
     SERIALIZATION_FAILURE,
     explain,
@@ -161,7 +162,7 @@ class ListOrganizationsOperator(BaseOperator):
         if day.first_date == utc_date(datetime.datetime.now(datetime.timezone.utc)):
             self.log.warning("%s (UTC) is not over: trends are those of the day so far. Run it again later.", day)
         with errors_explained():
-            self._check_tables()
+            self._check_tables(day)
             organizations = self._organizations(wanted)
         length = settings.max_map_length()
         per_task = batch_size(params["organizations_per_task"], len(organizations), length)
@@ -185,7 +186,7 @@ class ListOrganizationsOperator(BaseOperator):
                 f"conf: unknown {', '.join(map(ascii, unknown))}. Known are {', '.join(self.dag.params)}."
             )
 
-    def _check_tables(self) -> None:
+    def _check_tables(self, day: Period) -> None:
         sides: dict[str, list[str]] = {}
         sides.setdefault(settings.source_conn_id(), []).append("source")
         sides.setdefault(settings.conn_id(), []).append("target")
@@ -193,6 +194,9 @@ class ListOrganizationsOperator(BaseOperator):
         for conn_id, checked in sides.items():
             with connected(conn_id) as database, database.transaction(read_only=True) as check:
                 rows = check.rows(database.sql("check_tables.sql"), {"sides": checked})
+                if "target" in checked:
+                    run = {"period_starts": [day.start], "trend_period": day.kind.name}
+                    rows += check.rows(database.sql("check_storing.sql"), run)
             problems += [f"{row['problem']} (connection {conn_id}): {row['remedy']}." for row in rows]
         if problems:
             raise AirflowFailException("The database is not ready. " + " ".join(problems))
@@ -452,7 +456,9 @@ def _verify(stored: list[dict[str, Any]], counted: dict[str, int], slugs: dict[s
 
 def _is_hopeless(error: BaseException) -> bool:
     """Whether taking the organizations of a batch one by one would fail each of them for the same reason."""
-    return isinstance(error, DATABASE_ERRORS) and (is_lost(error) or sqlstate(error) in REMEDIES)
+    return isinstance(error, DATABASE_ERRORS) and (
+        is_lost(error) or sqlstate(error) in REMEDIES.keys() - OF_ONE_ORGANIZATION
+    )
 
 
 def _is_storable(text: str) -> bool:

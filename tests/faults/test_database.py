@@ -306,6 +306,23 @@ def test_a_database_that_became_read_only_stores_nothing(database, run_dag, role
     grant_all(database, role)
     database.classify("acme")
     database.connection.execute(f"alter role {role} set default_transaction_read_only = on")
+    run = run_dag(NOV_1, retries=3)
+    assert run.tasks["list_organizations", -1] == "failed"
+    assert f"{role} can only open read-only transactions" in run.log
+    assert f"alter role {role} in database {database.name} set default_transaction_read_only = off" in run.log
+    assert database.trends() == {}
+
+
+def test_a_database_that_becomes_read_only_during_the_run_stores_nothing(database, run_dag, role):
+    grant_all(database, role)
+    database.classify("acme")
+    database.connection.execute(
+        "create function interfere() returns trigger language plpgsql as $$ begin"
+        " raise read_only_sql_transaction using message = 'cannot execute INSERT in a read-only transaction'; end $$"
+    )
+    database.connection.execute(
+        "create trigger interfere before insert on communication_trends for each row execute function interfere()"
+    )
     run = run_dag(NOV_1)
     assert run.state == "failed"
     assert "read-only transaction" in run.log
@@ -376,7 +393,7 @@ def test_the_source_can_be_a_streaming_replica(server, database, replica, run_da
     monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", replica.airflow_connection(database.name))
     run = run_dag(NOV_1)
     assert run.state == "failed"
-    assert "read-only transaction" in run.log
+    assert "the database is a standby, which stores nothing" in run.log
 
 
 def test_the_schema_of_the_demo_is_no_precondition(server, run_dag, monkeypatch, database):

@@ -1,0 +1,473 @@
+"""What a run says of the tables before anything runs, held against what PostgreSQL then does with them."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import uuid
+
+import psycopg
+import pytest
+from conftest import DAY
+
+from communication_trends.database import Database, Limits
+from communication_trends.period import DAILY
+from local import ROOT
+from local.servers import apply_schema
+
+NOV_1 = {"date": "2026-11-01"}
+KEY = "organization_id, trend_date, trend_period"
+OUR_INDEX = "communication_trends_organization_day_idx"
+
+
+@pytest.fixture
+def role(server, database, monkeypatch):
+    """A role that may do what sql/schema/grants.sql says, which Airflow connects as."""
+    name = f"role_{uuid.uuid4().hex[:8]}"
+    database.connection.execute(f"create role {name} login password 'a-password'")
+    grants = (ROOT / "sql" / "schema" / "grants.sql").read_text()
+    database.connection.execute(grants.replace("to communication_trends;", f"to {name};"))
+    connection = server.airflow_connection(database.name, login=name, password="a-password")
+    monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", connection)
+    yield name
+    database.connection.execute(f"drop owned by {name}; drop role {name}")
+
+
+def check(connection, *, sides=("source", "target"), period=None) -> dict[str, str]:
+    """Return what the statements that a run begins with find: each problem with its remedy."""
+    period = period or DAILY.containing(DAY)
+    database = Database(connection, sql_path=ROOT / "sql", limits=Limits())
+    with database.transaction(read_only=True) as transaction:
+        found = transaction.rows(database.sql("check_tables.sql"), {"sides": list(sides)})
+        found += transaction.rows(
+            database.sql("check_storing.sql"), {"period_starts": [period.start], "trend_period": period.kind.name}
+        )
+    return {row["problem"]: row["remedy"] for row in found}
+
+
+def checked(server, database, **kwargs) -> dict[str, str]:
+    with psycopg.connect(server.dsn(database.name)) as connection:
+        return check(connection, **kwargs)
+
+
+def store(connection, organization: str) -> None:
+    """Store one trend as sql/upsert_trends.sql does."""
+    connection.execute(
+        "insert into communication_trends as stored (id, organization_id, trend_date, trend_period, topic_distribution,"
+        " sentiment_distribution, escalation_counts, channel_hotspots, total_classifications, avg_confidence)"
+        f" values (gen_random_uuid(), '{organization}', '2026-11-01', 'daily', '{{}}', '{{}}', '{{}}', '[]', 1, null)"
+        f" on conflict ({KEY}) do update set total_classifications = excluded.total_classifications"
+    )
+
+
+def error_of_storing(connection, organization: str) -> str | None:
+    """Store the same trend twice; return PostgreSQL's message, or None where there is exactly one row then."""
+    with connection.transaction(force_rollback=True):
+        try:
+            store(connection, organization)
+            store(connection, organization)
+        except psycopg.Error as error:
+            return str(error)
+        (row,) = connection.execute("select count(*) from communication_trends").fetchall()
+        assert list(row.values()) == [1]
+    return None
+
+
+def fail_to_index(connection, name: str, *, before_reading: bool) -> None:
+    """Leave an invalid index, as a failed ``create index concurrently`` does."""
+    statement = f"create unique index concurrently {name} on communication_trends ({KEY})"
+    if before_reading:
+        # ended while it waits for those who use the table: it was never filled
+        with psycopg.connect(connection.info.dsn) as other:
+            other.execute("lock table communication_trends in row exclusive mode")
+            connection.execute("set lock_timeout = '100ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                connection.execute(statement)
+            connection.execute("reset lock_timeout")
+        return
+    connection.execute("insert into organizations (name, slug) values ('double', 'double')")
+    for _ in range(2):
+        connection.execute(
+            "insert into communication_trends (organization_id, trend_date, trend_period)"
+            " select id, '2026-10-01', 'daily' from organizations where slug = 'double'"
+        )
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        connection.execute(statement)
+    connection.execute("delete from communication_trends")
+
+
+UNIQUE = f"create unique index i on communication_trends ({KEY})"
+INDEXES = {
+    "none": "select",
+    "this": UNIQUE,
+    "another order": "create unique index i on communication_trends (trend_period, organization_id, trend_date)",
+    "descending": f"create unique index i on communication_trends ({KEY} desc nulls last)",
+    "no unique one": f"create index i on communication_trends ({KEY})",
+    "no unique one of its name": f"create index {OUR_INDEX} on communication_trends ({KEY})",
+    "two of the columns": "create unique index i on communication_trends (organization_id, trend_date)",
+    "four columns": f"create unique index i on communication_trends ({KEY}, total_classifications)",
+    "four columns under its name": f"create unique index {OUR_INDEX} on communication_trends ({KEY}, created_at)",
+    "a column twice": f"create unique index i on communication_trends ({KEY}, trend_date)",
+    "more included": f"{UNIQUE} include (total_classifications)",
+    "a key column included as well": f"{UNIQUE} include (trend_date)",
+    "a key column only included": (
+        "create unique index i on communication_trends (organization_id, trend_date) include (trend_period)"
+    ),
+    "with a condition": f"{UNIQUE} where trend_period = 'daily'",
+    "with a condition, of its name": (
+        f"create unique index {OUR_INDEX} on communication_trends ({KEY}) where id is null"
+    ),
+    "with a condition that is true": f"{UNIQUE} where true",
+    "on an expression": (
+        "create unique index i on communication_trends (organization_id, date_trunc('day', trend_date), trend_period)"
+    ),
+    "with an expression more": f"create unique index i on communication_trends ({KEY}, lower(trend_period))",
+    "another collation": (
+        'create unique index i on communication_trends (organization_id, trend_date, trend_period collate "C")'
+    ),
+    "another operator class": (
+        "create unique index i on communication_trends (organization_id, trend_date, trend_period text_pattern_ops)"
+    ),
+    "nulls not distinct": f"{UNIQUE} nulls not distinct",
+    "a constraint": f"alter table communication_trends add constraint c unique ({KEY})",
+    "a deferrable constraint": f"alter table communication_trends add constraint c unique ({KEY}) deferrable",
+    "a deferred constraint": (
+        f"alter table communication_trends add constraint c unique ({KEY}) deferrable initially deferred"
+    ),
+    "a deferrable constraint of its name": (
+        f"alter table communication_trends add constraint {OUR_INDEX} unique ({KEY}) deferrable"
+    ),
+    "a deferrable constraint beside": (
+        f"{UNIQUE}; alter table communication_trends add constraint c unique ({KEY}) deferrable"
+    ),
+    "a deferrable constraint on others": (
+        f"{UNIQUE}; alter table communication_trends add constraint c unique (organization_id, trend_date) deferrable"
+    ),
+    "the primary key": (
+        "alter table communication_trends drop constraint communication_trends_pkey;"
+        f" alter table communication_trends add primary key ({KEY})"
+    ),
+    "a deferrable primary key": (
+        "alter table communication_trends drop constraint communication_trends_pkey;"
+        f" alter table communication_trends add primary key ({KEY}) deferrable"
+    ),
+    "an exclusion constraint": (
+        "alter table communication_trends add constraint c exclude using btree"
+        " (organization_id with =, trend_date with =, trend_period with =)"
+    ),
+    "an index over a quoted name": f'create unique index "My ""Index" on communication_trends ({KEY}) where id is null',
+    "invalid": lambda connection: fail_to_index(connection, "i", before_reading=False),
+    "invalid, of its name": lambda connection: fail_to_index(connection, OUR_INDEX, before_reading=False),
+    "invalid, never filled": lambda connection: fail_to_index(connection, "i", before_reading=True),
+    "invalid beside": lambda connection: (
+        connection.execute(UNIQUE),
+        fail_to_index(connection, "other", before_reading=True),
+    ),
+}
+PARTITIONED = """
+    drop table communication_trends;
+    create table communication_trends (
+        id uuid not null default gen_random_uuid(), organization_id uuid not null, trend_date timestamp not null,
+        trend_period text not null, topic_distribution jsonb, sentiment_distribution jsonb, escalation_counts jsonb,
+        channel_hotspots jsonb, total_classifications integer, avg_confidence integer, created_at timestamp
+    ) partition by {key};
+"""
+MONTHS = PARTITIONED.format(key="range (trend_date)") + (
+    "create table november partition of communication_trends for values from ('2026-11-01') to ('2026-12-01');"
+    "create table remainder partition of communication_trends default;"
+)
+ON_ONLY = f"create unique index i on only communication_trends ({KEY});"
+INDEXES |= {
+    "partitioned: none": MONTHS,
+    "partitioned: this": MONTHS + UNIQUE,
+    "partitioned: on only the parent": MONTHS + ON_ONLY,
+    "partitioned: on only the parent, of its name": MONTHS + ON_ONLY.replace("index i", f"index {OUR_INDEX}"),
+    "partitioned: one partition attached": (
+        f"{MONTHS}{ON_ONLY} create unique index n on november ({KEY}); alter index i attach partition n"
+    ),
+    "partitioned: each attached": (
+        f"{MONTHS}{ON_ONLY} create unique index n on november ({KEY}); alter index i attach partition n;"
+        f" create unique index r on remainder ({KEY}); alter index i attach partition r"
+    ),
+    "partitioned: on each partition, not the parent": (
+        f"{MONTHS} create unique index n on november ({KEY}); create unique index r on remainder ({KEY})"
+    ),
+    "partitioned: a constraint on only the parent": (
+        f"{MONTHS} alter table only communication_trends add constraint c unique ({KEY})"
+    ),
+    "partitioned: deferrable": f"{MONTHS} alter table communication_trends add constraint c unique ({KEY}) deferrable",
+    "partitioned: by period": (
+        PARTITIONED.format(key="list (trend_period)")
+        + f"create table days partition of communication_trends for values in ('daily'); {UNIQUE}"
+    ),
+    "partitioned: by organization": (
+        PARTITIONED.format(key="hash (organization_id)")
+        + f"create table p partition of communication_trends for values with (modulus 1, remainder 0); {UNIQUE}"
+    ),
+}
+
+
+@pytest.mark.parametrize("case", INDEXES)
+def test_the_unique_index_is_judged_as_on_conflict_does_and_the_remedy_works(server, database, case):
+    connection = database.connection
+    organization = database.organization("acme")
+    if case == "nulls not distinct" and connection.info.server_version < 150000:
+        pytest.skip("since PostgreSQL 15")
+    connection.execute(f"drop index {OUR_INDEX}")
+    make = INDEXES[case]
+    make(connection) if callable(make) else connection.execute(make)
+
+    error = error_of_storing(connection, organization)
+    problems = checked(server, database)
+    assert (error is None) == (problems == {}), f"PostgreSQL: {error}; the check: {problems}"
+
+    for remedy in problems.values():
+        for statement in re.findall(r'(?:drop index|alter table \w+ drop constraint) (?:"(?:[^"]|"")+"|\w+)', remedy):
+            connection.execute(statement)
+        assert "apply sql/schema/communication_trends.sql" in remedy
+        apply_schema(connection, "communication_trends.sql")
+    assert error_of_storing(connection, organization) is None
+    assert checked(server, database) == {}
+
+
+@pytest.mark.parametrize("columns", [*itertools.permutations(KEY.split(", "))], ids="-".join)
+def test_the_columns_of_the_index_may_be_in_any_order(server, database, columns):
+    database.connection.execute(f"drop index {OUR_INDEX}")
+    database.connection.execute(f"create unique index on communication_trends ({', '.join(columns)})")
+    assert checked(server, database) == {}
+    assert error_of_storing(database.connection, database.organization("acme")) is None
+
+
+APPLIED = (ROOT / "sql" / "schema" / "communication_trends.sql").read_text()
+
+# each with what the check says of it and what mends it: as the remedy has it, or in words with a statement that does it
+STORING = {
+    "an insert rule": (
+        "create rule r as on insert to communication_trends do also notify stored",
+        "it has the rule r",
+        "drop rule r on communication_trends",
+    ),
+    "an update rule": (
+        "create rule r as on update to communication_trends do also notify stored",
+        "it has the rule r",
+        "drop rule r on communication_trends",
+    ),
+    "an update rule that is disabled": (
+        "create rule r as on update to communication_trends do also notify stored;"
+        " alter table communication_trends disable rule r",
+        "it has the rule r",
+        "drop rule r on communication_trends",
+    ),
+    "a column that takes no null": (
+        "alter table communication_trends add region text not null",
+        "communication_trends.region: the column takes no null and has no default",
+        "alter table communication_trends alter region drop not null",
+    ),
+    "created_at without its default": (
+        "alter table communication_trends alter created_at set not null, alter created_at drop default",
+        "communication_trends.created_at: the column takes no null and has no default",
+        ("or give it a default", "alter table communication_trends alter created_at set default now()"),
+    ),
+    "a column whose type takes no null": (
+        "create domain region as text not null; alter table communication_trends add region region default 'eu';"
+        " alter table communication_trends alter region drop default",
+        "communication_trends.region: the column takes no null and has no default",
+        ("give it a default", "alter table communication_trends alter region set default 'eu'"),
+    ),
+    "a column whose type takes no null, in spite of a trigger": (
+        "create domain region as text not null; alter table communication_trends add region region default 'eu';"
+        " alter table communication_trends alter region drop default;"
+        " create function fill() returns trigger language plpgsql as $$ begin new.region := 'eu'; return new; end $$;"
+        " create trigger fill before insert on communication_trends for each row execute function fill()",
+        "communication_trends.region: the column takes no null and has no default",
+        ("or a type that takes null", "alter table communication_trends alter region type text"),
+    ),
+    "an average that takes no null": (
+        "alter table communication_trends alter avg_confidence set not null",
+        "communication_trends.avg_confidence: the column takes no null",
+        "alter table communication_trends alter avg_confidence drop not null",
+    ),
+    "a generated column": (
+        "alter table communication_trends drop avg_confidence;"
+        " alter table communication_trends add avg_confidence integer"
+        " generated always as (total_classifications) stored",
+        "communication_trends.avg_confidence: PostgreSQL generates the column",
+        "alter table communication_trends alter avg_confidence drop expression",
+    ),
+    "an identity column": (
+        "alter table communication_trends drop total_classifications;"
+        " alter table communication_trends add total_classifications integer generated always as identity",
+        "communication_trends.total_classifications: PostgreSQL generates the column",
+        "alter table communication_trends alter total_classifications set generated by default",
+    ),
+    "a missing partition": (
+        PARTITIONED.format(key="range (trend_date)")
+        + "create table october partition of communication_trends for values from (minvalue) to ('2026-11-01');"
+        + UNIQUE,
+        "no partition for trend_date 2026-11-01, trend_period 'daily'",
+        (
+            "create it",
+            "create table p partition of communication_trends for values from ('2026-11-01') to ('2026-12-01')",
+        ),
+    ),
+    "a missing partition of timestamptz": (
+        PARTITIONED.format(key="range (trend_date)").replace("trend_date timestamp", "trend_date timestamptz")
+        + "create table other partition of communication_trends"
+        f" for values from ('2026-11-01 00:00:01Z') to (maxvalue); {UNIQUE}",
+        "no partition for trend_date 2026-11-01, trend_period 'daily'",
+        "create table communication_trends_default partition of communication_trends default",
+    ),
+    "no partition at all": (
+        PARTITIONED.format(key="hash (organization_id)") + UNIQUE,
+        "no partition for trend_date 2026-11-01, trend_period 'daily'",
+        ("create it", "create table p partition of communication_trends for values with (modulus 1, remainder 0)"),
+    ),
+    "a missing partition of the period": (
+        PARTITIONED.format(key="list (trend_period)")
+        + f"create table weeks partition of communication_trends for values in ('weekly', 'monthly'); {UNIQUE}",
+        "no partition for trend_date 2026-11-01, trend_period 'daily'",
+        "create table communication_trends_default partition of communication_trends default",
+    ),
+    "a missing partition of a partition": (
+        PARTITIONED.format(key="list (trend_period)")
+        + "create table days partition of communication_trends for values in ('daily') partition by range (trend_date);"
+        f" create table old partition of days for values from ('2025-01-01') to ('2026-11-01'); {UNIQUE}",
+        "no partition for trend_date 2026-11-01, trend_period 'daily'",
+        "create table communication_trends_default partition of days default",
+    ),
+    "a publication without a replica identity": (
+        "alter table communication_trends drop constraint communication_trends_pkey;"
+        " create publication p for table communication_trends",
+        "its updates are published, and communication_trends has no replica identity",
+        "alter table communication_trends replica identity full",
+    ),
+    "a publication of all tables without a replica identity": (
+        "alter table communication_trends drop constraint communication_trends_pkey;"
+        " create publication p for all tables",
+        "its updates are published, and communication_trends has no replica identity",
+        ("or give it a primary key", "alter table communication_trends add primary key (id)"),
+    ),
+    "a publication with the identity nothing": (
+        "alter table communication_trends replica identity nothing; create publication p for all tables",
+        "its updates are published, and communication_trends has no replica identity",
+        "alter table communication_trends replica identity full",
+    ),
+    "a publication of partitions without a replica identity": (
+        f"{MONTHS} {UNIQUE}; create publication p for table communication_trends",
+        "its updates are published, and november has no replica identity",
+        (
+            "alter table november replica identity full",
+            "alter table november replica identity full; alter table remainder replica identity full",
+        ),
+    ),
+    "a materialized view": (
+        "create table stored (like communication_trends); drop table communication_trends;"
+        " create materialized view communication_trends as select * from stored",
+        "it is a materialized view",
+        (
+            "rename this and apply sql/schema/communication_trends.sql",
+            "alter materialized view communication_trends rename to other;" + APPLIED,
+        ),
+    ),
+    "a view over two tables": (
+        "create table stored (like communication_trends); drop table communication_trends;"
+        " create view communication_trends as"
+        " select stored.* from stored join organizations on organizations.id = stored.organization_id",
+        "it is a view that PostgreSQL cannot write through",
+        (
+            "rename this and apply sql/schema/communication_trends.sql",
+            "alter view communication_trends rename to other;" + APPLIED,
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STORING)
+def test_what_keeps_trends_from_being_stored_is_named_with_what_mends_it(server, database, case):
+    connection = database.connection
+    organization = database.organization("acme")
+    make, expected, mend = STORING[case]
+    connection.execute(make)
+    assert error_of_storing(connection, organization)
+    problem, remedy = next(iter(checked(server, database).items()))
+    assert expected in problem
+    words, statement = mend if isinstance(mend, tuple) else (mend, mend)
+    assert words in remedy
+    connection.execute(statement)
+    assert error_of_storing(connection, organization) is None
+    assert checked(server, database) == {}
+
+
+FINE = {
+    "a rule that is disabled": (
+        "create rule r as on insert to communication_trends do also notify stored;"
+        " alter table communication_trends disable rule r"
+    ),
+    "a delete rule": "create rule r as on delete to communication_trends do instead nothing",
+    "columns that fill themselves": (
+        "create domain region as text default 'eu' not null; alter table communication_trends add a region,"
+        " add b integer not null default 7, add c integer not null generated always as identity, add d serial not null,"
+        " add e integer not null generated always as (total_classifications) stored, add f text"
+    ),
+    "a column that a trigger fills": (
+        "alter table communication_trends add region text not null;"
+        " create function fill() returns trigger language plpgsql as $$ begin new.region := 'eu'; return new; end $$;"
+        " create trigger fill before insert on communication_trends for each row execute function fill()"
+    ),
+    "a partition": (
+        PARTITIONED.format(key="range (trend_date)")
+        + "create table f partition of communication_trends for values from ('2026-11-01') to ('2026-11-02');"
+        + UNIQUE
+    ),
+    "a partition without limits": (
+        PARTITIONED.format(key="range (trend_date)")
+        + f"create table f partition of communication_trends for values from (minvalue) to (maxvalue); {UNIQUE}"
+    ),
+    "a partition by three columns": (
+        PARTITIONED.format(key="range (trend_period, trend_date)") + "create table f partition of communication_trends"
+        f" for values from ('daily', '2026-11-01') to ('daily', '2026-12-01'); {UNIQUE}"
+    ),
+    "a partition by date": (
+        PARTITIONED.format(key="list (trend_date)")
+        + f"create table f partition of communication_trends for values in ('2026-11-01'); {UNIQUE}"
+    ),
+    "partitions of partitions": (
+        PARTITIONED.format(key="list (trend_period)")
+        + "create table days partition of communication_trends for values in ('daily') partition by range (trend_date);"
+        " create table rest partition of communication_trends default;"
+        " create table f partition of days for values from ('2026-11-01') to ('2026-12-01') partition by hash"
+        " (organization_id);"
+        f" create table p partition of f for values with (modulus 1, remainder 0); {UNIQUE}"
+    ),
+    "a view that PostgreSQL can write through": (
+        "alter table communication_trends rename to stored; create view communication_trends as select * from stored"
+    ),
+    "a view with other names": (
+        'alter table communication_trends rename to "Trends"; alter table "Trends" rename trend_date to "trendDate";'
+        ' create view communication_trends as select id, organization_id, "trendDate" as trend_date, trend_period,'
+        " topic_distribution, sentiment_distribution, escalation_counts, channel_hotspots, total_classifications,"
+        ' avg_confidence from "Trends"'
+    ),
+    "a publication with a primary key": "create publication p for all tables",
+    "a publication of all but updates": (
+        "alter table communication_trends drop constraint communication_trends_pkey;"
+        " create publication p for table communication_trends with (publish = 'insert, delete')"
+    ),
+    "a publication of others": (
+        "alter table communication_trends drop constraint communication_trends_pkey;"
+        " create publication p for table organizations"
+    ),
+    "a publication with an index as identity": (
+        "alter table communication_trends drop constraint communication_trends_pkey;"
+        f" alter table communication_trends replica identity using index {OUR_INDEX};"
+        " create publication p for table communication_trends"
+    ),
+    "an unlogged table": "alter table communication_trends set unlogged",
+}
+
+
+@pytest.mark.parametrize("case", FINE)
+def test_what_keeps_no_trend_from_being_stored_is_no_problem(server, database, case):
+    database.connection.execute(FINE[case])
+    assert error_of_storing(database.connection, database.organization("acme")) is None
+    assert checked(server, database) == {}
