@@ -68,8 +68,7 @@ def error_of_storing(connection, organization: str) -> str | None:
             store(connection, organization)
         except psycopg.Error as error:
             return str(error)
-        (row,) = connection.execute("select count(*) from communication_trends").fetchall()
-        assert list(row.values()) == [1]
+        assert len(connection.execute("select from communication_trends").fetchall()) == 1
     return None
 
 
@@ -471,3 +470,229 @@ def test_what_keeps_no_trend_from_being_stored_is_no_problem(server, database, c
     database.connection.execute(FINE[case])
     assert error_of_storing(database.connection, database.organization("acme")) is None
     assert checked(server, database) == {}
+
+
+# The tables that are read
+
+
+def source_error(connection) -> str | None:
+    """Read the tables as the package does; return PostgreSQL's message, or None."""
+    database = Database(connection, sql_path=ROOT / "sql", limits=Limits())
+    try:
+        with database.transaction(read_only=True) as transaction:
+            transaction.rows("select id, slug from organizations")
+            transaction.rows("select channel_id, topic, confidence, sentiment ->> 'tone' from topic_classifications")
+            transaction.rows("select organization_id, severity, created_at from escalation_alerts")
+    except psycopg.Error as error:
+        return str(error)
+    return None
+
+
+# each with what the check says of it and what mends it
+READING = {
+    "a table of another schema": (
+        "create schema app; alter table topic_classifications set schema app",
+        "topic_classifications: the table does not exist",
+        "it is in the schema app: put that into the search_path of the connection",
+        "alter database {name} set search_path = public, app",
+    ),
+    "a quoted name": (
+        'alter table organizations rename to "Organizations"',
+        "organizations: the table does not exist",
+        '"Organizations" is not the same name: create a view of the lower-case name',
+        'create view organizations as select * from "Organizations"',
+    ),
+    "a sequence of the name": (
+        "alter table escalation_alerts rename to alerts; create sequence escalation_alerts",
+        "escalation_alerts: the table does not exist",
+        "check the database and the search_path of the connection",
+        "drop sequence escalation_alerts; create view escalation_alerts as select * from alerts",
+    ),
+    "a quoted column": (
+        'alter table topic_classifications rename channel_id to "channelId"',
+        "topic_classifications.channel_id: the column does not exist",
+        '"channelId" is not the same name: put a view that has it as channel_id first into the search_path',
+        "create schema views; create view views.topic_classifications as"
+        ' select *, "channelId" as channel_id from topic_classifications;'
+        " alter database {name} set search_path = views, public",
+    ),
+    "a materialized view without rows": (
+        "alter table topic_classifications rename to messages;"
+        " create materialized view topic_classifications as select * from messages with no data",
+        "topic_classifications: the materialized view topic_classifications has not been populated",
+        "refresh materialized view topic_classifications",
+        "refresh materialized view topic_classifications",
+    ),
+    "a view of a materialized view without rows": (
+        "alter table escalation_alerts rename to alerts;"
+        " create materialized view recent as select * from alerts with no data;"
+        " create view latest as select * from recent; create view escalation_alerts as select * from latest",
+        "escalation_alerts: the materialized view recent has not been populated",
+        "refresh materialized view recent",
+        "refresh materialized view recent",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", READING)
+def test_what_keeps_tables_from_being_read_is_named_with_what_mends_it(server, database, case):
+    make, expected, words, mend = READING[case]
+    database.connection.execute(make)
+    with server.connect(database.name) as connection:
+        assert source_error(connection)
+    ((problem, remedy),) = checked(server, database).items()
+    assert problem == expected
+    assert words in remedy
+    database.connection.execute(mend.format(name=database.name))
+    with server.connect(database.name) as connection:
+        assert source_error(connection) is None
+    assert checked(server, database) == {}
+
+
+@pytest.mark.parametrize(
+    ("hide", "mend"),
+    [
+        ("revoke usage on schema app from {role}", "grant usage on schema app to {role}"),
+        ("revoke select on topic_classifications from {role}", "grant select on topic_classifications to {role}"),
+        (
+            "create sequence s; alter table communication_trends add number integer default nextval('s')",
+            "grant usage on sequence s to {role}",
+        ),
+    ],
+)
+def test_a_missing_privilege_is_named_with_the_grant_that_mends_it(server, database, role, hide, mend):
+    connection = database.connection
+    connection.execute(
+        f"create schema app; grant usage on schema app to {role}; alter table organizations set schema app"
+        f"; alter role {role} set search_path = app, public; set search_path = app, public"
+    )
+    with server.connect(database.name, user=role, password="a-password") as session:
+        assert check(session) == {}
+    organization = database.organization("acme")
+    connection.execute(hide.format(role=role))
+    with server.connect(database.name, user=role, password="a-password") as session:
+        assert source_error(session) or error_of_storing(session, organization)
+    with server.connect(database.name, user=role, password="a-password") as session:
+        ((_, remedy),) = check(session).items()
+    assert mend.format(role=role) in remedy
+    connection.execute(mend.format(role=role))
+    with server.connect(database.name, user=role, password="a-password") as session:
+        assert source_error(session) is None
+        assert error_of_storing(session, organization) is None
+        assert check(session) == {}
+
+
+def test_a_role_that_may_write_only_the_columns_that_are_written_is_enough(server, database, role):
+    written = "id, organization_id, trend_date, trend_period, topic_distribution, sentiment_distribution,"
+    counted = "escalation_counts, channel_hotspots, total_classifications, avg_confidence"
+    database.connection.execute(
+        f"revoke all on communication_trends from {role};"
+        f" grant select ({written} {counted}), insert ({written} {counted}) on communication_trends to {role};"
+        f" grant update (topic_distribution, sentiment_distribution, {counted}) on communication_trends to {role}"
+    )
+    with server.connect(database.name, user=role, password="a-password") as session:
+        assert check(session) == {}
+        assert error_of_storing(session, database.organization("acme")) is None
+
+
+def test_an_empty_table_that_the_search_path_finds_first_is_no_source(server, database, run_dag):
+    database.classify("acme", count=3)
+    database.connection.execute(
+        "create schema scratch; create table scratch.topic_classifications (like public.topic_classifications);"
+        f" alter database {database.name} set search_path = scratch, public"
+    )
+    run = run_dag(NOV_1, retries=3)
+    assert run.tasks["list_organizations", -1] == "failed"
+    assert "topic_classifications of the schema scratch is empty and hides that of the schema public" in run.log
+    assert database.connection.execute("select from public.communication_trends").fetchall() == []
+
+    # the schema that is meant, alone; or a table that is not empty
+    database.connection.execute(f"alter database {database.name} set search_path = public")
+    assert checked(server, database) == {}
+    database.connection.execute(
+        "insert into scratch.topic_classifications select * from public.topic_classifications;"
+        f" alter database {database.name} set search_path = scratch, public"
+    )
+    assert checked(server, database) == {}
+
+
+def test_a_new_database_whose_tables_are_all_empty_is_ready(server, database):
+    database.connection.execute(
+        "create schema other; create table other.topic_classifications (like public.topic_classifications);"
+        f" alter database {database.name} set search_path = other, public"
+    )
+    assert checked(server, database) == {}
+
+
+def test_a_temporary_table_that_hides_the_one_meant_is_named(server, database):
+    with server.connect(database.name) as session:
+        session.execute("create temp table topic_classifications (like public.topic_classifications)")
+        ((problem, remedy),) = check(session).items()
+        assert problem == "topic_classifications: a temporary table of the session hides the one that is meant"
+        assert "server_reset_query = discard all" in remedy
+        session.execute("discard all")
+        assert check(session) == {}
+
+
+def test_rows_in_tables_that_inherit_from_the_trends_are_named(server, database):
+    database.connection.execute("create table trends_2025 () inherits (communication_trends)")
+    ((problem, remedy),) = checked(server, database).items()
+    assert problem == "communication_trends: trends_2025 inherits from it, and no unique index is over both"
+    assert "move its rows into communication_trends" in remedy
+    # chunks of a Timescale hypertable, which holds its unique indexes by itself
+    database.connection.execute(
+        "create schema _timescaledb_internal; alter table trends_2025 set schema _timescaledb_internal"
+    )
+    assert checked(server, database) == {}
+
+
+def test_tables_that_others_inherit_from_are_read_with_them(database, run_dag):
+    connection = database.connection
+    database.classify("acme", count=2)
+    connection.execute("create table november () inherits (topic_classifications)")
+    connection.execute("insert into november select * from topic_classifications")
+    assert run_dag(NOV_1).state == "success"
+    assert database.trend("acme")["total_classifications"] == 4
+
+
+@pytest.mark.parametrize("kind", ["view", "materialized view"])
+def test_sources_may_be_views(database, run_dag, kind):
+    database.classify("acme", topic="complaint", count=12)
+    database.escalate("acme", "high")
+    for table in ("topic_classifications", "escalation_alerts", "organizations"):
+        database.connection.execute(f"alter table {table} rename to {table}_of_the_application")
+        database.connection.execute(f"create {kind} {table} as select * from {table}_of_the_application")
+    assert run_dag(NOV_1).state == "success"
+    trend = database.trend("acme")
+    assert (trend["total_classifications"], trend["escalation_counts"]) == (12, {"high": 1})
+    assert trend["channel_hotspots"] == [{"channelId": "C1", "riskScore": 100, "messageCount": 12}]
+
+
+def test_sources_may_be_foreign_tables_but_not_the_target(server, database, run_dag):
+    connection = database.connection
+    available = connection.execute("select from pg_available_extensions where name = 'postgres_fdw'").fetchall()
+    if not available:
+        pytest.skip("this PostgreSQL comes without postgres_fdw")
+    database.classify("acme", count=3)
+    given = connection.info.get_parameters()
+    host = given.get("host") or given.get("hostaddr")
+    connection.execute(
+        "create extension postgres_fdw; create schema app; create server itself foreign data wrapper postgres_fdw"
+        f" options (host '{host}', port '{connection.info.port}', dbname '{database.name}');"
+        f" create user mapping for current_user server itself options (user '{connection.info.user}')"
+    )
+
+    def move(table: str) -> None:
+        connection.execute(f"alter table {table} set schema app")
+        connection.execute(f"import foreign schema app limit to ({table}) from server itself into public")
+
+    for table in ("topic_classifications", "escalation_alerts"):
+        move(table)
+    run = run_dag(NOV_1)
+    assert run.state == "success", run.log
+    assert database.trend("acme")["total_classifications"] == 3
+
+    move("communication_trends")
+    assert error_of_storing(connection, database.organization("acme"))
+    ((problem, _),) = checked(server, database).items()
+    assert problem == "communication_trends: it is a foreign table, which PostgreSQL cannot update on conflict"
