@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up backfill test test-faults test-celery test-compose test-airflow2 bench bench-quick lint format constraints clean
+.PHONY: help install demo up backfill test test-faults test-celery test-compose test-airflow test-postgres bench bench-quick lint format constraints clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-16s%s\n", $$1, $$2}'
@@ -45,15 +45,23 @@ test-celery: install  ## run the DAG on two Celery workers and kill one (needs r
 	@$(BIN)/python -m pytest tests/test_celery.py
 
 test-compose: install  ## run the services of docker-compose.yaml as processes (needs Debian's postgresql, podman)
-	@.ci/with-debian-postgres $(BIN)/python -m pytest tests/test_compose.py
+	@.ci/with-postgres debian $(BIN)/python -m pytest tests/test_compose.py
 
-test-airflow2: install .venv-airflow2/installed  ## run the tests of Airflow 2.11, in an environment of its own
-	@.venv-airflow2/bin/python -m pytest tests/versions
+AIRFLOW_VERSIONS := $(patsubst constraints/airflow-%.txt,%,$(wildcard constraints/airflow-*.txt))
 
-.venv-airflow2/installed: requirements-airflow2.txt constraints-airflow2.txt
-	@$(PYTHON) -m venv .venv-airflow2
-	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-airflow2/bin/python -r requirements-airflow2.txt -c constraints-airflow2.txt
+test-airflow: install  ## run the tests of another Airflow, VERSION=3.1.8 for example, in an environment of its own
+	@test -f constraints/airflow-$(VERSION).txt || { echo "VERSION is one of: $(AIRFLOW_VERSIONS)"; exit 2; }
+	@$(MAKE) --no-print-directory .venv-airflow-$(VERSION)/installed
+	@.venv-airflow-$(VERSION)/bin/python -m pytest tests/versions
+
+.venv-airflow-%/installed: requirements-airflow.txt constraints/airflow-%.txt
+	@$$(.ci/python $$(sed -n '1s/.*on Python \([0-9.]*[0-9]\).*/\1/p' constraints/airflow-$*.txt)) -m venv --clear $(@D)
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(@D)/bin/python \
+		-r requirements-airflow.txt -c constraints/airflow-$*.txt
 	@touch $@
+
+test-postgres: install  ## run the tests of trends and whole runs on another PostgreSQL, VERSION=14 to 18
+	@.ci/with-postgres "$(VERSION)" $(BIN)/python -m pytest tests/test_aggregate.py tests/test_runs.py tests/faults/test_rows.py
 
 bench: install .venv-bench/installed  ## what it costs, as ratios measured side by side
 	@$(BIN)/python -m bench
@@ -79,15 +87,13 @@ format: install  ## put the code in shape
 	$(BIN)/ruff format .
 	$(BIN)/biome check --write .
 
-constraints: install  ## renew the constraints files from the direct pins
+constraints: install  ## renew constraints.txt from the direct pins
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header --no-annotate \
 		--output-file constraints.txt requirements-dev.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header --no-annotate \
-		--output-file constraints-airflow2.txt requirements-airflow2.txt
 
 clean:  ## stop the demo's database, remove it and the environments
 	@pid=$$(head -n 1 .airflow/postgres/postmaster.pid 2>/dev/null); \
 		if [ -n "$$pid" ] && grep -qaF "$(CURDIR)/.airflow/postgres" "/proc/$$pid/cmdline" 2>/dev/null; then \
 			kill -INT "$$pid"; while kill -0 "$$pid" 2>/dev/null; do sleep 0.2; done; \
 		fi
-	@rm -rf .airflow .venv .venv-airflow2 .venv-bench
+	@rm -rf .airflow .venv .venv-airflow-* .venv-bench

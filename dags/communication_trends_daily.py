@@ -32,6 +32,8 @@ from __future__ import annotations
 
 import datetime
 
+# before Airflow's own: where a package is too old or missing, this names it, and they would not
+from communication_trends import installation  # noqa: F401  # isort: skip
 from airflow.providers.common.compat.sdk import DAG, Param, TriggerRule
 
 from communication_trends import settings

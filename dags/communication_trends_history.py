@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import datetime
 
+# before Airflow's own: where a package is too old or missing, this names it, and they would not
+from communication_trends import installation  # noqa: F401  # isort: skip
 from airflow.providers.common.compat.sdk import DAG
 
 from communication_trends import settings

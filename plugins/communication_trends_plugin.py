@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# before Airflow's own: where a package is too old or missing, this names it, and they would not
+from communication_trends import installation  # noqa: F401  # isort: skip
 from airflow.providers.common.compat.sdk import AirflowPlugin
 
 # Imported here, though used by the DAG only: task processes are forked from a parent that has loaded the plugins, and

@@ -7,14 +7,18 @@ from typing import Any
 DAG_ID = "communication_trends_daily"
 
 
-def load_bag() -> Any:
-    """Return the DagBag of the DAGs folder."""
+def load_bag(folder: str | None = None) -> Any:
+    """
+    Return the DagBag of a folder.
+
+    :param folder: by default the DAGs folder.
+    """
     try:
         from airflow.dag_processing.dagbag import DagBag
     except ImportError:  # Airflow 2
         from airflow.models import DagBag
 
-    return DagBag()
+    return DagBag(folder)
 
 
 def load_dag(**task_changes: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import importlib.metadata
 import os
 import socket
 import tempfile
@@ -52,6 +53,13 @@ def pytest_configure(config: pytest.Config) -> None:
         TEMPLATE_DATABASE=template,
         EMPTY_METADATA_DATABASE=empty_metadata,
     )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Name what the tests run on."""
+    with _server.connect("postgres") as connection:
+        server_version = connection.info.parameter_status("server_version")
+    return f"Airflow {importlib.metadata.version('apache-airflow')}, PostgreSQL {server_version}"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

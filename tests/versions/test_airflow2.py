@@ -10,12 +10,12 @@ import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_dag import DAG_ID
 from conftest import running_airflow_on
-from test_both_versions import DAYS, SLUGS, expected, insert, source_rows, stored
+from test_every_version import DAYS, SLUGS, expected, insert, source_rows, stored
 
 from local.airflow import run_airflow
 
 if AIRFLOW_V_3_0_PLUS:
-    pytest.skip("Airflow 2 only: make test-airflow2", allow_module_level=True)
+    pytest.skip("Airflow 2 only: make test-airflow VERSION=2.11.2", allow_module_level=True)
 
 BACKFILL = ["dags", "backfill", "-s", "2026-11-01", "-e", "2026-11-04"]
 

@@ -1,16 +1,19 @@
 """
-The package in an Airflow that others use as well: their DAGs, their plugins, one scheduler.
+One running Airflow of each version, which others use as well: their DAGs, their plugins, one scheduler.
 
-Their DAG is scheduled on the trends, and their mail server hears of a failed run.
+Every kind of run is made in it for real. Their DAG is scheduled on the trends, and their mail server hears of a failed
+run. The tests are in order: each goes on from where the one before has left Airflow.
 """
 
 from __future__ import annotations
 
+import datetime
 import json
 import shutil
 import socket
 from email import message_from_bytes
 
+import httpx
 import psycopg
 import pytest
 from aiosmtpd.controller import Controller
@@ -18,7 +21,9 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_dag import DAG_ID
 from conftest import running_airflow_on
 from psycopg.rows import dict_row
+from test_every_version import DAYS, SLUGS, expected, insert, source_rows, stored
 
+from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from local import ROOT
 from local.airflow import run_airflow
 
@@ -111,6 +116,24 @@ def run_states(airflow, dag_id):
     return {row["run_id"]: row["state"] for row in rows}
 
 
+def runs(airflow, run_type):
+    """Return the runs of one type, by the day that each is for, once all have ended; None: by its conf."""
+
+    def ended():
+        found = metadata(
+            airflow,
+            "select (data_interval_start at time zone 'UTC')::date as day, state,"
+            " data_interval_end - data_interval_start as length from dag_run where dag_id = %s and run_type = %s",
+            DAG_ID,
+            run_type,
+        )
+        return found if found and all(run["state"] in ("success", "failed") for run in found) else None
+
+    found = airflow.wait_until(ended, seconds=300, what=f"{run_type} runs have ended")
+    assert len({run["day"] for run in found}) == len(found)
+    return {run["day"]: run for run in found}
+
+
 def test_both_are_listed(foreign):
     airflow, _ = foreign
     run_airflow(airflow.environment, "dags", "reserialize")
@@ -121,15 +144,95 @@ def test_both_are_listed(foreign):
     assert {"communication_trends", "theirs_operators_settings"} <= {plugin["name"] for plugin in listed}
 
 
+def test_the_scheduler_runs_the_day_that_is_due(foreign):
+    airflow, database = foreign
+    yesterday = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=27)).date()
+    insert(database, *source_rows())
+    database.classify("acme", topic="complaint", at=f"{yesterday} 23:59:59.999999", count=3)
+    airflow.start(*(["api-server", "dag-processor", "scheduler"] if AIRFLOW_V_3_0_PLUS else ["scheduler"]))
+    run_airflow(airflow.environment, "dags", "unpause", "trends_consumer")
+    run_airflow(airflow.environment, "dags", "unpause", DAG_ID)
+    ((day, run),) = runs(airflow, "scheduled").items()
+    assert (run["state"], run["length"]) == ("success", datetime.timedelta(days=1))
+    # a later day where 03:00 UTC has passed since the test began
+    assert day in (yesterday, yesterday + datetime.timedelta(days=1))
+    assert {slug for slug, stored_day in stored(database) if stored_day == str(day)} == set(SLUGS)
+    assert database.trend("acme", day)["topic_distribution"] == ({"complaint": 3} if day == yesterday else {})
+
+
+def test_a_run_that_is_triggered_with_a_date_is_for_that_day(foreign):
+    airflow, database = foreign
+    run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "-c", json.dumps({"date": str(DAYS[0])}))
+    (run,) = runs(airflow, "manual").values()
+    assert run["state"] == "success"
+    messages, alerts = source_rows()
+    of_day = {key: row for key, row in stored(database).items() if key[1] == str(DAYS[0])}
+    assert of_day == {(slug, str(DAYS[0])): expected(slug, DAYS[0], messages, alerts) for slug in SLUGS}
+
+
+def test_a_backfill_of_four_days_makes_exactly_those(foreign):
+    airflow, database = foreign
+    before = set(stored(database))
+    days = DAYS[1:5]
+    if AIRFLOW_V_3_0_PLUS:
+        dates = ["--from-date", str(days[0]), "--to-date", str(days[-1])]
+        run_airflow(airflow.environment, "backfill", "create", "--dag-id", DAG_ID, *dates)
+        airflow.wait_until(
+            lambda: metadata(airflow, "select id from backfill where completed_at is not null"),
+            seconds=400,
+            what="the backfill is closed",
+        )
+    else:
+        dates = ["-s", str(days[0]), "-e", str(days[-1])]
+        run_airflow(airflow.environment, "dags", "backfill", *dates, DAG_ID, timeout=400)
+    made = runs(airflow, "backfill")
+    assert {day: run["state"] for day, run in made.items()} == dict.fromkeys(days, "success")
+    messages, alerts = source_rows()
+    rows = {key: row for key, row in stored(database).items() if key not in before}
+    assert rows == {(slug, str(day)): expected(slug, day, messages, alerts) for day in days for slug in SLUGS}
+
+
+@pytest.mark.skipif(not HAS_EXTERNAL_VIEWS, reason="the page needs Airflow 3.1.2")
+def test_the_page_answers_a_range_to_somebody_logged_in_and_to_nobody_else(foreign):
+    airflow, _ = foreign
+    user, password = airflow.login
+    api = f"{airflow.url}/communication-trends/api/v1"
+    token = httpx.post(f"{airflow.url}/auth/token", json={"username": user, "password": password}, timeout=60).json()
+    answers = {}
+    # a page brings Airflow's session cookie, a script a token
+    for name, headers in {
+        "page": {"Cookie": f"_token={token['access_token']}"},
+        "script": {"Authorization": f"Bearer {token['access_token']}"},
+        "nobody": {},
+    }.items():
+        answers[name] = [
+            httpx.get(url, params=params, headers=headers, timeout=60)
+            for url, params in [
+                (f"{api}/organizations/acme/trends", {"from": str(DAYS[1]), "to": str(DAYS[3])}),
+                (f"{api}/trends", {"from": "garbage"}),
+                (f"{api}/openapi.json", {}),
+                (f"{airflow.url}/communication-trends/", {}),
+            ]
+        ]
+    assert {name: [answer.status_code for answer in given] for name, given in answers.items()} == {
+        "page": [200, 422, 200, 200],
+        "script": [200, 422, 200, 200],
+        "nobody": [401, 401, 401, 401],
+    }
+    trends, refused, described, _ = answers["page"]
+    messages, alerts = source_rows()
+    computed = [expected("acme", day, messages, alerts) for day in DAYS[1:4]]
+    assert [(day["date"], day["topics"], day["avgConfidence"]) for day in trends.json()["days"]] == [
+        (str(day), trend["topic_distribution"], trend["avg_confidence"])
+        for day, trend in zip(DAYS[1:4], computed, strict=True)
+    ]
+    assert "garbage" in refused.text
+    assert "/api/v1/trends" in described.json()["paths"]
+
+
 def test_a_run_starts_the_dags_that_are_scheduled_on_the_trends_and_a_failed_one_sends_a_mail(foreign, mailbox):
     airflow, database = foreign
-    database.classify("acme", topic="complaint", count=3)
-    database.organization("idle")
-    airflow.start(*(["api-server", "dag-processor", "scheduler"] if AIRFLOW_V_3_0_PLUS else ["scheduler"]))
-    # the scheduled run of the latest day waits; it is not what this is about
-    run_airflow(airflow.environment, "dags", "unpause", "trends_consumer")
-    run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "-r", "good", "-c", '{"date": "2026-11-01"}')
-    run_airflow(airflow.environment, "dags", "unpause", DAG_ID)
+    run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "-r", "good", "-c", '{"date": "2026-11-05"}')
 
     def ended(dag_id, run_id=None):
         states = run_states(airflow, dag_id)
@@ -137,12 +240,11 @@ def test_a_run_starts_the_dags_that_are_scheduled_on_the_trends_and_a_failed_one
         return found if found and set(found) <= {"success", "failed"} else None
 
     assert airflow.wait_until(lambda: ended(DAG_ID, "good"), seconds=180, what="the run has ended") == ["success"]
-    assert database.trend("acme")["topic_distribution"] == {"complaint": 3}
     consumed = airflow.wait_until(lambda: ended("trends_consumer"), seconds=180, what="the consumer has run")
     assert set(consumed) == {"success"}
 
     database.connection.execute("alter table communication_trends add constraint broken check (false) not valid")
-    run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "-r", "bad", "-c", '{"date": "2026-11-02"}')
+    run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "-r", "bad", "-c", '{"date": "2026-11-06"}')
     assert airflow.wait_until(lambda: ended(DAG_ID, "bad"), seconds=180, what="the run has ended") == ["failed"]
 
     def about_bad():
@@ -155,7 +257,7 @@ def test_a_run_starts_the_dags_that_are_scheduled_on_the_trends_and_a_failed_one
     assert recipients == ["oncall@example.com"]
     assert mail["from"] == "airflow@example.com"
 
-    # two organizations, one update; the failed run made none
+    # three organizations, one update; the failed run made none
     table = "asset_event" if AIRFLOW_V_3_0_PLUS else "dataset_event"
     events = metadata(airflow, f"select source_run_id, extra from {table}")
     extras = {event["source_run_id"]: event["extra"] for event in events}
@@ -163,8 +265,8 @@ def test_a_run_starts_the_dags_that_are_scheduled_on_the_trends_and_a_failed_one
     assert "bad" not in extras
     extra = extras["good"] if isinstance(extras["good"], dict) else json.loads(extras["good"])
     assert {key: extra[key] for key in ("trendDate", "organizationsProcessed", "trendsCreated", "errors")} == {
-        "trendDate": "2026-11-01",
-        "organizationsProcessed": 2,
-        "trendsCreated": 2,
+        "trendDate": "2026-11-05",
+        "organizationsProcessed": 3,
+        "trendsCreated": 3,
         "errors": 0,
     }
