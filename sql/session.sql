@@ -1,13 +1,15 @@
 -- For this transaction only, so that a connection pooler can hand the session on.
 -- UTC makes timestamp and timestamptz columns mean the same day. With row_security
--- off, a policy that would hide rows is an error instead of a wrong number. A
--- transaction is made read-only here, never writable: that is the server's to say.
+-- off, a policy that would hide rows is an error instead of a wrong number. UTF8 is
+-- asked for whatever the server or the environment says: JSON is always read as UTF-8.
+-- A transaction is made read-only here, never writable: that is the server's to say.
 -- Compiling the statement takes longer than running it does for most organizations.
 -- The aggregation counts in hash tables, whatever number of rows the planner expects:
 -- it expects the same of each organization, and where few are average it would sort
 -- the rows of a large one, which takes twice as long as hashing them.
 select
     set_config('timezone', 'UTC', true) as timezone,
+    set_config('client_encoding', 'UTF8', true) as client_encoding,
     set_config('row_security', 'off', true) as row_security,
     set_config('jit', 'off', true) as jit,
     case
@@ -19,4 +21,8 @@ select
     end as read_only,
     set_config('statement_timeout', %(statement_timeout)s, true)
         as statement_timeout,
-    set_config('lock_timeout', %(lock_timeout)s, true) as lock_timeout;
+    set_config('lock_timeout', %(lock_timeout)s, true) as lock_timeout,
+    set_config('idle_in_transaction_session_timeout', %(idle_timeout)s, true)
+        as idle_timeout,
+    current_setting('server_encoding') as server_encoding,
+    pg_is_in_recovery() as in_recovery;

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowNotFoundException
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowNotFoundException,
+    AirflowOptionalProviderFeatureException,
+)
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
 from communication_trends import settings
-from communication_trends.database import DATABASE_ERRORS, REMEDIES, Database, Limits, explain, sqlstate
+from communication_trends.database import DATABASE_ERRORS, Database, Limits, explain, remedy
+from communication_trends.errors import DatabaseUnavailableError, DatabaseUnusableError
+
+IGNORED_EXTRA = {"cursor", "autocommit", "row_factory", "cursor_factory", "connection_factory", "async", "async_"}
+"""Of a connection's extra, what changes how Python gets its rows; the package has its own way, with either driver."""
 
 
 @contextmanager
@@ -18,35 +30,58 @@ def connected(conn_id: str, limits: Limits | None = None) -> Iterator[Database]:
     Open a connection and close it again, whatever happens.
 
     :param conn_id: id of an Airflow connection.
-    :param limits: how long the server may take; by default as the settings say.
+    :param limits: how long the database may take; by default as the settings say.
     :raises AirflowFailException: when Airflow knows no such connection.
+    :raises DatabaseUnavailableError: when there is no connecting now.
+    :raises DatabaseUnusableError: when there never is, as the connection and the server are.
     """
+    limits = limits or Limits(settings.statement_timeout(), settings.lock_timeout())
     try:
-        connection = PostgresHook(postgres_conn_id=conn_id).get_conn()
+        hook = PostgresHook(postgres_conn_id=conn_id)
+        hook.connection.extra = json.dumps(_extra(hook.connection.extra_dejson, limits))
+        connection = hook.get_conn()
     except AirflowNotFoundException as error:
         raise AirflowFailException(
             f"connection {conn_id!r} is not defined. Add it to Airflow, or set "
             f"AIRFLOW_CONN_{conn_id.upper()} in the environment of every worker."
         ) from error
+    except DATABASE_ERRORS as error:
+        if mended_by := remedy(error):
+            raise DatabaseUnusableError(f"connection {conn_id!r}: {explain(error)}: {mended_by}") from error
+        raise DatabaseUnavailableError(f"connection {conn_id!r}: {explain(error)}") from error
+    except (AirflowOptionalProviderFeatureException, ImportError, AttributeError, TypeError, ValueError) as error:
+        raise DatabaseUnusableError(f"connection {conn_id!r} cannot be used: {error}: correct it") from error
     with closing(connection):
-        yield Database(
-            connection,
-            sql_path=settings.sql_path(),
-            limits=limits or Limits(settings.statement_timeout(), settings.lock_timeout()),
-        )
+        yield Database(connection, sql_path=settings.sql_path(), limits=limits, name=f"connection {conn_id!r}")
+
+
+def _extra(given: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """Return a connection's extra with what the package needs: a server that is gone is noticed within a minute."""
+    return {
+        "connect_timeout": math.ceil(limits.network),
+        "keepalives": 1,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
+        **{name: value for name, value in given.items() if name not in IGNORED_EXTRA},
+        "client_encoding": "UTF8",
+    }
 
 
 @contextmanager
 def errors_explained() -> Iterator[None]:
     """
-    Turn PostgreSQL's errors into what an Airflow task instance raises.
+    Turn the database's errors into what an Airflow task instance raises.
 
     :raises AirflowFailException: for an error that no retry can mend, with its remedy; Airflow does not retry it.
     :raises AirflowException: for any other; Airflow retries it.
     """
     try:
         yield
+    except DatabaseUnusableError as error:
+        raise AirflowFailException(f"{error}. No retry mends this.") from error
     except DATABASE_ERRORS as error:
-        if remedy := REMEDIES.get(sqlstate(error) or ""):
-            raise AirflowFailException(f"{explain(error)}. No retry mends this: {remedy}.") from error
+        if mended_by := remedy(error):
+            raise AirflowFailException(f"{explain(error)}. No retry mends this: {mended_by}.") from error
         raise AirflowException(explain(error)) from error

@@ -1,16 +1,22 @@
 """
 Transactions on PostgreSQL, and what its errors mean. No Airflow in here.
 
-Works with psycopg 3 and with psycopg2, which Airflow 2.11 brings.
+Works with psycopg 3 and with psycopg2, which Airflow 2.11 brings. Nothing relies on the session beyond a transaction,
+since a pooler may hand it on; every wait has an end, also where the server does not answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from communication_trends.errors import DatabaseUnavailableError, DatabaseUnusableError
 
 try:
     import psycopg
@@ -24,8 +30,12 @@ try:
 except ImportError:
     psycopg2 = None  # type: ignore[assignment]
 
-DATABASE_ERRORS: tuple[type[Exception], ...] = tuple(driver.Error for driver in (psycopg, psycopg2) if driver)
-"""What the drivers raise, for ``except``."""
+DATABASE_ERRORS: tuple[type[Exception], ...] = (
+    *(driver.Error for driver in (psycopg, psycopg2) if driver),
+    DatabaseUnavailableError,
+    DatabaseUnusableError,
+)
+"""What the drivers and this module raise, for ``except``."""
 
 REMEDIES = {
     "42P01": "apply sql/schema/communication_trends.sql, or check the search_path of the connection",
@@ -41,43 +51,81 @@ REMEDIES = {
     "55000": "bring the table or view that it names into a state in which PostgreSQL takes the statement",
     "0A000": "PostgreSQL cannot do this with that table: compare it with sql/schema/",
     "22P02": "compare the types of the columns, and the labels of an enum, with sql/schema/",
+    "22P05": "the database's encoding lacks a character: move it to a database with the encoding UTF8",
     "22001": "make the column as wide as in sql/schema/communication_trends.sql",
     "23502": "give the column a default, or let it be null",
     "23514": "change the check that it names, or create the missing partition",
 }
 """Errors that no retry can mend, by SQLSTATE, with what does (PostgreSQL documentation, appendix A)."""
 
-OF_ONE_ORGANIZATION = {"0A000", "22001", "22P02", "23502", "23514"}
+OF_ONE_ORGANIZATION = {"0A000", "22001", "22P02", "22P05", "23502", "23514"}
 """Those of them that one organization's rows alone can bring about, so that the others of a batch may fare better."""
 
+CONNECTION_REMEDIES = {
+    "(password|ident|peer|gssapi|ldap|certificate) authentication failed|no password supplied": (
+        "correct the connection's login and password"
+    ),
+    "no pg_hba.conf entry|pg_hba.conf rejects|not permitted to log in|not allowed to connect|permission denied for": (
+        "let the server accept that login, database and host, see its pg_hba.conf"
+    ),
+    '(database|role|file) "[^"]*" does not exist|no such (database|user)': (
+        "correct the connection's schema (the database), its login or the file that its extra names"
+    ),
+    "unsupported startup parameter": (
+        "a pooler refuses it: take it out of the connection's extra, or let the pooler ignore_startup_parameters"
+    ),
+    "invalid (connection option|dsn|port|[a-z_]+ value|value for parameter)|bad value for|unrecognized configuration": (
+        "correct the connection's extra: it may hold options of libpq"
+    ),
+    "does not support SSL|certificate verify failed": "correct the connection's sslmode, or the server's certificate",
+    "conversion between .* is not supported|failed to find conversion function": (
+        "its text cannot be had as UTF-8: move the database to the encoding UTF8"
+    ),
+}
+"""Errors at connecting that no retry can mend, by their text: no driver gives the SQLSTATE of these."""
+
 SERIALIZATION_FAILURE = "40001"
+RECOVERY_CONFLICTS = {SERIALIZATION_FAILURE, "40P01"}
 
 
 @dataclass(frozen=True)
 class Limits:
     """
-    How long the server may take.
+    How long a database may take.
 
-    :param statement: seconds after which it ends a statement.
+    :param statement: seconds after which the server ends a statement.
     :param lock: seconds after which it stops waiting for a lock.
+    :param network: seconds after which connecting is given up, and an answer that is due.
     """
 
     statement: float = 300
     lock: float = 60
+    network: float = 10
+
+    @property
+    def answer(self) -> float:
+        """Seconds after which a statement is ended from here: the server has not kept its own limit."""
+        return self.statement + self.network
+
+    @property
+    def idle(self) -> float:
+        """Seconds after which the server ends a transaction that nobody goes on with, and frees its locks."""
+        return max(self.lock, 60)
 
 
 class Transaction:
     """
     One open transaction; rows are dicts.
 
-    :param connection: a connection of either driver.
+    :param database: where it is open.
     """
 
-    def __init__(self, connection: Any) -> None:
-        if _is_psycopg3(connection):
-            self._cursor = connection.cursor(row_factory=dict_row)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        if _is_psycopg3(database.connection):
+            self._cursor = database.connection.cursor(row_factory=dict_row)
         else:
-            self._cursor = connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
+            self._cursor = database.connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """
@@ -86,8 +134,10 @@ class Transaction:
         :param sql: the statement, with ``%(name)s`` for each value.
         :param parameters: the values, bound by the driver.
         :raises psycopg.Error: as PostgreSQL reports it.
+        :raises DatabaseUnavailableError: when there is no answer in time.
         """
-        self._cursor.execute(sql, parameters)
+        with self._database.bounded("the statement"):
+            self._cursor.execute(sql, parameters)
         return [dict(row) for row in self._cursor.fetchall()] if self._cursor.description else []
 
 
@@ -97,13 +147,27 @@ class Database:
 
     :param connection: a connection of either driver, with no transaction open.
     :param sql_path: folder of the statements.
-    :param limits: how long the server may take.
+    :param limits: how long it may take.
+    :param name: what errors call it.
     """
 
-    def __init__(self, connection: Any, *, sql_path: Path, limits: Limits) -> None:
+    def __init__(self, connection: Any, *, sql_path: Path, limits: Limits, name: str = "the database") -> None:
         self.connection = connection
         self.limits = limits
+        self.name = name
         self._sql_path = sql_path
+        # rows that arrive between two statements cannot make the aggregate and the count that verifies it disagree
+        if _is_psycopg3(connection):
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            # a statement prepared on one session of a pooler is not there on the next
+            connection.prepare_threshold = None
+            self._notices: list[str] = []
+            connection.add_notice_handler(
+                lambda notice: self._notices.append(f"{notice.message_primary} {notice.source_function}")
+            )
+        else:
+            connection.isolation_level = psycopg2.extensions.ISOLATION_LEVEL_REPEATABLE_READ
+            self._notices = connection.notices
 
     def sql(self, name: str) -> str:
         """
@@ -120,32 +184,104 @@ class Database:
 
         :param read_only: whether PostgreSQL is to refuse any write.
         :param aggregating: whether it is planned as suits the aggregation, see sql/session.sql.
+        :raises DatabaseUnavailableError: when there is no answer in time, or a replica ended the transaction to go on.
+        :raises DatabaseUnusableError: when its text cannot be had as UTF-8.
         """
-        connection = self.connection
+        session: dict[str, Any] = {}
         try:
-            # rows that arrive between two statements cannot make the aggregate and the count that verifies it disagree
-            connection.isolation_level = (
-                psycopg.IsolationLevel.REPEATABLE_READ
-                if _is_psycopg3(connection)
-                else psycopg2.extensions.ISOLATION_LEVEL_REPEATABLE_READ
-            )
-            opened = Transaction(connection)
-            opened.rows(
+            opened = Transaction(self)
+            (session,) = opened.rows(
                 self.sql("session.sql"),
                 {
                     "read_only": read_only,
                     "aggregating": aggregating,
                     "statement_timeout": f"{round(self.limits.statement * 1000)}ms",
                     "lock_timeout": f"{round(self.limits.lock * 1000)}ms",
+                    "idle_timeout": f"{round(self.limits.idle * 1000)}ms",
                 },
             )
+            if session["server_encoding"] == "SQL_ASCII":
+                raise DatabaseUnusableError(
+                    f"{self.name}: the database's encoding is SQL_ASCII, so nobody knows which characters its bytes "
+                    "mean. Move it to a database with the encoding UTF8 (pg_dump, createdb -E UTF8 -T template0)"
+                )
             yield opened
-            connection.commit()
-        except BaseException:
-            # closing would roll back as well; a broken connection can do neither
-            if not connection.closed:
-                connection.rollback()
+            self._commit()
+        except BaseException as error:
+            # what is broken cannot do it; closing rolls back as well
+            with suppress(*DATABASE_ERRORS), self.bounded("the rollback"):
+                self.connection.rollback()
+            if session.get("in_recovery") and sqlstate(error) in RECOVERY_CONFLICTS:
+                raise DatabaseUnavailableError(
+                    f"{self.name}: {explain(error)}. The replica had to remove rows that were still being read. If "
+                    "trying again does not help, set hot_standby_feedback = on there, or a longer "
+                    "max_standby_streaming_delay"
+                ) from error
             raise
+
+    def _commit(self) -> None:
+        self._notices.clear()
+        # statement_timeout does not count here: PostgreSQL stops it before it commits
+        canceling = _timer(self.limits.statement, self._cancel)
+        try:
+            with self.bounded("the commit; whether it is stored shows at the next try"):
+                self.connection.commit()
+        finally:
+            canceling.cancel()
+        # a canceled wait for a standby is a success to PostgreSQL, with a warning
+        if any(re.search("synchronous replication|SyncRepWait", notice) for notice in self._notices):
+            raise DatabaseUnavailableError(
+                f"{self.name}: committed on the primary, but no synchronous standby confirmed it within "
+                f"{self.limits.statement:g} s (setting statement_timeout): see synchronous_standby_names there"
+            )
+
+    def _cancel(self) -> None:
+        # any other way to cancel, psycopg2's included, stops all threads for as long as the network is silent
+        if _is_psycopg3(self.connection) and psycopg.capabilities.has_cancel_safe():
+            with suppress(*DATABASE_ERRORS):
+                self.connection.cancel_safe(timeout=self.limits.network)
+
+    @contextmanager
+    def bounded(self, waiting_for: str) -> Iterator[None]:
+        """
+        Give up what the server should have ended by itself: it is stopped, the network silent, a pooler's queue long.
+
+        The socket is shut down from another thread, which wakes either driver wherever it waits.
+
+        :param waiting_for: what the block waits for.
+        :raises DatabaseUnavailableError: when it took too long.
+        """
+        given_up = threading.Event()
+
+        def give_up() -> None:
+            given_up.set()
+            with (
+                suppress(OSError, *DATABASE_ERRORS),
+                socket.fromfd(self.connection.fileno(), socket.AF_INET, socket.SOCK_STREAM) as duplicate,
+            ):
+                duplicate.shutdown(socket.SHUT_RDWR)
+
+        timer = _timer(self.limits.answer, give_up)
+        try:
+            yield
+        except DATABASE_ERRORS as error:
+            if given_up.is_set():
+                raise DatabaseUnavailableError(
+                    f"{self.name}: no answer within {self.limits.answer:g} s (setting statement_timeout and "
+                    f"{self.limits.network:g} s for the network), waiting for {waiting_for}. The server is stopped, "
+                    "the network silent, or a pooler has no session to spare"
+                ) from error
+            raise
+        finally:
+            timer.cancel()
+
+
+def _timer(seconds: float, action: Callable[[], None]) -> threading.Timer:
+    timer = threading.Timer(seconds, action)
+    # nothing waits for it when the process ends
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def _is_psycopg3(connection: Any) -> bool:
@@ -162,9 +298,18 @@ def is_lost(error: BaseException) -> bool:
     code = sqlstate(error)
     return (
         code is None
-        or code in {"25006", "53300"}  # read-only server, too many connections
+        or code in {"25006", "25P03", "25P04", "53300"}  # read-only, idle or too long a transaction, no room
         or (code[:2] in {"08", "57", "58"} and code != "57014")  # 57014: a timeout, which may be one organization's
     )
+
+
+def remedy(error: BaseException) -> str | None:
+    """Return what mends an error that no retry can mend, or None for any other."""
+    if code := sqlstate(error):
+        return REMEDIES.get(code)
+    if not isinstance(error, DATABASE_ERRORS) or isinstance(error, DatabaseUnavailableError):
+        return None
+    return next((text for pattern, text in CONNECTION_REMEDIES.items() if re.search(pattern, str(error))), None)
 
 
 def explain(error: BaseException) -> str:

@@ -9,3 +9,11 @@ class InvalidInputError(ValueError):
 
 class TrendMismatchError(RuntimeError):
     """Raised when a stored trend does not add up: its topics, its total and an independent count disagree."""
+
+
+class DatabaseUnavailableError(RuntimeError):
+    """Raised when a database did not answer in time, or is not ready yet; trying again later may help."""
+
+
+class DatabaseUnusableError(RuntimeError):
+    """Raised when a connection or a database cannot be used as it is, whatever the retries; says what mends it."""

@@ -7,6 +7,7 @@ the setting, the value and the remedy.
 
 from __future__ import annotations
 
+import datetime
 import decimal
 import importlib
 import json
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseNotifier, conf
 
+from communication_trends.database import Limits
 from communication_trends.errors import InvalidInputError
 
 SECTION = "communication_trends"
@@ -87,6 +89,11 @@ def statement_timeout() -> float:
 def lock_timeout() -> float:
     """Seconds after which PostgreSQL stops waiting for a lock."""
     return _number("lock_timeout", "60", float, at_least=0.001)
+
+
+def execution_timeout() -> datetime.timedelta:
+    """How long a task instance may take: as long as 20 statements that each come to their limit."""
+    return datetime.timedelta(seconds=20 * Limits(statement=statement_timeout()).answer)
 
 
 def max_parallel_organizations() -> int:

@@ -17,7 +17,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
 from communication_trends.database import DATABASE_ERRORS, REMEDIES, explain, is_lost, sqlstate
-from communication_trends.errors import InvalidInputError
+from communication_trends.errors import DatabaseUnusableError, InvalidInputError
 from communication_trends.web import api
 
 log = logging.getLogger(__name__)
@@ -143,6 +143,7 @@ def create_app() -> FastAPI:
 
     for error in DATABASE_ERRORS:
         app.add_exception_handler(error, _database_error)
+    app.add_exception_handler(DatabaseUnusableError, _misconfigured)
     app.add_exception_handler(AirflowFailException, _misconfigured)  # type: ignore[arg-type]
     app.add_exception_handler(InvalidInputError, _misconfigured)  # type: ignore[arg-type]
 

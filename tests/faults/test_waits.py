@@ -1,0 +1,184 @@
+"""Every wait has an end: a silent network, a stopped server, a commit that no standby confirms. With either driver."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import psycopg
+import psycopg2
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from silent_proxy import silent_proxy
+
+from communication_trends.database import DATABASE_ERRORS, Database, Limits, explain, is_lost
+from communication_trends.errors import DatabaseUnavailableError
+from local import ROOT
+from local.servers import SERVER_VARIABLE
+
+NOV_1 = {"date": "2026-11-01"}
+QUICK = Limits(statement=0.5, lock=0.5, network=0.5)
+embedded_only = pytest.mark.skipif(SERVER_VARIABLE in os.environ, reason="changes the server itself")
+
+
+@pytest.fixture(params=[psycopg, psycopg2], ids=["psycopg", "psycopg2"])
+def opened(server, database, request) -> Any:
+    """Open the test's database with one of the drivers; options of libpq can be given."""
+
+    @contextmanager
+    def opened(limits: Limits = QUICK, **options: Any) -> Iterator[Database]:
+        options = {**conninfo_to_dict(server.dsn(database.name)), **options}
+        with closing(request.param.connect(**options)) as connection:
+            yield Database(connection, sql_path=ROOT / "sql", limits=limits, name="connection 'a'")
+
+    return opened
+
+
+@contextmanager
+def takes_at_most(seconds: float) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < seconds
+
+
+def test_a_network_that_goes_silent_during_a_statement(server, opened):
+    with (
+        silent_proxy(server) as proxy,
+        opened(host="127.0.0.1", port=proxy.port) as database,
+        takes_at_most(10),
+        pytest.raises(DatabaseUnavailableError) as raised,
+        database.transaction(read_only=True) as transaction,
+    ):
+        proxy.is_silent = True
+        transaction.rows("select 1")
+    limits = "connection 'a': no answer within 1 s (setting statement_timeout and 0.5 s for the network)"
+    assert limits in str(raised.value)
+    assert is_lost(raised.value)
+
+
+def test_a_network_that_goes_silent_at_the_commit(server, opened, database):
+    database.classify("acme")
+    with (
+        silent_proxy(server) as proxy,
+        opened(host="127.0.0.1", port=proxy.port) as target,
+        takes_at_most(10),
+        pytest.raises(DatabaseUnavailableError, match="waiting for the commit"),
+        target.transaction(read_only=False) as transaction,
+    ):
+        transaction.rows("update organizations set name = 'changed'")
+        proxy.is_silent = True
+    # the server has seen no commit
+    assert database.connection.execute("select name from organizations").fetchall() == [{"name": "Acme"}]
+
+
+def test_a_network_that_goes_silent_at_the_rollback(server, opened):
+    with (
+        silent_proxy(server) as proxy,
+        opened(host="127.0.0.1", port=proxy.port) as database,
+        takes_at_most(10),
+        pytest.raises(ZeroDivisionError),
+        database.transaction(read_only=True),
+    ):
+        proxy.is_silent = True
+        raise ZeroDivisionError
+
+
+@embedded_only
+def test_a_stopped_server(opened):
+    with opened() as database:
+        with database.transaction(read_only=True) as transaction:
+            (row,) = transaction.rows("select pg_backend_pid() as pid")
+        os.kill(row["pid"], signal.SIGSTOP)
+        try:
+            with (
+                takes_at_most(10),
+                pytest.raises(DatabaseUnavailableError, match="no answer within 1 s"),
+                database.transaction(read_only=True),
+            ):
+                pass
+        finally:
+            os.kill(row["pid"], signal.SIGCONT)
+
+
+def test_an_abandoned_transaction_is_ended_by_the_server(opened):
+    show = "select current_setting('idle_in_transaction_session_timeout') as timeout"
+    with opened() as database:
+        with database.transaction(read_only=True) as transaction:
+            # no less, however short the other limits are: a busy worker takes its time between two statements
+            assert transaction.rows(show) == [{"timeout": "1min"}]
+        # the session, which a pooler may hand on, has the server's own
+        with database.connection.cursor() as cursor:
+            cursor.execute(show)
+            assert cursor.fetchone() == ("0",)
+
+
+def test_a_transaction_that_was_idle_for_too_long_is_a_lost_session(opened):
+    with (
+        opened() as database,
+        pytest.raises(DATABASE_ERRORS) as raised,
+        database.transaction(read_only=True) as transaction,
+    ):
+        transaction.rows("select set_config('idle_in_transaction_session_timeout', '100ms', true)")
+        time.sleep(1)
+        transaction.rows("select 1")
+    assert re.search("idle-in-transaction timeout|server closed the connection", explain(raised.value))
+    assert is_lost(raised.value)
+
+
+@contextmanager
+def synchronous_standby(server, database, name: str) -> Iterator[None]:
+    """Let commits on the test's database alone wait for a standby of a name that none has."""
+    with server.connect("postgres") as connection:
+        connection.execute("alter system set synchronous_commit = local")
+        connection.execute(f"alter system set synchronous_standby_names = '{name}'")
+        connection.execute(f"alter database {database.name} set synchronous_commit = on")
+        connection.execute("select pg_reload_conf()")
+        time.sleep(1)
+        try:
+            yield
+        finally:
+            connection.execute("alter system reset synchronous_standby_names")
+            connection.execute("alter system reset synchronous_commit")
+            connection.execute("select pg_reload_conf()")
+
+
+@embedded_only
+def test_a_commit_that_no_standby_confirms(server, database, opened, request):
+    database.classify("acme")
+    # psycopg2 cannot cancel without blocking: the session is left to wait
+    is_psycopg2 = request.node.callspec.id == "psycopg2"
+    message = "waiting for the commit" if is_psycopg2 else "no synchronous standby confirmed it within 0.5 s"
+    with (
+        synchronous_standby(server, database, "nobody"),
+        opened() as target,
+        takes_at_most(10),
+        pytest.raises(DatabaseUnavailableError, match=message),
+        target.transaction(read_only=False) as transaction,
+    ):
+        transaction.rows("update organizations set name = 'changed'")
+    # it is there, and was said not to be safe
+    with opened() as target, target.transaction(read_only=True) as transaction:
+        assert transaction.rows("select name from organizations") == [{"name": "changed"}]
+
+
+def test_a_trigger_that_goes_on_for_ever_at_the_commit(database, opened):
+    database.classify("acme")
+    database.connection.execute(
+        "create function doze() returns trigger language plpgsql as $$ begin perform pg_sleep(60); return null; end $$;"
+        "create constraint trigger doze after update on organizations deferrable initially deferred"
+        " for each row execute function doze()"
+    )
+    with (
+        opened() as target,
+        takes_at_most(10),
+        pytest.raises(DATABASE_ERRORS, match=r"canceling statement|waiting for the commit"),
+        target.transaction(read_only=False) as transaction,
+    ):
+        transaction.rows("update organizations set name = 'changed'")
+    with opened() as target, target.transaction(read_only=True) as transaction:
+        assert transaction.rows("select name from organizations") == [{"name": "Acme"}]
