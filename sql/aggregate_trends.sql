@@ -1,9 +1,13 @@
--- One row per organization: its trend of one UTC day, in one pass over its messages and
--- one over its alerts. Lateral, so that the plan is the same for one and for thousands;
--- json, not jsonb, since it is text that leaves the server.
+-- One row per organization and period, from its first moment up to the next one's: the
+-- trend, in one pass over its messages and one over its alerts. Lateral, so that the
+-- plan is the same for one and for thousands; json, not jsonb, since it is text that
+-- leaves the server. Texts are cast, since an application may have made them enums.
 select
     organizations.id::text as organization_id,
-    organizations.slug,
+    organizations.slug::text as slug,
+    periods.period_start,
+    -- whether the organization was there by the period's end
+    coalesce(organizations.created_at < periods.period_end, true) as existed,
     trends.topic_distribution,
     trends.sentiment_distribution,
     (
@@ -13,21 +17,24 @@ select
             )
         from (
             select
-                alerts.severity,
+                alerts.severity::text as severity,
                 count(*) as alert_count
             from escalation_alerts as alerts
             where
                 alerts.organization_id = organizations.id
-                and alerts.created_at >= %(day_start)s::timestamp
-                and alerts.created_at < %(day_end)s::timestamp
+                and alerts.created_at >= periods.period_start
+                and alerts.created_at < periods.period_end
                 and alerts.severity is not null
-            group by alerts.severity
+            group by alerts.severity::text
         ) as severities
     ) as escalation_counts,
     trends.channel_hotspots,
     trends.total_classifications,
     trends.avg_confidence
 from organizations
+cross join
+    unnest(%(period_starts)s::timestamp[], %(period_ends)s::timestamp[])
+        as periods (period_start, period_end)
 inner join lateral (  -- noqa: ST05
     select
         coalesce(json_object_agg(topic, total) filter (where kind = 3), '{}')
@@ -65,25 +72,29 @@ inner join lateral (  -- noqa: ST05
     from (
         -- one row per topic (kind 3), one per tone (5) and one per channel (6)
         select
-            messages.topic,
+            messages.topic::text as topic,
             messages.sentiment ->> 'tone' as tone,
-            messages.channel_id,
+            messages.channel_id::text as channel_id,
             grouping(
-                messages.topic, messages.sentiment ->> 'tone', messages.channel_id
+                messages.topic::text,
+                messages.sentiment ->> 'tone',
+                messages.channel_id::text
             ) as kind,
             count(*) as total,
             count(messages.confidence) as confidences,
             sum(messages.confidence) as confidence_sum,
             count(*) filter (
-                where messages.topic = any(%(hotspot_topics)s::text[])
+                where messages.topic::text = any(%(hotspot_topics)s::text[])
             ) as risky
         from topic_classifications as messages
         where
             messages.organization_id = organizations.id
-            and messages.created_at >= %(day_start)s::timestamp
-            and messages.created_at < %(day_end)s::timestamp
+            and messages.created_at >= periods.period_start
+            and messages.created_at < periods.period_end
         group by grouping sets (
-            (messages.topic), (messages.sentiment ->> 'tone'), (messages.channel_id)
+            (messages.topic::text),
+            (messages.sentiment ->> 'tone'),
+            (messages.channel_id::text)
         )
     ) as counts
 ) as trends on true

@@ -7,6 +7,7 @@ required_columns (side, table_name, column_name, wanted) as (
     values
     ('source', 'organizations', 'id', 'uuid'),
     ('source', 'organizations', 'slug', 'text'),
+    ('source', 'organizations', 'created_at', 'timestamp'),
     ('source', 'topic_classifications', 'organization_id', 'uuid'),
     ('source', 'topic_classifications', 'channel_id', 'text'),
     ('source', 'topic_classifications', 'topic', 'text'),
@@ -18,6 +19,7 @@ required_columns (side, table_name, column_name, wanted) as (
     ('source', 'escalation_alerts', 'created_at', 'timestamp'),
     ('target', 'organizations', 'id', 'uuid'),
     ('target', 'organizations', 'slug', 'text'),
+    ('target', 'organizations', 'created_at', 'timestamp'),
     ('target', 'communication_trends', 'id', 'uuid'),
     ('target', 'communication_trends', 'organization_id', 'uuid'),
     ('target', 'communication_trends', 'trend_date', 'timestamp'),

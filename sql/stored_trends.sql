@@ -1,17 +1,33 @@
--- One row per organization that still exists: whether the day's trend is stored. Asked
--- of each, not joined: of a day just written the planner expects hardly a row, and
--- would read all of them again for each organization.
+-- One row per organization that the target knows, with two lists, an entry for each
+-- period: how many messages its stored trend has, null where none is stored, and
+-- whether the organization was there by the period's end. Each trend is looked up, not
+-- joined: of a period just written the planner expects hardly a row, and would read all
+-- of them again for each organization.
 select
     organizations.id::text as id,
-    organizations.slug,
-    exists(
-        select communication_trends.id
-        from communication_trends
-        where
-            communication_trends.organization_id = organizations.id
-            and communication_trends.trend_date = %(day_start)s::timestamp
-            and communication_trends.trend_period = 'daily'
-    ) as stored
+    organizations.slug::text as slug,
+    array(
+        select
+            (
+                select coalesce(stored.total_classifications, 0)
+                from communication_trends as stored
+                where
+                    organizations.id = stored.organization_id
+                    and periods.period_start = stored.trend_date
+                    and stored.trend_period = %(trend_period)s::text
+            )
+        from
+            unnest(%(period_starts)s::timestamp[]) with ordinality
+                as periods (period_start, place)
+        order by periods.place
+    ) as stored_classifications,
+    array(
+        select coalesce(organizations.created_at < periods.period_end, true)
+        from
+            unnest(%(period_ends)s::timestamp[]) with ordinality
+                as periods (period_end, place)
+        order by periods.place
+    ) as existed
 from organizations
 where organizations.id = any(%(organization_ids)s::uuid[])
 order by organizations.slug;

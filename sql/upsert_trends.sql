@@ -1,13 +1,19 @@
--- Aggregated rows into communication_trends; returns one row per organization that
--- still exists: what is stored now, or that the stored row was kept.
+-- Stores aggregated rows in communication_trends. One row per organization and period
+-- that came in, with what became of it:
+--   unknown    the target has no such organization: nothing is written
+--   unchanged  the same trend is stored already: nothing is written
+--   kept       the stored trend was made from more than is left: nothing is written
+--   filled     no trend was stored
+--   corrected  another trend was stored
 with
--- one row per organization, as sql/aggregate_trends.sql returned it
-incoming_trends as (
+-- as sql/aggregate_trends.sql returned them
+incoming_trends as materialized (
     select incoming.*
     from
         jsonb_to_recordset(%(trends)s::jsonb)
             as incoming (
                 organization_id uuid,
+                period_start timestamp,
                 topic_distribution jsonb,
                 sentiment_distribution jsonb,
                 escalation_counts jsonb,
@@ -15,14 +21,74 @@ incoming_trends as (
                 total_classifications bigint,
                 avg_confidence bigint
             )
-    -- deleted since it was listed: no row to write and no error either
-    inner join organizations
-        on incoming.organization_id = organizations.id
 ),
 
--- one row per trend written
+-- beside what is stored, and how much of each is counted in the JSON of both
+compared_trends as materialized (
+    select
+        incoming_trends.*,
+        organizations.id is not null as is_known,
+        stored.organization_id is not null as is_stored,
+        stored.total_classifications as stored_classifications,
+        stored.topic_distribution = incoming_trends.topic_distribution
+        and stored.sentiment_distribution = incoming_trends.sentiment_distribution
+        and stored.escalation_counts = incoming_trends.escalation_counts
+        and stored.channel_hotspots = incoming_trends.channel_hotspots
+        and stored.total_classifications = incoming_trends.total_classifications
+        and not (
+            stored.avg_confidence is distinct from incoming_trends.avg_confidence
+        ) as is_same,
+        -- the guard: less of anything means that source rows have been purged
+        incoming_trends.total_classifications < stored.total_classifications
+        or (
+            incoming_trends.avg_confidence is null
+            and stored.avg_confidence is not null
+        )
+        or exists (
+            select 1
+            from (
+                values
+                (incoming_trends.escalation_counts, stored.escalation_counts),
+                (incoming_trends.sentiment_distribution, stored.sentiment_distribution)
+            ) as counted (now_found, once_found)
+            where (
+                select coalesce(sum(entries.amount::numeric), 0)
+                from jsonb_path_query(
+                    counted.now_found, '$.* ? (@.type() == "number")'
+                ) as entries (amount)
+            ) < (
+                select coalesce(sum(entries.amount::numeric), 0)
+                from jsonb_path_query(
+                    counted.once_found, '$.* ? (@.type() == "number")'
+                ) as entries (amount)
+            )
+        ) as is_less
+    from incoming_trends
+    left join organizations
+        on incoming_trends.organization_id = organizations.id
+    left join communication_trends as stored
+        on
+            incoming_trends.organization_id = stored.organization_id
+            and incoming_trends.period_start = stored.trend_date
+            and stored.trend_period = %(trend_period)s::text
+),
+
+judged_trends as materialized (
+    select
+        compared_trends.*,
+        case
+            when not compared_trends.is_known then 'unknown'
+            when not compared_trends.is_stored then 'filled'
+            when compared_trends.is_same then 'unchanged'
+            when compared_trends.is_less and not %(force)s::boolean then 'kept'
+            else 'corrected'
+        end as outcome
+    from compared_trends
+),
+
+-- only what differs, so that a run that finds all as it was leaves no dead rows
 written_trends as (
-    insert into communication_trends as stored (
+    insert into communication_trends (
         id,
         organization_id,
         trend_date,
@@ -37,17 +103,20 @@ written_trends as (
     select
         gen_random_uuid() as id,
         organization_id,
-        %(day_start)s::timestamp as trend_date,
-        'daily' as trend_period,
+        period_start as trend_date,
+        %(trend_period)s::text as trend_period,
         topic_distribution,
         sentiment_distribution,
         escalation_counts,
         channel_hotspots,
         total_classifications,
         avg_confidence
-    from incoming_trends
+    from judged_trends
+    where outcome in ('filled', 'corrected')
     -- always in the same order: two runs at once wait, they do not deadlock
-    order by organization_id
+    order by
+        organization_id,
+        period_start
     on conflict (organization_id, trend_date, trend_period) do update
         set
             topic_distribution = excluded.topic_distribution,
@@ -56,42 +125,11 @@ written_trends as (
             channel_hotspots = excluded.channel_hotspots,
             total_classifications = excluded.total_classifications,
             avg_confidence = excluded.avg_confidence
-        where
-        %(force)s::boolean
-        -- the guard: fewer messages or alerts than stored means that source rows
-        -- have been purged since
-        or (
-            excluded.total_classifications
-            >= coalesce(stored.total_classifications, 0)
-            and (
-                select coalesce(sum(alert_count::numeric), 0)
-                from jsonb_path_query(
-                    excluded.escalation_counts,  -- noqa: RF01
-                    '$.* ? (@.type() == "number")'
-                ) as alert_count
-            ) >= (
-                select coalesce(sum(alert_count::numeric), 0)
-                from jsonb_path_query(
-                    stored.escalation_counts,  -- noqa: RF01
-                    '$.* ? (@.type() == "number")'
-                ) as alert_count
-            )
-        )
-    returning
-        stored.organization_id,
-        stored.total_classifications,
-        (
-            select coalesce(sum(topics.value::bigint), 0)
-            from jsonb_each_text(stored.topic_distribution) as topics  -- noqa: RF01
-        ) as topics_total
 )
 
 select
-    incoming_trends.organization_id::text as organization_id,
-    incoming_trends.total_classifications as found_classifications,
-    written_trends.organization_id is null as kept,
-    written_trends.total_classifications as stored_classifications,
-    written_trends.topics_total::bigint as topics_total
-from incoming_trends
-left join written_trends
-    on incoming_trends.organization_id = written_trends.organization_id;
+    organization_id::text as organization_id,
+    period_start,
+    outcome,
+    stored_classifications
+from judged_trends;

@@ -33,7 +33,7 @@ def test_its_schedule(dag):
 
 def test_its_tasks_and_their_order(dag):
     assert {task.task_id: task.downstream_task_ids for task in dag.tasks} == {
-        "list_organizations": {"aggregate_organization"},
+        "list_organizations": {"aggregate_organization", "summarize"},
         "aggregate_organization": {"summarize"},
         "summarize": set(),
     }
@@ -68,13 +68,19 @@ def test_its_doc_tells_the_person_on_call_what_they_need(dag):
 
 def test_each_param_has_a_title_a_description_and_a_type(dag):
     params = {name: dag.params.get_param(name) for name in dag.params}
-    assert list(params) == ["date", "organizations", "force", "organizations_per_task"]
+    assert list(params) == ["date", "organizations", "force", "organizations_per_task", "lookback"]
     for param in params.values():
         assert param.schema["title"]
         assert param.description
         assert param.schema["type"]
     assert params["date"].schema["format"] == "date"
-    assert dict(dag.params) == {"date": None, "organizations": None, "force": False, "organizations_per_task": 1}
+    assert dict(dag.params) == {
+        "date": None,
+        "organizations": None,
+        "force": False,
+        "organizations_per_task": 1,
+        "lookback": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -88,6 +94,10 @@ def test_each_param_has_a_title_a_description_and_a_type(dag):
         {"force": "yes"},
         {"organizations_per_task": 0},
         {"organizations_per_task": 1.5},
+        {"organizations_per_task": 10**30},
+        {"lookback": -1},
+        {"lookback": 10**30},
+        {"lookback": "7"},
     ],
 )
 def test_airflow_refuses_a_conf_that_is_not_of_the_schema_and_names_the_param(dag, conf):
@@ -113,7 +123,7 @@ def test_importing_the_dag_file_connects_to_nothing():
         "psycopg.Connection.connect = lambda *args, **kwargs: opened.append(args)\n"
         f"sys.path.insert(0, {str(ROOT / 'plugins')!r})\n"
         "import runpy\n"
-        f"runpy.run_path({str(ROOT / 'dags' / 'communication_trends_daily.py')!r})\n"
+        f"runpy.run_path({str(ROOT / 'dags' / 'communication_trends_periods.py')!r})\n"
         "print('opened', opened)\n"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -124,5 +134,5 @@ def test_the_plugin_registers_the_timetable_and_keeps_its_modules_to_itself():
     from airflow.plugins_manager import get_timetables_plugins  # Airflow 3.2 and newer
 
     assert get_timetables_plugins()["communication_trends.timetable.PeriodTimetable"] is PeriodTimetable
-    for stem in ("operators", "settings", "day", "database"):
+    for stem in ("operators", "settings", "period", "database", "aggregation", "params"):
         assert stem not in sys.modules

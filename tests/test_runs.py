@@ -7,7 +7,16 @@ import datetime
 import pytest
 from airflow.providers.common.compat.sdk import ParamValidationError
 
-OK = {"trendDate": "2026-11-01", "triggeredBy": "manual", "keptTrends": 0, "errors": 0, "failedOrganizations": []}
+NO_LOOKBACK = {"periods": 0, "filled": 0, "corrected": 0, "kept": 0, "failed": 0}
+OK = {
+    "trendDate": "2026-11-01",
+    "period": "daily",
+    "triggeredBy": "manual",
+    "keptTrends": 0,
+    "errors": 0,
+    "failedOrganizations": [],
+    "lookback": NO_LOOKBACK,
+}
 NOV_1 = {"date": "2026-11-01"}
 YESTERDAY = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=1)
 
@@ -19,7 +28,7 @@ def test_a_run_stores_one_trend_for_each_organization(database, run_dag):
     database.organization("idle")
     run = run_dag(NOV_1)
     assert run.state == "success"
-    assert run.summary == {**OK, "organizationsProcessed": 2, "trendsCreated": 2}
+    assert run.summary == {**OK, "organizationsProcessed": 2, "trendsCreated": 2, "totalClassifications": 10}
     assert run.names == {0: "acme", 1: "idle"}
     acme = database.trend("acme")
     assert (acme["trend_date"], acme["trend_period"]) == (datetime.datetime(2026, 11, 1), "daily")
@@ -38,7 +47,13 @@ def test_a_run_stores_one_trend_for_each_organization(database, run_dag):
 def test_a_run_without_a_date_is_for_yesterday(database, run_dag):
     database.classify("acme", at=f"{YESTERDAY} 23:59:59")
     run = run_dag()
-    assert run.summary == {**OK, "trendDate": str(YESTERDAY), "organizationsProcessed": 1, "trendsCreated": 1}
+    assert run.summary == {
+        **OK,
+        "trendDate": str(YESTERDAY),
+        "organizationsProcessed": 1,
+        "trendsCreated": 1,
+        "totalClassifications": 1,
+    }
     assert database.trend("acme", YESTERDAY)["total_classifications"] == 1
 
 
@@ -59,7 +74,7 @@ def test_no_organizations_at_all_is_a_success_with_zeros(database, run_dag):
         ("aggregate_organization", -1): "skipped",
         ("summarize", -1): "success",
     }
-    assert run.summary == {**OK, "organizationsProcessed": 0, "trendsCreated": 0}
+    assert run.summary == {**OK, "organizationsProcessed": 0, "trendsCreated": 0, "totalClassifications": 0}
 
 
 def test_organizations_restricts_a_run_by_id_or_slug(database, run_dag):
@@ -92,6 +107,7 @@ def test_one_failing_organization_fails_the_run_after_all_others_were_stored(dat
         **OK,
         "organizationsProcessed": 2,
         "trendsCreated": 2,
+        "totalClassifications": 2,
         "errors": 1,
         "failedOrganizations": ["beta"],
     }
@@ -118,7 +134,7 @@ def test_batches_grow_by_themselves_beyond_max_map_length(database, run_dag, mon
     assert run.state == "success"
     assert "5 organizations in tasks of 1 would be more than [core] max_map_length = 2" in run.log
     assert len(run.names) <= 2
-    assert run.summary == {**OK, "organizationsProcessed": 5, "trendsCreated": 5}
+    assert run.summary == {**OK, "organizationsProcessed": 5, "trendsCreated": 5, "totalClassifications": 5}
     assert len(database.trends()) == 5
 
 
@@ -134,7 +150,7 @@ def test_batches_grow_by_themselves_beyond_max_map_length(database, run_dag, mon
     ],
 )
 def test_how_large_a_batch_is(requested, organizations, size):
-    from communication_trends.operators import batch_size
+    from communication_trends.params import batch_size
 
     assert batch_size(requested, organizations, max_map_length=1_024) == size
 
@@ -182,7 +198,7 @@ def test_running_again_updates_the_row_in_place(database, run_dag):
     database.classify("acme", topic="complaint", confidence=40)
     run = run_dag(NOV_1)
     after = database.trend("acme")
-    assert run.summary == {**OK, "organizationsProcessed": 1, "trendsCreated": 1}
+    assert run.summary == {**OK, "organizationsProcessed": 1, "trendsCreated": 1, "totalClassifications": 2}
     assert (after["topic_distribution"], after["avg_confidence"]) == ({"general": 1, "complaint": 1}, 60)
     assert (after["id"], after["created_at"]) == (before["id"], before["created_at"])
     run_dag(NOV_1)
@@ -207,12 +223,18 @@ def test_purged_source_rows_do_not_empty_a_stored_trend_unless_forced(database, 
 
     run = run_dag(NOV_1)
     assert run.state == "success"
-    assert run.summary == {**OK, "organizationsProcessed": 3, "trendsCreated": 1, "keptTrends": 2}
+    assert run.summary == {
+        **OK,
+        "organizationsProcessed": 3,
+        "trendsCreated": 1,
+        "keptTrends": 2,
+        "totalClassifications": 3,
+    }
     assert "acme: kept the stored trend of 2026-11-01" in run.log
     assert database.trends() == stored
 
     run = run_dag({**NOV_1, "force": True})
-    assert run.summary == {**OK, "organizationsProcessed": 3, "trendsCreated": 3}
+    assert run.summary == {**OK, "organizationsProcessed": 3, "trendsCreated": 3, "totalClassifications": 0}
     for slug in ("acme", "alerted"):
         trend = database.trend(slug)
         assert (trend["total_classifications"], trend["topic_distribution"], trend["escalation_counts"]) == (0, {}, {})

@@ -21,6 +21,7 @@ __all__ = [
     "rest_api_authentication",
     "run_after",
     "task_instance_states",
+    "triggered_by",
 ]
 
 BACKFILL_ROUND_TIMEOUT = 60
@@ -61,6 +62,16 @@ def run_after(dag_run: Any) -> datetime.datetime:
     return dag_run.run_after if AIRFLOW_V_3_0_PLUS else dag_run.logical_date
 
 
+def triggered_by(dag_run: Any) -> str:
+    """
+    Return ``schedule``, ``backfill`` or ``manual``; any other type of run counts as manual.
+
+    :param dag_run: the run, as in Airflow's context.
+    """
+    run_type = str(getattr(dag_run.run_type, "value", dag_run.run_type))
+    return {"scheduled": "schedule", "backfill": "backfill"}.get(run_type, "manual")
+
+
 def task_instance_states(context: Any, task_id: str) -> dict[int, str | None]:
     """
     Return the state of each task instance of one task in the present run, by map index, -1 where it is not mapped.
@@ -81,17 +92,36 @@ def task_instance_states(context: Any, task_id: str) -> dict[int, str | None]:
     }
 
 
-def name_task_instance(context: Any, organization: str) -> None:
+def name_task_instance(context: Any, name: str) -> None:
     """
-    Make the organization the name of a mapped task instance in the UI.
+    Name a mapped task instance in the UI from now on, also while it waits for its next try.
 
-    :param context: Airflow's context; ``map_index_template`` is rendered with its ``organization``.
-    :param organization: the name, 250 characters at most.
+    Airflow 3.3 has done so by itself before the task runs, from ``map_index_template``; earlier ones do it at the end.
+
+    :param context: Airflow's context.
+    :param name: the name, 250 characters at most.
     """
-    context["organization"] = organization
-    if AIRFLOW_V_3_0_PLUS:
-        # known to be the name, it reaches the API server with the end state, not in a request of its own before it
-        context["ti"].rendered_map_index = organization
+    ti = context["ti"]
+    if not AIRFLOW_V_3_0_PLUS:
+        from airflow.models import TaskInstance
+        from airflow.utils.session import create_session
+        from sqlalchemy import update
+
+        with create_session() as session:
+            session.execute(
+                update(TaskInstance)
+                .where(
+                    TaskInstance.dag_id == ti.dag_id,
+                    TaskInstance.task_id == ti.task_id,
+                    TaskInstance.run_id == ti.run_id,
+                    TaskInstance.map_index == ti.map_index,
+                )
+                .values({"rendered_map_index": name})
+                .execution_options(synchronize_session=False)
+            )
+    elif ti.rendered_map_index != name:
+        # reaches the API server with the end state of this try
+        ti.rendered_map_index = name
 
 
 def prepare_expansion(context: Any) -> None:

@@ -58,7 +58,7 @@ REMEDIES = {
 }
 """Errors that no retry can mend, by SQLSTATE, with what does (PostgreSQL documentation, appendix A)."""
 
-OF_ONE_ORGANIZATION = {"0A000", "22001", "22P02", "22P05", "23502", "23514"}
+OF_ONE_ORGANIZATION = frozenset({"0A000", "22001", "22P02", "22P05", "23502", "23514"})
 """Those of them that one organization's rows alone can bring about, so that the others of a batch may fare better."""
 
 CONNECTION_REMEDIES = {
@@ -84,8 +84,8 @@ CONNECTION_REMEDIES = {
 }
 """Errors at connecting that no retry can mend, by their text: no driver gives the SQLSTATE of these."""
 
-SERIALIZATION_FAILURE = "40001"
-RECOVERY_CONFLICTS = {SERIALIZATION_FAILURE, "40P01"}
+CONFLICTS = frozenset({"40001", "40P01"})
+"""SQLSTATEs of a transaction that another one, or a replica's recovery, keeps from going on: begin anew."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ class Database:
             # what is broken cannot do it; closing rolls back as well
             with suppress(*DATABASE_ERRORS), self.bounded("the rollback"):
                 self.connection.rollback()
-            if session.get("in_recovery") and sqlstate(error) in RECOVERY_CONFLICTS:
+            if session.get("in_recovery") and sqlstate(error) in CONFLICTS:
                 raise DatabaseUnavailableError(
                     f"{self.name}: {explain(error)}. The replica had to remove rows that were still being read. If "
                     "trying again does not help, set hot_standby_feedback = on there, or a longer "

@@ -1,133 +1,102 @@
-"""The DAG's three steps: list the organizations, aggregate each, sum up."""
+"""The DAGs' three steps: list the organizations, aggregate each, sum up."""
 
 from __future__ import annotations
 
 import datetime
 import json
-import math
 import uuid
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Asset, BaseOperator
 
 from communication_trends import settings
+from communication_trends.aggregation import Aggregation, HotspotRule, Outcome, Result, Work
 from communication_trends.compat import (
     name_task_instance,
     prepare_expansion,
     run_after,
     task_instance_states,
+    triggered_by,
 )
 from communication_trends.connections import connected, errors_explained
-from communication_trends.database import (
-    DATABASE_ERRORS,
-    OF_ONE_ORGANIZATION,
-    REMEDIES,
-    SERIALIZATION_FAILURE,
-    explain,
-    is_lost,
-    sqlstate,
+from communication_trends.errors import InvalidInputError
+from communication_trends.params import (
+    batch_size,
+    refuse_unknown_keys,
+    requested_lookback,
+    requested_organizations,
 )
-from communication_trends.errors import InvalidInputError, TrendMismatchError
-from communication_trends.period import DAILY, Period, trend_period, utc_date
+from communication_trends.period import DAILY, KINDS, Period, PeriodKind, trend_period, utc_date
 
-TRENDS = Asset("communication_trends")
+ASSETS = {
+    kind: Asset("communication_trends" if kind is DAILY else f"communication_trends_{kind.name}")
+    for kind in KINDS.values()
+}
 """The table, for Airflow: updated once by each run that succeeds, with its summary as the event's extra."""
 
 OUTCOME_KEY = "outcome"
-"""XCom key under which a task instance tells of kept and failed organizations; pushed only if there are any."""
-
-AUTOMATIC_BATCH = 2500
-"""Organizations in a batch that grows by itself: where a larger one brings nothing more (docs/performance.md)."""
-
-AUTOMATIC_BATCHES = 4
-"""Batches to make at least, so that they run side by side."""
+"""XCom key of what a task instance has to tell that the table does not show; pushed only if there is any."""
 
 LOGGED_AT_ONCE = 50
-"""Organizations in a line of a batch's log."""
-
-SNAPSHOT_TRIES = 5
+"""Organizations in a line of the log."""
 
 
-def triggered_by(dag_run: Any) -> str:
+class TrendsOperator(BaseOperator):
     """
-    Return ``schedule``, ``backfill`` or ``manual``; any other type of run counts as manual.
+    What the three steps have in common.
 
-    :param dag_run: the run, as in Airflow's context.
+    :param period: name of the length of the DAG's periods: ``daily``, ``weekly`` or ``monthly``
     """
-    run_type = str(getattr(dag_run.run_type, "value", dag_run.run_type))
-    return {"scheduled": "schedule", "backfill": "backfill"}.get(run_type, "manual")
+
+    def __init__(self, *, period: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.period = period
+
+    @property
+    def kind(self) -> PeriodKind:
+        """The length of the DAG's periods."""
+        return KINDS[self.period]
+
+    def run_period(self, context: Any) -> Period:
+        """
+        Return the period that the present run is for.
+
+        :param context: Airflow's context.
+        :raises AirflowFailException: when the run's conf or data interval names none; Airflow does not retry it.
+        """
+        dag_run = context["dag_run"]
+        try:
+            return trend_period(
+                self.kind,
+                triggered_by=triggered_by(dag_run),
+                run_after=run_after(dag_run),
+                data_interval_start=dag_run.data_interval_start,
+                data_interval_end=dag_run.data_interval_end,
+                date=context["params"]["date"],
+                now=datetime.datetime.now(datetime.timezone.utc),
+            )
+        except InvalidInputError as error:
+            raise AirflowFailException(str(error)) from None
+
+    def earlier_periods(self, context: Any) -> list[Period]:
+        """
+        Return the periods that the present run does again, newest first.
+
+        :param context: Airflow's context.
+        :raises AirflowFailException: when ``lookback`` cannot be used.
+        """
+        try:
+            lookback = requested_lookback(context["params"]["lookback"], self.kind, triggered_by(context["dag_run"]))
+        except InvalidInputError as error:
+            raise AirflowFailException(str(error)) from None
+        return self.run_period(context).earlier(lookback)
 
 
-def run_day(context: Any) -> Period:
+class ListOrganizationsOperator(TrendsOperator):
     """
-    Return the UTC day that the present run is for.
-
-    :param context: Airflow's context.
-    :raises AirflowFailException: when the run's conf or data interval names none; Airflow does not retry it.
-    """
-    dag_run = context["dag_run"]
-    try:
-        return trend_period(
-            DAILY,
-            triggered_by=triggered_by(dag_run),
-            run_after=run_after(dag_run),
-            data_interval_start=dag_run.data_interval_start,
-            data_interval_end=dag_run.data_interval_end,
-            date=context["params"].get("date"),
-            now=datetime.datetime.now(datetime.timezone.utc),
-        )
-    except InvalidInputError as error:
-        raise AirflowFailException(str(error)) from None
-
-
-def day_bounds(day: Period) -> dict[str, datetime.datetime]:
-    """Return the day as the parameters ``day_start`` and ``day_end`` of the SQL, both UTC."""
-    return {"day_start": day.start, "day_end": day.end}
-
-
-def requested_organizations(value: object) -> list[str] | None:
-    """
-    Read ``organizations`` of a run's conf: ids or slugs, or None for all.
-
-    :param value: what was given; blank entries, which the trigger form makes of empty lines, are left out.
-    :raises InvalidInputError: for anything but a list of strings with at least one entry.
-    """
-    if value is None:
-        return None
-    if not isinstance(value, list | tuple) or not all(isinstance(entry, str) for entry in value):
-        raise InvalidInputError(
-            f"organizations: {value!r} is not a list of ids or slugs. Give such a list, or null for all."
-        )
-    entries = [entry.strip() for entry in value if entry.strip()]
-    if not entries:
-        raise InvalidInputError(f"organizations: {value!r} names no organization. Give ids or slugs, or null for all.")
-    return list(dict.fromkeys(entries))
-
-
-def batch_size(requested: object, organizations: int, max_map_length: int) -> int:
-    """
-    Return how many organizations each task instance takes.
-
-    :param requested: ``organizations_per_task`` of the run's conf.
-    :param organizations: how many there are.
-    :param max_map_length: Airflow's limit on mapped task instances; beyond it batches grow by themselves.
-    :raises InvalidInputError: when what was requested is not a whole number of 1 or more.
-    """
-    if not isinstance(requested, int) or isinstance(requested, bool) or requested < 1:
-        raise InvalidInputError(
-            f"organizations_per_task: {requested!r} is not a whole number of 1 or more. The default is 1."
-        )
-    if organizations <= requested * max_map_length:
-        return requested
-    by_itself = min(AUTOMATIC_BATCH, math.ceil(organizations / AUTOMATIC_BATCHES))
-    return max(by_itself, math.ceil(organizations / max_map_length))
-
-
-class ListOrganizationsOperator(BaseOperator):
-    """
-    Check the run's input and the tables, and list the organizations to aggregate, in batches of ids.
+    Check the run's input and the tables, and list the organizations to aggregate, in batches.
 
     :param sql: statement that lists organizations by id or slug (templated)
     """
@@ -143,7 +112,7 @@ class ListOrganizationsOperator(BaseOperator):
 
     def execute(self, context: Any) -> list[str]:
         """
-        Return the batches, each the ids of its organizations with commas between.
+        Return the batches: of each a name for the UI and, after a line break, its ids with commas between.
 
         Text, not lists: each task instance fetches them all, and what that costs Airflow's API server grows with the
         number of values.
@@ -151,42 +120,49 @@ class ListOrganizationsOperator(BaseOperator):
         :param context: Airflow's context.
         :raises AirflowFailException: for input or tables that no retry mends, before anything is written.
         """
-        day = run_day(context)
+        period = self.run_period(context)
         params = context["params"]
         try:
-            self._refuse_unknown_keys(context)
-            wanted = requested_organizations(params.get("organizations"))
-            batch_size(params.get("organizations_per_task"), 0, 1)
+            refuse_unknown_keys(context["dag_run"].conf, self.dag.params)
+            wanted = requested_organizations(params["organizations"])
+            batch_size(params["organizations_per_task"], 0, 1)
         except InvalidInputError as error:
             raise AirflowFailException(str(error)) from None
-        if day.first_date == utc_date(datetime.datetime.now(datetime.timezone.utc)):
-            self.log.warning("%s (UTC) is not over: trends are those of the day so far. Run it again later.", day)
+        earlier = self.earlier_periods(context)
+        if period.next_date > utc_date(datetime.datetime.now(datetime.timezone.utc)):
+            self.log.warning("%s (UTC) is not over: trends are those of it so far. Run it again later.", period)
         with errors_explained():
-            self._check_tables(day)
+            self._check_tables(period)
             organizations = self._organizations(wanted)
-        length = settings.max_map_length()
-        per_task = batch_size(params["organizations_per_task"], len(organizations), length)
-        if per_task != params["organizations_per_task"]:
-            self.log.warning(
-                "%d organizations in tasks of %d would be more than [core] max_map_length = %d: taking %d to a task.",
-                len(organizations),
-                params["organizations_per_task"],
-                length,
-                per_task,
-            )
-        ids = [organization["id"] for organization in organizations]
-        batches = [",".join(ids[first : first + per_task]) for first in range(0, len(ids), per_task)]
-        self.log.info("%s: %d organizations in %d task instances.", day, len(ids), len(batches))
+        batches = self._batches(organizations, params["organizations_per_task"])
+        self.log.info(
+            "%s: %d organizations in %d task instances%s.",
+            period,
+            len(organizations),
+            len(batches),
+            f"; then the {len(earlier)} {self.kind.noun}s before, from {earlier[-1].first_date} on" if earlier else "",
+        )
         prepare_expansion(context)
         return batches
 
-    def _refuse_unknown_keys(self, context: Any) -> None:
-        if unknown := [key for key in context["dag_run"].conf or {} if key not in self.dag.params]:
-            raise InvalidInputError(
-                f"conf: unknown {', '.join(map(ascii, unknown))}. Known are {', '.join(self.dag.params)}."
+    def _batches(self, organizations: Sequence[Mapping[str, Any]], requested: int) -> list[str]:
+        length = settings.max_map_length()
+        size = batch_size(requested, len(organizations), length)
+        if size != requested:
+            self.log.warning(
+                "%d organizations in tasks of %d would be more than [core] max_map_length = %d: taking %d to a task.",
+                len(organizations),
+                requested,
+                length,
+                size,
             )
+        batches = [organizations[first : first + size] for first in range(0, len(organizations), size)]
+        return [
+            _batch_name([one["slug"] or one["id"] for one in batch]) + "\n" + ",".join(one["id"] for one in batch)
+            for batch in batches
+        ]
 
-    def _check_tables(self, day: Period) -> None:
+    def _check_tables(self, period: Period) -> None:
         sides: dict[str, list[str]] = {}
         sides.setdefault(settings.source_conn_id(), []).append("source")
         sides.setdefault(settings.conn_id(), []).append("target")
@@ -195,7 +171,7 @@ class ListOrganizationsOperator(BaseOperator):
             with connected(conn_id) as database, database.transaction(read_only=True) as check:
                 rows = check.rows(database.sql("check_tables.sql"), {"sides": checked})
                 if "target" in checked:
-                    run = {"period_starts": [day.start], "trend_period": day.kind.name}
+                    run = {"period_starts": [period.start], "trend_period": period.kind.name}
                     rows += check.rows(database.sql("check_storing.sql"), run)
             problems += [f"{row['problem']} (connection {conn_id}): {row['remedy']}." for row in rows]
         if problems:
@@ -219,14 +195,12 @@ class ListOrganizationsOperator(BaseOperator):
         return found
 
 
-class AggregateTrendsOperator(BaseOperator):
+class AggregateTrendsOperator(TrendsOperator):
     """
-    Aggregate one UTC day of a batch of organizations, mostly of one, and upsert their trends, in one transaction.
+    Aggregate one period of a batch of organizations, mostly of one, and upsert their trends; then earlier periods.
 
-    If a batch fails, its organizations are taken one by one, so that only the broken ones fail.
-
-    :param organization_ids: ids of the organizations, with commas between
-    :param aggregate_sql: statement that aggregates the day, one row per organization (templated)
+    :param batch: name for the UI and, after a line break, ids of the organizations with commas between
+    :param aggregate_sql: statement that aggregates, one row per organization and period (templated)
     :param upsert_sql: statement that stores those rows (templated)
     """
 
@@ -235,132 +209,108 @@ class AggregateTrendsOperator(BaseOperator):
     template_fields_renderers = {"aggregate_sql": "postgresql", "upsert_sql": "postgresql"}
     ui_color = "#e6f4ea"
 
-    def __init__(self, *, organization_ids: str, aggregate_sql: str, upsert_sql: str, **kwargs: Any) -> None:
+    def __init__(self, *, batch: str, aggregate_sql: str, upsert_sql: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.organization_ids = organization_ids
+        self.batch = batch
         self.aggregate_sql = aggregate_sql
         self.upsert_sql = upsert_sql
+
+    @property
+    def batch_name(self) -> str:
+        """What the task instance is called in the UI; ``map_index_template`` reads it."""
+        return self.batch.partition("\n")[0]
 
     def execute(self, context: Any) -> None:
         """
         Store the trends.
 
         :param context: Airflow's context.
-        :raises AirflowException: when an organization failed, after all others were stored.
+        :raises AirflowException: when a trend failed, after all others were stored.
         """
-        day = run_day(context)
-        ids = self.organization_ids.split(",")
-        name_task_instance(context, _label(ids))
+        name_task_instance(context, self.batch_name)
+        work = Work(
+            organizations=self.batch.partition("\n")[2].split(","),
+            period=self.run_period(context),
+            earlier=self.earlier_periods(context),
+            force=context["params"]["force"],
+            hotspots=HotspotRule(
+                settings.hotspot_topics(), settings.hotspot_min_messages(), settings.hotspot_min_ratio()
+            ),
+        )
         with ExitStack() as stack, errors_explained():
             target = stack.enter_context(connected(settings.conn_id()))
             source = target
             if settings.source_conn_id() != settings.conn_id():
                 source = stack.enter_context(connected(settings.source_conn_id()))
-            self._aggregate_all(context, day, source, target, ids)
-
-    def _aggregate_all(self, context: Any, day: Period, source: Any, target: Any, ids: list[str]) -> None:
-        """Aggregate the batch as a whole, or, if that fails, one by one; tell ``summarize`` of anything but success."""
-        kept: list[str] = []
-        failed: dict[str, str] = {}
-        slugs: dict[str, str] = {}
-        try:
-            kept = self._aggregate(context, day, source, target, ids)
-        except (*DATABASE_ERRORS, TrendMismatchError) as error:
-            # what failed has named none; here no failure to name them may hide the first one
-            with suppress(*DATABASE_ERRORS):
-                slugs = self._slugs(source, ids)
-                name_task_instance(context, _label(list(slugs.values()) or ids))
-            if len(ids) == 1 or _is_hopeless(error):
-                raise
-            self.log.warning("The batch of %d failed: %s. Taking them one by one.", len(ids), explain(error))
-            try:
-                for id_ in ids:
-                    name = slugs.get(id_, id_)
-                    try:
-                        kept += self._aggregate(context, day, source, target, [id_])
-                    except (*DATABASE_ERRORS, TrendMismatchError) as alone:
-                        if _is_hopeless(alone):
-                            raise
-                        self.log.error("%s: %s", name, explain(alone))
-                        failed[id_] = f"{name}: {explain(alone)}"
-            finally:
-                # each of them has named the task instance after itself
-                name_task_instance(context, _label(list(slugs.values()) or ids))
-        if kept or failed:
-            context["ti"].xcom_push(key=OUTCOME_KEY, value={"kept": kept, "failed": list(failed)})
-        if failed:
-            raise AirflowException(
-                f"{len(failed)} of {len(ids)} organizations failed. {_listed(list(failed.values()))}"
+            outcome = Aggregation(
+                work, source=source, target=target, aggregate_sql=self.aggregate_sql, upsert_sql=self.upsert_sql
+            ).run()
+        self._log(work, outcome)
+        if told := _told(context["ti"].map_index, work, outcome):
+            context["ti"].xcom_push(key=OUTCOME_KEY, value=told)
+        if outcome.ended_by:
+            with errors_explained():
+                raise outcome.ended_by
+        if failed := outcome.of("failed"):
+            organizations = {result.organization for result in failed}
+            error = AirflowException if any(result.may_pass for result in failed) else AirflowFailException
+            raise error(
+                f"{len(organizations)} of {len(work.organizations)} organizations failed. "
+                + _listed([_reason(result, work, outcome) for result in failed])
             )
 
-    def _slugs(self, source: Any, ids: list[str]) -> dict[str, str]:
-        with source.transaction(read_only=True) as lookup:
-            found = lookup.rows(source.sql("organizations.sql"), {"ids": ids, "slugs": []})
-        return {row["id"]: row["slug"] for row in found}
-
-    def _aggregate(self, context: Any, day: Period, source: Any, target: Any, ids: list[str]) -> list[str]:
-        """Aggregate and store in one transaction; return the ids of the organizations whose stored row was kept."""
-        for attempt in range(1, SNAPSHOT_TRIES + 1):
-            try:
-                return self._aggregate_once(context, day, source, target, ids)
-            except DATABASE_ERRORS as error:
-                # another run stored the same day meanwhile: what it read is as good, but look again
-                if sqlstate(error) != SERIALIZATION_FAILURE or attempt == SNAPSHOT_TRIES:
-                    raise
-                self.log.info("Another run stored the same trends at the same time; trying again.")
-        raise AssertionError("unreachable")
-
-    def _aggregate_once(self, context: Any, day: Period, source: Any, target: Any, ids: list[str]) -> list[str]:
-        parameters = {
-            **day_bounds(day),
-            "organization_ids": ids,
-            "hotspot_topics": settings.hotspot_topics(),
-            "hotspot_min_messages": settings.hotspot_min_messages(),
-            "hotspot_min_ratio": str(settings.hotspot_min_ratio()),
-        }
-        with ExitStack() as stack:
-            writing = stack.enter_context(target.transaction(read_only=False, aggregating=source is target))
-            reading = writing
-            if source is not target:
-                reading = stack.enter_context(source.transaction(read_only=True, aggregating=True))
-            trends = reading.rows(self.aggregate_sql, parameters)
-            slugs = {row["organization_id"]: row["slug"] for row in trends}
-            name_task_instance(context, _label(sorted(slugs.values()) or ids))
-            counted = {
-                row["organization_id"]: row["total_classifications"]
-                for row in reading.rows(source.sql("count_classifications.sql"), parameters)
-            }
-            stored = writing.rows(
-                self.upsert_sql,
-                {**day_bounds(day), "trends": json.dumps(trends), "force": bool(context["params"]["force"])},
-            )
-            _verify(stored, counted, slugs)
-        for gone in (id_ for id_ in ids if id_ not in slugs):
-            self.log.warning("%s: the organization has been deleted since it was listed; nothing to store.", gone)
-        kept = [row for row in stored if row["kept"]]
-        for row in kept:
+    def _log(self, work: Work, outcome: Outcome) -> None:
+        """Say what happened: a line for many organizations, a line for each that something is the matter with."""
+        own = work.period
+        for id_ in outcome.deleted:
+            self.log.warning("%s: the organization has been deleted since it was listed; nothing to store.", id_)
+        for outcomes, said in ((("filled", "corrected"), "Stored %s"), (("unchanged",), "%s is stored already")):
+            names = [f"{outcome.name(one.organization)} ({one.messages})" for one in outcome.of(*outcomes, period=own)]
+            # a line for each would take longer than its aggregation
+            for start in range(0, len(names), LOGGED_AT_ONCE):
+                listed = ", ".join(names[start : start + LOGGED_AT_ONCE])
+                self.log.info(f"{said}, with so many classifications: %s.", own, listed)
+        for result in outcome.of("kept", period=own):
             self.log.warning(
-                "%s: kept the stored trend of %s. It was made from more messages or alerts than are found now (%d "
-                "messages): they have been purged since. force overwrites it.",
-                slugs[row["organization_id"]],
-                day,
-                row["found_classifications"],
+                "%s: kept the stored trend of %s. It was made from more messages, alerts, tones or confidences than "
+                "are found now (%d messages, %s when it was stored): they have been purged since. force overwrites it.",
+                outcome.name(result.organization),
+                own,
+                result.messages,
+                result.stored_messages,
             )
-        written = [
-            f"{slugs[row['organization_id']]} ({row['stored_classifications']})" for row in stored if not row["kept"]
-        ]
-        # a line for each would take longer than its aggregation
-        for start in range(0, len(written), LOGGED_AT_ONCE):
-            names = ", ".join(written[start : start + LOGGED_AT_ONCE])
-            self.log.info("Stored %s, with so many classifications: %s.", day, names)
-        return [row["organization_id"] for row in kept]
+        for id_, days in outcome.purged_days.items():
+            self.log.warning(
+                "%s: source rows of %s have been purged: of %s fewer messages are left than the stored daily trends "
+                "were made from. The trend lacks them.",
+                outcome.name(id_),
+                own,
+                ", ".join(map(str, days)),
+            )
+        changes: dict[str, list[str]] = {}
+        for result in outcome.of("filled", "corrected", earlier_than=own):
+            changes.setdefault(outcome.name(result.organization), []).append(_change(result))
+        for name, texts in changes.items():
+            self.log.info("%s: %s", name, ", ".join(texts))
+        if kept := outcome.of("kept", earlier_than=own):
+            periods = sorted({result.period.first_date for result in kept})
+            self.log.info(
+                "Kept %d stored trends of earlier %ss, %s to %s, which were made from more than is found now: %s.",
+                len(kept),
+                self.kind.noun,
+                periods[0],
+                periods[-1],
+                _listed(sorted({outcome.name(result.organization) for result in kept})),
+            )
+        for result in outcome.of("failed"):
+            self.log.error("%s", _reason(result, work, outcome))
 
 
-class SummarizeTrendsOperator(BaseOperator):
+class SummarizeTrendsOperator(TrendsOperator):
     """
     Sum up the run, and fail it if any organization has no trend, naming those.
 
-    :param list_task_id: task that returned the batches of organization ids
+    :param list_task_id: task that returned the batches of organizations
     :param aggregate_task_id: mapped task that aggregated them
     """
 
@@ -376,89 +326,205 @@ class SummarizeTrendsOperator(BaseOperator):
         Return the summary; when the run has failed it is pushed all the same.
 
         :param context: Airflow's context.
-        :raises AirflowFailException: when an organization failed, or none could be listed.
+        :raises AirflowFailException: when a trend failed, or the list of organizations is not there.
         """
-        ti = context["ti"]
-        day = run_day(context)
-        listed = task_instance_states(context, self.list_task_id)
-        if listed.get(-1) != "success":
-            raise AirflowFailException(
-                f"{self.list_task_id} ended {listed.get(-1)}: nothing was aggregated for {day}. Its log says why."
-            )
-        batches = [batch.split(",") for batch in ti.xcom_pull(task_ids=self.list_task_id) or []]
-        states = task_instance_states(context, self.aggregate_task_id)
-        # asked for as a list, so that one outcome comes as a list as well
-        outcomes = list(ti.xcom_pull(task_ids=[self.aggregate_task_id], key=OUTCOME_KEY) or [])
-        summary = self._summary(day, triggered_by(context["dag_run"]), batches, states, [o for o in outcomes if o])
+        period = self.run_period(context)
+        batches = self._listed_batches(context, period)
+        with errors_explained():
+            summary, changed, failed = self._summary(context, period, batches)
         self.log.info("Summary: %s", json.dumps(summary, ensure_ascii=False))
-        if summary["errors"]:
-            ti.xcom_push(key="return_value", value=summary)
-            names = _listed(summary["failedOrganizations"])
-            raise AirflowFailException(
-                f"{summary['errors']} of {summary['errors'] + summary['organizationsProcessed']} organizations have no "
-                f"trend for {day} from this run: {names}. The others are stored. Clear the failed task instances of "
-                f"{self.aggregate_task_id} to try again."
-            )
-        if TRENDS in self.outlets:
-            context["outlet_events"][TRENDS].extra = summary
+        if changed:
+            self.log.info("Earlier %ss that changed: %s", self.kind.noun, json.dumps(changed))
+        if problem := self._problem(summary, failed):
+            context["ti"].xcom_push(key="return_value", value=summary)
+            raise AirflowFailException(problem)
+        for asset in self.outlets:
+            context["outlet_events"][asset].extra = {**summary, "changedPeriods": changed}
         return summary
 
+    def _listed_batches(self, context: Any, period: Period) -> list[list[str]]:
+        """Return the ids of each batch; a list that is not there is no empty list."""
+        state = task_instance_states(context, self.list_task_id).get(-1)
+        if state != "success":
+            raise AirflowFailException(
+                f"{self.list_task_id} ended {state}: nothing was aggregated for {period}. Its log says why."
+            )
+        listed = context["ti"].xcom_pull(task_ids=self.list_task_id)
+        if not isinstance(listed, list | tuple) or not all(isinstance(batch, str) for batch in listed):
+            raise AirflowFailException(
+                f"{self.list_task_id} has left no list of organizations: it was marked as success by hand, or its XCom "
+                f"has been deleted. Whether {period} is complete cannot be known. Clear {self.list_task_id}, with what "
+                "follows it."
+            )
+        return [batch.partition("\n")[2].split(",") for batch in listed]
+
     def _summary(
-        self,
-        day: Period,
-        trigger: str,
-        batches: list[list[str]],
-        states: Mapping[int, str | None],
-        outcomes: list[Mapping[str, list[str]]],
-    ) -> dict[str, Any]:
-        told = {id_ for outcome in outcomes for id_ in outcome["failed"]}
-        kept = {id_ for outcome in outcomes for id_ in outcome["kept"]}
-        failed = set()
+        self, context: Any, period: Period, batches: list[list[str]]
+    ) -> tuple[dict[str, Any], dict[str, dict[str, int]], list[str]]:
+        """Return the summary, how many trends of which earlier periods changed, and the names of those that failed."""
+        ids = [id_ for batch in batches for id_ in batch]
+        earlier = self.earlier_periods(context)
+        outcomes = self._outcomes(context, batches)
+        failed = self._failed_by_state(context, batches, outcomes)
+        stored = self._stored(period, earlier, ids)
+        # what counts is what is in the table, not what a task instance says of itself
+        failed |= {id_ for id_, row in stored.items() if row["messages"][period] is None}
+        failed |= self._unknown_to_target([id_ for id_ in ids if id_ not in stored])
+        kept = {id_ for outcome in outcomes.values() for id_ in outcome["kept"]} - failed
+        processed = [id_ for id_ in ids if id_ not in failed]
+        total = sum(stored[id_]["messages"][period] for id_ in processed if id_ in stored)
+        before = sum(row["messages"].get(one) or 0 for row in stored.values() for one in period.earlier(1))
+        if processed and not total and before:
+            self.log.warning(
+                "All %d organizations are empty in %s, with %d messages in the %s before. Is the source complete, and "
+                "does the search_path of the connection find the right tables?",
+                len(processed),
+                period,
+                before,
+                period.kind.noun,
+            )
+        lookback, changed, failed_earlier = self._lookback(earlier, outcomes.values(), stored, failed)
+        summary = {
+            "trendDate": str(period.first_date),
+            "period": period.kind.name,
+            "triggeredBy": triggered_by(context["dag_run"]),
+            "organizationsProcessed": len(processed),
+            "trendsCreated": len([id_ for id_ in processed if id_ in stored and id_ not in kept]),
+            "keptTrends": len(kept),
+            "totalClassifications": total,
+            "errors": len(failed),
+            "failedOrganizations": sorted(_name(stored.get(id_), id_) for id_ in failed),
+            "lookback": lookback,
+        }
+        return summary, changed, failed_earlier
+
+    def _outcomes(self, context: Any, batches: list[list[str]]) -> dict[int, dict[str, Any]]:
+        """Return what task instances told, by map index; not what instances of a longer list left before a clear."""
+        # asked for as a list, so that one outcome comes as a list as well
+        told = context["ti"].xcom_pull(task_ids=[self.aggregate_task_id], key=OUTCOME_KEY) or []
+        return {outcome["mapIndex"]: outcome for outcome in told if outcome and 0 <= outcome["mapIndex"] < len(batches)}
+
+    def _failed_by_state(
+        self, context: Any, batches: list[list[str]], outcomes: Mapping[int, Mapping[str, Any]]
+    ) -> set[str]:
+        states = task_instance_states(context, self.aggregate_task_id)
+        failed: set[str] = set()
         for index, batch in enumerate(batches):
             if states.get(index) != "success":
                 # an instance that was killed told nothing: then all of its organizations count as failed
-                failed |= told.intersection(batch) or set(batch)
-        ids = [id_ for batch in batches for id_ in batch]
-        with errors_explained():
-            rows = self._stored(day, ids) if ids else []
-        # what counts is what is in the table, not what an instance says of itself
-        failed |= {row["id"] for row in rows if not row["stored"]}
-        slugs = {row["id"]: row["slug"] for row in rows}
-        processed = [id_ for id_ in ids if id_ not in failed]
+                failed |= set(outcomes[index]["failed"]) if index in outcomes else set(batch)
+        return failed
+
+    def _stored(self, period: Period, earlier: Sequence[Period], ids: list[str]) -> dict[str, dict[str, Any]]:
+        """Return what is in the table, by organization: its messages by period, None where no trend is stored."""
+        periods = [period, *(earlier or period.earlier(1))]
+        with connected(settings.conn_id()) as database, database.transaction(read_only=True) as check:
+            rows = check.rows(
+                database.sql("stored_trends.sql"),
+                {
+                    "organization_ids": ids,
+                    "trend_period": period.kind.name,
+                    "period_starts": [one.start for one in periods],
+                    "period_ends": [one.end for one in periods],
+                },
+            )
         return {
-            "trendDate": str(day),
-            "triggeredBy": trigger,
-            "organizationsProcessed": len(processed),
-            "trendsCreated": len([id_ for id_ in processed if id_ in slugs and id_ not in kept]),
-            "keptTrends": len(kept - failed),
-            "errors": len(failed),
-            "failedOrganizations": sorted(slugs.get(id_, id_) for id_ in failed),
+            row["id"]: {
+                "slug": row["slug"],
+                "messages": dict(zip(periods, row["stored_classifications"], strict=True)),
+                "existed": dict(zip(periods, row["existed"], strict=True)),
+            }
+            for row in rows
         }
 
-    def _stored(self, day: Period, ids: list[str]) -> list[dict[str, Any]]:
-        with connected(settings.conn_id()) as database, database.transaction(read_only=True) as check:
-            return check.rows(database.sql("stored_trends.sql"), {**day_bounds(day), "organization_ids": ids})
+    def _unknown_to_target(self, ids: list[str]) -> set[str]:
+        """Return the organizations that the source still has; others have been deleted, which is nobody's failure."""
+        if not ids or settings.source_conn_id() == settings.conn_id():
+            return set()
+        with connected(settings.source_conn_id()) as database, database.transaction(read_only=True) as listing:
+            return {row["id"] for row in listing.rows(database.sql("organizations.sql"), {"ids": ids, "slugs": []})}
 
+    def _lookback(
+        self,
+        earlier: Sequence[Period],
+        outcomes: Iterable[Mapping[str, Any]],
+        stored: Mapping[str, Mapping[str, Any]],
+        failed: set[str],
+    ) -> tuple[dict[str, int], dict[str, dict[str, int]], list[str]]:
+        """Return what became of the earlier periods: in numbers, by period that changed, and which failed."""
+        counts = dict.fromkeys(("filled", "corrected", "kept"), 0)
+        changed: dict[str, dict[str, int]] = {}
+        failures: set[tuple[str, str]] = set()
+        for outcome in outcomes:
+            for date, numbers in outcome["earlier"].items():
+                for name in counts:
+                    counts[name] += numbers.get(name, 0)
+                if numbers.get("filled") or numbers.get("corrected"):
+                    one = changed.setdefault(date, {"filled": 0, "corrected": 0})
+                    one["filled"] += numbers.get("filled", 0)
+                    one["corrected"] += numbers.get("corrected", 0)
+            failures |= {(date, id_) for date, id_ in outcome["failedEarlier"]}
+        for id_, row in stored.items():
+            if id_ not in failed:
+                missing = [one for one in earlier if row["messages"][one] is None and row["existed"][one]]
+                failures |= {(str(one.first_date), id_) for one in missing}
+        return (
+            {"periods": len(earlier), **counts, "failed": len(failures)},
+            dict(sorted(changed.items())),
+            [f"{_name(stored.get(id_), id_)} {date}" for date, id_ in sorted(failures)],
+        )
 
-def _verify(stored: list[dict[str, Any]], counted: dict[str, int], slugs: dict[str, str]) -> None:
-    """Hold each row just written against the count made apart from it, before it is committed."""
-    for row in stored:
-        if row["kept"]:
-            continue
-        expected = counted.get(row["organization_id"], 0)
-        if not expected == row["stored_classifications"] == row["topics_total"]:
-            raise TrendMismatchError(
-                f"{slugs[row['organization_id']]}: the trend does not add up and was not stored: "
-                f"{row['stored_classifications']} classifications in total, {row['topics_total']} over all topics, "
-                f"{expected} counted"
+    def _problem(self, summary: Mapping[str, Any], failed_earlier: Sequence[str]) -> str:
+        """Return why the run has failed; nothing where it has not."""
+        problems = []
+        if summary["errors"]:
+            of = summary["errors"] + summary["organizationsProcessed"]
+            others = " The others are stored." if summary["organizationsProcessed"] else ""
+            problems.append(
+                f"{summary['errors']} of {of} organizations have no trend for {summary['trendDate']} from this run: "
+                f"{_listed(summary['failedOrganizations'])}.{others}"
             )
+        if failed_earlier:
+            problems.append(
+                f"{len(failed_earlier)} trends of earlier {self.kind.noun}s failed and are as they were: "
+                f"{_listed(failed_earlier)}."
+            )
+        if problems:
+            problems.append(f"Clear the failed task instances of {self.aggregate_task_id} to try again.")
+        return " ".join(problems)
 
 
-def _is_hopeless(error: BaseException) -> bool:
-    """Whether taking the organizations of a batch one by one would fail each of them for the same reason."""
-    return isinstance(error, DATABASE_ERRORS) and (
-        is_lost(error) or sqlstate(error) in REMEDIES.keys() - OF_ONE_ORGANIZATION
-    )
+def _told(map_index: int, work: Work, outcome: Outcome) -> dict[str, Any] | None:
+    """Return what ``summarize`` has to be told of a task instance; None where the table shows it all."""
+    earlier: dict[str, dict[str, int]] = {}
+    for result in outcome.of("filled", "corrected", "kept", earlier_than=work.period):
+        counts = earlier.setdefault(str(result.period.first_date), {})
+        counts[result.outcome] = counts.get(result.outcome, 0) + 1
+    told = {
+        "kept": [result.organization for result in outcome.of("kept", period=work.period)],
+        "failed": [result.organization for result in outcome.of("failed", period=work.period)],
+        "earlier": earlier,
+        "failedEarlier": [
+            [str(result.period.first_date), result.organization]
+            for result in outcome.of("failed", earlier_than=work.period)
+        ],
+    }
+    return {"mapIndex": map_index, **told} if any(told.values()) else None
+
+
+def _reason(result: Result, work: Work, outcome: Outcome) -> str:
+    when = "" if result.period == work.period else f" {result.period}"
+    return f"{outcome.name(result.organization)}{when}: {result.reason}"
+
+
+def _change(result: Result) -> str:
+    if result.outcome == "filled":
+        return f"{result.period} filled ({result.messages} messages)"
+    return f"{result.period} corrected ({result.stored_messages} → {result.messages})"
+
+
+def _name(row: Mapping[str, Any] | None, id_: str) -> str:
+    return (row and row["slug"]) or id_
 
 
 def _is_storable(text: str) -> bool:
@@ -478,11 +544,11 @@ def _as_id(text: str) -> str | None:
         return None
 
 
-def _label(names: Sequence[str]) -> str:
-    """Name a task instance in the UI: Airflow keeps 250 characters of it."""
-    first = names[0][:200]
+def _batch_name(names: Sequence[str]) -> str:
+    """Name a task instance in the UI, in one line: Airflow keeps 250 characters of it."""
+    first = " ".join(names[0].split())[:200] or "''"
     return first if len(names) == 1 else f"{first} and {len(names) - 1} more"
 
 
-def _listed(names: Sequence[str], limit: int = 50) -> str:
+def _listed(names: Sequence[str], limit: int = LOGGED_AT_ONCE) -> str:
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

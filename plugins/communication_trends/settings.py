@@ -19,8 +19,13 @@ from airflow.providers.common.compat.sdk import BaseNotifier, conf
 
 from communication_trends.database import Limits
 from communication_trends.errors import InvalidInputError
+from communication_trends.period import DAILY, MONTHLY, WEEKLY, PeriodKind
 
 SECTION = "communication_trends"
+
+DEFAULT_LOOKBACK = {DAILY: 7, WEEKLY: 1, MONTHLY: 1}
+MAX_LOOKBACK = 366
+"""Earlier periods that one run can do again; more are a backfill's."""
 
 Value = TypeVar("Value")
 
@@ -144,6 +149,11 @@ def keep_failed_runs() -> int:
 def api_conn_id() -> str:
     """Airflow connection to Airflow's own REST API, which the history DAG logs in to."""
     return conf.get(SECTION, "api_conn_id", fallback="communication_trends_api")
+
+
+def lookback(kind: PeriodKind) -> int:
+    """Earlier periods that a scheduled run does again: ``lookback_days``, ``lookback_weeks``, ``lookback_months``."""
+    return _number(f"lookback_{kind.noun}s", str(DEFAULT_LOOKBACK[kind]), int, at_least=0, at_most=MAX_LOOKBACK)
 
 
 def max_map_length() -> int:

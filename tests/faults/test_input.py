@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from communication_trends.errors import InvalidInputError
-from communication_trends.operators import batch_size, requested_organizations
+from communication_trends.params import batch_size, requested_organizations
 from communication_trends.period import parse_date
 
 NOV_1 = {"date": "2026-11-01"}
-PARAMS = {"date", "organizations", "force", "organizations_per_task"}
+PARAMS = {"date", "organizations", "force", "organizations_per_task", "lookback"}
 PASSWORD = "r3cognizable-Passw0rd"
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)

@@ -77,7 +77,7 @@ def foreign(server, tmp_path_factory, mailbox):
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text(text)
     # what docs/installing.md says
-    shutil.copy(ROOT / "dags" / "communication_trends_daily.py", home / "dags")
+    shutil.copy(ROOT / "dags" / "communication_trends_periods.py", home / "dags")
     shutil.copy(ROOT / "plugins" / "communication_trends_plugin.py", home / "plugins")
     shutil.copytree(ROOT / "plugins" / "communication_trends", home / "plugins" / "communication_trends")
     with (home / "plugins" / ".airflowignore").open("a") as ignored:

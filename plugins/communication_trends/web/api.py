@@ -25,11 +25,10 @@ from pydantic.alias_generators import to_camel
 from sqlalchemy import select
 
 from communication_trends import settings
-from communication_trends.compat import run_after
+from communication_trends.compat import run_after, triggered_by
 from communication_trends.connections import connected
 from communication_trends.database import Limits, Transaction
 from communication_trends.errors import InvalidInputError
-from communication_trends.operators import triggered_by
 from communication_trends.period import DAILY, ONE_DAY, trend_period, utc_date
 
 DAG_ID = "communication_trends_daily"

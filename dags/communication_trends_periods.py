@@ -1,0 +1,116 @@
+"""The DAGs `communication_trends_daily`, `_weekly` and `_monthly`: the same three steps, each for its own periods."""
+
+from __future__ import annotations
+
+import datetime
+
+# before Airflow's own: where a package is too old or missing, this names it, and they would not
+from communication_trends import installation  # noqa: F401  # isort: skip
+from airflow.providers.common.compat.sdk import DAG, TriggerRule
+
+from communication_trends import settings
+from communication_trends.compat import exponential_backoff
+from communication_trends.operators import (
+    ASSETS,
+    AggregateTrendsOperator,
+    ListOrganizationsOperator,
+    SummarizeTrendsOperator,
+)
+from communication_trends.params import dag_params
+from communication_trends.period import DAILY, MONTHLY, WEEKLY
+from communication_trends.timetable import PeriodTimetable
+
+DOC = """
+### Communication trends, {kind.name}
+
+**What it computes.** For each organization and one UTC {kind.noun}{which}: how many messages were classified, on
+which topics, in which tone, how often they escalated and how severely, which channels ran hot, and how confident the
+classifier was.
+
+**From where to where.** It reads `organizations`, `topic_classifications` and `escalation_alerts`, and upserts one row
+per organization and {kind.noun} into `communication_trends`, with `trend_period` '{kind.name}' (connection
+`communication_trends_db`). Dashboards and customer reports read that table.
+
+**When, and why then.** Run {kind.schedule}, for the UTC {kind.noun} before: some hours are enough for its last
+messages to be classified. What comes later is found all the same: a scheduled run does the {lookback} before its own
+again (setting `{setting}`), and stores what is missing or comes out differently.
+
+**What breaks if it fails.** The last {kind.noun} is missing from the dashboards of the organizations named in the
+error of `summarize`; all others are stored. Nothing is lost while the source rows are there: the next scheduled run
+fills the gap, or a re-run at any time before the retention job purges them. A failed {kind.noun} does not stop the
+next one.
+
+**What to do.** Read the log of `summarize`: it names the failed organizations. Read the log of theirs under
+`aggregate_organization`. Mend the cause, then:
+
+* the same run again: *Clear* the failed task instances, `summarize` included. The run keeps its {kind.noun}.
+* one {kind.noun}: *Trigger* with `{{"date": "2026-11-01"}}`
+* some organizations: *Trigger* with `{{"date": "2026-11-01", "organizations": ["acme"]}}`
+* what is missing or wrong in the last 30 {kind.noun}s: *Trigger* with `{{"lookback": 30}}`
+* a range: `airflow backfill create --dag-id {kind.dag_id} --from-date 2026-11-01 --to-date 2026-11-30`
+  (Airflow 2: `airflow dags backfill -s 2026-11-01 -e 2026-11-30 {kind.dag_id}`): the {kind.noun}s that begin from
+  the first date to the last, both included
+
+Re-running is always safe: rows are updated in place. A row is never replaced by one made from less (`keptTrends` in
+the summary), unless the run is triggered with `{{"force": true}}`.
+"""
+
+PERIODS = [
+    # length, what it is, tags
+    (DAILY, ""),
+    (WEEKLY, " (Monday to Sunday)"),
+    (MONTHLY, " (a calendar month)"),
+]
+
+for kind, which in PERIODS:
+    with DAG(
+        dag_id=kind.dag_id,
+        dag_display_name=f"Communication trends, {kind.name}",
+        description=f"One row of communication_trends per organization and UTC {kind.noun}",
+        doc_md=DOC.format(
+            kind=kind,
+            which=which,
+            lookback=f"{settings.lookback(kind)} {kind.noun}s",
+            setting=f"lookback_{kind.noun}s",
+        ),
+        schedule=PeriodTimetable(kind),
+        start_date=datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc),
+        catchup=False,
+        max_active_runs=1,
+        max_active_tasks=settings.max_parallel_organizations(),
+        template_searchpath=str(settings.sql_path()),
+        # of the run, not of each task instance: one message for a run, however many organizations failed
+        on_failure_callback=settings.failure_callback(),
+        tags=["communication-trends", "postgres", kind.name],
+        default_args={
+            "owner": "communication-trends",
+            "retries": settings.retries(),
+            "retry_delay": datetime.timedelta(seconds=settings.retry_delay()),
+            "retry_exponential_backoff": exponential_backoff,
+            "execution_timeout": settings.execution_timeout(),
+        },
+        params=dag_params(kind),
+    ):
+        list_organizations = ListOrganizationsOperator(
+            task_id="list_organizations", period=kind.name, sql="organizations.sql"
+        )
+        aggregate_organization = AggregateTrendsOperator.partial(
+            task_id="aggregate_organization",
+            period=kind.name,
+            aggregate_sql="aggregate_trends.sql",
+            upsert_sql="upsert_trends.sql",
+            map_index_template="{{ task.batch_name }}",
+            max_active_tis_per_dag=settings.max_parallel_organizations(),
+        ).expand(batch=list_organizations.output)
+        summarize = SummarizeTrendsOperator(
+            task_id="summarize",
+            period=kind.name,
+            list_task_id="list_organizations",
+            aggregate_task_id="aggregate_organization",
+            # always: a run that cannot be summed up is not a success
+            trigger_rule=TriggerRule.ALL_DONE,
+            outlets=[ASSETS[kind]],
+        )
+        list_organizations >> aggregate_organization >> summarize
+        # direct as well, so that it waits for the list when both are cleared
+        list_organizations >> summarize

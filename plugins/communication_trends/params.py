@@ -1,0 +1,147 @@
+"""The DAGs' params: what a person may give to a run, and how it is read. What cannot be used is refused by name."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from airflow.providers.common.compat.sdk import Param
+
+from communication_trends import settings
+from communication_trends.errors import InvalidInputError
+from communication_trends.period import PeriodKind
+
+MAX_PER_TASK = 10_000
+"""Organizations in one task instance at most: their trends are in memory together."""
+
+AUTOMATIC_BATCH = 2500
+"""Organizations in a batch that grows by itself: where a larger one brings nothing more (docs/performance.md)."""
+
+AUTOMATIC_BATCHES = 4
+"""Batches to make at least, so that they run side by side."""
+
+
+def dag_params(kind: PeriodKind) -> dict[str, Param]:
+    """
+    Return the params of a DAG, which are the fields of the UI's trigger form.
+
+    :param kind: the length of the DAG's periods.
+    """
+    noun = kind.noun
+    which = "UTC day to aggregate" if noun == "day" else f"A UTC day of the {noun} to aggregate"
+    return {
+        "date": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Date",
+            description=f"{which}, YYYY-MM-DD. Empty: the last {noun} that is over. Not for backfills: each of their "
+            f"runs has its {noun}.",
+        ),
+        "organizations": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string"},
+            title="Organizations",
+            description="Ids or slugs, one a line. Empty: all organizations.",
+        ),
+        "force": Param(
+            False,
+            type="boolean",
+            title="Force",
+            description="Overwrite a stored trend even where less is left in the source than it was made from. "
+            f"Holds for the run's own {noun}, not for lookback.",
+        ),
+        "organizations_per_task": Param(
+            1,
+            type="integer",
+            minimum=1,
+            maximum=MAX_PER_TASK,
+            title="Organizations per task",
+            description="1: each organization is a task instance of its own. More: faster for thousands of them.",
+        ),
+        "lookback": Param(
+            None,
+            type=["null", "integer"],
+            minimum=0,
+            maximum=settings.MAX_LOOKBACK,
+            title="Lookback",
+            description=f"Earlier {noun}s to do again as well, where their trends are missing or come out differently. "
+            "Empty: as the settings say for scheduled runs, none for others.",
+        ),
+    }
+
+
+def requested_organizations(value: object) -> list[str] | None:
+    """
+    Read ``organizations`` of a run's conf: ids or slugs, or None for all.
+
+    :param value: what was given; blank entries, which the trigger form makes of empty lines, are left out.
+    :raises InvalidInputError: for anything but a list of strings with at least one entry.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or not all(isinstance(entry, str) for entry in value):
+        raise InvalidInputError(
+            f"organizations: {value!r} is not a list of ids or slugs. Give such a list, or null for all."
+        )
+    entries = [entry.strip() for entry in value if entry.strip()]
+    if not entries:
+        raise InvalidInputError(f"organizations: {value!r} names no organization. Give ids or slugs, or null for all.")
+    return list(dict.fromkeys(entries))
+
+
+def requested_lookback(value: object, kind: PeriodKind, triggered_by: str) -> int:
+    """
+    Read ``lookback`` of a run's conf: how many earlier periods it does again.
+
+    :param value: what was given, or None for the default: the setting for scheduled runs, 0 for others.
+    :param kind: the length of the run's periods.
+    :param triggered_by: ``schedule``, ``backfill`` or ``manual``.
+    :raises InvalidInputError: for anything but a whole number from 0 to 366.
+    """
+    if value is None:
+        return settings.lookback(kind) if triggered_by == "schedule" else 0
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= settings.MAX_LOOKBACK:
+        raise InvalidInputError(
+            f"lookback: {value!r} is not a whole number from 0 to {settings.MAX_LOOKBACK}. Give how many earlier "
+            f"{kind.noun}s to do again, or null; for more, run a backfill."
+        )
+    return value
+
+
+def batch_size(requested: object, organizations: int, max_map_length: int) -> int:
+    """
+    Return how many organizations each task instance takes.
+
+    :param requested: ``organizations_per_task`` of the run's conf.
+    :param organizations: how many there are.
+    :param max_map_length: Airflow's limit on mapped task instances; beyond it batches grow by themselves.
+    :raises InvalidInputError: when what was requested is not a whole number from 1 to 10,000.
+    """
+    if not isinstance(requested, int) or isinstance(requested, bool) or not 1 <= requested <= MAX_PER_TASK:
+        raise InvalidInputError(
+            f"organizations_per_task: {_short(requested)} is not a whole number from 1 to {MAX_PER_TASK}. "
+            "The default is 1."
+        )
+    if organizations <= requested * max_map_length:
+        return requested
+    by_itself = min(AUTOMATIC_BATCH, math.ceil(organizations / AUTOMATIC_BATCHES))
+    return max(requested, by_itself, math.ceil(organizations / max_map_length))
+
+
+def refuse_unknown_keys(conf: Any, known: Any) -> None:
+    """
+    Refuse a conf with a key that means nothing, which is mostly a misspelt one.
+
+    :param conf: the run's conf, or None.
+    :param known: the names of the DAG's params.
+    :raises InvalidInputError: when there is such a key.
+    """
+    if unknown := [key for key in conf or {} if key not in known]:
+        raise InvalidInputError(f"conf: unknown {', '.join(map(ascii, unknown))}. Known are {', '.join(known)}.")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"

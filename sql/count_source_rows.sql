@@ -1,0 +1,33 @@
+-- One row per organization and period: how many rows its trend must be made from,
+-- counted apart from the aggregate, to hold it against.
+select
+    organizations.id::text as organization_id,
+    periods.period_start,
+    counted.messages,
+    counted.toned_messages,
+    counted.confident_messages,
+    (
+        select count(*)
+        from escalation_alerts as alerts
+        where
+            alerts.organization_id = organizations.id
+            and alerts.created_at >= periods.period_start
+            and alerts.created_at < periods.period_end
+            and alerts.severity is not null
+    ) as alerts
+from organizations
+cross join
+    unnest(%(period_starts)s::timestamp[], %(period_ends)s::timestamp[])
+        as periods (period_start, period_end)
+inner join lateral (  -- noqa: ST05
+    select
+        count(*) as messages,
+        count(nullif(messages.sentiment ->> 'tone', '')) as toned_messages,
+        count(messages.confidence) as confident_messages
+    from topic_classifications as messages
+    where
+        messages.organization_id = organizations.id
+        and messages.created_at >= periods.period_start
+        and messages.created_at < periods.period_end
+) as counted on true
+where organizations.id = any(%(organization_ids)s::uuid[]);
