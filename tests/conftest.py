@@ -138,11 +138,12 @@ class Database:
                 [(self.organization(slug), severity, at) for _ in range(count)],
             )
 
-    def trends(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """Return what is stored, by slug and date."""
+    def trends(self, period: str = "daily") -> dict[tuple[str, str], dict[str, Any]]:
+        """Return what is stored of one kind of period, by slug and date."""
         rows = self.connection.execute(
             "select slug, trends.* from communication_trends as trends"
-            " join organizations on organizations.id = trends.organization_id"
+            " join organizations on organizations.id = trends.organization_id where trend_period = %s",
+            (period,),
         ).fetchall()
         return {(row["slug"], str(row["trend_date"].date())): row for row in rows}
 

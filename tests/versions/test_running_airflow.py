@@ -27,6 +27,9 @@ from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from local import ROOT
 from local.airflow import run_airflow
 
+WEEKLY = "communication_trends_weekly"
+MONTHLY = "communication_trends_monthly"
+
 THEIR_FILES = {
     "plugins/operators.py": "THEIRS = 'operators'\n",
     "plugins/settings.py": "THEIRS = 'settings'\n",
@@ -116,15 +119,15 @@ def run_states(airflow, dag_id):
     return {row["run_id"]: row["state"] for row in rows}
 
 
-def runs(airflow, run_type):
-    """Return the runs of one type, by the day that each is for, once all have ended; None: by its conf."""
+def runs(airflow, run_type, dag_id=DAG_ID):
+    """Return the runs of one type, by the first day that each is for, once all have ended; None: by its conf."""
 
     def ended():
         found = metadata(
             airflow,
             "select (data_interval_start at time zone 'UTC')::date as day, state,"
             " data_interval_end - data_interval_start as length from dag_run where dag_id = %s and run_type = %s",
-            DAG_ID,
+            dag_id,
             run_type,
         )
         return found if found and all(run["state"] in ("success", "failed") for run in found) else None
@@ -139,7 +142,7 @@ def test_both_are_listed(foreign):
     run_airflow(airflow.environment, "dags", "reserialize")
     assert not metadata(airflow, "select * from import_error")
     names = {row["dag_id"] for row in metadata(airflow, "select dag_id from dag")}
-    assert names == {DAG_ID, "theirs_operators_settings", "trends_consumer"}
+    assert names == {DAG_ID, WEEKLY, MONTHLY, "theirs_operators_settings", "trends_consumer"}
     listed = json.loads(run_airflow(airflow.environment, "plugins", "-o", "json").stdout)
     assert {"communication_trends", "theirs_operators_settings"} <= {plugin["name"] for plugin in listed}
 
@@ -160,14 +163,42 @@ def test_the_scheduler_runs_the_day_that_is_due(foreign):
     assert database.trend("acme", day)["topic_distribution"] == ({"complaint": 3} if day == yesterday else {})
 
 
-def test_a_run_that_is_triggered_with_a_date_is_for_that_day(foreign):
+def test_the_scheduler_runs_the_week_and_the_month_that_are_due(foreign):
+    airflow, database = foreign
+    for dag_id, lengths in {WEEKLY: [7], MONTHLY: [28, 29, 30, 31]}.items():
+        run_airflow(airflow.environment, "dags", "unpause", dag_id)
+        ((first, run),) = runs(airflow, "scheduled", dag_id).items()
+        run_airflow(airflow.environment, "dags", "pause", dag_id)
+        assert run["state"] == "success"
+        assert run["length"].days in lengths
+        rows = database.connection.execute(
+            "select count(*) from communication_trends where trend_period = %s and trend_date = %s",
+            (dag_id.removeprefix("communication_trends_"), first),
+        ).fetchone()
+        assert rows["count"] == len(SLUGS)
+
+
+def test_a_manual_run_is_for_the_date_of_its_conf_or_for_its_data_interval(foreign):
     airflow, database = foreign
     run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "-c", json.dumps({"date": str(DAYS[0])}))
-    (run,) = runs(airflow, "manual").values()
-    assert run["state"] == "success"
+    # Airflow asks the timetable for the interval: the last day that is over at that moment
+    moment = f"{DAYS[5] + datetime.timedelta(days=1)}T00:00:00+00:00"
+    option = "--logical-date" if AIRFLOW_V_3_0_PLUS else "--exec-date"
+    run_airflow(airflow.environment, "dags", "trigger", DAG_ID, option, moment)
+    found = airflow.wait_until(
+        lambda: len(made := runs(airflow, "manual")) == 2 and made, seconds=120, what="both runs are there"
+    )
+    assert {run["state"] for run in found.values()} == {"success"}
     messages, alerts = source_rows()
-    of_day = {key: row for key, row in stored(database).items() if key[1] == str(DAYS[0])}
-    assert of_day == {(slug, str(DAYS[0])): expected(slug, DAYS[0], messages, alerts) for slug in SLUGS}
+    for day in (DAYS[0], DAYS[5]):
+        of_day = {key: row for key, row in stored(database).items() if key[1] == str(day)}
+        assert of_day == {(slug, str(day)): expected(slug, day, messages, alerts) for slug in SLUGS}
+
+
+def test_airflow_dags_test_is_for_its_data_interval(foreign):
+    airflow, database = foreign
+    run_airflow(airflow.environment, "dags", "test", DAG_ID, str(DAYS[0]))
+    assert {slug for slug, day in stored(database) if day == "2026-10-30"} == set(SLUGS)
 
 
 def test_a_backfill_of_four_days_makes_exactly_those(foreign):
