@@ -1,16 +1,29 @@
 -- One page of the organizations whose name or slug contains the search text, and how
--- many there are in all.
+-- many there are in all. Without a name or slug of its own, an organization has its id.
 with
+-- one row per organization
+named_organizations as (
+    select
+        organizations.id,
+        coalesce(
+            organizations.name::text,
+            organizations.slug::text,
+            organizations.id::text
+        ) as name,
+        coalesce(organizations.slug::text, organizations.id::text) as slug
+    from organizations
+),
+
 -- one row per organization found
 found_organizations as (
     select
-        organizations.id,
-        organizations.name,
-        organizations.slug
-    from organizations
+        named_organizations.id,
+        named_organizations.name,
+        named_organizations.slug
+    from named_organizations
     where
-        strpos(lower(organizations.name), lower(%(search)s::text)) > 0
-        or strpos(lower(organizations.slug), lower(%(search)s::text)) > 0
+        strpos(lower(named_organizations.name), lower(%(search)s::text)) > 0
+        or strpos(lower(named_organizations.slug), lower(%(search)s::text)) > 0
 ),
 
 -- one row per organization of the page
@@ -27,7 +40,7 @@ page as (
 )
 
 select
-    page.id::text as id,
+    page.id::text as organization_id,
     page.name,
     page.slug,
     counted.total_entries

@@ -1,161 +1,329 @@
--- One page of the organizations over a range, the riskiest first, each with one value
--- per day. The risk score is a channel hotspot's, over all messages of the range.
+-- The organizations in the order asked for: one row per organization of the page, and
+-- how many there are in all.
+-- This reads every trend of the range, so it looks only at what it orders by. It may
+-- trust the rows: then what is no count is an error, and it is asked again without;
+-- then what is no count is nothing. overview_figures.sql judges the rows shown.
 with
--- one row per organization and day
-stored_trends as materialized (
-    select
-        communication_trends.organization_id,
-        communication_trends.trend_date,
-        communication_trends.channel_hotspots,
-        coalesce(communication_trends.total_classifications, 0)
-            as total_classifications,
-        communication_trends.avg_confidence,
-        (
-            select
-                coalesce(
-                    sum((communication_trends.topic_distribution ->> risky)::numeric),
-                    0
-                )
-            from unnest(%(hotspot_topics)s::text[]) as topics (risky)
-            where
-                jsonb_typeof(communication_trends.topic_distribution -> risky)
-                = 'number'
-        ) as risky_classifications,
-        coalesce(
-            (communication_trends.escalation_counts ->> 'critical')::numeric, 0
-        ) as critical_escalations,
-        (
-            select coalesce(sum(severities.value::numeric), 0)
-            from
-                jsonb_each(communication_trends.escalation_counts)
-                    as severities
-            where jsonb_typeof(severities.value) = 'number'
-        ) as escalations
-    from communication_trends
-    where
-        communication_trends.trend_period = 'daily'
-        and communication_trends.trend_date >= %(first_day)s::timestamp
-        and communication_trends.trend_date <= %(last_day)s::timestamp
-),
-
 -- one row per organization with a trend
 totals as (
     select
-        stored_trends.organization_id,
+        communication_trends.organization_id,
         count(*) as days_stored,
-        sum(stored_trends.total_classifications) as total_classifications,
-        sum(stored_trends.risky_classifications) as risky_classifications,
-        sum(stored_trends.escalations) as escalations,
-        sum(stored_trends.critical_escalations) as critical_escalations,
-        sum(jsonb_array_length(stored_trends.channel_hotspots))
-            as hotspot_count,
-        floor(
-            sum(
-                stored_trends.avg_confidence::numeric
-                * stored_trends.total_classifications
+        count(*) filter (
+            where communication_trends.trend_date <= %(last_due)s::timestamp
+        ) as due_days_stored,
+        sum(greatest(communication_trends.total_classifications, 0)) as messages,
+        -- one of these is planned, since the parameters are known by then: the first
+        -- four topics by name take a fifth of the time of any number of them
+        case
+            when %(trusting)s::boolean and cardinality(%(hotspot_topics)s::text[]) <= 4
+                then
+                    sum(
+                        coalesce((
+                            communication_trends.topic_distribution
+                            -> (%(hotspot_topics)s::text[])[1]
+                        )::integer, 0)
+                        + coalesce((
+                            communication_trends.topic_distribution
+                            -> (%(hotspot_topics)s::text[])[2]
+                        )::integer, 0)
+                        + coalesce((
+                            communication_trends.topic_distribution
+                            -> (%(hotspot_topics)s::text[])[3]
+                        )::integer, 0)
+                        + coalesce((
+                            communication_trends.topic_distribution
+                            -> (%(hotspot_topics)s::text[])[4]
+                        )::integer, 0)
+                    )
+            else
+                sum((
+                    select
+                        sum((
+                            communication_trends.topic_distribution -> topics.name
+                        )::integer)
+                    from unnest(%(hotspot_topics)s::text[]) as topics (name)
+                    where
+                        communication_trends.topic_distribution -> topics.name
+                        between '0'::jsonb and '2147483647'::jsonb
+                ))
+        end as risky,
+        sum(alerts.count) as alerts,
+        sum(alerts.critical) as critical,
+        case
+            when %(sort)s::text = 'hotspotCount'
+                then
+                    sum(
+                        case jsonb_typeof(communication_trends.channel_hotspots)
+                            when 'array'
+                                then
+                                    jsonb_array_length(
+                                        communication_trends.channel_hotspots
+                                    )
+                        end
+                    )
+        end as hotspots,
+        sum(
+            communication_trends.avg_confidence::bigint
+            * communication_trends.total_classifications
+        ) as confidence,
+        sum(communication_trends.total_classifications)
+        filter (where communication_trends.avg_confidence is not null) as confident
+    from communication_trends
+    -- most organization-days have the same few alerts: PostgreSQL remembers their sums
+    cross join
+        lateral (
+            select
+                sum(severities.count::integer) as count,
+                sum(severities.count::integer) filter (
+                    where severities.name = 'critical'
+                )
+                    as critical
+            from
+                jsonb_each(
+                    case
+                        when
+                            %(trusting)s::boolean
+                            or jsonb_typeof(communication_trends.escalation_counts)
+                            = 'object'
+                            then communication_trends.escalation_counts
+                    end
+                ) as severities (name, count)
+            where
+                %(trusting)s::boolean
+                or severities.count between '0'::jsonb and '2147483647'::jsonb
+        ) as alerts
+    where
+        communication_trends.trend_period = %(period)s::text
+        and communication_trends.trend_date >= %(first_day)s::timestamp
+        and communication_trends.trend_date <= %(last_day)s::timestamp
+    group by communication_trends.organization_id
+),
+
+-- one row per organization and period with a trend in both ranges; no row is read
+-- unless it is ordered by a change
+matched_days as (
+    select
+        trends.organization_id,
+        sum(trends.messages) filter (where trends.is_current) as messages,
+        sum(trends.messages) filter (where not trends.is_current) as previous_messages,
+        sum(trends.risky) filter (where trends.is_current) as risky,
+        sum(trends.risky) filter (where not trends.is_current) as previous_risky,
+        sum(trends.alerts) filter (where trends.is_current) as alerts,
+        sum(trends.alerts) filter (where not trends.is_current) as previous_alerts,
+        sum(trends.confidence) filter (where trends.is_current) as confidence,
+        sum(trends.confidence) filter (where not trends.is_current)
+            as previous_confidence
+    from (
+        select
+            communication_trends.organization_id,
+            communication_trends.trend_date
+            >= %(first_day)s::timestamp as is_current,
+            case
+                when communication_trends.trend_date >= %(first_day)s::timestamp
+                    then communication_trends.trend_date
+                else communication_trends.trend_date + %(shift)s::interval
+            end as day,
+            greatest(communication_trends.total_classifications, 0) as messages,
+            communication_trends.avg_confidence::bigint
+            * communication_trends.total_classifications as confidence,
+            (
+                select
+                    coalesce(sum((
+                        communication_trends.topic_distribution -> topics.name
+                    )::integer), 0)
+                from unnest(%(hotspot_topics)s::text[]) as topics (name)
+                where
+                    communication_trends.topic_distribution -> topics.name
+                    between '0'::jsonb and '2147483647'::jsonb
+            ) as risky,
+            (
+                select coalesce(sum(severities.count::integer), 0)
+                from
+                    jsonb_each(
+                        case jsonb_typeof(communication_trends.escalation_counts)
+                            when 'object'
+                                then communication_trends.escalation_counts
+                        end
+                    ) as severities (name, count)
+                where severities.count between '0'::jsonb and '2147483647'::jsonb
+            ) as alerts
+        from communication_trends
+        where
+            %(by_change)s::boolean
+            and communication_trends.trend_period = %(period)s::text
+            and communication_trends.trend_date <= %(last_due)s::timestamp
+            and (
+                communication_trends.trend_date between
+                %(first_day)s::timestamp and %(last_day)s::timestamp
+                or communication_trends.trend_date between
+                %(previous_first_day)s::timestamp
+                and %(previous_last_day)s::timestamp
             )
-            / nullif(
-                sum(stored_trends.total_classifications)
-                filter (where stored_trends.avg_confidence is not null),
-                0
-            )
-            + 0.5
-        ) as avg_confidence
-    from stored_trends
-    group by stored_trends.organization_id
+    ) as trends
+    group by
+        trends.organization_id,
+        trends.day
+    having count(*) = 2
+),
+
+-- one row per organization
+changes as (
+    select
+        matched_days.organization_id,
+        sum(matched_days.messages) as messages,
+        sum(matched_days.previous_messages) as previous_messages,
+        sum(matched_days.risky) as risky,
+        sum(matched_days.previous_risky) as previous_risky,
+        sum(matched_days.alerts) as alerts,
+        sum(matched_days.previous_alerts) as previous_alerts,
+        sum(matched_days.confidence) as confidence,
+        sum(matched_days.previous_confidence) as previous_confidence,
+        sum(matched_days.messages) filter (where matched_days.confidence is not null)
+            as confident,
+        sum(matched_days.previous_messages)
+        filter (where matched_days.previous_confidence is not null)
+            as previous_confident
+    from matched_days
+    group by matched_days.organization_id
 ),
 
 -- one row per organization found, a silent one too
 found_organizations as (
     select
         organizations.id,
-        organizations.name,
-        organizations.slug,
-        coalesce(totals.days_stored, 0) as days_stored,
-        coalesce(totals.total_classifications, 0) as total_classifications,
-        coalesce(totals.escalations, 0) as escalations,
-        coalesce(totals.critical_escalations, 0) as critical_escalations,
-        coalesce(totals.hotspot_count, 0) as hotspot_count,
-        totals.avg_confidence,
-        -- the share in percent, rounded half up in whole numbers
-        div(
-            200 * totals.risky_classifications + totals.total_classifications,
-            nullif(2 * totals.total_classifications, 0)
-        ) as risk_score,
-        count(*) over () as total_entries
+        coalesce(
+            organizations.name::text,
+            organizations.slug::text,
+            organizations.id::text
+        ) as name,
+        coalesce(organizations.slug::text, organizations.id::text) as slug,
+        coalesce(totals.messages, 0) as messages,
+        coalesce(totals.alerts, 0) as alerts,
+        coalesce(totals.critical, 0) as critical,
+        -- each alert counts as one more risky message
+        (coalesce(totals.risky, 0) + coalesce(totals.alerts, 0))::numeric
+        / nullif(coalesce(totals.messages, 0) + coalesce(totals.alerts, 0), 0)
+            as weight,
+        case %(sort)s::text
+            when 'riskScore' then totals.risky::numeric / nullif(totals.messages, 0)
+            when 'totalClassifications' then coalesce(totals.messages, 0)
+            when 'escalations' then coalesce(totals.alerts, 0)
+            when 'criticalEscalations' then coalesce(totals.critical, 0)
+            when 'hotspotCount' then coalesce(totals.hotspots, 0)
+            when 'avgConfidence'
+                then totals.confidence::numeric / nullif(totals.confident, 0)
+            when 'daysStored' then coalesce(totals.days_stored, 0)
+            when 'missingDays'
+                then (
+                    select count(*)
+                    from
+                        generate_series(
+                            %(first_day)s::timestamp,
+                            least(%(last_day)s::timestamp, %(last_due)s::timestamp),
+                            %(step)s::interval
+                        ) as periods (first_day)
+                    where
+                        periods.first_day + %(step)s::interval
+                        > least(
+                            coalesce(organizations.created_at::timestamp, '-infinity'),
+                            (
+                                select min(communication_trends.trend_date)
+                                from communication_trends
+                                where
+                                    organizations.id
+                                    = communication_trends.organization_id
+                                    and communication_trends.trend_period
+                                    = %(period)s::text
+                            )
+                        )
+                ) - coalesce(totals.due_days_stored, 0)
+            when 'totalClassificationsChange'
+                then
+                    (changes.messages - changes.previous_messages)
+                    / nullif(changes.previous_messages, 0)
+            when 'escalationsChange'
+                then
+                    (changes.alerts - changes.previous_alerts)
+                    / nullif(changes.previous_alerts, 0)
+            when 'riskScoreChange'
+                then
+                    changes.risky / nullif(changes.messages, 0)
+                    - changes.previous_risky / nullif(changes.previous_messages, 0)
+            when 'avgConfidenceChange'
+                then
+                    changes.confidence / nullif(changes.confident, 0)
+                    - changes.previous_confidence
+                    / nullif(changes.previous_confident, 0)
+        end as sort_key
     from organizations
     left join totals on organizations.id = totals.organization_id
+    left join changes on organizations.id = changes.organization_id
     where
-        strpos(lower(organizations.name), lower(%(search)s::text)) > 0
-        or strpos(lower(organizations.slug), lower(%(search)s::text)) > 0
+        strpos(
+            lower(
+                coalesce(
+                    organizations.name::text,
+                    organizations.slug::text,
+                    organizations.id::text
+                )
+            ),
+            lower(%(search)s::text)
+        ) > 0
+        or strpos(
+            lower(coalesce(organizations.slug::text, organizations.id::text)),
+            lower(%(search)s::text)
+        ) > 0
 ),
 
--- one row per organization of the page; one angry message of two is no ranking, so
--- that the few-messages ones come after the others
-page as (
+-- one row per organization found; one angry message of two is no ranking, so that
+-- those with few messages come after the others
+ranked as (
     select
         found_organizations.*,
+        -- least comes first
         row_number() over (
             order by
-                found_organizations.total_classifications
+                found_organizations.messages + found_organizations.alerts
                 >= %(hotspot_min_messages)s::integer desc,
-                found_organizations.risk_score desc nulls last,
-                found_organizations.critical_escalations desc,
-                found_organizations.escalations desc,
-                found_organizations.total_classifications desc,
+                found_organizations.weight desc nulls last,
+                found_organizations.critical desc,
+                found_organizations.alerts desc,
+                found_organizations.messages desc,
                 found_organizations.slug asc
-        ) as rank
+        ) as position
     from found_organizations
-    order by rank
-    limit %(limit)s::integer offset %(offset)s::integer
 ),
 
--- one row per organization of the page: its days in order, null where none is stored
-series as (
+-- one row per organization of the page
+page as (
     select
-        page.id,
-        array_agg(
-            stored_trends.total_classifications
-            order by days.day
-        ) as daily_classifications,
-        array_agg(
-            stored_trends.risky_classifications::bigint
-            order by days.day
-        ) as daily_risky_classifications,
-        array_agg(
-            stored_trends.escalations::bigint
-            order by days.day
-        ) as daily_escalations
-    from page
-    cross join
-        generate_series(
-            %(first_day)s::timestamp,
-            %(last_day)s::timestamp,
-            interval '1 day'
-        ) as days (day)
-    left join stored_trends
-        on
-            page.id = stored_trends.organization_id
-            and days.day = stored_trends.trend_date
-    group by page.id
+        ranked.id,
+        row_number() over (
+            order by
+                case
+                    when %(sort)s::text = 'name' and %(ascending)s::boolean
+                        then lower(ranked.name)
+                end asc,
+                case when %(sort)s::text = 'name' then lower(ranked.name) end desc,
+                case
+                    when %(sort)s::text = 'rank' and not %(ascending)s::boolean
+                        then ranked.position
+                end desc,
+                case when %(ascending)s::boolean then ranked.sort_key end asc
+                nulls last,
+                ranked.sort_key desc nulls last,
+                ranked.position asc
+        ) as rank
+    from ranked
+    order by rank
+    limit %(limit)s::integer offset %(offset)s::integer
 )
 
 select
     page.id::text as organization_id,
-    page.name,
-    page.slug,
     page.rank,
-    page.risk_score::bigint as risk_score,
-    page.days_stored,
-    page.total_classifications::bigint as total_classifications,
-    page.escalations::bigint as escalations,
-    page.critical_escalations::bigint as critical_escalations,
-    page.hotspot_count::bigint as hotspot_count,
-    page.avg_confidence::bigint as avg_confidence,
-    series.daily_classifications,
-    series.daily_risky_classifications,
-    series.daily_escalations,
-    page.total_entries
-from page
-inner join series on page.id = series.id
+    counted.total_entries
+from (select count(*) as total_entries from found_organizations) as counted
+left join page on true
 order by page.rank;

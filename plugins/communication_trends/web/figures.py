@@ -1,0 +1,90 @@
+"""The arithmetic: sums, shares and changes, exact and rounded half up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+
+@dataclass
+class Sums:
+    """
+    What can be added up over periods and organizations.
+
+    :param messages: classified messages.
+    :param risky: those of a risky topic.
+    :param alerts: escalation alerts.
+    :param critical: the critical ones of them.
+    :param hotspots: channels that ran hot.
+    :param confidence: the periods' average confidences, each times its messages.
+    :param confident: messages of the periods that have an average.
+    """
+
+    messages: int = 0
+    risky: int = 0
+    alerts: int = 0
+    critical: int = 0
+    hotspots: int = 0
+    confidence: int = 0
+    confident: int = 0
+
+    def add(self, other: Sums) -> None:
+        """Add another one's figures to these."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+    @property
+    def risk_score(self) -> int | None:
+        """Share of risky messages in percent, rounded half up; None without messages."""
+        return rounded(100 * self.risky, self.messages)
+
+    @property
+    def avg_confidence(self) -> int | None:
+        """Mean of the averages, weighted by messages, rounded half up; None without any."""
+        return rounded(self.confidence, self.confident)
+
+
+def rounded(numerator: int, denominator: int) -> int | None:
+    """Return the quotient of two counts, rounded half up in whole numbers, or None without a denominator."""
+    return (2 * numerator + denominator) // (2 * denominator) if denominator else None
+
+
+def change_percent(current: int, previous: int) -> float | None:
+    """Return by how much a count has changed, in percent with one decimal, or None where it was nothing before."""
+    return _one_decimal(Decimal(100) * (current - previous) / previous) if previous else None
+
+
+def change_points(current: tuple[int, int], previous: tuple[int, int], *, factor: int) -> float | None:
+    """
+    Return by how much a quotient of counts has changed, with one decimal, or None where either has no denominator.
+
+    :param current: numerator and denominator now.
+    :param previous: the same before.
+    :param factor: what the quotients are multiplied with: 100 for a share in percent.
+    """
+    if not current[1] or not previous[1]:
+        return None
+    # over one denominator, so that nothing is rounded before the end
+    numerator = factor * (current[0] * previous[1] - previous[0] * current[1])
+    return _one_decimal(Decimal(numerator) / (current[1] * previous[1]))
+
+
+def counts(distribution: Mapping[str, Any]) -> dict[str, int]:
+    """Return a stored distribution, of a readable trend, with whole numbers."""
+    return {name: int(count) for name, count in distribution.items()}
+
+
+def added(distributions: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the sum of distributions, key by key."""
+    total: dict[str, int] = {}
+    for distribution in distributions:
+        for name, count in distribution.items():
+            total[name] = total.get(name, 0) + count
+    return total
+
+
+def _one_decimal(value: Decimal) -> float:
+    # + 0: no change is 0.0, never -0.0
+    return float(value.quantize(Decimal("0.1"), rounding=ROUND_HALF_UP)) + 0

@@ -1,0 +1,210 @@
+"""Which periods a request asks for: dates of its query in, a range of periods out."""
+
+import datetime
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, Query
+from fastapi.exceptions import RequestValidationError
+
+from communication_trends.period import KINDS, ONE_DAY, Period, PeriodKind, utc_date
+
+# Dependencies are functions, and their annotations are no strings: FastAPI before 0.123.7, which Airflow 3.1 has,
+# takes the query parameters of anything else as unknown, and ignores them.
+
+MAX_OF_ONE = 366
+"""Periods of one organization at most."""
+
+MAX_OF_ALL = 92
+"""Periods over all organizations at most."""
+
+GRACE = datetime.timedelta(hours=1)
+"""How long after its run is due a period should be stored."""
+
+DEFAULT_LENGTHS = {"daily": 30, "weekly": 12, "monthly": 12}
+
+STEPS = {"daily": "1 day", "weekly": "7 days", "monthly": "1 month"}
+"""From one period to the next, as PostgreSQL's intervals."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """
+    Periods without a gap between them.
+
+    :param first: the first one.
+    :param last: the last one, included.
+    :param due: the last one whose run is due; after it, nothing is missing.
+    """
+
+    first: Period
+    last: Period
+    due: Period
+
+    @property
+    def kind(self) -> PeriodKind:
+        """The length of each period."""
+        return self.first.kind
+
+    @property
+    def from_(self) -> datetime.date:
+        """The first date."""
+        return self.first.first_date
+
+    @property
+    def to(self) -> datetime.date:
+        """The last date."""
+        return self.last.next_date - ONE_DAY
+
+    @property
+    def length(self) -> int:
+        """How many periods."""
+        return _number(self.last) - _number(self.first) + 1
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The range as parameters of the SQL: first moments, UTC, without a time zone."""
+        return {
+            "period": self.kind.name,
+            "step": STEPS[self.kind.name],
+            "first_day": self.first.start,
+            "last_day": self.last.start,
+            "last_due": self.due.start,
+        }
+
+    def shift(self) -> int:
+        """
+        Return by how many periods the range before it is earlier.
+
+        Days are compared with the same weekdays: whole weeks, the fewest that are not shorter than the range.
+        """
+        return -(-self.length // 7) * 7 if self.kind.name == "daily" else self.length
+
+    def earlier(self, count: int) -> "Range":
+        """Return the range that begins and ends so many periods before."""
+        return replace(self, first=_back(self.first, count), last=_back(self.last, count))
+
+
+def range_of(
+    kind: PeriodKind,
+    first: datetime.date | None,
+    last: datetime.date | None,
+    *,
+    now: datetime.datetime,
+    default_length: int = 0,
+) -> Range:
+    """
+    Return the range that two dates name; each date means the period that it is in.
+
+    :param kind: the length of its periods.
+    :param first: ``from``, a UTC date; by default as many periods as is usual before the last one.
+    :param last: ``to``, a UTC date; by default in the last period whose run is due.
+    :param now: the present, aware.
+    :param default_length: periods without ``from``; 0 for what is usual of the kind.
+    :raises RequestValidationError: for the future, years before 2000, or a range that ends before it begins.
+    """
+    today = utc_date(now)
+    due = kind.last_due(now)
+    for field, date in (("to", last), ("from", first)):
+        if date is not None and date > today:
+            raise invalid(field, date, f"is in the future: today is {today} (UTC)")
+        if date is not None and date.year < 2000:
+            raise invalid(field, date, "is before the year 2000")
+    if last is not None:
+        end = kind.containing(last)
+    else:
+        end = max(due, kind.containing(first or due.first_date), key=lambda period: period.first_date)
+    begin = kind.containing(first) if first else _back(end, (default_length or DEFAULT_LENGTHS[kind.name]) - 1)
+    if begin.first_date > end.first_date:
+        raise invalid("from", first, f"is after to, {last}")
+    return Range(begin, end, due)
+
+
+def bounded(given: Range, limit: int) -> Range:
+    """
+    Return the range.
+
+    :param limit: periods at most.
+    :raises RequestValidationError: when there are more; names ``from``.
+    """
+    if given.length > limit:
+        earliest = _back(given.last, limit - 1).first_date
+        problem = f"makes {given.length} {given.kind.noun}s; {limit} at most, so {earliest} or later"
+        raise invalid("from", given.from_, problem)
+    return given
+
+
+def invalid(field: str, value: object, problem: str) -> RequestValidationError:
+    """Return the error that FastAPI answers with 422, naming a field of the query and its value."""
+    entry = {"type": "value_error", "loc": ("query", field), "msg": f"{field}: {value} {problem}", "input": str(value)}
+    return RequestValidationError([entry])
+
+
+def present() -> datetime.datetime:
+    """Return the present, aware."""
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def asked_kind(
+    period: Annotated[
+        Literal["daily", "weekly", "monthly"],
+        Query(description="Whose trends: of days, weeks (Monday to Sunday) or months."),
+    ] = "daily",
+) -> PeriodKind:
+    """Return the length of the periods that a request asks for."""
+    return KINDS[period]
+
+
+Kind = Annotated[PeriodKind, Depends(asked_kind)]
+First = Annotated[
+    datetime.date | None,
+    Query(alias="from", description="A UTC date in the first period; default: 30 days, 12 weeks or 12 months in all."),
+]
+Last = Annotated[
+    datetime.date | None,
+    Query(alias="to", description="A UTC date in the last period; default: the last one whose run is due."),
+]
+
+
+def asked_of_all(kind: Kind, first: First = None, last: Last = None) -> Range:
+    """Return the range that a request asks for, over all organizations."""
+    return bounded(range_of(kind, first, last, now=present()), MAX_OF_ALL)
+
+
+def asked_of_one(kind: Kind, first: First = None, last: Last = None) -> Range:
+    """Return the range that a request asks for, of one organization."""
+    return bounded(range_of(kind, first, last, now=present()), MAX_OF_ONE)
+
+
+def asked_due(kind: Kind, first: First = None, last: Last = None) -> Range:
+    """Return the range that a request asks for, up to what should be stored by now: its run is due for an hour."""
+    now = present()
+    given = range_of(kind, first, last, now=now)
+    due = kind.last_due(now - GRACE)
+    begin, end = (min(period, due, key=lambda one: one.first_date) for period in (given.first, given.last))
+    return bounded(Range(begin, end, due), MAX_OF_ALL)
+
+
+def asked_latest(kind: Kind, first: First = None, last: Last = None) -> Range:
+    """Return the range that a request asks for; by default the last period whose run is due."""
+    return bounded(range_of(kind, first, last, now=present(), default_length=1), MAX_OF_ALL)
+
+
+RangeOfAll = Annotated[Range, Depends(asked_of_all)]
+RangeOfOne = Annotated[Range, Depends(asked_of_one)]
+DueRange = Annotated[Range, Depends(asked_due)]
+LatestRange = Annotated[Range, Depends(asked_latest)]
+
+
+def _number(period: Period) -> int:
+    """Count periods from a common beginning."""
+    date = period.first_date
+    return {
+        "daily": date.toordinal(),
+        "weekly": date.toordinal() // 7,
+        "monthly": 12 * date.year + date.month,
+    }[period.kind.name]
+
+
+def _back(period: Period, count: int) -> Period:
+    return period.earlier(count)[-1] if count else period

@@ -1,0 +1,129 @@
+-- Two ranges, over the organization-days with a readable trend in both: of one
+-- organization, or of all where none is given. One row.
+with
+-- one row per trend of either range
+stored_trends as materialized (
+    select
+        communication_trends.organization_id,
+        communication_trends.trend_date,
+        communication_trends.topic_distribution,
+        communication_trends.escalation_counts,
+        communication_trends.total_classifications,
+        communication_trends.avg_confidence,
+        coalesce(
+            not communication_trends.topic_distribution
+            @@ %(broken_counts)s::jsonpath
+            and not communication_trends.sentiment_distribution
+            @@ %(broken_counts)s::jsonpath
+            and not communication_trends.escalation_counts
+            @@ %(broken_counts)s::jsonpath
+            and not communication_trends.channel_hotspots
+            @@ %(broken_hotspots)s::jsonpath
+            and communication_trends.total_classifications >= 0
+            and coalesce(communication_trends.avg_confidence, 0) between 0 and 100,
+            false
+        ) as readable
+    from communication_trends
+    where
+        communication_trends.trend_period = %(period)s::text
+        and communication_trends.trend_date <= %(last_due)s::timestamp
+        and (
+            communication_trends.trend_date between
+            %(first_day)s::timestamp and %(last_day)s::timestamp
+            or communication_trends.trend_date between
+            %(previous_first_day)s::timestamp and %(previous_last_day)s::timestamp
+        )
+        and (
+            %(organization_id)s::uuid is null
+            or communication_trends.organization_id = %(organization_id)s::uuid
+        )
+),
+
+-- one row per readable trend
+figures as materialized (
+    select
+        stored_trends.organization_id,
+        stored_trends.trend_date,
+        stored_trends.total_classifications as messages,
+        (
+            select coalesce(sum(trunc(topics.count::numeric)), 0)
+            from jsonb_each(stored_trends.topic_distribution) as topics (name, count)
+            where topics.name = any(%(hotspot_topics)s::text[])
+        ) as risky,
+        (
+            select coalesce(sum(trunc(severities.count::numeric)), 0)
+            from
+                jsonb_each(stored_trends.escalation_counts)
+                    as severities (name, count)
+        ) as alerts,
+        -- of a trend without an average, neither side of the mean
+        stored_trends.total_classifications::numeric * stored_trends.avg_confidence
+            as confidence,
+        case
+            when stored_trends.avg_confidence is not null
+                then stored_trends.total_classifications
+        end as confident
+    from stored_trends
+    where stored_trends.readable
+),
+
+-- one row per organization
+beginnings as (
+    select
+        organizations.id,
+        least(
+            coalesce(organizations.created_at::timestamp, '-infinity'),
+            case
+                when organizations.created_at::timestamp > %(first_day)s::timestamp
+                    then (
+                        select min(communication_trends.trend_date)
+                        from communication_trends
+                        where
+                            organizations.id = communication_trends.organization_id
+                            and communication_trends.trend_period = %(period)s::text
+                    )
+            end
+        ) as exists_from
+    from organizations
+    where
+        %(organization_id)s::uuid is null
+        or organizations.id = %(organization_id)s::uuid
+),
+
+-- one row: organization-days of the range that should be stored by now
+possible as (
+    select count(*) as days
+    from beginnings
+    inner join
+        generate_series(
+            %(first_day)s::timestamp,
+            least(%(last_day)s::timestamp, %(last_due)s::timestamp),
+            %(step)s::interval
+        ) as periods (first_day)
+        on periods.first_day + %(step)s::interval > beginnings.exists_from
+)
+
+select
+    (select possible.days from possible) as possible_days,
+    count(*) as matched_days,
+    sum(current.messages)::bigint as messages,
+    sum(previous.messages)::bigint as previous_messages,
+    sum(current.risky)::bigint as risky,
+    sum(previous.risky)::bigint as previous_risky,
+    sum(current.alerts)::bigint as alerts,
+    sum(previous.alerts)::bigint as previous_alerts,
+    sum(current.confidence)::bigint as confidence,
+    sum(previous.confidence)::bigint as previous_confidence,
+    sum(current.confident)::bigint as confident,
+    sum(previous.confident)::bigint as previous_confident
+from figures as current
+inner join figures as previous
+    on
+        current.organization_id = previous.organization_id
+        and current.trend_date
+        = previous.trend_date + %(shift)s::interval
+where
+    current.trend_date >= %(first_day)s::timestamp
+    and current.trend_date <= %(last_day)s::timestamp
+    and previous.trend_date >= %(previous_first_day)s::timestamp
+    and previous.trend_date <= %(previous_last_day)s::timestamp;
