@@ -19,7 +19,6 @@ from typing import Any
 
 import psycopg
 
-from communication_trends.database import Transaction, read_sql, transaction
 from local.airflow import Airflow, airflow_environment, run_airflow
 from local.servers import Server, apply_schema, postgres
 

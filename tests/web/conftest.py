@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import httpx
 import psycopg
 import pytest
 from conftest import running_airflow_on
+from fastapi.testclient import TestClient
+from psycopg.rows import dict_row
 
 from local.airflow import Airflow
 from local.servers import Server
@@ -33,9 +37,15 @@ class Web:
     airflow: Airflow
     connection: psycopg.Connection[dict[str, Any]]
     passwords: dict[str, str]
+    tokens: dict[str, str] = field(default_factory=dict)
 
     def token(self, user: str) -> str:
-        """Log a user in."""
+        """Log a user in, once."""
+        if user not in self.tokens:
+            self.tokens[user] = self._login(user)
+        return self.tokens[user]
+
+    def _login(self, user: str) -> str:
         answer = httpx.post(
             f"{self.airflow.url}/auth/token",
             json={"username": user, "password": self.passwords[user]},
@@ -48,6 +58,55 @@ class Web:
         """Request a path of the application as a user, or as nobody."""
         headers = {"Authorization": f"Bearer {self.token(user)}"} if user else {}
         return httpx.get(f"{self.airflow.url}{path}", headers=headers, timeout=60, **kwargs)
+
+
+@dataclass
+class Api:
+    """
+    The application in this process, mounted as Airflow mounts it, with Airflow's own authentication.
+
+    :param client: sends requests to it.
+    :param connection: to the database with the trends.
+    """
+
+    client: TestClient
+    connection: psycopg.Connection[dict[str, Any]]
+
+    def get(self, path: str, user: str | None = "viewer", **kwargs: Any) -> httpx.Response:
+        """Request a path of the application as a user, or as nobody."""
+        return self.request("GET", path, user, **kwargs)
+
+    def request(self, method: str, path: str, user: str | None = "viewer", **kwargs: Any) -> httpx.Response:
+        """Send any request to the application as a user, or as nobody."""
+        from airflow.api_fastapi.app import get_auth_manager
+        from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+        headers = {}
+        if user:
+            token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=user, role=user))
+            headers["Authorization"] = f"Bearer {token}"
+        return self.client.request(method, path, headers=headers, **kwargs)
+
+
+@pytest.fixture(scope="session")
+def api(server: Server) -> Iterator[Api]:
+    """The application on a database of its own; no process beside this one."""
+    from airflow.api_fastapi.app import init_auth_manager
+    from fastapi import FastAPI
+
+    from communication_trends.web.app import create_app
+
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
+    outer = FastAPI()
+    outer.mount("/communication-trends", create_app())
+    init_auth_manager(outer)
+    with pytest.MonkeyPatch.context() as patched, server.connect(name, row_factory=dict_row) as connection:
+        patched.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", server.airflow_connection(name))
+        rows.fill(connection)
+        with TestClient(outer) as client:
+            yield Api(client, connection)
+    server.drop_database(name)
 
 
 @pytest.fixture(scope="session")

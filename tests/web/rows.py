@@ -25,6 +25,8 @@ ORGANIZATIONS = {
 }
 GAPS = {datetime.date(2026, 10, 14), datetime.date(2026, 10, 15), datetime.date(2026, 10, 22)}
 """Days of acme without a trend."""
+CREATED = datetime.date(2026, 7, 15)
+"""When the organizations were created."""
 INCIDENT = datetime.date(2026, 10, 19)
 """The worst day of acme."""
 
@@ -84,8 +86,8 @@ def fill(connection: psycopg.Connection[Any]) -> None:
     """Insert all of it, with the messages behind acme's first gap, so that a run can fill it."""
     with connection.cursor() as cursor:
         cursor.executemany(
-            "insert into organizations (id, name, slug) values (%s, %s, %s)",
-            [(organization_id(slug), name, slug) for slug, name in ORGANIZATIONS.items()],
+            "insert into organizations (id, name, slug, created_at) values (%s, %s, %s, %s)",
+            [(organization_id(slug), name, slug, CREATED) for slug, name in ORGANIZATIONS.items()],
         )
         cursor.executemany(
             "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"

@@ -31,7 +31,8 @@ PATHS = [
     f"{API}/trends",
     f"{API}/overview",
     f"{API}/hotspots",
-    f"{API}/periods",
+    f"{API}/comparison",
+    f"{API}/freshness",
     f"{API}/runs/none",
 ]
 
@@ -107,7 +108,7 @@ def test_loading_the_plugin_loads_no_web():
     script = (
         "import sys, communication_trends_plugin as plugin;"
         "assert plugin.CommunicationTrendsPlugin.fastapi_apps;"
-        "print([name for name in ('fastapi', 'communication_trends.web.app', 'communication_trends.web.api')"
+        "print([name for name in ('fastapi', 'communication_trends.web.app', 'communication_trends.web.routes')"
         " if name in sys.modules])"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "plugins")}

@@ -1,0 +1,221 @@
+"""Stored rows that are no trend: shown as unreadable, and nothing else is lost; asked over HTTP."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from web import rows
+from web.conftest import API
+
+DAY = "2026-10-20"
+RANGE = {"from": "2026-10-19", "to": "2026-10-21"}
+COLUMNS = [
+    "topic_distribution",
+    "sentiment_distribution",
+    "escalation_counts",
+    "channel_hotspots",
+    "total_classifications",
+    "avg_confidence",
+]
+PATHS = ["organizations", "organizations/victim/trends", "trends", "overview", "hotspots", "comparison", "freshness"]
+
+counts = st.integers(0, 2_147_483_647)
+broken_values = st.one_of(
+    st.just(1e300),
+    st.integers(max_value=-1),
+    st.integers(min_value=2_147_483_648),
+    st.sampled_from(["7", "NaN", "Infinity", "", None, True, [], [3], {}, {"a": 1}]),
+)
+names = st.sampled_from(["complaint", "escalation", "critical", "", "'", "a.b", "Grüße"])
+distributions = st.one_of(
+    st.dictionaries(names, counts, max_size=4),
+    st.dictionaries(names, st.one_of(counts, broken_values), max_size=4),
+    st.sampled_from([[], [1], "text", 5, None, True]),
+)
+channels = st.fixed_dictionaries(
+    {
+        "channelId": st.one_of(st.sampled_from(["C1", "", "x;=1+1;"]), broken_values),
+        "riskScore": st.one_of(st.integers(0, 100), broken_values),
+        "messageCount": st.one_of(counts, broken_values),
+    }
+)
+hotspots = st.one_of(
+    st.lists(channels, max_size=2),
+    st.sampled_from([{}, None, [None], [1], [[]], [{}], [{"channelId": "C1"}], "text"]),
+)
+
+
+def is_count(value: object, most: int = 2_147_483_647) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
+
+
+def is_readable(row: dict) -> bool:
+    """The rule once more, in plain Python."""
+    for column in COLUMNS[:3]:
+        if not isinstance(row[column], dict) or not all(map(is_count, row[column].values())):
+            return False
+    if not isinstance(row["channel_hotspots"], list):
+        return False
+    for entry in row["channel_hotspots"]:
+        if not isinstance(entry, dict) or not isinstance(entry.get("channelId"), str):
+            return False
+        if not is_count(entry.get("riskScore"), 100) or not is_count(entry.get("messageCount")):
+            return False
+    return is_count(row["total_classifications"]) and (
+        row["avg_confidence"] is None or is_count(row["avg_confidence"], 100)
+    )
+
+
+@pytest.fixture(scope="module")
+def victim(api):
+    """An organization with a good trend on the day before, and columns that hold anything."""
+    api.connection.execute(
+        "insert into organizations (name, slug, created_at) values ('Victim', 'victim', '2026-10-19')"
+    )
+    for column in COLUMNS[:4]:
+        api.connection.execute(f"alter table communication_trends alter {column} drop not null")
+    api.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
+        " total_classifications) select id, '2026-10-19', 'daily', '{\"complaint\": 3}', 3 from organizations"
+        " where slug = 'victim'"
+    )
+    yield
+    api.connection.execute("delete from organizations where slug = 'victim'")
+
+
+def store(api, row: dict) -> None:
+    api.connection.execute(
+        "delete from communication_trends using organizations where slug = 'victim'"
+        " and organization_id = organizations.id and trend_date = %s",
+        (DAY,),
+    )
+    api.connection.execute(
+        f"insert into communication_trends (organization_id, trend_date, trend_period, {', '.join(COLUMNS)})"
+        " select id, %s, 'daily', %s, %s, %s, %s, %s, %s from organizations where slug = 'victim'",
+        (DAY, *(None if row[name] is None else json.dumps(row[name]) for name in COLUMNS)),
+    )  # fmt: skip
+
+
+def check(api, row: dict) -> None:
+    store(api, row)
+    readable = is_readable(row)
+    for path in PATHS:
+        for parameters in (RANGE, {**RANGE, "format": "csv"}):
+            answer = api.get(f"{API}/{path}", params=parameters)
+            assert answer.status_code == 200, (path, answer.text)
+    one = api.get(f"{API}/organizations/victim/trends", params=RANGE).json()
+    assert [day["state"] for day in one["days"]] == ["stored", "stored" if readable else "unreadable", "missing"]
+    assert one["days"][1]["unreadable"] is not readable
+    overview = api.get(f"{API}/overview", params={**RANGE, "limit": 200}).json()
+    assert overview["totalEntries"] == len(overview["organizations"]) == 11
+    shown = next(entry for entry in overview["organizations"] if entry["organization"]["slug"] == "victim")
+    assert (shown["unreadable"], shown["unreadableDays"]) == (not readable, int(not readable))
+    assert shown["missingDays"] == 1
+    assert shown["totalClassifications"] == 3 + (row["total_classifications"] if readable else 0)
+    every = api.get(f"{API}/trends", params=RANGE).json()["days"][1]
+    others = sum(
+        rows.trend(slug, rows.INCIDENT.replace(day=20))["total_classifications"] for slug in rows.ORGANIZATIONS
+    )
+    assert every["organizationsStored"] == 10 + readable
+    assert every["organizationsUnreadable"] == int(not readable)
+    assert every["organizationsMissing"] == 0
+    assert every["totalClassifications"] == others + (row["total_classifications"] if readable else 0)
+
+
+GOOD = {
+    "topic_distribution": {"complaint": 2, "general": 5},
+    "sentiment_distribution": {"angry": 1},
+    "escalation_counts": {"critical": 4},
+    "channel_hotspots": [{"channelId": "C1", "riskScore": 40, "messageCount": 10}],
+    "total_classifications": 7,
+    "avg_confidence": 81,
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"channel_hotspots": {}},
+        {"channel_hotspots": None},
+        {"channel_hotspots": [{"channelId": "C1", "riskScore": "high", "messageCount": 10}]},
+        {"escalation_counts": [1, 2]},
+        {"escalation_counts": {"critical": 1e300}},
+        {"topic_distribution": {"complaint": -1}},
+        {"topic_distribution": {"complaint": "NaN"}},
+        {"sentiment_distribution": {"angry": None}},
+        {"total_classifications": None},
+        {"total_classifications": -5},
+        {"avg_confidence": 900},
+    ],
+    ids=str,
+)
+def test_one_row_that_is_no_trend(api, victim, change):
+    row = {**GOOD, **change}
+    assert is_readable(row) is not bool(change)
+    check(api, row)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    row=st.fixed_dictionaries(
+        {
+            **dict.fromkeys(COLUMNS[:3], distributions),
+            "channel_hotspots": hotspots,
+            "total_classifications": st.one_of(st.none(), st.integers(-5, 2_147_483_647)),
+            "avg_confidence": st.one_of(st.none(), st.integers(-5, 105)),
+        }
+    )
+)
+def test_any_row(api, victim, row):
+    check(api, row)
+
+
+@pytest.mark.parametrize("lacking", [("name",), ("slug",), ("name", "slug")])
+def test_an_organization_without_a_name_or_slug(api, lacking):
+    for column in ("name", "slug"):
+        api.connection.execute(f"alter table organizations alter {column} drop not null")
+    [row] = api.connection.execute(
+        "insert into organizations (name, slug, created_at) values (%s, %s, '2026-10-19') returning id::text",
+        tuple(None if column in lacking else "lost" for column in ("name", "slug")),
+    ).fetchall()
+    api.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, channel_hotspots)"
+        " values (%s, %s, 'daily', %s)",
+        (row["id"], DAY, json.dumps(GOOD["channel_hotspots"])),
+    )
+    try:
+        expected = {
+            "id": row["id"],
+            "name": row["id"] if len(lacking) == 2 else "lost",
+            "slug": row["id"] if "slug" in lacking else "lost",
+        }
+        for path in ("overview", "organizations", "hotspots", "freshness"):
+            answer = api.get(f"{API}/{path}", params={**RANGE, "limit": 200})
+            assert expected in [entry.get("organization", entry) for entry in listed(answer.json())], path
+            table = api.get(f"{API}/{path}", params={**RANGE, "format": "csv"})
+            assert row["id"] in table.text
+            assert len(list(csv.reader(io.StringIO(table.text)))) > 1
+        overview = api.get(f"{API}/overview", params={**RANGE, "limit": 200}).json()["organizations"]
+        assert [entry["unreadable"] for entry in overview if entry["organization"]["id"] == row["id"]] == [True]
+        assert (
+            api.get(f"{API}/organizations/{expected['slug']}/trends", params=RANGE).json()["organization"] == expected
+        )
+    finally:
+        api.connection.execute("delete from organizations where id = %s", (row["id"],))
+
+
+def listed(answer: dict) -> list[dict]:
+    return next(answer[name] for name in ("organizations", "hotspots", "behind") if name in answer)
+
+
+def test_numbers_that_are_none_are_not_in_the_oracle():
+    assert not is_count(math.nan)
+    assert not is_count(math.inf)
