@@ -1,8 +1,8 @@
 """
-Database time of the page's statements, and time until the page has drawn its charts.
+Database time of the page's requests, and time until the page has drawn its charts.
 
-Usage: ``PYTHONPATH=plugins .venv/bin/python -m bench.web``. One organization over 90 days and the overview of 1,000
-organizations over 30 days are to take 50 ms and 250 ms of database time on 2 cores.
+Usage: ``PYTHONPATH=plugins .venv/bin/python -m bench.web``. On 2 cores one organization over 90 days is to take 50 ms
+of database time, the overview of 1,000 organizations over 90 days 250 ms, and that of 50,000 over 30 days 3 s.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import shutil
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,82 +24,122 @@ from local.airflow import Airflow, airflow_environment, run_airflow
 from local.servers import Server, apply_schema, postgres
 
 ORGANIZATIONS = 1000
-LAST_DAY = datetime.datetime(2026, 10, 29)
-TRIES = 15
-RISKY = ["complaint", "escalation"]
+MANY_ORGANIZATIONS = 50_000
+LAST_DAY = datetime.date(2026, 10, 29)
+TRIES = 7
 
 
-def fill(connection: psycopg.Connection[Any]) -> None:
-    """Insert 90 days of 1,000 organizations: seven topics, five tones, three severities, two hotspots a row."""
+def fill(connection: psycopg.Connection[Any], organizations: int, days: int) -> None:
+    """Insert trends: seven topics, five tones, up to three severities and two hotspots a row, hardly two rows alike."""
     connection.execute(
-        "insert into organizations (name, slug) select 'Organization ' || number, 'organization-' || number"
+        "insert into organizations (name, slug, created_at)"
+        " select 'Organization ' || number, 'organization-' || number, '2026-01-01'"
         " from generate_series(1, %s) as numbers (number)",
-        (ORGANIZATIONS,),
+        (organizations,),
     )
+    connection.execute("select setseed(0.5)")
     connection.execute(
         """
         insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,
             sentiment_distribution, escalation_counts, channel_hotspots, total_classifications, avg_confidence)
         select id, day, 'daily',
-            jsonb_build_object('complaint', 40 + n, 'escalation', 10, 'general', 200, 'request', 90,
+            jsonb_build_object('complaint', 40 + n, 'escalation', (10 * random())::int, 'general', 200, 'request', m,
                 'scheduling', 80, 'status_update', 70, 'technical', 210),
-            jsonb_build_object('angry', 20, 'frustrated', 60, 'tense', 90, 'neutral', 400, 'positive', 100),
-            jsonb_build_object('medium', 9, 'high', 4, 'critical', n %% 3),
+            jsonb_build_object('angry', (20 * random())::int, 'frustrated', (60 * random())::int, 'tense', 90,
+                'neutral', 400, 'positive', m),
+            case when n < 15 then '{}'
+                else jsonb_build_object('medium', n %% 9, 'high', m %% 4, 'critical', n %% 3) end,
             jsonb_build_array(
-                jsonb_build_object('channelId', 'C-support', 'riskScore', 40 + n, 'messageCount', 120),
+                jsonb_build_object('channelId', 'C-support', 'riskScore', 40 + n, 'messageCount', 100 + m),
                 jsonb_build_object('channelId', 'C-billing', 'riskScore', 35, 'messageCount', 60)),
-            700 + n, 80
-        from generate_series(%s::timestamp - interval '89 days', %s::timestamp, interval '1 day') as days (day)
+            610 + n + m, 80
+        from generate_series(%s::date - (%s - 1) * interval '1 day', %s::date, interval '1 day') as days (day)
         cross join lateral (
-            select id, row_number() over (order by id)::integer %% 40 as n from organizations
+            select id, (40 * random())::int as n, (100 * random())::int as m from organizations where day is not null
         ) as numbered
         """,
-        (LAST_DAY, LAST_DAY),
+        (LAST_DAY, days, LAST_DAY),
     )
     connection.execute("vacuum analyze")
 
 
-def measure(connection: psycopg.Connection[Any], name: str, days: int, **parameters: Any) -> tuple[float, float, int]:
-    """Return the server's own median in ms, planning included, the client's with all rows read, and the rows."""
-    values = {"first_day": LAST_DAY - datetime.timedelta(days - 1), "last_day": LAST_DAY, **parameters}
-    server, client, rows = [], [], []
+def measure(title: str, target: float | None, answer: Callable[[Any], Any]) -> None:
+    """
+    Print the median of a request's database time, and of all of its time in the API server, in ms.
+
+    :param title: what is asked for.
+    :param target: ms of database time that it is to take at most.
+    :param answer: answers it, given an open transaction.
+    """
+    from communication_trends.web import reading
+
+    in_database, in_all = [], []
+    ask = reading.Reading.rows
     for _ in range(TRIES):
-        with transaction(connection, read_only=True, statement_timeout=10) as opened:
+        spent = 0.0
+
+        def timed(self: Any, name: str, **parameters: Any) -> Any:
+            nonlocal spent
             started = time.perf_counter()
-            rows = opened.rows(read_sql(f"web/{name}.sql"), values)
-            client.append(1000 * (time.perf_counter() - started))
-            server.append(_explained(opened, name, values))
-    return statistics.median(server), statistics.median(client), len(rows)
+            rows = ask(self, name, **parameters)
+            spent += time.perf_counter() - started
+            return rows
+
+        reading.Reading.rows = timed  # type: ignore[method-assign]
+        try:
+            started = time.perf_counter()
+            with reading.reading() as database:
+                answer(database).model_dump_json(by_alias=True)
+            in_all.append(1000 * (time.perf_counter() - started))
+            in_database.append(1000 * spent)
+        finally:
+            reading.Reading.rows = ask  # type: ignore[method-assign]
+    took = statistics.median(in_database)
+    print(f"{title:44} {took:12.1f} {statistics.median(in_all):10.1f} {target or '':>8}", flush=True)
 
 
-def _explained(opened: Transaction, name: str, values: dict[str, Any]) -> float:
-    explain = "explain (analyze, timing off, format json) " + read_sql(f"web/{name}.sql")
-    plan = opened.rows(explain, values)[0]["QUERY PLAN"][0]
-    return plan["Planning Time"] + plan["Execution Time"]
+def measure_answers(server: Server, database: str, organizations: int) -> None:
+    """Print one line per request of the page."""
+    from communication_trends.period import DAILY
+    from communication_trends.web import answers
+    from communication_trends.web.ranges import Range, range_of
 
+    os.environ["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"] = server.airflow_connection(database)
+    now = datetime.datetime.combine(LAST_DAY, datetime.time(12), datetime.timezone.utc) + datetime.timedelta(1)
 
-def measure_statements(server: Server, database: str) -> None:
-    """Print one line per statement."""
-    ranked = {"search": "", "limit": 25, "offset": 0, "hotspot_topics": RISKY, "hotspot_min_messages": 10}
-    everywhere = {"organization_id": None, "limit": 15, "offset": 0}
-    week = {
-        "previous_first_day": LAST_DAY - datetime.timedelta(13),
-        "previous_last_day": LAST_DAY - datetime.timedelta(7),
-    }
-    cases: list[tuple[str, str, int, float | None, dict[str, Any]]] = [
-        ("one organization, 90 days", "trends", 90, 50, {"organization": "organization-500"}),
-        ("overview of 1,000, 30 days", "overview", 30, 250, ranked),
-        ("overview of 1,000, 90 days", "overview", 90, None, ranked),
-        ("all 1,000 together, 30 days", "trends_of_all", 30, None, {}),
-        ("all 1,000 together, 90 days", "trends_of_all", 90, None, {}),
-        ("hotspots of 1,000, 30 days", "hotspots", 30, None, everywhere),
-        ("two weeks of 1,000", "periods", 7, None, {**week, "organization_id": None, "hotspot_topics": RISKY}),
+    def last(days: int) -> Range:
+        return range_of(DAILY, LAST_DAY - datetime.timedelta(days - 1), LAST_DAY, now=now)
+
+    def overview(days: int, sort: str = "rank", ascending: bool = True) -> Callable[[Any], Any]:
+        ranking: dict[str, Any] = {"search": "", "sort": sort, "ascending": ascending, "limit": 25, "offset": 0}
+        return lambda _: answers.overview(last(days), **ranking)
+
+    many = organizations == MANY_ORGANIZATIONS
+    page: dict[str, Any] = {"organization": None, "limit": 15, "offset": 0}
+    cases: list[tuple[str, float | None, Callable[[Any], Any]]] = [
+        ("overview, 30 days", 3000 if many else None, overview(30)),
+        ("overview by the change of risk, 30 days", None, overview(30, "riskScoreChange", False)),
+        ("all together, 30 days", None, lambda database: answers.trends_of_all(database, last(30))),
+        ("hotspots, 30 days", None, lambda database: answers.hotspots(database, last(30), **page)),
+        ("comparison, 30 days", None, lambda database: answers.comparison(database, last(30), organization=None)),
+        ("freshness, 30 days", None, lambda database: answers.freshness(database, last(30), **page)),
+        ("attention, the last day", None, lambda database: answers.attention(database, last(1), **page)),
     ]
-    print(f"median of {TRIES}, ms        {'server':>38} {'client':>8} {'target':>8} {'rows':>6}")
-    with psycopg.connect(server.dsn(database)) as connection:
-        for title, name, days, target, parameters in cases:
-            took, read, rows = measure(connection, name, days, **parameters)
-            print(f"{title:48} {took:15.1f} {read:8.1f} {target or '':>8} {rows:6}")
+    if not many:
+        cases += [
+            (
+                "one organization, 90 days",
+                50,
+                lambda database: answers.trends_of_one(database, "organization-500", last(90)),
+            ),
+            ("overview, 90 days", 250, overview(90)),
+            ("all together, 90 days", None, lambda database: answers.trends_of_all(database, last(90))),
+            ("comparison, 90 days", None, lambda database: answers.comparison(database, last(90), organization=None)),
+        ]
+    print(f"{organizations:,} organizations, median of {TRIES}, ms")
+    print(f"{'':44} {'database':>12} {'in all':>10} {'target':>8}")
+    for title, target, answer in cases:
+        measure(title, target, answer)
 
 
 def measure_page(server: Server, home: Path, database: str) -> None:
@@ -141,18 +182,23 @@ def measure_page(server: Server, home: Path, database: str) -> None:
 
 def main() -> None:
     """Measure, on a server of its own."""
-    print(json.dumps({"cores": os.cpu_count(), "organizations": ORGANIZATIONS}))
+    print(json.dumps({"cores": os.cpu_count(), "load": os.getloadavg()}))
+    databases = {"bench_web": (ORGANIZATIONS, 180), "bench_web_many": (MANY_ORGANIZATIONS, 60)}
     with tempfile.TemporaryDirectory(prefix="communication-trends-bench-") as folder, postgres(Path(folder)) as server:
-        for database in ("bench_web", "bench_airflow"):
+        for database in (*databases, "bench_airflow"):
             server.create_database(database)
         try:
-            with server.connect("bench_web") as connection:
-                apply_schema(connection, "source_tables.sql", "communication_trends.sql")
-                fill(connection)
-            measure_statements(server, "bench_web")
+            os.environ.update(
+                airflow_environment(Path(folder) / "home", server, metadata="bench_airflow", database="bench_web")
+            )
+            for database, (organizations, days) in databases.items():
+                with server.connect(database) as connection:
+                    apply_schema(connection, "source_tables.sql", "communication_trends.sql")
+                    fill(connection, organizations, days)
+                measure_answers(server, database, organizations)
             measure_page(server, Path(folder) / "airflow", "bench_web")
         finally:
-            for database in ("bench_web", "bench_airflow"):
+            for database in (*databases, "bench_airflow"):
                 server.drop_database(database)
 
 

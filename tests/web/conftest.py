@@ -72,11 +72,11 @@ class Api:
     client: TestClient
     connection: psycopg.Connection[dict[str, Any]]
 
-    def get(self, path: str, user: str | None = "viewer", **kwargs: Any) -> httpx.Response:
+    def get(self, path: str, user: str | None = "viewer", **kwargs: Any) -> Any:
         """Request a path of the application as a user, or as nobody."""
         return self.request("GET", path, user, **kwargs)
 
-    def request(self, method: str, path: str, user: str | None = "viewer", **kwargs: Any) -> httpx.Response:
+    def request(self, method: str, path: str, user: str | None = "viewer", **kwargs: Any) -> Any:
         """Send any request to the application as a user, or as nobody."""
         from airflow.api_fastapi.app import get_auth_manager
         from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser

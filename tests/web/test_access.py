@@ -32,6 +32,7 @@ PATHS = [
     f"{API}/overview",
     f"{API}/hotspots",
     f"{API}/comparison",
+    f"{API}/attention",
     f"{API}/freshness",
     f"{API}/runs/none",
 ]

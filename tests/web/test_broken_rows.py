@@ -24,7 +24,16 @@ COLUMNS = [
     "total_classifications",
     "avg_confidence",
 ]
-PATHS = ["organizations", "organizations/victim/trends", "trends", "overview", "hotspots", "comparison", "freshness"]
+PATHS = [
+    "organizations",
+    "organizations/victim/trends",
+    "trends",
+    "overview",
+    "hotspots",
+    "comparison",
+    "attention",
+    "freshness",
+]
 
 counts = st.integers(0, 2_147_483_647)
 broken_values = st.one_of(

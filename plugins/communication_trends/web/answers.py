@@ -7,9 +7,10 @@ from typing import Any
 
 from fastapi import HTTPException
 
+from communication_trends import attention as unusual
 from communication_trends import settings
 from communication_trends.database import DATABASE_ERRORS, sqlstate
-from communication_trends.period import ONE_DAY
+from communication_trends.period import ONE_DAY, Period
 from communication_trends.web import figures, models
 from communication_trends.web.ranges import STEPS, Range
 from communication_trends.web.reading import Reading, reading
@@ -172,6 +173,37 @@ def comparison(database: Reading, asked: Range, *, organization: str | None) -> 
     )
 
 
+def attention(
+    database: Reading, asked: Range, *, organization: str | None, limit: int | None, offset: int
+) -> models.Attention:
+    """Return a page of what is unusual in the periods of a range whose run is due, or all of it without a limit."""
+    one = find(database, organization)
+    periods = {period.first_date: period for period in asked.periods() if period.first_date <= asked.due.first_date}
+    pairs = [
+        (earlier.start, period.start) for period in periods.values() for earlier in unusual.earlier_periods(period)
+    ]
+    rows = database.rows(
+        "attention",
+        organization_id=one and one.id,
+        period=asked.kind.name,
+        needed_days=sorted({day for pair in pairs for day in pair}),
+        earlier_days=[earlier for earlier, _ in pairs],
+        compared_days=[day for _, day in pairs],
+        hotspot_topics=settings.hotspot_topics(),
+        **READABLE,
+    )
+    found = [(finding, row) for row in rows for finding in _findings(row, periods[row["date"]])]
+    found.sort(key=lambda pair: (-pair[0].score, pair[1]["slug"], pair[1]["date"], pair[0].figure))
+    return models.Attention(
+        **_ranged(asked),
+        findings=[
+            models.Finding(organization=_organization(row), date=row["date"], **vars(finding))
+            for finding, row in (found if limit is None else found[offset : offset + limit])
+        ],
+        total_entries=len(found),
+    )
+
+
 def freshness(
     database: Reading, asked: Range, *, organization: str | None, limit: int | None, offset: int
 ) -> models.Freshness:
@@ -249,6 +281,15 @@ def _hotspot(entry: Mapping[str, Any]) -> models.Hotspot:
     return models.Hotspot(
         channel_id=entry["channelId"], risk_score=int(entry["riskScore"]), message_count=int(entry["messageCount"])
     )
+
+
+def _findings(row: Mapping[str, Any], period: Period) -> list[unusual.Finding]:
+    names = ("messages", "risky", "alerts", "negative")
+    earlier = [
+        unusual.Figures(**dict(zip(names, values, strict=True)))
+        for values in zip(*(row[f"earlier_{name}"] for name in names), strict=True)
+    ]
+    return unusual.findings(unusual.Figures(**{name: row[name] for name in names}), earlier, period)
 
 
 def _hotspots_of(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -205,6 +205,27 @@ class Comparison(Ranged):
     avg_confidence: ChangeInPoints
 
 
+class Finding(Model):
+    """One figure of an organization that is unusual in a period, against the same weekday of the eight weeks before."""
+
+    organization: Organization
+    date: datetime.date = Field(description="First date of the period.")
+    figure: Literal["totalClassifications", "riskScore", "escalations", "negativeTones"]
+    direction: Literal["up", "down"]
+    value: int = Field(description="Of riskScore and negativeTones a share in percent.")
+    usual_low: int
+    usual_high: int
+    compared_with: int = Field(description="How many earlier periods were stored.")
+    sentence: str = Field(description="The same in words.")
+
+
+class Attention(Ranged):
+    """A page of what is unusual, the most unusual first."""
+
+    findings: list[Finding]
+    total_entries: int
+
+
 class Behind(Model):
     """An organization that lacks trends."""
 

@@ -61,6 +61,10 @@ class Range:
         """How many periods."""
         return _number(self.last) - _number(self.first) + 1
 
+    def periods(self) -> list[Period]:
+        """Return each period, newest first."""
+        return [self.last, *self.last.earlier(self.length - 1)]
+
     @property
     def parameters(self) -> dict[str, Any]:
         """The range as parameters of the SQL: first moments, UTC, without a time zone."""

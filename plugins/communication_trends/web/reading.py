@@ -26,7 +26,7 @@ PATIENCE = 3
 STATEMENT_TIMEOUT = 30
 """Seconds; a person is waiting."""
 
-LOCK_TIMEOUT = 5
+LIMITS = Limits(statement=STATEMENT_TIMEOUT, lock=5, network=5)
 
 Result = TypeVar("Result")
 
@@ -55,8 +55,7 @@ class Reading:
 @contextmanager
 def reading() -> Iterator[Reading]:
     """Open a connection and one read-only transaction on one snapshot, and close both."""
-    limits = Limits(statement=STATEMENT_TIMEOUT, lock=LOCK_TIMEOUT)
-    with connected(settings.conn_id(), limits) as database, database.transaction(read_only=True) as transaction:
+    with connected(settings.conn_id(), LIMITS) as database, database.transaction(read_only=True) as transaction:
         opened = Reading(database, transaction)
         opened.rows("session")
         yield opened

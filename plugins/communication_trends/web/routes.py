@@ -17,7 +17,7 @@ from communication_trends.errors import InvalidInputError
 from communication_trends.period import ONE_DAY, trend_period
 from communication_trends.web import answers, models, tables
 from communication_trends.web.access import requires_dag
-from communication_trends.web.ranges import DueRange, Kind, RangeOfAll, RangeOfOne, present
+from communication_trends.web.ranges import DueRange, Kind, LatestRange, RangeOfAll, RangeOfOne, present
 from communication_trends.web.reading import reading
 
 # PostgreSQL has no NUL in its texts
@@ -211,6 +211,20 @@ async def get_comparison(asked: RangeOfAll, reply: Whole, organization: AnyOrgan
 
     def table(found: models.Comparison) -> tuple[str, str]:
         return _name("comparison", found), tables.comparison_table(found)
+
+    return await reply(answer, table)
+
+
+@router.get("/attention", response_model=models.Attention, responses=CSV)
+async def get_attention(asked: LatestRange, reply: Paged, organization: AnyOrganization = None) -> Response:
+    """What is unusual for a tenant, in words; by default in the last period whose run is due."""
+
+    def answer() -> models.Attention:
+        with reading() as database:
+            return answers.attention(database, asked, organization=organization, limit=reply.limit, offset=reply.offset)
+
+    def table(found: models.Attention) -> tuple[str, str]:
+        return _name("attention", found), tables.table_of(models.Finding, found.findings)
 
     return await reply(answer, table)
 
