@@ -55,7 +55,7 @@ channels = st.fixed_dictionaries(
         "messageCount": st.one_of(counts, broken_values),
     }
 )
-hotspots = st.one_of(
+hotspots: st.SearchStrategy = st.one_of(
     st.lists(channels, max_size=2),
     st.sampled_from([{}, None, [None], [1], [[]], [{}], [{"channelId": "C1"}], "text"]),
 )
