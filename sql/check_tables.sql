@@ -2,34 +2,35 @@
 -- needs it, with what mends it; none: ready. Whether trends can be stored in the table
 -- is for sql/check_storing.sql.
 with recursive
--- one row per column that the package touches, on the side it is used on
-required_columns (side, table_name, column_name, wanted) as (
+-- one row per column that the package touches, on the side it is used on: the type
+-- that is wanted, and which others do as well
+required_columns (side, table_name, column_name, wanted, also) as (
     values
-    ('source', 'organizations', 'id', 'uuid'),
-    ('source', 'organizations', 'slug', 'text'),
-    ('source', 'organizations', 'created_at', 'timestamp'),
-    ('source', 'topic_classifications', 'organization_id', 'uuid'),
-    ('source', 'topic_classifications', 'channel_id', 'text'),
-    ('source', 'topic_classifications', 'topic', 'text'),
-    ('source', 'topic_classifications', 'confidence', 'integer'),
-    ('source', 'topic_classifications', 'sentiment', 'jsonb'),
-    ('source', 'topic_classifications', 'created_at', 'timestamp'),
-    ('source', 'escalation_alerts', 'organization_id', 'uuid'),
-    ('source', 'escalation_alerts', 'severity', 'text'),
-    ('source', 'escalation_alerts', 'created_at', 'timestamp'),
-    ('target', 'organizations', 'id', 'uuid'),
-    ('target', 'organizations', 'slug', 'text'),
-    ('target', 'organizations', 'created_at', 'timestamp'),
-    ('target', 'communication_trends', 'id', 'uuid'),
-    ('target', 'communication_trends', 'organization_id', 'uuid'),
-    ('target', 'communication_trends', 'trend_date', 'timestamp'),
-    ('target', 'communication_trends', 'trend_period', 'text'),
-    ('target', 'communication_trends', 'topic_distribution', 'jsonb'),
-    ('target', 'communication_trends', 'sentiment_distribution', 'jsonb'),
-    ('target', 'communication_trends', 'escalation_counts', 'jsonb'),
-    ('target', 'communication_trends', 'channel_hotspots', 'jsonb'),
-    ('target', 'communication_trends', 'total_classifications', 'integer'),
-    ('target', 'communication_trends', 'avg_confidence', 'integer')
+    ('source', 'organizations', 'id', 'uuid', ''),
+    ('source', 'organizations', 'slug', 'text', 'strings'),
+    ('source', 'organizations', 'created_at', 'timestamp', 'days'),
+    ('source', 'topic_classifications', 'organization_id', 'uuid', ''),
+    ('source', 'topic_classifications', 'channel_id', 'text', 'labels'),
+    ('source', 'topic_classifications', 'topic', 'text', 'labels'),
+    ('source', 'topic_classifications', 'confidence', 'integer', 'numbers'),
+    ('source', 'topic_classifications', 'sentiment', 'jsonb', 'json'),
+    ('source', 'topic_classifications', 'created_at', 'timestamp', 'moments'),
+    ('source', 'escalation_alerts', 'organization_id', 'uuid', ''),
+    ('source', 'escalation_alerts', 'severity', 'text', 'labels'),
+    ('source', 'escalation_alerts', 'created_at', 'timestamp', 'moments'),
+    ('target', 'organizations', 'id', 'uuid', ''),
+    ('target', 'organizations', 'slug', 'text', 'strings'),
+    ('target', 'organizations', 'created_at', 'timestamp', 'days'),
+    ('target', 'communication_trends', 'id', 'uuid', 'strings'),
+    ('target', 'communication_trends', 'organization_id', 'uuid', ''),
+    ('target', 'communication_trends', 'trend_date', 'timestamp', 'days'),
+    ('target', 'communication_trends', 'trend_period', 'text', 'strings'),
+    ('target', 'communication_trends', 'topic_distribution', 'jsonb', ''),
+    ('target', 'communication_trends', 'sentiment_distribution', 'jsonb', ''),
+    ('target', 'communication_trends', 'escalation_counts', 'jsonb', ''),
+    ('target', 'communication_trends', 'channel_hotspots', 'jsonb', ''),
+    ('target', 'communication_trends', 'total_classifications', 'integer', 'numbers'),
+    ('target', 'communication_trends', 'avg_confidence', 'integer', 'numbers')
 ),
 
 -- one row per table of the sides asked for; without an oid where the connection finds
@@ -60,6 +61,7 @@ checked_columns as (
         checked_tables.table_oid,
         required_columns.column_name,
         required_columns.wanted,
+        required_columns.also,
         attributes.attnum as column_number,
         attributes.atttypid as type_oid,
         attributes.atttypmod as type_modifier
@@ -102,9 +104,10 @@ stored_columns as (
         checked_columns.table_name,
         checked_columns.column_name,
         checked_columns.wanted,
+        checked_columns.also,
         format_type(checked_columns.type_oid, checked_columns.type_modifier) as found,
         types.oid as type_oid,
-        types.typcategory in ('S', 'E') as is_textual,
+        types.typcategory as category,
         -- of varchar(n) and char(n); null where there is no limit
         case
             when types.oid = any('{varchar, bpchar}'::regtype[])
@@ -260,49 +263,40 @@ where checked_columns.column_number is null
 union all
 select
     table_name || '.' || column_name || ': the column is ' || found || ', wanted is '
-    || case
-        when length_limit is not null
-            then
-                'room for ' || case column_name when 'id' then 36 else 7 end
-                || ' characters'
-        else wanted
-    end as problem,
+    || wanted as problem,
     'change the type of the column, or put a view that casts it first into the '
     || 'search_path of the connection' as remedy
 from stored_columns
 where
-    not case wanted
-        when 'uuid'
+    type_oid <> wanted::regtype
+    and not case also
+        when 'strings' then category = 'S'
+        -- what is text without loss; counted under that
+        when 'labels'
             then
-                type_oid = 'uuid'::regtype
-                -- written, never compared
-                or (
-                    table_name = 'communication_trends'
-                    and column_name = 'id'
-                    and is_textual
-                    and coalesce(length_limit >= 36, true)
-                )
-        when 'text'
-            then
-                is_textual
-                and (
-                    column_name <> 'trend_period'
-                    or coalesce(length_limit >= 7, true)
-                )
+                category in ('S', 'E')
                 or type_oid = any(
                     '{uuid, smallint, integer, bigint, numeric, "char"}'::regtype[]
                 )
         -- no floating point: the order of its sum would decide how a mean is rounded
-        when 'integer'
-            then type_oid = any('{smallint, integer, bigint, numeric}'::regtype[])
-        when 'timestamp'
-            then type_oid = any('{timestamp, timestamptz}'::regtype[])
-        when 'jsonb'
-            then
-                type_oid = 'jsonb'::regtype
-                -- read, never written
-                or (type_oid = 'json'::regtype and column_name = 'sentiment')
+        when 'numbers'
+            then type_oid = any('{smallint, bigint, numeric}'::regtype[])
+        when 'moments' then type_oid = 'timestamptz'::regtype
+        when 'days' then type_oid = any('{timestamptz, date}'::regtype[])
+        when 'json' then type_oid = 'json'::regtype
+        else false
     end
+union all
+select
+    table_name || '.' || column_name || ': the column is ' || found
+    || ', too short for ' || case column_name when 'id' then 36 else 7 end
+    || ' characters' as problem,
+    'alter table communication_trends alter ' || column_name || ' type '
+    || wanted as remedy
+from stored_columns
+where
+    table_name = 'communication_trends'
+    and length_limit < case column_name when 'id' then 36 when 'trend_period' then 7 end
 union all
 select distinct
     table_name || ': no ' || privilege || ' privilege' as problem,

@@ -696,3 +696,222 @@ def test_sources_may_be_foreign_tables_but_not_the_target(server, database, run_
     assert error_of_storing(connection, database.organization("acme"))
     ((problem, _),) = checked(server, database).items()
     assert problem == "communication_trends: it is a foreign table, which PostgreSQL cannot update on conflict"
+
+
+# Types of the columns
+
+WRONG_TYPES = [
+    ("organizations", "id", ["bigint", "text"], "uuid"),
+    ("organizations", "slug", ["integer", "jsonb", "mood"], "text"),
+    ("topic_classifications", "organization_id", ["bigint", "text"], "uuid"),
+    ("topic_classifications", "topic", ["jsonb", "text[]", "boolean", "bytea"], "text"),
+    ("topic_classifications", "channel_id", ["jsonb", "timestamp without time zone", "double precision"], "text"),
+    ("topic_classifications", "confidence", ["text", "double precision", "real", "boolean", "jsonb"], "integer"),
+    ("topic_classifications", "sentiment", ["text", "character varying(20)", "text[]"], "jsonb"),
+    ("topic_classifications", "created_at", ["date", "text", "bigint", "time without time zone"], "timestamp"),
+    ("escalation_alerts", "organization_id", ["bigint", "character varying(36)"], "uuid"),
+    ("escalation_alerts", "severity", ["jsonb", "integer[]"], "text"),
+    ("escalation_alerts", "created_at", ["date", "text", "double precision"], "timestamp"),
+    ("communication_trends", "id", ["bigint", "mood"], "uuid"),
+    ("communication_trends", "organization_id", ["text", "bigint"], "uuid"),
+    ("communication_trends", "trend_date", ["text", "bigint"], "timestamp"),
+    ("communication_trends", "trend_period", ["mood", "integer", "interval"], "text"),
+    ("communication_trends", "topic_distribution", ["json", "text"], "jsonb"),
+    ("communication_trends", "sentiment_distribution", ["json", "text"], "jsonb"),
+    ("communication_trends", "escalation_counts", ["json", "integer"], "jsonb"),
+    ("communication_trends", "channel_hotspots", ["json", "jsonb[]"], "jsonb"),
+    ("communication_trends", "total_classifications", ["text", "double precision"], "integer"),
+    ("communication_trends", "avg_confidence", ["text", "real", "money"], "integer"),
+]
+
+
+def retype(connection, table: str, column: str, type_: str) -> None:
+    connection.execute(f"alter table {table} drop {column} cascade; alter table {table} add {column} {type_}")
+
+
+@pytest.mark.parametrize(("table", "column", "types", "wanted"), WRONG_TYPES, ids=lambda value: str(value))
+def test_a_column_of_a_wrong_type_is_named_with_both_types(server, database, table, column, types, wanted):
+    database.connection.execute("create type mood as enum ('daily', 'weekly', 'monthly')")
+    for type_ in types:
+        retype(database.connection, table, column, type_)
+        problems = checked(server, database)
+        expected = f"{table}.{column}: the column is {type_}, wanted is {wanted}"
+        assert expected in problems
+        assert "change the type of the column, or put a view" in problems[expected]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "type_"),
+    [
+        ("topic_classifications", "sentiment", "text"),
+        ("organizations", "id", "bigint"),
+        ("communication_trends", "channel_hotspots", "json"),
+    ],
+)
+def test_a_wrong_type_fails_the_run_before_anything_runs_and_is_not_retried(database, run_dag, table, column, type_):
+    database.classify("acme")
+    retype(database.connection, table, column, type_)
+    run = run_dag(NOV_1, retries=3)
+    assert run.tasks["list_organizations", -1] == "failed"
+    assert f"{table}.{column}: the column is {type_}, wanted is" in run.log
+    assert database.connection.execute("select from communication_trends").fetchall() == []
+
+
+@pytest.mark.parametrize(
+    ("column", "type_", "needed"),
+    [("id", "character varying(35)", 36), ("trend_period", "character(6)", 7), ("trend_period", "short", 7)],
+)
+def test_a_column_that_is_too_short_for_what_is_stored_is_named(server, database, column, type_, needed):
+    database.connection.execute("create domain short as varchar(5)")
+    database.connection.execute(
+        f"alter table communication_trends alter {column} drop default, alter {column} type {type_}"
+    )
+    ((problem, remedy),) = checked(server, database).items()
+    assert problem == f"communication_trends.{column}: the column is {type_}, too short for {needed} characters"
+    database.connection.execute(f"{remedy} using gen_random_uuid()" if column == "id" else remedy)
+    assert checked(server, database) == {}
+
+
+LABELS = {
+    "topic_classifications": ["topic", "channel_id"],
+    "escalation_alerts": ["severity"],
+}
+
+
+def alter_labels(connection, type_: str) -> None:
+    for table, columns in LABELS.items():
+        for column in columns:
+            connection.execute(f"alter table {table} alter {column} type {type_} using {column}::text::{type_}")
+
+
+def alter(*changes: str):
+    """Return what changes the types of columns, each given as ``table.column type``."""
+
+    def change(connection) -> None:
+        for name, type_ in (change.split(" ", 1) for change in changes):
+            table, column = name.split(".")
+            connection.execute(f"alter table {table} alter {column} drop default")
+            connection.execute(f"alter table {table} alter {column} type {type_} using {column}::text::{type_}")
+
+    return change
+
+
+def make_enums(connection) -> None:
+    connection.execute(
+        "create type topic as enum ('complaint', 'general', 'escalation'); create type channel as enum ('7', '11');"
+        " create type severity as enum ('low', 'high', 'critical')"
+    )
+    alter(
+        "topic_classifications.topic topic",
+        "topic_classifications.channel_id channel",
+        "escalation_alerts.severity severity",
+    )(connection)
+
+
+def make_domains(connection) -> None:
+    connection.execute(
+        "create domain label as text check (value <> ''); create domain topic as label not null;"
+        " create domain percent as integer check (value between 0 and 100); create domain tone as jsonb;"
+        " create domain utc as timestamp; create domain key as uuid"
+    )
+    alter(
+        "topic_classifications.topic topic",
+        "topic_classifications.channel_id label",
+        "topic_classifications.confidence percent",
+        "topic_classifications.sentiment tone",
+        "topic_classifications.created_at utc",
+        "topic_classifications.organization_id key",
+        "escalation_alerts.severity label",
+        "communication_trends.avg_confidence percent",
+        "communication_trends.trend_date utc",
+        "communication_trends.trend_period label",
+        "communication_trends.topic_distribution tone",
+    )(connection)
+
+
+def make_citext(connection) -> None:
+    if not connection.execute("select from pg_available_extensions where name = 'citext'").fetchall():
+        pytest.skip("this PostgreSQL comes without citext")
+    connection.execute("create extension citext")
+    alter_labels(connection, "citext")
+    alter("organizations.slug citext", "communication_trends.trend_period citext")(connection)
+
+
+def make_moments(connection) -> None:
+    connection.execute(f"alter database {connection.info.dbname} set timezone = 'Pacific/Kiritimati'")
+    for table, column in (
+        ("topic_classifications", "created_at"),
+        ("escalation_alerts", "created_at"),
+        ("organizations", "created_at"),
+        ("communication_trends", "trend_date"),
+    ):
+        connection.execute(f"alter table {table} alter {column} type timestamptz using {column} at time zone 'UTC'")
+
+
+RIGHT_TYPES = {
+    "enums": make_enums,
+    "domains": make_domains,
+    "citext": make_citext,
+    "varchar": lambda connection: (
+        alter_labels(connection, "varchar(40)"),
+        alter("organizations.slug varchar(20)", "communication_trends.trend_period varchar(7)")(connection),
+    ),
+    "char": lambda connection: (
+        alter_labels(connection, "char(12)"),
+        alter("communication_trends.trend_period char(10)", "communication_trends.id char(36)")(connection),
+    ),
+    "numbers": alter(
+        "topic_classifications.channel_id bigint",
+        "topic_classifications.confidence numeric(5,2)",
+        "communication_trends.total_classifications numeric",
+        "communication_trends.avg_confidence smallint",
+    ),
+    "other numbers": alter(
+        "topic_classifications.channel_id numeric(12)",
+        "topic_classifications.confidence smallint",
+        "communication_trends.total_classifications bigint",
+        "communication_trends.avg_confidence numeric(5,2)",
+    ),
+    "json": alter("topic_classifications.sentiment json", "topic_classifications.confidence bigint"),
+    "timestamptz": make_moments,
+    "a date": alter("communication_trends.trend_date date"),
+    "text ids": alter("communication_trends.id text"),
+}
+
+
+@pytest.mark.parametrize("case", RIGHT_TYPES)
+def test_other_types_that_mean_the_same_make_the_same_trends(server, database, run_dag, case):
+    for minute, (topic, channel, confidence) in enumerate(
+        [("complaint", "7", 29), ("escalation", "7", 30), ("general", "11", None)] * 6
+    ):
+        database.classify(
+            "acme",
+            topic=topic,
+            channel=channel,
+            confidence=confidence,
+            sentiment={"tone": "angry"} if minute % 2 else None,
+            at=f"2026-11-01 {'00' if minute % 3 else '23'}:{minute:02}",
+        )
+    database.classify("acme", at="2026-10-31 23:59:59.999", channel="11")
+    database.classify("acme", at="2026-11-02", channel="11")
+    database.escalate("acme", "high", count=2)
+    database.escalate("acme", "critical", at="2026-11-01 23:59:59")
+    expected = {
+        "topic_distribution": {"complaint": 6, "escalation": 6, "general": 6},
+        "sentiment_distribution": {"angry": 9},
+        "escalation_counts": {"high": 2, "critical": 1},
+        "channel_hotspots": [{"channelId": "7", "riskScore": 100, "messageCount": 12}],
+        "total_classifications": 18,
+        "avg_confidence": 30,  # of 29.5
+    }
+    RIGHT_TYPES[case](database.connection)
+    assert checked(server, database) == {}
+    summaries = []
+    for conf in (NOV_1, NOV_1, {**NOV_1, "organizations": ["acme"], "force": True}):
+        run = run_dag(conf)
+        assert run.state == "success", run.log
+        summaries.append(run.summary)
+        ((stored,),) = [list(database.connection.execute("select * from communication_trends").fetchall())]
+        assert {name: stored[name] for name in expected} == expected
+        assert str(stored["trend_period"]).strip() == "daily"
+    assert [summary["trendsCreated"] for summary in summaries] == [1, 1, 1]
