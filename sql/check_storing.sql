@@ -214,7 +214,13 @@ partition_paths as (
 row_tables as (
     select
         relations.oid as table_oid,
-        relations.relreplident as replica_identity
+        relations.relreplident as replica_identity,
+        relations.relpersistence = 'p'
+        and exists (
+            select 1
+            from pg_publication as publications
+            where publications.puballtables and publications.pubupdate
+        ) as is_published_with_all
     from targets
     left join pg_partition_tree(targets.table_oid) as partitions on true
     inner join pg_class as relations
@@ -222,12 +228,12 @@ row_tables as (
     where relations.relkind = 'r'
 ),
 
--- one row per table whose updates are published
+-- one row per table whose updates are published by name or schema
 published_tables as (
     select published.relid as table_oid
     from pg_publication as publications
     cross join lateral pg_get_publication_tables(publications.pubname) as published
-    where publications.pubupdate
+    where publications.pubupdate and not publications.puballtables
 )
 
 select
@@ -406,7 +412,8 @@ select
 from row_tables
 where
     (
-        row_tables.table_oid in (
+        row_tables.is_published_with_all
+        or row_tables.table_oid in (
             select published_tables.table_oid
             from published_tables
         )
