@@ -9,7 +9,7 @@ select
     array(
         select
             (
-                select coalesce(stored.total_classifications, 0)
+                select coalesce(stored.total_classifications, 0)::bigint
                 from communication_trends as stored
                 where
                     organizations.id = stored.organization_id
