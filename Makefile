@@ -35,8 +35,9 @@ backfill: install  ## make backfill FROM=2026-11-01 TO=2026-11-04, both included
 		printf '%s\n' "$$line"; \
 	done < .env.example > $@
 
-test: install  ## run the tests
-	@$(BIN)/python -m pytest -m "not slow"
+# they wait for Airflows more than they compute
+test: install  ## run the tests, in several processes
+	@$(BIN)/python -m pytest -m "not slow" -n 3 --dist loadfile
 
 test-faults: install  ## processes and servers killed in the middle of a run; minutes
 	@$(BIN)/python -m pytest -m slow tests/faults

@@ -26,12 +26,15 @@ DAY = datetime.date(2026, 11, 1)
 """The day that most tests are about."""
 
 _stack = ExitStack()
-_server: Server
+_server: Server | None = None
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start PostgreSQL and set Airflow's environment before any test module imports Airflow."""
     global _server
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        # this process only hands out the tests: each of the others has a server of its own
+        return
     home = Path(_stack.enter_context(tempfile.TemporaryDirectory(prefix="communication-trends-")))
     home.chmod(0o755)
     _server = _stack.enter_context(postgres(home))
@@ -57,9 +60,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     """Name what the tests run on."""
+    version = f"Airflow {importlib.metadata.version('apache-airflow')}"
+    if not _server:
+        return version
     with _server.connect("postgres") as connection:
-        server_version = connection.info.parameter_status("server_version")
-    return f"Airflow {importlib.metadata.version('apache-airflow')}, PostgreSQL {server_version}"
+        return f"{version}, PostgreSQL {connection.info.parameter_status('server_version')}"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -70,6 +75,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def server() -> Server:
     """The PostgreSQL server."""
+    assert _server
     return _server
 
 

@@ -46,7 +46,13 @@ def aggregate(database, *slugs: str, **changes: Any) -> dict[str, dict[str, Any]
     with database.connection.transaction():
         database.connection.execute(
             (ROOT / "sql" / "session.sql").read_text(),
-            {"read_only": True, "aggregating": True, "statement_timeout": "60s", "lock_timeout": "10s"},
+            {
+                "read_only": True,
+                "aggregating": True,
+                "statement_timeout": "60s",
+                "lock_timeout": "10s",
+                "idle_timeout": "60s",
+            },
         )
         rows = database.connection.execute(sql, parameters).fetchall()
     assert {row["organization_id"]: row.pop("slug") for row in rows} == names
