@@ -1,0 +1,342 @@
+"""Comparison, freshness, gaps, weeks and months, the ranking, what is unusual; expected values from the rows."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import json
+from decimal import ROUND_HALF_UP, Decimal
+
+import pytest
+
+from communication_trends.period import DAILY
+from communication_trends.web import answers, reading
+from communication_trends.web.ranges import Range, range_of
+from web import rows
+from web.conftest import API
+
+D = datetime.date.fromisoformat
+WEEK = {"from": "2026-10-23", "to": "2026-10-29"}
+
+
+def one_decimal(value) -> float:
+    return float(Decimal(value).quantize(Decimal("0.1"), ROUND_HALF_UP))
+
+
+def read_csv(answer):
+    assert answer.status_code == 200
+    return list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+
+
+def pairs(slugs, first, last, shift):
+    """The organization-days of a range that are stored on both sides."""
+    days = [first + datetime.timedelta(number) for number in range((last - first).days + 1)]
+    for slug in slugs:
+        for day in days:
+            before = day - datetime.timedelta(shift)
+            if slug == "acme" and {day, before} & rows.GAPS:
+                continue
+            yield rows.trend(slug, day), rows.trend(slug, before)
+
+
+@pytest.fixture
+def made(api):
+    """Make organizations with trends; they are gone afterwards."""
+    slugs = []
+
+    def make(slug, trends=(), created="2026-07-15", kind="daily"):
+        if slug not in slugs:
+            slugs.append(slug)
+            api.connection.execute(
+                "insert into organizations (name, slug, created_at) values (%s, %s, %s)", (slug.title(), slug, created)
+            )
+        for date, columns in trends:
+            columns = {"total_classifications": 0, **columns}
+            api.connection.execute(
+                f"insert into communication_trends (organization_id, trend_date, trend_period, {', '.join(columns)})"
+                f" select id, %s, %s, {', '.join(['%s'] * len(columns))} from organizations where slug = %s",
+                (
+                    date,
+                    kind,
+                    *(json.dumps(value) if isinstance(value, dict | list) else value for value in columns.values()),
+                    slug,
+                ),
+            )
+
+    yield make
+    api.connection.execute("delete from organizations where slug = any(%s)", (slugs,))
+
+
+@pytest.mark.parametrize("organization", ["acme", "dune", None])
+def test_like_is_compared_with_like(api, organization):
+    parameters = {**WEEK, **({"organization": organization} if organization else {})}
+    answer = api.get(f"{API}/comparison", params=parameters).json()
+    slugs = [organization] if organization else list(rows.ORGANIZATIONS)
+    matched = list(pairs(slugs, D(WEEK["from"]), D(WEEK["to"]), 7))
+    # acme lacks 10-22, which 10-29 is compared with
+    assert answer["matchedDays"] == len(matched) == 7 * len(slugs) - (organization in {"acme", None})
+    assert answer["possibleDays"] == 7 * len(slugs)
+    assert answer["current"] == WEEK
+    assert answer["previous"] == {"from": "2026-10-16", "to": "2026-10-22"}
+    now, before = ([pair[side] for pair in matched] for side in (0, 1))
+
+    def sums(trends):
+        total = sum(trend["total_classifications"] for trend in trends)
+        risky = sum(trend["topic_distribution"][topic] for trend in trends for topic in ("complaint", "escalation"))
+        alerts = sum(sum(trend["escalation_counts"].values()) for trend in trends)
+        confidence = sum(trend["avg_confidence"] * trend["total_classifications"] for trend in trends)
+        return total, risky, alerts, confidence
+
+    (total, risky, alerts, confidence), (total0, risky0, alerts0, confidence0) = sums(now), sums(before)
+    assert answer["totalClassifications"] == {
+        "current": total,
+        "previous": total0,
+        "changePercent": one_decimal(Decimal(100) * (total - total0) / total0),
+    }
+    assert answer["escalations"]["changePercent"] == one_decimal(Decimal(100) * (alerts - alerts0) / alerts0)
+    assert answer["riskScore"] == {
+        "current": int(100 * risky / total + 0.5),
+        "previous": int(100 * risky0 / total0 + 0.5),
+        "changePoints": one_decimal(Decimal(100 * risky) / total - Decimal(100 * risky0) / total0),
+    }
+    assert answer["avgConfidence"]["changePoints"] == one_decimal(
+        Decimal(confidence) / total - Decimal(confidence0) / total0
+    )
+    table = read_csv(api.get(f"{API}/comparison", params={**parameters, "format": "csv"}))
+    assert [row["figure"] for row in table] == ["totalClassifications", "escalations", "riskScore", "avgConfidence"]
+    assert table[0]["matchedDays"] == str(len(matched))
+
+
+def test_nothing_in_common_is_no_comparison(api, made):
+    made("newcomer", [("2026-10-29", {"total_classifications": 9})], created="2026-10-28")
+    answer = api.get(f"{API}/comparison", params={**WEEK, "organization": "newcomer"}).json()
+    assert (answer["matchedDays"], answer["possibleDays"]) == (0, 2)
+    assert answer["totalClassifications"] == {"current": None, "previous": None, "changePercent": None}
+    assert answer["riskScore"] == {"current": None, "previous": None, "changePoints": None}
+
+
+def test_a_change_is_computed_from_counts(api, made):
+    made(
+        "exact",
+        [
+            ("2026-10-21", {"topic_distribution": {"complaint": 2, "general": 5}, "total_classifications": 7}),
+            ("2026-10-28", {"topic_distribution": {"complaint": 3, "general": 5}, "total_classifications": 8}),
+        ],
+    )
+    answer = api.get(
+        f"{API}/comparison", params={"from": "2026-10-28", "to": "2026-10-28", "organization": "exact"}
+    ).json()
+    # 37.5 - 28.571… = 8.93; from rounded figures it would be 38 - 29 = 9
+    assert answer["riskScore"] == {"current": 38, "previous": 29, "changePoints": 8.9}
+    assert answer["totalClassifications"]["changePercent"] == 14.3
+
+
+def test_days_before_an_organization_existed_are_no_gaps(api, made):
+    made("young", [("2026-10-28", {})], created="2026-10-27 15:00")
+    days = api.get(f"{API}/organizations/young/trends", params=WEEK).json()
+    assert [day["state"] for day in days["days"]] == ["notCreated"] * 4 + ["missing", "stored", "missing"]
+    assert [day["missing"] for day in days["days"]] == [False] * 4 + [True, False, True]
+    assert days["totals"]["missingDays"] == 2
+    every = api.get(f"{API}/trends", params=WEEK).json()["days"]
+    assert [day["organizationsMissing"] for day in every] == [0, 0, 0, 0, 1, 0, 1]
+    listed = api.get(f"{API}/overview", params={**WEEK, "sort": "missingDays"}).json()["organizations"]
+    assert (listed[0]["organization"]["slug"], listed[0]["missingDays"]) == ("young", 2)
+
+
+def test_an_imported_organization_exists_from_its_first_trend(api, made):
+    made("imported", [("2026-10-24", {}), ("2026-10-26", {})], created="2026-11-20")
+    days = api.get(f"{API}/organizations/imported/trends", params=WEEK).json()["days"]
+    states = ["notCreated", "stored", "missing", "stored", "missing", "missing", "missing"]
+    assert [day["state"] for day in days] == states
+
+
+def test_what_is_not_due_is_no_gap(api, made):
+    """Before 03:00 UTC yesterday is not due; asked below HTTP, where the present can be given."""
+    made("early", [("2026-10-28", {"total_classifications": 4})])
+
+    def asked(now: str) -> Range:
+        return range_of(DAILY, D("2026-10-28"), D("2026-10-29"), now=datetime.datetime.fromisoformat(f"{now}+00:00"))
+
+    with reading.reading() as database:
+        before, after = (
+            answers.trends_of_one(database, "early", asked(f"2026-10-30 {time}")) for time in ("02:59", "03:00")
+        )
+        one = answers.comparison(database, asked("2026-10-30 02:59"), organization="early")
+    assert [day.state for day in before.days] == ["stored", "notDue"]
+    assert (before.totals.missing_days, after.totals.missing_days) == (0, 1)
+    assert [day.state for day in after.days] == ["stored", "missing"]
+    assert one.possible_days == 1
+
+
+def test_freshness_names_who_is_behind(api, made):
+    made("behind", [(f"2026-10-{day}", {}) for day in (23, 24, 26, 27)])
+    answer = api.get(f"{API}/freshness", params=WEEK).json()
+    assert (answer["expectedThrough"], answer["completeThrough"]) == ("2026-10-29", "2026-10-24")
+    assert (answer["fresh"], answer["organizationsTotal"], answer["organizationsBehind"]) == (False, 11, 1)
+    [entry] = answer["behind"]
+    assert entry["organization"]["slug"] == "behind"
+    assert entry["lastStoredDay"] == "2026-10-27"
+    assert entry["missingDays"] == ["2026-10-29", "2026-10-28", "2026-10-25"]
+    table = read_csv(api.get(f"{API}/freshness", params={**WEEK, "format": "csv"}))
+    assert table[0]["missingDays"] == "2026-10-29 2026-10-28 2026-10-25"
+
+
+def test_a_monitor_sees_what_is_not_fresh(api):
+    calm = {"from": "2026-10-23", "to": "2026-10-29", "fail": "true"}
+    assert api.get(f"{API}/freshness", params=calm).status_code == 200
+    assert api.get(f"{API}/freshness", params=calm).json()["completeThrough"] == "2026-10-29"
+    # nothing is stored of yesterday
+    now = api.get(f"{API}/freshness", params={"fail": "true"})
+    assert now.status_code == 503
+    assert now.json()["organizationsBehind"] == 10
+    assert api.get(f"{API}/freshness").status_code == 200
+    # absent is not fresh
+    weekly = api.get(f"{API}/freshness", params={"period": "weekly", "fail": "true"})
+    assert (weekly.status_code, weekly.json()["completeThrough"]) == (503, None)
+
+
+@pytest.mark.parametrize(
+    ("now", "through"),
+    [("2026-10-30 03:59", "2026-10-28"), ("2026-10-30 04:00", "2026-10-29")],
+)
+def test_a_period_is_expected_an_hour_after_it_is_due(now, through, monkeypatch):
+    from communication_trends.web import ranges
+
+    monkeypatch.setattr(ranges, "present", lambda: datetime.datetime.fromisoformat(f"{now}+00:00"))
+    assert ranges.asked_due(DAILY).to == D(through)
+
+
+def test_weeks_and_months_have_the_same_shape(api, made):
+    trend = {
+        "topic_distribution": {"complaint": 5, "general": 15},
+        "total_classifications": 20,
+        "channel_hotspots": [{"channelId": "C1", "riskScore": 45, "messageCount": 11}],
+    }
+    made("small", [("2026-10-12", trend), ("2026-10-26", {**trend, "total_classifications": 40})], kind="weekly")
+    made("small", [("2026-09-01", trend)], kind="monthly")
+    asked = {"period": "weekly", "from": "2026-10-14", "to": "2026-10-27", "organization": "small"}
+    answer = api.get(f"{API}/organizations/small/trends", params=asked).json()
+    assert (answer["period"], answer["from"], answer["to"]) == ("weekly", "2026-10-12", "2026-11-01")
+    assert [(day["date"], day["state"]) for day in answer["days"]] == [
+        ("2026-10-12", "stored"),
+        ("2026-10-19", "missing"),
+        ("2026-10-26", "stored"),
+    ]
+    assert answer["totals"]["totalClassifications"] == 60
+    hot = api.get(f"{API}/hotspots", params=asked).json()["hotspots"]
+    assert [(entry["channelId"], entry["daysHot"], entry["messageCount"]) for entry in hot] == [("C1", 2, 22)]
+    ranked = api.get(f"{API}/overview", params=asked).json()["organizations"][0]
+    assert ranked["organization"]["slug"] == "small"
+    assert ranked["dailyClassifications"] == [20, None, 40]
+    compared = api.get(f"{API}/comparison", params={**asked, "from": "2026-10-26"}).json()
+    assert compared["previous"] == {"from": "2026-10-19", "to": "2026-10-25"}
+    assert (compared["matchedDays"], compared["possibleDays"]) == (0, 1)
+    month = api.get(f"{API}/trends", params={"period": "monthly", "from": "2026-09-15", "to": "2026-09-15"}).json()
+    assert (month["from"], month["to"], month["days"][0]["organizationsStored"]) == ("2026-09-01", "2026-09-30", 1)
+    assert month["days"][0]["organizationsMissing"] == 10
+
+
+def test_alerts_count_in_the_ranking(api, made):
+    trend = {"topic_distribution": {"general": 5000}, "total_classifications": 5000}
+    made("alarmed", [("2026-10-29", {**trend, "escalation_counts": {"critical": 75_156, "odd": 2}})])
+    ranked = api.get(f"{API}/overview", params=WEEK).json()["organizations"]
+    assert ranked[0]["organization"]["slug"] == "alarmed"
+    assert (ranked[0]["riskScore"], ranked[0]["escalations"], ranked[0]["criticalEscalations"]) == (0, 75_158, 75_156)
+
+
+SORTS = {
+    "name": lambda entry: entry["organization"]["name"].lower(),
+    "escalations": lambda entry: entry["escalations"],
+    "totalClassifications": lambda entry: entry["totalClassifications"],
+    "hotspotCount": lambda entry: entry["hotspotCount"],
+    "criticalEscalations": lambda entry: entry["criticalEscalations"],
+    "daysStored": lambda entry: entry["daysStored"],
+    "riskScoreChange": lambda entry: entry["riskScoreChange"],
+    "totalClassificationsChange": lambda entry: entry["totalClassificationsChange"],
+    "escalationsChange": lambda entry: entry["escalationsChange"],
+    "avgConfidenceChange": lambda entry: entry["avgConfidenceChange"],
+}
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_the_overview_in_any_order(api, sort, order):
+    answer = api.get(f"{API}/overview", params={**WEEK, "sort": sort, "order": order, "limit": 200}).json()
+    values = [SORTS[sort](entry) for entry in answer["organizations"]]
+    known = [value for value in values if value is not None]
+    assert len(known) > 5
+    # what is null comes last in either order
+    assert values == sorted(known, reverse=order == "desc") + [None] * (len(values) - len(known))
+    assert [entry["rank"] for entry in answer["organizations"]] == list(range(1, 11))
+    table = read_csv(api.get(f"{API}/overview", params={**WEEK, "sort": sort, "order": order, "format": "csv"}))
+    assert [row["organizationSlug"] for row in table] == [e["organization"]["slug"] for e in answer["organizations"]]
+
+
+def test_each_change_in_the_overview_is_that_of_the_comparison(api):
+    for entry in api.get(f"{API}/overview", params={**WEEK, "limit": 200}).json()["organizations"]:
+        one = api.get(f"{API}/comparison", params={**WEEK, "organization": entry["organization"]["slug"]}).json()
+        assert entry["matchedDays"] == one["matchedDays"]
+        assert entry["riskScoreChange"] == one["riskScore"]["changePoints"]
+        assert entry["totalClassificationsChange"] == one["totalClassifications"]["changePercent"]
+        assert entry["escalationsChange"] == one["escalations"]["changePercent"]
+        assert entry["avgConfidenceChange"] == one["avgConfidence"]["changePoints"]
+
+
+def test_a_download_is_complete(api):
+    api.connection.execute(
+        "insert into organizations (name, slug, created_at) select 'Mass ' || n, 'mass-' || n, '2026-10-01'"
+        " from generate_series(1, 1010) as numbers (n)"
+    )
+    api.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, channel_hotspots)"
+        ' select id, \'2026-10-29\', \'daily\', \'[{"channelId": "C", "riskScore": 40, "messageCount": 12}]\''
+        " from organizations where slug like 'mass-%'"
+    )
+    try:
+        for path in ("overview", "organizations", "freshness"):
+            table = read_csv(api.get(f"{API}/{path}", params={**WEEK, "format": "csv", "limit": 5, "offset": 3}))
+            # acme is the only one of the others that lacks nothing
+            assert len(table) == (1010 if path == "freshness" else 1020), path
+        hot = read_csv(api.get(f"{API}/hotspots", params={**WEEK, "format": "csv"}))
+        assert len([row for row in hot if row["organizationSlug"].startswith("mass-")]) == 1010
+        beyond = api.get(f"{API}/overview", params={**WEEK, "offset": 5000}).json()
+        assert (beyond["organizations"], beyond["totalEntries"]) == ([], 1020)
+        assert api.get(f"{API}/hotspots", params={**WEEK, "offset": 9000}).json()["totalEntries"] >= 1010
+    finally:
+        api.connection.execute("delete from organizations where slug like 'mass-%'")
+
+
+def test_attention_says_what_is_unusual_in_words(api, made):
+    tuesdays = [D("2026-10-27") - datetime.timedelta(7 * week) for week in range(9)]
+    alerts = [58, 3, 2, 6, 4, 5, 2, 3, 6]
+    quiet = {"total_classifications": 200, "topic_distribution": {"complaint": 20, "general": 180}}
+    made(
+        "alarmed",
+        [(day, {**quiet, "escalation_counts": {"high": count}}) for day, count in zip(tuesdays, alerts, strict=True)],
+    )
+    answer = api.get(
+        f"{API}/attention", params={"from": "2026-10-27", "to": "2026-10-27", "organization": "alarmed"}
+    ).json()
+    [finding] = answer["findings"]
+    assert finding == {
+        "organization": finding["organization"],
+        "date": "2026-10-27",
+        "figure": "escalations",
+        "direction": "up",
+        "value": 58,
+        "usualLow": 2,
+        "usualHigh": 6,
+        "comparedWith": 8,
+        "sentence": "58 alerts; on Tuesdays usually 2 to 6",
+    }
+    every = api.get(f"{API}/attention", params={"from": "2026-10-27", "to": "2026-10-27"}).json()
+    assert finding in every["findings"]
+    # with three of the eight weeks gone, nothing is said
+    api.connection.execute(
+        "delete from communication_trends using organizations where slug = 'alarmed' and organization_id ="
+        " organizations.id and trend_date = any(%s)",
+        (tuesdays[1:4],),
+    )
+    asked = {"from": "2026-10-27", "to": "2026-10-27", "organization": "alarmed"}
+    assert api.get(f"{API}/attention", params=asked).json()["findings"] == []
