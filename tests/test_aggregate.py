@@ -274,9 +274,14 @@ def tone_of(sentiment: Any) -> str | None:
     return tone if isinstance(tone, str) else json.dumps(tone)
 
 
-def trend_in_python(messages: list[dict[str, Any]], alerts: list[dict[str, Any]]) -> dict[str, Any]:
+def trend_in_python(
+    messages: list[dict[str, Any]],
+    alerts: list[dict[str, Any]],
+    start: datetime.datetime = DAY_START,
+    end: datetime.datetime = DAY_END,
+) -> dict[str, Any]:
     """The definition of a trend, read aloud in Python: lists and fractions, no SQL."""
-    rows = [row for row in messages for _ in range(row["count"]) if DAY_START <= row["at"] < DAY_END]
+    rows = [row for row in messages for _ in range(row["count"]) if start <= row["at"] < end]
     by_channel = defaultdict(list)
     for row in rows:
         if row["channel"] is not None:
@@ -293,7 +298,7 @@ def trend_in_python(messages: list[dict[str, Any]], alerts: list[dict[str, Any]]
         "topic_distribution": dict(Counter(row["topic"] for row in rows)),
         "sentiment_distribution": dict(Counter(tone for row in rows if (tone := tone_of(row["sentiment"])))),
         "escalation_counts": dict(
-            Counter(alert["severity"] for alert in alerts if alert["at"] and DAY_START <= alert["at"] < DAY_END)
+            Counter(alert["severity"] for alert in alerts if alert["at"] and start <= alert["at"] < end)
         ),
         "channel_hotspots": hotspots,
         "total_classifications": len(rows),

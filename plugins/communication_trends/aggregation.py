@@ -301,7 +301,8 @@ class Aggregation:
         if written:
             self._hold_against_source(reading, written)
             self._hold_against_table(writing, written)
-        return [self._result(row, trends, periods) for row in judged]
+        results = [self._result(row, trends, periods) for row in judged]
+        return sorted(results, key=lambda result: result.period.first_date, reverse=True)
 
     def _result(
         self,

@@ -1,0 +1,630 @@
+"""The work without Airflow: what is stored, kept, healed and refused, period by period; held against plain Python."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import itertools
+import os
+import random
+import uuid
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+from test_aggregate import trend_in_python
+
+from communication_trends.aggregation import Aggregation, HotspotRule, Outcome, Work
+from communication_trends.database import Database, Limits
+from communication_trends.period import DAILY, MONTHLY, WEEKLY, Period, PeriodKind
+from local import ROOT
+
+NOV_8 = DAILY.containing(datetime.date(2026, 11, 8))
+COLUMNS = (
+    "topic_distribution",
+    "sentiment_distribution",
+    "escalation_counts",
+    "channel_hotspots",
+    "total_classifications",
+    "avg_confidence",
+)
+
+
+def opened(connection: psycopg.Connection[Any]) -> Database:
+    connection.autocommit = False
+    return Database(connection, sql_path=ROOT / "sql", limits=Limits(statement=60, lock=10))
+
+
+@pytest.fixture
+def work_on(server, database):
+    """Do some work on the test's database, on a connection of its own."""
+
+    def work(
+        period: Period = NOV_8, *, slugs: list[str] | None = None, source: str | None = None, **what: Any
+    ) -> Outcome:
+        ids = [database.organization(slug) for slug in (slugs or database.organizations)]
+        with server.connect(database.name) as connection:
+            target = opened(connection)
+            if source is None:
+                return Aggregation(Work(ids, period, **what), source=target, target=target).run()
+            with server.connect(source) as other:
+                return Aggregation(Work(ids, period, **what), source=opened(other), target=target).run()
+
+    return work
+
+
+def since(database, date: str) -> None:
+    """Make all organizations as old as that."""
+    database.connection.execute("update organizations set created_at = %s", [date])
+
+
+def changes(outcome: Outcome) -> dict[tuple[str, str], str]:
+    return {(outcome.name(one.organization), str(one.period)): one.outcome for one in outcome.results}
+
+
+def totals(database) -> dict[tuple[str, str], int]:
+    return {key: row["total_classifications"] for key, row in database.trends().items()}
+
+
+# What a run does to its own period
+
+
+def test_a_trend_is_filled_then_unchanged_then_corrected(database, work_on):
+    database.classify("acme", at="2026-11-08 10:00", count=3)
+    assert changes(work_on()) == {("acme", "2026-11-08"): "filled"}
+    assert changes(work_on()) == {("acme", "2026-11-08"): "unchanged"}
+    database.classify("acme", at="2026-11-08 11:00")
+    outcome = work_on()
+    assert changes(outcome) == {("acme", "2026-11-08"): "corrected"}
+    assert (outcome.results[0].stored_messages, outcome.results[0].messages) == (3, 4)
+
+
+def test_another_rule_of_hotspots_is_a_correction(database, work_on):
+    database.classify("acme", topic="technical", at="2026-11-08 10:00", count=4)
+    work_on()
+    assert database.trend("acme", "2026-11-08")["channel_hotspots"] == []
+    rule = HotspotRule(["technical"], 4, decimal.Decimal("0.9"))
+    assert changes(work_on(hotspots=rule)) == {("acme", "2026-11-08"): "corrected"}
+    assert database.trend("acme", "2026-11-08")["channel_hotspots"] == [
+        {"channelId": "C1", "riskScore": 100, "messageCount": 4}
+    ]
+
+
+@pytest.mark.parametrize(
+    "purge",
+    [
+        "delete from topic_classifications where topic = 'old'",
+        "delete from escalation_alerts where severity = 'high'",
+        "update topic_classifications set sentiment = null",
+        "update topic_classifications set sentiment = null where topic = 'old'",
+        'update topic_classifications set sentiment = \'{"tone": ""}\'',
+        "update topic_classifications set confidence = null",
+    ],
+)
+def test_a_stored_trend_is_not_replaced_by_one_made_from_less_of_anything(database, work_on, purge):
+    for topic in ("old", "new"):
+        database.classify("acme", topic=topic, at="2026-11-08 10:00", sentiment={"tone": "tense"}, count=2)
+    database.escalate("acme", "high", at="2026-11-08 10:00")
+    database.escalate("acme", "low", at="2026-11-08 10:00")
+    work_on()
+    stored = database.trends()
+    database.connection.execute(purge)
+    # more of something else does not make up for it
+    if "topic_classifications" in purge:
+        database.escalate("acme", "low", at="2026-11-08 11:00", count=5)
+    else:
+        database.classify("acme", at="2026-11-08 11:00", sentiment={"tone": "tense"}, count=5)
+    assert changes(work_on()) == {("acme", "2026-11-08"): "kept"}
+    assert database.trends() == stored
+    assert changes(work_on(force=True)) == {("acme", "2026-11-08"): "corrected"}
+    assert database.trends() != stored
+
+
+def test_what_was_classified_again_is_stored(database, work_on):
+    database.classify(
+        "acme", topic="general", at="2026-11-08 10:00", sentiment={"tone": "tense"}, confidence=90, count=2
+    )
+    work_on()
+    database.connection.execute(
+        "update topic_classifications set topic = 'complaint', sentiment = '{\"tone\": \"angry\"}', confidence = 10"
+    )
+    assert changes(work_on()) == {("acme", "2026-11-08"): "corrected"}
+    trend = database.trend("acme", "2026-11-08")
+    assert (trend["topic_distribution"], trend["sentiment_distribution"]) == ({"complaint": 2}, {"angry": 2})
+    assert trend["avg_confidence"] == 10
+
+
+def before_writing(database, action: str, slug: str = "acme", moment: str = "before") -> None:
+    database.connection.execute(
+        "create or replace function interfere() returns trigger language plpgsql as $$ begin"
+        f" if new.organization_id = '{database.organization(slug)}' then {action} end if; return new; end $$"
+    )
+    database.connection.execute(
+        f"create trigger interfere {moment} insert or update of total_classifications on communication_trends"
+        " for each row execute function interfere()"
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "problem"),
+    [
+        ("new.topic_distribution := '{\"general\": 2}';", "topic_distribution came out otherwise"),
+        ("new.sentiment_distribution := '{}';", "sentiment_distribution came out otherwise"),
+        ("new.escalation_counts := '{\"high\": 7}';", "escalation_counts came out otherwise"),
+        ("new.channel_hotspots := '[{}]';", "channel_hotspots came out otherwise"),
+        ("new.total_classifications := 1;", "total_classifications came out otherwise"),
+        ("new.avg_confidence := null;", "avg_confidence came out otherwise"),
+        ("new.trend_date := '2026-11-07';", "no row is there"),
+        ("new.trend_period := 'weekly';", "no row is there"),
+        ("return null;", "no row is there"),
+    ],
+)
+def test_what_a_trigger_makes_of_a_trend_is_not_stored_as_a_success(database, work_on, action, problem):
+    for slug in ("acme", "beta"):
+        database.classify(slug, at="2026-11-08 10:00", sentiment={"tone": "tense"}, count=3)
+        database.escalate(slug, "high", at="2026-11-08 10:00")
+    before_writing(database, action)
+    outcome = work_on()
+    assert changes(outcome) == {("acme", "2026-11-08"): "failed", ("beta", "2026-11-08"): "filled"}
+    (failed,) = outcome.of("failed")
+    assert failed.reason.startswith("acme: the trend does not add up and was not stored: " + problem)
+    assert list(database.trends()) == [("beta", "2026-11-08")]
+
+
+def test_what_a_trigger_changes_after_the_row_was_written_is_seen_as_well(database, work_on):
+    database.classify("acme", at="2026-11-08 10:00")
+    before_writing(database, "update communication_trends set avg_confidence = 1 where id = new.id;", moment="after")
+    assert "avg_confidence came out otherwise" in work_on().results[0].reason
+    assert database.trends() == {}
+
+
+def test_any_error_of_one_organization_is_its_own(database, work_on):
+    """Also where it is no error of the database's: a text that the encoding of the connection lacks, a null slug."""
+    database.connection.execute("alter table organizations alter slug drop not null")
+    for slug in ("acme", "beta", "gamma"):
+        database.classify(slug, at="2026-11-08 10:00")
+    before_writing(database, "raise 'poisoned';", slug="beta")
+    database.connection.execute("update organizations set slug = null where slug = 'gamma'")
+    outcome = work_on()
+    gamma = database.organization("gamma")
+    assert changes(outcome) == {
+        ("acme", "2026-11-08"): "filled",
+        ("beta", "2026-11-08"): "failed",
+        (gamma, "2026-11-08"): "filled",
+    }
+
+
+def test_a_database_in_latin_1_stores_what_it_can_hold_and_names_whose_text_it_cannot(server, database):
+    name = f"latin_{uuid.uuid4().hex[:12]}"
+    with server.connect("postgres") as connection:
+        connection.execute(
+            f"create database {name} encoding 'LATIN1' locale 'C' template template0"  # type: ignore[call-overload]
+        )
+    try:
+        with server.connect(name, client_encoding="utf8", row_factory=dict_row) as connection:
+            for file in ("source_tables.sql", "communication_trends.sql"):
+                connection.execute((ROOT / "sql" / "schema" / file).read_text())
+            ids = {}
+            for slug in ("acme", "beta"):
+                row = connection.execute(
+                    "insert into organizations (name, slug) values (%s, %s) returning id::text", [slug, slug]
+                ).fetchone()
+                ids[slug] = row["id"]
+            for topic in ("Grüße", "Ã¼"):
+                connection.execute(
+                    "insert into topic_classifications (organization_id, topic, created_at) values (%s, %s, %s)",
+                    [ids["acme"], topic, NOV_8.start],
+                )
+            database.classify("beta", at="2026-11-08 10:00")
+            with (
+                server.connect(name, client_encoding="utf8") as own,
+                server.connect(database.name, client_encoding="utf8") as utf8,
+            ):
+                latin = opened(own)
+                work = Work(list(ids.values()), NOV_8)
+                assert set(changes(Aggregation(work, source=latin, target=latin).run()).values()) == {"filled"}
+                stored = connection.execute(
+                    "select topic_distribution from communication_trends where organization_id = %s", [ids["acme"]]
+                ).fetchone()
+                assert stored["topic_distribution"] == {"Grüße": 1, "Ã¼": 1}
+
+                # from a database that has more letters into one that has fewer
+                database.connection.execute("delete from organizations")
+                for slug, topic in (("acme", "💥"), ("beta", "plain")):
+                    database.connection.execute(
+                        "insert into organizations (id, name, slug) values (%s, %s, %s)", [ids[slug], slug, slug]
+                    )
+                    database.connection.execute(
+                        "insert into topic_classifications (organization_id, topic, created_at) values (%s, %s, %s)",
+                        [ids[slug], topic, "2026-11-07 12:00"],
+                    )
+                day = NOV_8.previous()
+                outcome = Aggregation(Work(list(ids.values()), day), source=opened(utf8), target=latin).run()
+                assert changes(outcome) == {("acme", str(day)): "failed", ("beta", str(day)): "filled"}
+                assert "22P05" in outcome.of("failed")[0].reason
+    finally:
+        server.drop_database(name)
+
+
+# Reading from one database, writing to another
+
+
+def test_an_organization_that_the_target_does_not_know_is_named_and_the_others_are_stored(server, database, work_on):
+    name = f"target_{uuid.uuid4().hex[:12]}"
+    server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
+    try:
+        for slug in ("acme", "beta"):
+            database.classify(slug, at="2026-11-08 10:00")
+        with server.connect(name) as connection, server.connect(database.name) as reader:
+            connection.execute(
+                "insert into organizations (id, name, slug) values (%s, 'beta', 'beta')",
+                [database.organization("beta")],
+            )
+            work = Work([database.organization(slug) for slug in ("acme", "beta")], NOV_8, [NOV_8.previous()])
+            outcome = Aggregation(work, source=opened(reader), target=opened(connection)).run()
+            stored = connection.execute("select total_classifications from communication_trends").fetchall()
+        assert changes(outcome) == {("acme", "2026-11-08"): "failed", ("beta", "2026-11-08"): "filled"}
+        assert "the target's organizations do not have it" in outcome.of("failed")[0].reason
+        assert stored == [(1,)]
+    finally:
+        server.drop_database(name)
+
+
+def test_the_target_is_not_kept_waiting_in_a_transaction_while_the_source_is_read(server, database, work_on):
+    database.classify("acme", at="2026-11-08 10:00", count=3)
+    with server.connect(database.name) as reader, server.connect(database.name) as writer:
+        writer.execute("set idle_in_transaction_session_timeout = '200ms'")
+        work = Work([database.organization("acme")], NOV_8)
+        slow = "with slept as materialized (select pg_sleep(1)) " + (
+            ROOT / "sql" / "aggregate_trends.sql"
+        ).read_text().replace("from organizations\n", "from slept cross join organizations\n", 1)
+        outcome = Aggregation(work, source=opened(reader), target=opened(writer), aggregate_sql=slow).run()
+    assert changes(outcome) == {("acme", "2026-11-08"): "filled"}
+
+
+# The periods before
+
+
+def test_earlier_periods_are_filled_and_corrected_after_the_runs_own(database, work_on):
+    for day in (6, 7, 8):
+        database.classify("acme", at=f"2026-11-0{day} 10:00", count=day)
+    since(database, "2026-11-06 09:00")
+    work_on(NOV_8.previous())
+    database.classify("acme", at="2026-11-07 04:00", count=2)
+    outcome = work_on(earlier=NOV_8.earlier(7))
+    assert changes(outcome) == {
+        ("acme", "2026-11-08"): "filled",
+        ("acme", "2026-11-07"): "corrected",
+        ("acme", "2026-11-06"): "filled",
+    }
+    # own first, then newest first; nothing from before the organization was there
+    assert [str(one.period) for one in outcome.results] == ["2026-11-08", "2026-11-07", "2026-11-06"]
+    assert totals(database) == {("acme", "2026-11-06"): 6, ("acme", "2026-11-07"): 9, ("acme", "2026-11-08"): 8}
+
+
+def test_an_idle_organization_gets_its_empty_days_since_it_was_there(database, work_on):
+    database.organization("idle")
+    since(database, "2026-11-07 23:59:59.999999")
+    work_on(earlier=NOV_8.earlier(7))
+    assert totals(database) == {("idle", "2026-11-07"): 0, ("idle", "2026-11-08"): 0}
+
+
+def test_an_organization_imported_with_old_rows_gets_their_days(database, work_on):
+    database.classify("acme", at="2026-11-03 10:00", count=2)
+    database.escalate("acme", "high", at="2026-11-05 10:00")
+    since(database, "2026-11-08 12:00")
+    work_on(earlier=NOV_8.earlier(7))
+    assert totals(database) == {("acme", "2026-11-03"): 2, ("acme", "2026-11-05"): 0, ("acme", "2026-11-08"): 0}
+
+
+def test_force_is_for_the_runs_own_period_alone(database, work_on):
+    for day in (7, 8):
+        database.classify("acme", at=f"2026-11-0{day} 10:00", count=2)
+    since(database, "2026-11-01")
+    work_on(earlier=NOV_8.earlier(1))
+    database.connection.execute("truncate topic_classifications")
+    outcome = work_on(earlier=NOV_8.earlier(1), force=True)
+    assert changes(outcome) == {("acme", "2026-11-08"): "corrected", ("acme", "2026-11-07"): "kept"}
+
+
+def test_a_failure_in_an_earlier_period_costs_neither_the_own_nor_the_others(database, work_on):
+    for slug, day in itertools.product(("acme", "beta"), (6, 7, 8)):
+        database.classify(slug, at=f"2026-11-0{day} 10:00")
+    since(database, "2026-11-06")
+    before_writing(database, "if new.trend_date = '2026-11-07' then raise 'poisoned'; end if;")
+    outcome = work_on(earlier=NOV_8.earlier(2))
+    (failed,) = outcome.of("failed")
+    assert (outcome.name(failed.organization), str(failed.period)) == ("acme", "2026-11-07")
+    assert "poisoned" in failed.reason
+    assert sorted(database.trends()) == [
+        ("acme", "2026-11-06"),
+        ("acme", "2026-11-08"),
+        ("beta", "2026-11-06"),
+        ("beta", "2026-11-07"),
+        ("beta", "2026-11-08"),
+    ]
+
+
+def test_a_lost_session_in_an_earlier_period_leaves_the_own_one_stored_and_names_the_rest(database, work_on):
+    for day in (6, 7, 8):
+        database.classify("acme", at=f"2026-11-0{day} 10:00")
+    since(database, "2026-11-06")
+    end = "perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(10);"
+    before_writing(database, f"if new.trend_date = '2026-11-07' then {end} end if;")
+    outcome = work_on(earlier=NOV_8.earlier(2))
+    assert outcome.ended_by is not None
+    assert totals(database) == {("acme", "2026-11-08"): 1}
+    assert sorted(str(one.period) for one in outcome.of("failed")) == ["2026-11-06", "2026-11-07"]
+
+
+def test_a_run_that_finds_all_as_it_was_writes_nothing(database, work_on):
+    """PostgreSQL's own counters: no row inserted, updated or dead, for 1,000 organizations and 8 days."""
+    connection = database.connection
+    connection.execute("alter table communication_trends set (autovacuum_enabled = off)")
+    connection.execute(
+        "insert into organizations (name, slug, created_at) select n, n, '2026-01-01' from generate_series(1, 1000) n"
+    )
+    connection.execute(
+        "insert into topic_classifications (organization_id, topic, channel_id, confidence, sentiment, created_at)"
+        " select id, (array['general', 'complaint'])[n %% 2 + 1], 'C' || n %% 3, n, '{\"tone\": \"tense\"}',"
+        " '2026-11-01'::timestamp + n * interval '9 hours' from organizations, generate_series(0, 20) as n",
+        [],
+    )
+    for row in connection.execute("select id::text, slug from organizations").fetchall():
+        database.organizations[row["slug"]] = row["id"]
+
+    def counters() -> dict[str, Any]:
+        connection.execute("select pg_stat_clear_snapshot()")
+        row = connection.execute(
+            "select n_tup_ins, n_tup_upd, n_tup_hot_upd, n_tup_del, n_dead_tup from pg_stat_user_tables"
+            " where relname = 'communication_trends'"
+        ).fetchone()
+        assert row
+        return row
+
+    work_on(earlier=NOV_8.earlier(7))
+    first = counters()
+    assert (first["n_tup_ins"], first["n_dead_tup"]) == (8000, 0)
+    outcome = work_on(earlier=NOV_8.earlier(7))
+    assert {one.outcome for one in outcome.results} == {"unchanged"}
+    assert len(outcome.results) == 8000
+    assert counters() == first
+
+
+# Whole histories
+
+DAYS = [datetime.date(2026, 11, 1) + datetime.timedelta(days=days) for days in range(12)]
+SLUGS = ["acme", "beta", "newcomer"]
+events = st.lists(
+    st.one_of(
+        st.tuples(st.just("rows"), st.sampled_from(SLUGS), st.integers(0, 11), st.integers(1, 13)),
+        st.tuples(st.just("alerts"), st.sampled_from(SLUGS), st.integers(0, 11), st.integers(1, 2)),
+        st.tuples(st.just("classify again"), st.sampled_from(SLUGS), st.integers(0, 11), st.integers(0, 3)),
+        st.tuples(st.just("delete one"), st.sampled_from(SLUGS), st.integers(0, 11), st.integers(0, 3)),
+        st.tuples(st.just("purge"), st.sampled_from(SLUGS), st.integers(0, 11), st.just(0)),
+        st.tuples(st.just("forget tones"), st.sampled_from(SLUGS), st.integers(0, 11), st.just(0)),
+        st.tuples(st.just("night"), st.sampled_from(["", *SLUGS]), st.integers(0, 11), st.just(0)),
+    ),
+    min_size=5,
+    max_size=40,
+)
+
+
+class Model:
+    """The same history in plain Python: source rows in lists, stored trends in a dict."""
+
+    def __init__(self, created: dict[str, datetime.datetime]) -> None:
+        self.created = created
+        self.messages: list[dict[str, Any]] = []
+        self.alerts: list[dict[str, Any]] = []
+        self.stored: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def of(self, slug: str, day: datetime.date) -> list[dict[str, Any]]:
+        return [row for row in self.messages if row["organization"] == slug and row["at"].date() == day]
+
+    def computed(self, slug: str, day: datetime.date) -> dict[str, Any]:
+        start = datetime.datetime.combine(day, datetime.time.min)
+        return trend_in_python(
+            [row for row in self.messages if row["organization"] == slug],
+            [row for row in self.alerts if row["organization"] == slug],
+            start,
+            start + datetime.timedelta(days=1),
+        )
+
+    def night(self, day: datetime.date, failing: str) -> None:
+        for slug in SLUGS:
+            for back in range(8):
+                past = day - datetime.timedelta(days=back)
+                trend = self.computed(slug, past)
+                is_empty = not trend["total_classifications"] and not trend["escalation_counts"]
+                ends = datetime.datetime.combine(past, datetime.time.max)
+                if slug == failing or (back and is_empty and self.created[slug] > ends):
+                    continue
+                before = self.stored.get((slug, str(past)))
+                if before is None or not self.less(trend, before):
+                    self.stored[slug, str(past)] = trend
+
+    @staticmethod
+    def less(now: dict[str, Any], before: dict[str, Any]) -> bool:
+        return (
+            now["total_classifications"] < before["total_classifications"]
+            or any(
+                sum(now[name].values()) < sum(before[name].values())
+                for name in ("escalation_counts", "sentiment_distribution")
+            )
+            or (now["avg_confidence"] is None and before["avg_confidence"] is not None)
+        )
+
+
+def play(database, work_on, model: Model, event: tuple[str, str, int, int], picked: random.Random) -> None:
+    """Let one thing happen, in the database and in the model."""
+    what, slug, number, amount = event
+    day, connection = DAYS[number], database.connection
+    moment = datetime.datetime.combine(day, datetime.time(picked.randrange(24), picked.randrange(60)))
+    if what == "rows":
+        for _ in range(amount):
+            row = {
+                "id": str(uuid.UUID(int=picked.getrandbits(128))),
+                "organization": slug,
+                "topic": picked.choice(["complaint", "escalation", "general"]),
+                "channel": picked.choice(["C1", None]),
+                "confidence": picked.choice([None, 10, 55, 90]),
+                "sentiment": picked.choice([None, {"tone": "tense"}, {"tone": "angry"}]),
+                "at": moment,
+                "count": 1,
+            }
+            model.messages.append(row)
+            connection.execute(
+                "insert into topic_classifications"
+                " (id, organization_id, topic, channel_id, confidence, sentiment, created_at)"
+                " values (%s, %s, %s, %s, %s, %s, %s)",
+                [
+                    row["id"],
+                    database.organization(slug),
+                    row["topic"],
+                    row["channel"],
+                    row["confidence"],
+                    Jsonb(row["sentiment"]),
+                    moment,
+                ],
+            )
+    elif what == "alerts":
+        model.alerts += [{"organization": slug, "severity": "high", "at": moment} for _ in range(amount)]
+        database.escalate(slug, "high", at=moment, count=amount)
+    elif what == "night":
+        # whoever fails tonight cannot be written
+        connection.execute("delete from failing")
+        if slug:
+            connection.execute("insert into failing values (%s)", [database.organization(slug)])
+        work_on(DAILY.containing(day), earlier=DAILY.containing(day).earlier(7))
+        connection.execute("delete from failing")
+        model.night(day, slug)
+    else:
+        chosen = model.of(slug, day)
+        if what in ("classify again", "delete one"):
+            chosen = chosen[amount : amount + 1]
+        for row in chosen:
+            if what == "classify again":
+                row.update(topic=picked.choice(["complaint", "general"]), confidence=picked.choice([20, 70]))
+                connection.execute(
+                    "update topic_classifications set topic = %s, confidence = %s where id = %s",
+                    [row["topic"], row["confidence"], row["id"]],
+                )
+            elif what == "forget tones":
+                row["sentiment"] = None
+                connection.execute("update topic_classifications set sentiment = null where id = %s", [row["id"]])
+            else:
+                model.messages.remove(row)
+                connection.execute("delete from topic_classifications where id = %s", [row["id"]])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(history=events, seed=st.integers(0, 10**6), first_day=st.integers(0, 11))
+def test_after_any_history_one_run_leaves_the_last_days_as_plain_python_has_them(
+    database, work_on, history, seed, first_day
+):
+    connection = database.connection
+    connection.execute("truncate topic_classifications, escalation_alerts, communication_trends")
+    connection.execute("create table if not exists failing (organization_id uuid)")
+    before = "create or replace trigger fail before insert or update on communication_trends for each row"
+    connection.execute(
+        "create or replace function fail() returns trigger language plpgsql as $$ begin"
+        " if exists (select from failing where organization_id = new.organization_id) then raise 'tonight'; end if;"
+        " return new; end $$"
+    )
+    connection.execute(f"{before} execute function fail()")  # type: ignore[call-overload]
+    created = {
+        "acme": datetime.datetime(2026, 1, 1),
+        "beta": datetime.datetime(2026, 11, 3, 12),
+        "newcomer": datetime.datetime.combine(DAYS[first_day], datetime.time(12)),
+    }
+    for slug, moment in created.items():
+        database.organization(slug)
+        connection.execute("update organizations set created_at = %s where slug = %s", [moment, slug])
+    model, picked = Model(created), random.Random(seed)
+    for event in [*history, ("night", "", 11, 0)]:
+        play(database, work_on, model, event, picked)
+    stored = {key: {name: row[name] for name in COLUMNS} for key, row in database.trends().items()}
+    assert stored == model.stored
+    # one scheduled run was enough: what is there is what there is to compute, but for what the guard keeps
+    for (slug, date), trend in stored.items():
+        day = datetime.date.fromisoformat(date)
+        computed = model.computed(slug, day)
+        if day >= DAYS[4] and not Model.less(computed, trend):
+            assert trend == computed
+
+
+# Weeks and months
+
+
+def test_weeks_and_months_are_made_from_the_rows_and_not_from_days(database, work_on):
+    """Five messages a day make no hotspot on any day, but one over the week; means of days do not add up either."""
+    rows = [
+        {
+            "organization": "acme",
+            "topic": "complaint" if hour < 3 else "general",
+            "channel": "C1",
+            "confidence": 10 * day if hour else None,
+            "sentiment": {"tone": "tense"},
+            "at": datetime.datetime(2026, 11, day, hour),
+            "count": 1 + day % 2,
+        }
+        for day in range(1, 12)
+        for hour in range(5)
+    ]
+    for row in rows:
+        database.classify(
+            "acme",
+            topic=row["topic"],
+            at=row["at"],
+            confidence=row["confidence"],
+            sentiment=row["sentiment"],
+            count=row["count"],
+        )
+    database.escalate("acme", "high", at="2026-11-08 23:59:59.999999")
+    database.escalate("acme", "high", at="2026-11-09 00:00:00")
+    alerts = [
+        {"organization": "acme", "severity": "high", "at": datetime.datetime(2026, 11, 8, 23, 59, 59, 999999)},
+        {"organization": "acme", "severity": "high", "at": datetime.datetime(2026, 11, 9)},
+    ]
+    kinds: list[PeriodKind] = [DAILY, WEEKLY, MONTHLY]
+    for kind in kinds:
+        period = kind.containing(datetime.date(2026, 11, 8))
+        assert changes(work_on(period)) == {("acme", str(period)): "filled"}
+        row = database.connection.execute(
+            "select * from communication_trends where trend_period = %s", [kind.name]
+        ).fetchone()
+        assert row["trend_date"] == period.start
+        assert {name: row[name] for name in COLUMNS} == trend_in_python(rows, alerts, period.start, period.end)
+    assert database.connection.execute(
+        "select trend_period, jsonb_array_length(channel_hotspots) as hot from communication_trends"
+    ).fetchall() == [
+        {"trend_period": "daily", "hot": 0},
+        {"trend_period": "weekly", "hot": 1},
+        {"trend_period": "monthly", "hot": 1},
+    ]
+
+
+def test_days_purged_within_a_week_are_named(database, work_on):
+    for day in (2, 3, 4):
+        database.classify("acme", at=f"2026-11-0{day} 10:00", count=3)
+        database.classify("whole", at=f"2026-11-0{day} 10:00", count=3)
+    since(database, "2026-11-02")
+    work_on(
+        DAILY.containing(datetime.date(2026, 11, 4)), earlier=DAILY.containing(datetime.date(2026, 11, 4)).earlier(2)
+    )
+    database.connection.execute(
+        "delete from topic_classifications where created_at < '2026-11-03' and organization_id = %s",
+        [database.organization("acme")],
+    )
+    # more than was purged, so that the sum alone shows nothing
+    database.classify("acme", at="2026-11-06 10:00", count=5)
+    outcome = work_on(WEEKLY.containing(datetime.date(2026, 11, 4)))
+    assert {outcome.name(id_): list(map(str, days)) for id_, days in outcome.purged_days.items()} == {
+        "acme": ["2026-11-02"]
+    }
+    assert {key[0]: one for key, one in changes(outcome).items()} == {"acme": "filled", "whole": "filled"}
