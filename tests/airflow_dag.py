@@ -21,11 +21,11 @@ def load_bag(folder: str | None = None) -> Any:
     return DagBag(folder)
 
 
-def load_dag(**task_changes: Any) -> Any:
+def load_dag(dag_id: str = DAG_ID, **task_changes: Any) -> Any:
     """Return the DAG, with attributes of all its tasks changed."""
     bag = load_bag()
     assert not bag.import_errors
-    dag = bag.dags[DAG_ID]
+    dag = bag.dags[dag_id]
     for task in dag.tasks:
         for name, value in task_changes.items():
             setattr(task, name, value)

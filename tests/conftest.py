@@ -215,12 +215,18 @@ class Run:
 def run_dag(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Callable[..., Run]:
     """Run the DAG once, as ``airflow dags test`` does, with a conf; without retries, which would only take time."""
 
-    def run(conf: dict[str, Any] | None = None, *, retries: int = 0, **kwargs: Any) -> Run:
+    def run(
+        conf: dict[str, Any] | None = None,
+        *,
+        retries: int = 0,
+        dag_id: str = "communication_trends_daily",
+        **kwargs: Any,
+    ) -> Run:
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
         from airflow_dag import load_dag
 
-        dag = load_dag(retries=retries)
+        dag = load_dag(dag_id, retries=retries)
         capfd.readouterr()
         logical_date = datetime.datetime.now(datetime.timezone.utc)
         dag_run = dag.test(logical_date=logical_date, run_after=logical_date, run_conf=conf, **kwargs)

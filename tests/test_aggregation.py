@@ -43,16 +43,11 @@ def opened(connection: psycopg.Connection[Any]) -> Database:
 def work_on(server, database):
     """Do some work on the test's database, on a connection of its own."""
 
-    def work(
-        period: Period = NOV_8, *, slugs: list[str] | None = None, source: str | None = None, **what: Any
-    ) -> Outcome:
-        ids = [database.organization(slug) for slug in (slugs or database.organizations)]
+    def work(period: Period = NOV_8, **what: Any) -> Outcome:
         with server.connect(database.name) as connection:
             target = opened(connection)
-            if source is None:
-                return Aggregation(Work(ids, period, **what), source=target, target=target).run()
-            with server.connect(source) as other:
-                return Aggregation(Work(ids, period, **what), source=opened(other), target=target).run()
+            work = Work(list(database.organizations.values()), period, **what)
+            return Aggregation(work, source=target, target=target).run()
 
     return work
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 
 import pytest
 from airflow.providers.common.compat.sdk import ParamValidationError
@@ -323,3 +324,167 @@ def test_the_target_table_is_that_of_the_application(database):
         "avg_confidence": "integer",
         "created_at": "timestamp without time zone",
     }
+
+
+# The periods before
+
+
+def test_lookback_of_the_conf_heals_the_days_before(database, run_dag):
+    for day, count in (("2026-10-30", 2), ("2026-10-31", 3), ("2026-11-01", 4)):
+        database.classify("acme", at=f"{day} 12:00", count=count)
+    database.organization("idle")
+    database.connection.execute("update organizations set created_at = '2026-10-31 12:00'")
+    run_dag({"date": "2026-10-31"})
+    database.classify("acme", at="2026-10-31 04:00")
+    run = run_dag({**NOV_1, "lookback": 3})
+    assert run.state == "success"
+    assert run.summary == {
+        **OK,
+        "organizationsProcessed": 2,
+        "trendsCreated": 2,
+        "totalClassifications": 4,
+        "lookback": {"periods": 3, "filled": 1, "corrected": 1, "kept": 0, "failed": 0},
+    }
+    assert "acme: 2026-10-31 corrected (3 → 4), 2026-10-30 filled (2 messages)" in run.log
+    stored = {key: row["total_classifications"] for key, row in database.trends().items()}
+    assert stored == {
+        ("acme", "2026-10-30"): 2,
+        ("acme", "2026-10-31"): 4,
+        ("acme", "2026-11-01"): 4,
+        ("idle", "2026-10-31"): 0,
+        ("idle", "2026-11-01"): 0,
+    }
+
+
+def test_kept_trends_of_earlier_days_are_one_line(database, run_dag):
+    for slug in ("acme", "beta"):
+        for day in ("2026-10-30", "2026-10-31", "2026-11-01"):
+            database.classify(slug, at=f"{day} 12:00")
+    database.connection.execute("update organizations set created_at = '2026-10-30'")
+    run_dag({**NOV_1, "lookback": 2, "organizations_per_task": 2})
+    database.connection.execute("delete from topic_classifications where created_at < '2026-11-01'")
+    run = run_dag({**NOV_1, "lookback": 2, "organizations_per_task": 2})
+    assert run.state == "success"
+    assert run.summary["lookback"] == {"periods": 2, "filled": 0, "corrected": 0, "kept": 4, "failed": 0}
+    assert "Kept 4 stored trends of earlier days, 2026-10-30 to 2026-10-31" in run.log
+    assert run.summary["keptTrends"] == 0
+
+
+def test_a_failure_in_an_earlier_day_fails_the_run_and_is_named_with_its_day(database, run_dag):
+    for day in ("2026-10-31", "2026-11-01"):
+        database.classify("acme", at=f"{day} 12:00")
+    database.connection.execute(
+        "alter table communication_trends add constraint broken check (trend_date <> '2026-10-31')"
+    )
+    run = run_dag({**NOV_1, "lookback": 1})
+    assert run.state == "failed"
+    assert (run.summary["errors"], run.summary["organizationsProcessed"]) == (0, 1)
+    assert run.summary["lookback"] == {"periods": 1, "filled": 0, "corrected": 0, "kept": 0, "failed": 1}
+    assert "1 trends of earlier days failed and are as they were: acme 2026-10-31." in run.log
+    assert list(database.trends()) == [("acme", "2026-11-01")]
+
+
+@pytest.mark.parametrize("value", ["-1", "many", "1000"])
+def test_a_lookback_setting_that_cannot_be_used_is_named(monkeypatch, value):
+    from communication_trends import settings
+    from communication_trends.errors import InvalidInputError
+    from communication_trends.period import DAILY
+
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__LOOKBACK_DAYS", value)
+    with pytest.raises(InvalidInputError, match=f"lookback_days: '{value}' is not a whole number from 0 to 366"):
+        settings.lookback(DAILY)
+
+
+# Weeks and months
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "first", "count"),
+    [("communication_trends_weekly", "2026-10-26", 3), ("communication_trends_monthly", "2026-11-01", 5)],
+)
+def test_a_date_is_in_the_week_or_month_that_is_stored(database, run_dag, dag_id, first, count):
+    database.classify("acme", at="2026-10-26 00:00", count=2)
+    database.classify("acme", at="2026-11-01 23:59")
+    database.classify("acme", at="2026-11-30 12:00", count=4)
+    run = run_dag(NOV_1, dag_id=dag_id)
+    assert run.state == "success"
+    assert (run.summary["trendDate"], run.summary["period"]) == (first, dag_id.split("_")[-1])
+    assert run.summary["totalClassifications"] == count
+    assert database.connection.execute(
+        "select trend_date::date::text as date, trend_period as period, total_classifications as total"
+        " from communication_trends"
+    ).fetchall() == [{"date": first, "period": dag_id.split("_")[-1], "total": count}]
+
+
+def test_the_present_week_is_allowed_and_warns(database, run_dag):
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    database.classify("acme", at=f"{today} 00:00:00")
+    run = run_dag({"date": str(today)}, dag_id="communication_trends_weekly")
+    assert run.state == "success"
+    assert "(UTC) is not over" in run.log
+
+
+# Never green where nothing was done
+
+
+def test_a_list_marked_as_success_by_hand_is_no_empty_list(database, run_dag):
+    database.classify("acme")
+    run = run_dag({**NOV_1, "organizations": ["nobody"]}, mark_success_pattern="list_organizations")
+    assert run.state == "failed"
+    assert run.summary is None
+    assert "list_organizations has left no list of organizations" in run.log
+
+
+def test_an_organization_that_the_target_does_not_know_fails_the_run_by_name(server, database, run_dag, monkeypatch):
+    name = f"source_{database.name}"
+    server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
+    try:
+        database.organization("beta")
+        with server.connect(name) as source:
+            source.execute("insert into organizations (name, slug) values ('acme', 'acme')")
+            insert = "insert into organizations (id, name, slug) values (%s, 'beta', 'beta')"
+            source.execute(insert, [database.organization("beta")])
+        monkeypatch.setenv("AIRFLOW_CONN_SOURCE", server.airflow_connection(name))
+        monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "source")
+        run = run_dag(NOV_1)
+        assert run.state == "failed"
+        assert "acme: the target's organizations do not have it" in run.log
+        assert (run.summary["organizationsProcessed"], run.summary["errors"]) == (1, 1)
+        assert list(database.trends()) == [("beta", "2026-11-01")]
+        # nor is it one by being marked as a success
+        assert run_dag(NOV_1, mark_success_pattern="aggregate_organization").state == "failed"
+    finally:
+        server.drop_database(name)
+
+
+def test_a_day_on_which_all_are_empty_but_were_not_the_day_before_is_a_warning(database, run_dag):
+    for slug in ("acme", "beta"):
+        database.classify(slug, at="2026-10-31 12:00", count=2)
+    warning = "All 2 organizations are empty in 2026-11-01, with 4 messages in the day before"
+    assert warning not in run_dag(NOV_1).log
+    run_dag({"date": "2026-10-31"})
+    run = run_dag(NOV_1)
+    assert run.state == "success"
+    assert warning in run.log
+    database.classify("beta")
+    assert warning not in run_dag(NOV_1).log
+
+
+def test_where_every_organization_failed_nobody_is_said_to_be_stored(database, run_dag):
+    database.classify("acme")
+    break_organization(database, "acme")
+    run = run_dag(NOV_1)
+    assert "1 of 1 organizations have no trend for 2026-11-01 from this run: acme. Clear the failed" in run.log
+
+
+def test_an_organization_without_a_slug_is_called_by_its_id(database, run_dag):
+    database.connection.execute("alter table organizations alter slug drop not null")
+    for slug in ("acme", "nameless"):
+        database.classify(slug)
+    database.connection.execute("update organizations set slug = null where slug = 'nameless'")
+    run = run_dag({**NOV_1, "organizations_per_task": 2})
+    assert (run.state, run.summary["organizationsProcessed"]) == ("success", 2)
+    database.connection.execute("truncate communication_trends")
+    break_organization(database, "nameless")
+    run = run_dag({**NOV_1, "organizations_per_task": 2})
+    assert run.summary["failedOrganizations"] == [database.organization("nameless")]

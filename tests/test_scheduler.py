@@ -86,8 +86,15 @@ def test_the_first_scheduled_run_is_for_the_latest_day_that_is_due(running):
     assert (due.time(), due.utcoffset()) == (datetime.time(3), datetime.timedelta(0))
     assert run["logical_date"] == run["data_interval_start"] == f"{day}T00:00:00Z"
     assert datetime.datetime.now(datetime.timezone.utc) - due < datetime.timedelta(days=1)
-    assert summary(airflow, run["dag_run_id"])["triggeredBy"] == "schedule"
-    assert list(database.trends()) == [("acme", str(day))]
+    # the organization is new, but has rows of earlier days: those of the last seven have trends as well
+    earlier = [day - datetime.timedelta(days=days) for days in range(1, 8)]
+    with_rows = {("acme", str(one)): one.day for one in earlier if (one.year, one.month) == (2026, 11) and one.day < 24}
+    told = summary(airflow, run["dag_run_id"])
+    assert told["triggeredBy"] == "schedule"
+    assert told["lookback"] == {"periods": 7, "filled": len(with_rows), "corrected": 0, "kept": 0, "failed": 0}
+    stored = {key: row["total_classifications"] for key, row in database.trends().items()}
+    assert stored.pop(("acme", str(day))) == (day.day if day < datetime.date(2026, 11, 24) else 0)
+    assert stored == with_rows
 
 
 def test_a_run_triggered_over_rest_is_for_its_date(running):
@@ -229,6 +236,55 @@ def test_a_failed_organization_is_retried_and_heals(running):
     assert finished_run(airflow, run_id)["state"] == "success"
     assert airflow.request("GET", path).json()["try_number"] > 1
     assert database.trend("acme", "2026-11-14")["total_classifications"] == 14
+
+
+def clear(airflow, run_id, *task_ids):
+    body = {"dry_run": False, "dag_run_id": run_id, "task_ids": task_ids, "only_failed": False}
+    airflow.request("POST", f"{DAG_URL}/clearTaskInstances", json=body).raise_for_status()
+    return finished_run(airflow, run_id)
+
+
+def states(airflow, run_id):
+    found = airflow.request("GET", f"{DAG_URL}/dagRuns/{run_id}/taskInstances").json()["task_instances"]
+    return {(one["task_id"], one["map_index"]): one["state"] for one in found}
+
+
+def test_a_list_of_organizations_that_is_gone_is_no_empty_list(running):
+    airflow, database = running
+    run_id = trigger(airflow, date="2026-11-03")
+    assert finished_run(airflow, run_id)["state"] == "success"
+    uri = airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
+    with psycopg.connect(uri, autocommit=True) as metadata:
+        metadata.execute("delete from xcom where run_id = %s", [run_id])
+    database.connection.execute("delete from communication_trends where trend_date = '2026-11-03'")
+    assert clear(airflow, run_id, "summarize")["state"] == "failed"
+    log = airflow.request("GET", f"{DAG_URL}/dagRuns/{run_id}/taskInstances/summarize/logs/2?full_content=true").text
+    assert "list_organizations has left no list of organizations" in log
+    assert "Clear list_organizations, with what follows it" in log
+
+    # as it says; and the last step waits for the first where nothing is between them
+    assert clear(airflow, run_id, "list_organizations", "aggregate_organization", "summarize")["state"] == "success"
+    assert database.trend("acme", "2026-11-03")["total_classifications"] == 3
+    assert clear(airflow, run_id, "list_organizations", "summarize")["state"] == "success"
+
+
+def test_what_a_task_instance_told_that_a_clear_has_removed_does_not_count(running):
+    airflow, database = running
+    for slug in ("k1", "k2"):
+        database.classify(slug, at="2026-11-02 12:00:00", count=2)
+    run_id = trigger(airflow, date="2026-11-02")
+    assert finished_run(airflow, run_id)["state"] == "success"
+    ids = [database.organization(slug) for slug in ("k1", "k2")]
+    database.connection.execute("delete from topic_classifications where organization_id = any(%s::uuid[])", [ids])
+    everything = ("list_organizations", "aggregate_organization", "summarize")
+    assert clear(airflow, run_id, *everything)["state"] == "success"
+    assert summary(airflow, run_id)["keptTrends"] == 2
+    database.connection.execute("delete from organizations where slug = 'k2'")
+    assert clear(airflow, run_id, *everything)["state"] == "success"
+    assert states(airflow, run_id)["aggregate_organization", 2] == "removed"
+    told = summary(airflow, run_id)
+    assert (told["organizationsProcessed"], told["trendsCreated"], told["keptTrends"]) == (2, 1, 1)
+    database.connection.execute("delete from organizations where slug = 'k1'")
 
 
 def test_no_more_connections_are_open_than_organizations_may_be_aggregated_at_once(running):

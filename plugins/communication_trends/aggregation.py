@@ -221,11 +221,10 @@ class Aggregation:
         if _is_hopeless(error):
             self._outcome.ended_by = error
         mended_by = remedy(error)
-        reason = f"{explain(error)}. No retry mends this: {mended_by}" if mended_by else explain(error)
+        reason = f"{explain(error)}: {mended_by}" if mended_by else explain(error)
+        may_pass = not mended_by or sqlstate(error) in OF_ONE_ORGANIZATION
         self._outcome.results += [
-            Result(id_, period, "failed", reason=reason, may_pass=mended_by is None)
-            for period in periods
-            for id_ in ids
+            Result(id_, period, "failed", reason=reason, may_pass=may_pass) for period in periods for id_ in ids
         ]
 
     def _try(self, periods: Sequence[Period], ids: Sequence[str]) -> Exception | None:
