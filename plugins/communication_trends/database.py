@@ -158,6 +158,7 @@ class Database:
         self.limits = limits
         self.name = name
         self._sql_path = sql_path
+        self._is_replica = False
         # rows that arrive between two statements cannot make the aggregate and the count that verifies it disagree
         if _is_psycopg3(connection):
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -189,7 +190,6 @@ class Database:
         :raises DatabaseUnavailableError: when there is no answer in time, or a replica ended the transaction to go on.
         :raises DatabaseUnusableError: when its text cannot be had as UTF-8.
         """
-        session: dict[str, Any] = {}
         try:
             opened = Transaction(self)
             (session,) = opened.rows(
@@ -202,6 +202,7 @@ class Database:
                     "idle_timeout": f"{round(self.limits.idle * 1000)}ms",
                 },
             )
+            self._is_replica = session["in_recovery"]
             if session["server_encoding"] == "SQL_ASCII":
                 raise DatabaseUnusableError(
                     f"{self.name}: the database's encoding is SQL_ASCII, so nobody knows which characters its bytes "
@@ -209,16 +210,10 @@ class Database:
                 )
             yield opened
             self._commit()
-        except BaseException as error:
+        except BaseException:
             # what is broken cannot do it; closing rolls back as well
             with suppress(*DATABASE_ERRORS), self.bounded("the rollback"):
                 self.connection.rollback()
-            if session.get("in_recovery") and sqlstate(error) in CONFLICTS:
-                raise DatabaseUnavailableError(
-                    f"{self.name}: {explain(error)}. The replica had to remove rows that were still being read. If "
-                    "trying again does not help, set hot_standby_feedback = on there, or a longer "
-                    "max_standby_streaming_delay"
-                ) from error
             raise
 
     def require_replayed(self, until: datetime.datetime, target: Database) -> None:
@@ -276,7 +271,7 @@ class Database:
         The socket is shut down from another thread, which wakes either driver wherever it waits.
 
         :param waiting_for: what the block waits for.
-        :raises DatabaseUnavailableError: when it took too long.
+        :raises DatabaseUnavailableError: when it took too long, or a replica ended it to go on.
         """
         given_up = threading.Event()
 
@@ -297,6 +292,12 @@ class Database:
                     f"{self.name}: no answer within {self.limits.answer:g} s (setting statement_timeout and "
                     f"{self.limits.network:g} s for the network), waiting for {waiting_for}. The server is stopped, "
                     "the network silent, or a pooler has no session to spare"
+                ) from error
+            if self._is_replica and sqlstate(error) in CONFLICTS:
+                raise DatabaseUnavailableError(
+                    f"{self.name}: {explain(error)}. The replica had to remove rows that were still being read. If "
+                    "trying again does not help, set hot_standby_feedback = on there, or a longer "
+                    "max_standby_streaming_delay"
                 ) from error
             raise
         finally:

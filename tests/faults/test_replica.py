@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.rows import dict_row
-from test_database import wait_until
+from test_database import in_background, wait_until
 
 from communication_trends.database import Database, Limits, is_lost
 from communication_trends.errors import DatabaseUnavailableError
@@ -69,9 +69,8 @@ def now() -> datetime.datetime:
 def paused(replica: Server) -> Iterator[None]:
     with replica.connect("postgres", row_factory=dict_row) as connection:
         connection.execute("select pg_wal_replay_pause()")
-        wait_until(
-            lambda: connection.execute("select pg_get_wal_replay_pause_state() as s").fetchone()["s"] == "paused"
-        )
+        is_paused = "select from pg_get_wal_replay_pause_state() as state where state = 'paused'"
+        wait_until(lambda: connection.execute(is_paused).fetchall())
         yield
         # promoted meanwhile, it has nothing to resume
         with suppress(psycopg.Error):
@@ -210,3 +209,49 @@ def test_the_source_can_be_a_streaming_replica(server, database, replica, run_da
     run = run_dag(NOV_1)
     assert run.state == "failed"
     assert "the database is a standby, which stores nothing" in run.log
+
+
+def test_a_run_waits_for_a_replica_that_is_behind(server, database, replica, run_dag, monkeypatch):
+    """For the day that is not over, since no replica can be made to lag since yesterday."""
+    today = now().date().isoformat()
+    monkeypatch.setenv("AIRFLOW_CONN_REPLICA", replica.airflow_connection(database.name))
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "replica")
+    with paused(replica):
+        database.classify("acme", at=now().replace(tzinfo=None))
+        run = run_dag({"date": today})
+        assert run.state == "failed"
+        assert "connection 'replica': the replica has replayed" in run.log
+        assert "bytes of its primary's log are missing" in run.log
+        assert database.trends() == {}
+    run = run_dag({"date": today})
+    assert run.state == "success"
+    assert database.trend("acme", today)["total_classifications"] == 1
+
+
+def test_a_replica_conflict_in_a_run_is_left_to_the_backoff(server, database, replica, run_dag, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_REPLICA", replica.airflow_connection(database.name))
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "replica")
+    connection = database.connection
+    for slug in ("acme", "beta"):
+        database.classify(slug, count=50)
+    # reading takes its time, and the replica cleans up meanwhile what its snapshot needs
+    connection.execute("alter table topic_classifications rename to classifications")
+    view = "create or replace view topic_classifications as select c.* from classifications as c"
+    connection.execute(f"{view} cross join (select pg_sleep(5) offset 0) as dozing")
+
+    def clean_up_when_it_dozes() -> None:
+        with server.connect(database.name) as primary, replica.connect(database.name) as standby:
+            dozing = "select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
+            wait_until(lambda: standby.execute(dozing).fetchall(), seconds=300)
+            primary.execute("delete from classifications where ctid in (select ctid from classifications limit 10)")
+            primary.execute("vacuum classifications")
+
+    with in_background(clean_up_when_it_dozes):
+        run = run_dag({**NOV_1, "organizations_per_task": 5})
+    assert run.state == "failed"
+    assert "conflict with recovery" in run.log
+    assert "hot_standby_feedback" in run.log
+    assert "Another run stored the same trends" not in run.log
+    assert database.trends() == {}
+    connection.execute(view)
+    assert run_dag(NOV_1).state == "success"
