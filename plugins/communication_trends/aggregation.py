@@ -177,6 +177,12 @@ class Aggregation:
         undone is as it was before.
         """
         work, outcome = self.work, self._outcome
+        if self.source is not self.target:
+            try:
+                self.source.require_replayed(work.period.end, self.target)
+            except DATABASE_ERRORS as error:
+                self._fail([work.period], work.organizations, error)
+                return outcome
         self._store_together([work.period], work.organizations)
         failed = {result.organization for result in outcome.of("failed")}
         stored = [id_ for id_ in work.organizations if id_ not in failed and id_ not in outcome.deleted]

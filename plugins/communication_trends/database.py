@@ -7,9 +7,11 @@ since a pooler may hand it on; every wait has an end, also where the server does
 
 from __future__ import annotations
 
+import datetime
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -109,8 +111,8 @@ class Limits:
 
     @property
     def idle(self) -> float:
-        """Seconds after which the server ends a transaction that nobody goes on with, and frees its locks."""
-        return max(self.lock, 60)
+        """Seconds after which the server ends a transaction that waits for us, or with us for the other database."""
+        return max(self.answer, 60)
 
 
 class Transaction:
@@ -156,6 +158,7 @@ class Database:
         self.limits = limits
         self.name = name
         self._sql_path = sql_path
+        self._is_replica = False
         # rows that arrive between two statements cannot make the aggregate and the count that verifies it disagree
         if _is_psycopg3(connection):
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -187,7 +190,6 @@ class Database:
         :raises DatabaseUnavailableError: when there is no answer in time, or a replica ended the transaction to go on.
         :raises DatabaseUnusableError: when its text cannot be had as UTF-8.
         """
-        session: dict[str, Any] = {}
         try:
             opened = Transaction(self)
             (session,) = opened.rows(
@@ -200,6 +202,7 @@ class Database:
                     "idle_timeout": f"{round(self.limits.idle * 1000)}ms",
                 },
             )
+            self._is_replica = session["in_recovery"]
             if session["server_encoding"] == "SQL_ASCII":
                 raise DatabaseUnusableError(
                     f"{self.name}: the database's encoding is SQL_ASCII, so nobody knows which characters its bytes "
@@ -207,17 +210,36 @@ class Database:
                 )
             yield opened
             self._commit()
-        except BaseException as error:
+        except BaseException:
             # what is broken cannot do it; closing rolls back as well
             with suppress(*DATABASE_ERRORS), self.bounded("the rollback"):
                 self.connection.rollback()
-            if session.get("in_recovery") and sqlstate(error) in CONFLICTS:
-                raise DatabaseUnavailableError(
-                    f"{self.name}: {explain(error)}. The replica had to remove rows that were still being read. If "
-                    "trying again does not help, set hot_standby_feedback = on there, or a longer "
-                    "max_standby_streaming_delay"
-                ) from error
             raise
+
+    def require_replayed(self, until: datetime.datetime, target: Database) -> None:
+        """
+        Make sure that all is here that was committed before a moment; anywhere but on a replica it is.
+
+        To be called before the transaction that relies on it, so that its snapshot is the later one.
+
+        :param until: the moment, UTC.
+        :param target: where trends are stored; if that is the replica's primary, it says how far the replica has to be.
+        :raises DatabaseUnavailableError: when the replica is not that far, and how far it is.
+        """
+        primary: dict[str, Any] = {"system": None, "written": None}
+        deadline = time.monotonic() + self.limits.network
+        while not (replica := self._read("replay.sql", {"until": until, **primary}))["is_there"]:
+            if primary["system"] is None:
+                primary = target._read("written.sql")
+            elif time.monotonic() < deadline:
+                time.sleep(0.2)
+            else:
+                raise DatabaseUnavailableError(f"{self.name}: {_how_far(replica, until)}")
+
+    def _read(self, name: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        with self.transaction(read_only=True) as transaction:
+            (row,) = transaction.rows(self.sql(name), parameters)
+        return row
 
     def _commit(self) -> None:
         self._notices.clear()
@@ -249,7 +271,7 @@ class Database:
         The socket is shut down from another thread, which wakes either driver wherever it waits.
 
         :param waiting_for: what the block waits for.
-        :raises DatabaseUnavailableError: when it took too long.
+        :raises DatabaseUnavailableError: when it took too long, or a replica ended it to go on.
         """
         given_up = threading.Event()
 
@@ -271,6 +293,12 @@ class Database:
                     f"{self.limits.network:g} s for the network), waiting for {waiting_for}. The server is stopped, "
                     "the network silent, or a pooler has no session to spare"
                 ) from error
+            if self._is_replica and sqlstate(error) in CONFLICTS:
+                raise DatabaseUnavailableError(
+                    f"{self.name}: {explain(error)}. The replica had to remove rows that were still being read. If "
+                    "trying again does not help, set hot_standby_feedback = on there, or a longer "
+                    "max_standby_streaming_delay"
+                ) from error
             raise
         finally:
             timer.cancel()
@@ -282,6 +310,21 @@ def _timer(seconds: float, action: Callable[[], None]) -> threading.Timer:
     timer.daemon = True
     timer.start()
     return timer
+
+
+def _how_far(replica: Mapping[str, Any], until: datetime.datetime) -> str:
+    """Say how far a replica is, from a row of sql/replay.sql."""
+    if replica["replayed_until"]:
+        far = f"up to {replica['replayed_until']} UTC, {replica['seconds_behind']} s behind {until:%Y-%m-%d %H:%M} UTC"
+    else:
+        far = f"no transaction since it was started, and is needed up to {until:%Y-%m-%d %H:%M} UTC"
+    if replica["bytes_behind"] is not None:
+        far += f"; {replica['bytes_behind']} bytes of its primary's log are missing"
+    if replica["is_paused"]:
+        far += ". Its replay is paused: select pg_wal_replay_resume()"
+    if replica["receiver_is_hidden"]:
+        far += ". Whether that is all there is only pg_read_all_stats may see: grant it to the role"
+    return f"the replica has replayed {far}"
 
 
 def _is_psycopg3(connection: Any) -> bool:

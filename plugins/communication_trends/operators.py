@@ -133,7 +133,7 @@ class ListOrganizationsOperator(TrendsOperator):
             self.log.warning("%s (UTC) is not over: trends are those of it so far. Run it again later.", period)
         with errors_explained():
             self._check_tables(period)
-            organizations = self._organizations(wanted)
+            organizations = self._organizations(wanted, period)
         batches = self._batches(organizations, params["organizations_per_task"])
         self.log.info(
             "%s: %d organizations in %d task instances%s.",
@@ -177,13 +177,18 @@ class ListOrganizationsOperator(TrendsOperator):
         if problems:
             raise AirflowFailException("The database is not ready. " + " ".join(problems))
 
-    def _organizations(self, wanted: list[str] | None) -> list[dict[str, Any]]:
+    def _organizations(self, wanted: list[str] | None, period: Period) -> list[dict[str, Any]]:
         parameters: dict[str, Any] = {"ids": None, "slugs": None}
         if wanted is not None:
             storable = [entry for entry in wanted if _is_storable(entry)]
             parameters = {"ids": [id_ for id_ in map(_as_id, storable) if id_], "slugs": storable}
-        with connected(settings.source_conn_id()) as database, database.transaction(read_only=True) as listing:
-            found = listing.rows(self.sql, parameters)
+        with connected(settings.source_conn_id()) as source:
+            if settings.source_conn_id() != settings.conn_id():
+                # a replica that lags behind would not know of the latest organizations either
+                with connected(settings.conn_id()) as target:
+                    source.require_replayed(period.end, target)
+            with source.transaction(read_only=True) as listing:
+                found = listing.rows(self.sql, parameters)
         if wanted is not None:
             names = {name for row in found for name in (row["id"], row["slug"])}
             unknown = [entry for entry in wanted if not names & {entry, _as_id(entry)}]

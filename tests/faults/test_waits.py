@@ -182,3 +182,24 @@ def test_a_trigger_that_goes_on_for_ever_at_the_commit(database, opened):
         transaction.rows("update organizations set name = 'changed'")
     with opened() as target, target.transaction(read_only=True) as transaction:
         assert transaction.rows("select name from organizations") == [{"name": "Acme"}]
+
+
+def test_a_network_that_goes_silent_during_the_aggregate_fails_the_try_and_says_why(
+    server, database, run_dag, monkeypatch
+):
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__STATEMENT_TIMEOUT", "2")
+    database.classify("acme")
+    database.classify("beta")
+    with silent_proxy(server, silent_after=b"topic_distribution") as proxy:
+        connection = server.airflow_connection(database.name, host="127.0.0.1", port=proxy.port)
+        monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", connection)
+        run = run_dag({**NOV_1, "organizations_per_task": 5})
+        assert proxy.is_silent
+    assert run.state == "failed"
+    assert run.tasks["aggregate_organization", 0] == "failed"
+    assert "no answer within 12 s (setting statement_timeout and 10 s for the network)" in run.log
+    # not one by one, each with a wait of its own
+    assert "Taking them one by one" not in run.log
+    monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", server.airflow_connection(database.name))
+    assert run_dag(NOV_1).state == "success"
+    assert len(database.trends()) == 2

