@@ -21,6 +21,7 @@ import psycopg
 
 from bench.report import Report, say
 from bench.statement import FIVE, HERE, HUGE, PARAMETERS, fill, ids, open_database, read
+from communication_trends.rounding import rounded
 from local import ROOT
 from local.airflow import Airflow, airflow_environment, run_airflow
 from local.servers import Server
@@ -233,9 +234,9 @@ def _loop(connection: psycopg.Connection[Any]) -> float:
             for query in FIVE
         )
         hotspots = [
-            {"channelId": channel, "riskScore": round(100 * risky / count), "messageCount": count}
+            {"channelId": channel, "riskScore": rounded(100 * risky, count), "messageCount": count}
             for channel, count, risky in channels
-            if risky / count > 0.3
+            if 10 * risky > 3 * count
         ]
         values = {
             "topics": json.dumps(dict(topics)),

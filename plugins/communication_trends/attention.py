@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from communication_trends.period import DAILY, Period
+from communication_trends.rounding import rounded
 
 EARLIER = 8
 """Periods that one is compared with: of days, the same weekday of so many weeks before."""
@@ -111,7 +112,9 @@ def findings(current: Figures, earlier: Sequence[Figures], period: Period) -> li
             direction = "down"
         if not direction:
             continue
-        shown = [_percent(count(one), one.messages) if is_share else count(one) for one in (current, *earlier)]
+        shown = [
+            rounded(100 * count(one), one.messages) or 0 if is_share else count(one) for one in (current, *earlier)
+        ]
         value, (low, *_, high) = shown[0], sorted(shown[1:])[1:-1]
         # twice the complaints among twice the messages are no risk: the messages are what is unusual
         if is_share and value <= high:
@@ -152,10 +155,6 @@ def deviation(count: int, earlier: Sequence[int]) -> float:
     scatter = own if own > SCATTER_BEYOND_CHANCE else SCATTER
     distance = 2 * (math.sqrt(count + 0.375) - math.sqrt(mean + 0.375))
     return distance / math.sqrt(scatter * (1 + 1 / number))
-
-
-def _percent(part: int, whole: int) -> int:
-    return (200 * part + whole) // (2 * whole) if whole else 0
 
 
 def _when(period: Period) -> str:

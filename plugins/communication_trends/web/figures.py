@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from communication_trends.rounding import rounded
+
 
 @dataclass
 class Sums:
@@ -44,11 +46,6 @@ class Sums:
     def avg_confidence(self) -> int | None:
         """Mean of the averages, weighted by messages, rounded half up; None without any."""
         return rounded(self.confidence, self.confident)
-
-
-def rounded(numerator: int, denominator: int) -> int | None:
-    """Return the quotient of two counts, rounded half up in whole numbers, or None without a denominator."""
-    return (2 * numerator + denominator) // (2 * denominator) if denominator else None
 
 
 def change_percent(current: int, previous: int) -> float | None:

@@ -1,0 +1,152 @@
+"""How shares and means are rounded and when a channel is a hotspot: SQL, Python and dbt mean the same."""
+
+from __future__ import annotations
+
+import jinja2
+import pytest
+from test_aggregate import aggregate
+
+from communication_trends.rounding import rounded
+from communication_trends.web.figures import Sums
+from local import ROOT
+
+# messages of a channel and the risky ones of them; their share in percent, rounded; whether the channel is a hotspot
+RISKS = [
+    (200, 59, 30, False),  # 29.5 %
+    (1000, 299, 30, False),
+    (10, 3, 30, False),  # exactly the limit
+    (30, 9, 30, False),
+    (100, 30, 30, False),
+    (1000, 300, 30, False),
+    (1000, 301, 30, True),
+    (200, 61, 31, True),  # 30.5 %: half to even would be 30
+    (200, 125, 63, True),  # 62.5 %: half to even would be 62
+    (200, 1, 1, False),  # 0.5 %
+    (201, 1, 0, False),
+    (200, 199, 100, True),  # 99.5 %
+    (201, 200, 100, True),
+    (1000, 994, 99, True),
+    (3, 2, 67, False),  # too few messages
+    (9, 9, 100, False),
+    (10, 4, 40, True),
+    (10, 10, 100, True),
+    (10, 0, 0, False),
+    (7, 2, 29, False),
+]
+# confidences and their mean
+MEANS = [
+    ([29, 30], 30),
+    ([0, 1], 1),
+    ([99, 100], 100),
+    ([62, 63], 63),
+    ([0, 0, 1], 0),
+    ([0, 1, 1], 1),
+    ([0], 0),
+    ([None], None),
+    ([None, 29, None, 30], 30),
+    ([79] * 199 + [80], 79),
+    ([33, 33, 34], 33),
+]
+
+
+@pytest.fixture
+def channels(database):
+    """One organization with a channel for each of RISKS, named after its place."""
+    organization = database.organization("acme")
+    for place, (messages, risky, _, _) in enumerate(RISKS):
+        database.connection.execute(
+            "insert into topic_classifications (organization_id, channel_id, topic, confidence, created_at)"
+            " select %s, %s, case when n > %s then 'general' when n %% 2 = 0 then 'complaint' else 'escalation' end,"
+            " null, '2026-11-01 12:00' from generate_series(1, %s) as n",
+            [organization, f"C{place}", risky, messages],
+        )
+    return {
+        f"C{place}": {"riskScore": score, "messageCount": messages}
+        for place, (messages, _, score, is_hot) in enumerate(RISKS)
+        if is_hot
+    }
+
+
+@pytest.fixture
+def means(database):
+    """An organization for each of MEANS, named after its place."""
+    for place, (confidences, _) in enumerate(MEANS):
+        for confidence in confidences:
+            database.classify(f"m{place}", confidence=confidence)
+    return {f"m{place}": mean for place, (_, mean) in enumerate(MEANS)}
+
+
+def of_dbt(database) -> dict[str, dict[str, object]]:
+    """Return the trends that the model of bench/dbt makes, by slug."""
+    template = jinja2.Template((ROOT / "bench" / "dbt" / "models" / "communication_trends.sql").read_text())
+    model = template.render(config=lambda **_: "", var=lambda name: {"day": "2026-11-01"}[name])
+    rows = database.connection.execute(
+        f"select organizations.slug, model.* from ({model}) as model"
+        " join organizations on organizations.id = model.organization_id"
+    ).fetchall()
+    return {row["slug"]: row for row in rows}
+
+
+def test_hotspots_of_the_statement_and_of_dbt(database, channels):
+    for trend in (aggregate(database, "acme")["acme"], of_dbt(database)["acme"]):
+        found = {hotspot.pop("channelId"): hotspot for hotspot in trend["channel_hotspots"]}
+        assert found == channels
+
+
+def test_hotspots_are_in_the_same_order_everywhere(database, channels):
+    assert aggregate(database, "acme")["acme"]["channel_hotspots"] == of_dbt(database)["acme"]["channel_hotspots"]
+
+
+def test_means_of_the_statement_and_of_dbt(database, means):
+    for trends in (aggregate(database, *means), of_dbt(database)):
+        assert {slug: trends[slug]["avg_confidence"] for slug in means} == means
+
+
+def test_risk_and_means_in_python():
+    for messages, risky, score, _ in RISKS:
+        assert Sums(messages=messages, risky=risky).risk_score == score
+    for confidences, mean in MEANS:
+        known = [one for one in confidences if one is not None]
+        assert rounded(sum(known), len(known)) == mean
+    assert Sums().risk_score is None
+    assert Sums().avg_confidence is None
+
+
+def test_means_over_organizations_and_hot_periods_on_the_page(database):
+    """Of several trends: the mean of 29 and 30 is 30, in SQL and in Python alike."""
+    for slug, score, average in (("acme", 61, 29), ("beta", 62, 30)):
+        database.connection.execute(
+            "insert into communication_trends (organization_id, trend_date, trend_period, channel_hotspots,"
+            " total_classifications, avg_confidence) select %s, day, 'daily', %s, 10, %s"
+            " from generate_series(timestamp '2026-11-01', '2026-11-02', '1 day') as day",
+            [
+                database.organization(slug),
+                f'[{{"channelId": "{slug}", "riskScore": {score}, "messageCount": 10}}]',
+                average,
+            ],
+        )
+    database.connection.execute(
+        'update communication_trends set channel_hotspots = \'[{"channelId": "acme", "riskScore": 62,'
+        " \"messageCount\": 10}]' where organization_id = %s and trend_date = '2026-11-02'",
+        [database.organization("acme")],
+    )
+    asked = {
+        "period": "daily",
+        "first_day": "2026-11-01",
+        "last_day": "2026-11-02",
+        "last_due": "2026-11-02",
+        "step": "1 day",
+        "organization_id": None,
+        "limit": 10,
+        "offset": 0,
+        "broken_counts": "false",
+        "broken_hotspots": "false",
+    }
+
+    def rows(name: str) -> list[dict[str, object]]:
+        sql = (ROOT / "sql" / "web" / f"{name}.sql").read_text()
+        return database.connection.execute(sql, asked).fetchall()
+
+    assert [row["avg_confidence"] for row in rows("trends_of_all")] == [30, 30]
+    assert {row["slug"]: row["risk_score"] for row in rows("hotspots")} == {"acme": 62, "beta": 62}
+    assert Sums(confidence=29 * 10 + 30 * 10, confident=20).avg_confidence == 30
