@@ -11,6 +11,7 @@ import os
 import signal
 from typing import Any
 
+import pendulum
 from airflow.configuration import conf
 from airflow.exceptions import BackfillUnfinished
 from airflow.executors.executor_loader import ExecutorLoader
@@ -19,11 +20,10 @@ from airflow.jobs.backfill_job_runner import BackfillJobRunner
 from airflow.jobs.job import Job, run_job
 from airflow.models.dagrun import DagRun
 from airflow.settings import Session
-from airflow.utils import timezone
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, State, TaskInstanceState
 
-GONE_AFTER = datetime.timedelta(seconds=60)
+GONE_AFTER = datetime.timedelta(minutes=2)
 """A backfill command whose heartbeat, one every 5 seconds, is older than this has been killed."""
 
 
@@ -37,7 +37,7 @@ def run_backfill(dag: Any, *, local: bool = False, **options: Any) -> None:
     :raises BackfillUnfinished: when a run of the range has not succeeded.
     """
     if local:
-        ExecutorLoader.set_default_executor(LocalExecutor())
+        ExecutorLoader.set_default_executor(LocalExecutor())  # type: ignore[attr-defined]
     # The process of each task would expand and schedule what comes after it, as the loop does: of two that expand a
     # mapped task at once one fails, and if it is the loop, the backfill ends. Airflow calls it "entirely optional".
     # The environment, since the executor's processes inherit it.
@@ -53,7 +53,11 @@ def run_backfill(dag: Any, *, local: bool = False, **options: Any) -> None:
 class Backfill(BackfillJobRunner):
     """Airflow's loop; this one knows its task instances, leaves no run unfinished, and reports what did not succeed."""
 
-    interrupted = False
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.process = os.getpid()
+        self.interrupted = False
+        self.dates: list[datetime.datetime] = []
 
     def interrupt(self, signum: int, frame: Any) -> None:
         """End at the next point where nothing is half done; asked again, at once. A signal handler."""
@@ -65,8 +69,7 @@ class Backfill(BackfillJobRunner):
         self.interrupted = True
 
     def _execute(self) -> None:  # type: ignore[override]
-        self.process = os.getpid()
-        first, last = timezone.coerce_datetime(self.bf_start_date), timezone.coerce_datetime(self.bf_end_date)
+        first, last = pendulum.instance(self.bf_start_date), pendulum.instance(self.bf_end_date)
         self.dates = [info.logical_date for info in self.dag.iter_dagrun_infos_between(first, last)]
         try:
             super()._execute()
@@ -107,7 +110,7 @@ class Backfill(BackfillJobRunner):
         for run in _unfinished_runs(self.dag_id, session):
             if run.state == DagRunState.RUNNING and not self._is_mine(run):
                 job = run.creating_job
-                if job is None or job.state != "running" or job.latest_heartbeat < timezone.utcnow() - GONE_AFTER:
+                if job is None or job.state != "running" or job.latest_heartbeat < pendulum.now("UTC") - GONE_AFTER:
                     self.log.warning("%s: its backfill has been killed; the run counts as failed.", run.run_id)
                     _fail(run, session)
                 elif run.logical_date == dagrun_info.logical_date:
@@ -130,10 +133,12 @@ class Backfill(BackfillJobRunner):
         next, mostly this loop itself. It hears of the new task instances only if the executor reports that end before
         the database shows it, which on a busy machine it does not. It then ends as "BackfillJob is deadlocked".
         """
+        # the one of this thread: it has what the round has done, not yet committed
+        session = Session()  # type: ignore[misc]
         there = {
             ti.key.primary: ti
             for run in ti_status.active_runs
-            for ti in run.get_task_instances(session=Session())
+            for ti in run.get_task_instances(session=session)
             if ti.state != TaskInstanceState.REMOVED
         }
         ti_status.to_run = {key: ti for key, ti in ti_status.to_run.items() if key.primary in there}
