@@ -28,6 +28,7 @@ from local.airflow import Airflow, airflow_environment, run_airflow
 if AIRFLOW_V_3_0_PLUS:
     pytest.skip("Airflow 2 only: make test-airflow2", allow_module_level=True)
 
+pytestmark = pytest.mark.slow
 COMMAND = ["dags", "backfill", "-s", "2026-11-01", "-e", "2026-11-04", DAG_ID]
 DAYS = [f"2026-11-0{day}" for day in range(1, 5)]
 SLUGS = ["acme", "bolt", "idle"]
