@@ -95,7 +95,7 @@ class Backfill(BackfillJobRunner):
         with create_session() as session:
             for run in _unfinished_runs(self.dag_id, session):
                 if run.logical_date in self.dates and (run.state == DagRunState.QUEUED or self._is_mine(run)):
-                    _fail(run, session)
+                    self._fail(run, session)
 
     def _dates_without_success(self) -> list[str]:
         with create_session() as session:
@@ -112,15 +112,29 @@ class Backfill(BackfillJobRunner):
                 job = run.creating_job
                 if job is None or job.state != "running" or job.latest_heartbeat < pendulum.now("UTC") - GONE_AFTER:
                     self.log.warning("%s: its backfill has been killed; the run counts as failed.", run.run_id)
-                    _fail(run, session)
+                    self._fail(run, session)
                 elif run.logical_date == dagrun_info.logical_date:
                     return None
         session.flush()
         run = super()._get_dag_run(dagrun_info, dag, session=session)
-        if run is not None:
+        if run is not None and not self._is_mine(run):
+            # from an earlier command: running in name only, or waiting for a next try
+            self._reset_instances(run, session)
             run.creating_job_id = self.job.id
             session.flush()
         return run
+
+    def _fail(self, run: DagRun, session: Any) -> None:
+        self._reset_instances(run, session)
+        run.set_state(DagRunState.FAILED)
+
+    def _reset_instances(self, run: DagRun, session: Any) -> None:
+        """Make the unfinished task instances of a run such that a backfill takes them up, with all their tries."""
+        for instance in run.get_task_instances(state=State.unfinished, session=session):
+            instance.state = None
+            if self.dag.has_task(instance.task_id):
+                instance.max_tries = instance.try_number + self.dag.get_task(instance.task_id).retries
+        session.flush()
 
     def _is_mine(self, run: DagRun) -> bool:
         return run.creating_job_id == self.job.id
@@ -156,10 +170,3 @@ def _unfinished_runs(dag_id: str, session: Any) -> list[DagRun]:
     """Return the runs that a backfill has not brought to an end."""
     runs = session.query(DagRun).filter_by(dag_id=dag_id, run_type="backfill")
     return runs.filter(DagRun.state.in_([DagRunState.QUEUED, DagRunState.RUNNING])).all()
-
-
-def _fail(run: DagRun, session: Any) -> None:
-    """Fail a run, and make its unfinished task instances such that a later backfill takes them up."""
-    for instance in run.get_task_instances(state=State.unfinished, session=session):
-        instance.state = None
-    run.set_state(DagRunState.FAILED)
