@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up backfill test test-faults test-celery test-compose test-airflow test-postgres bench bench-quick lint format constraints clean
+.PHONY: help install demo up backfill test test-faults test-celery test-compose test-airflow test-backfill test-postgres bench bench-quick lint format constraints clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-16s%s\n", $$1, $$2}'
@@ -53,7 +53,10 @@ AIRFLOW_VERSIONS := $(patsubst constraints/airflow-%.txt,%,$(wildcard constraint
 test-airflow: install  ## run the tests of another Airflow, VERSION=3.1.8 for example, in an environment of its own
 	@test -f constraints/airflow-$(VERSION).txt || { echo "VERSION is one of: $(AIRFLOW_VERSIONS)"; exit 2; }
 	@$(MAKE) --no-print-directory .venv-airflow-$(VERSION)/installed
-	@.venv-airflow-$(VERSION)/bin/python -m pytest tests/versions
+	@.venv-airflow-$(VERSION)/bin/python -m pytest -m "not slow" tests/versions
+
+test-backfill: install .venv-airflow-2.11.2/installed  ## airflow dags backfill of 2.11 beside other work, interrupted, killed; minutes
+	@.venv-airflow-2.11.2/bin/python -m pytest tests/versions/test_backfill_airflow2.py
 
 .venv-airflow-%/installed: requirements-airflow.txt constraints/airflow-%.txt
 	@$$(.ci/python $$(sed -n '1s/.*on Python \([0-9.]*[0-9]\).*/\1/p' constraints/airflow-$*.txt)) -m venv --clear $(@D)

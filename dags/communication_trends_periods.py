@@ -6,10 +6,10 @@ import datetime
 
 # before Airflow's own: where a package is too old or missing, this names it, and they would not
 from communication_trends import installation  # noqa: F401  # isort: skip
-from airflow.providers.common.compat.sdk import DAG, TriggerRule
+from airflow.providers.common.compat.sdk import TriggerRule
 
 from communication_trends import settings
-from communication_trends.compat import exponential_backoff
+from communication_trends.compat import DAG, exponential_backoff
 from communication_trends.operators import (
     ASSETS,
     AggregateTrendsOperator,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import time
 from typing import Any
 
+from airflow.providers.common.compat import sdk
 from airflow.providers.common.compat.version_compat import (
     AIRFLOW_V_3_0_PLUS,
     AIRFLOW_V_3_2_PLUS,
@@ -13,23 +13,35 @@ from airflow.providers.common.compat.version_compat import (
 )
 
 __all__ = [
+    "DAG",
     "HAS_EXTERNAL_VIEWS",
     "REST_API",
     "exponential_backoff",
     "name_task_instance",
-    "prepare_expansion",
     "rest_api_authentication",
     "run_after",
     "task_instance_states",
     "triggered_by",
 ]
 
-BACKFILL_ROUND_TIMEOUT = 60
-"""Seconds after which Airflow 2's backfill, whose rounds take one each, counts as gone."""
-
 # Airflow 3.2 made the flag a multiplier
 exponential_backoff: Any = 2.0 if AIRFLOW_V_3_2_PLUS else True
 """Value of ``retry_exponential_backoff`` that doubles the delay with each retry."""
+
+
+class _Airflow2DAG(sdk.DAG):
+    """Airflow 2's DAG, with a backfill command that can be relied on."""
+
+    def run(self, **options: Any) -> None:
+        """Make the runs of ``airflow dags backfill``, which calls this."""
+        # here: it brings Airflow's executors, which no task process needs
+        from communication_trends.backfill import run_backfill
+
+        run_backfill(self, **options)
+
+
+DAG = sdk.DAG if AIRFLOW_V_3_0_PLUS else _Airflow2DAG
+"""Airflow's DAG; on Airflow 2 one whose ``airflow dags backfill`` is mended."""
 
 
 # 3.1.0 has them as well, but its API server takes no session cookie, which is all that a page can bring
@@ -122,38 +134,3 @@ def name_task_instance(context: Any, name: str) -> None:
     elif ti.rendered_map_index != name:
         # reaches the API server with the end state of this try
         ti.rendered_map_index = name
-
-
-def prepare_expansion(context: Any) -> None:
-    """
-    Keep ``airflow dags backfill`` of Airflow 2 from losing the task instances that are mapped over this task's result.
-
-    Its loop knows the task instances that a run had when it started, and hears of expanded ones only if the executor
-    reports the end of this task before the database shows it: a race, whose loser ends as "BackfillJob is
-    deadlocked". A run whose known task instances are all done, but which is not, is taken up again as it then is. So
-    those after this task are shown as skipped until the loop has seen them so, while this task still runs.
-
-    :param context: Airflow's context, of the task that is mapped over; called as its last step.
-    """
-    dag_run = context["dag_run"]
-    if AIRFLOW_V_3_0_PLUS or dag_run.run_type != "backfill":
-        return
-    # skipped: by an earlier try, ended in here
-    waiting = dag_run.get_task_instances(state=[None, "skipped"])
-    try:
-        for instance in waiting:
-            instance.set_state("skipped")
-        # the loop writes this at the end of each round: two, so that one of them began after the above
-        seen = {_last_round(dag_run)}
-        deadline = time.monotonic() + BACKFILL_ROUND_TIMEOUT
-        while len(seen) <= 2 and time.monotonic() < deadline:
-            time.sleep(0.1)
-            seen.add(_last_round(dag_run))
-    finally:
-        for instance in waiting:
-            instance.set_state(None)
-
-
-def _last_round(dag_run: Any) -> datetime.datetime | None:
-    # find: refresh_from_db leaves this attribute as it is
-    return dag_run.find(dag_id=dag_run.dag_id, run_id=dag_run.run_id)[0].last_scheduling_decision

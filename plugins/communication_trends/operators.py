@@ -15,7 +15,6 @@ from communication_trends import settings
 from communication_trends.aggregation import Aggregation, HotspotRule, Outcome, Result, Work
 from communication_trends.compat import (
     name_task_instance,
-    prepare_expansion,
     run_after,
     task_instance_states,
     triggered_by,
@@ -142,7 +141,6 @@ class ListOrganizationsOperator(TrendsOperator):
             len(batches),
             f"; then the {len(earlier)} {self.kind.noun}s before, from {earlier[-1].first_date} on" if earlier else "",
         )
-        prepare_expansion(context)
         return batches
 
     def _batches(self, organizations: Sequence[Mapping[str, Any]], requested: int) -> list[str]:
