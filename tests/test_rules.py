@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jinja2
 import pytest
 from test_aggregate import aggregate
@@ -76,7 +78,7 @@ def means(database):
     return {f"m{place}": mean for place, (_, mean) in enumerate(MEANS)}
 
 
-def of_dbt(database) -> dict[str, dict[str, object]]:
+def of_dbt(database) -> dict[str, dict[str, Any]]:
     """Return the trends that the model of bench/dbt makes, by slug."""
     template = jinja2.Template((ROOT / "bench" / "dbt" / "models" / "communication_trends.sql").read_text())
     model = template.render(config=lambda **_: "", var=lambda name: {"day": "2026-11-01"}[name])

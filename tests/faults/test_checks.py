@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import uuid
+from typing import Any
 
 import psycopg
 import pytest
@@ -72,7 +73,7 @@ def error_of_storing(connection, organization: str) -> str | None:
     return None
 
 
-def fail_to_index(connection, name: str, *, before_reading: bool) -> None:
+def fail_to_index(connection, name: str, *, before_reading: bool) -> Any:
     """Leave an invalid index, as a failed ``create index concurrently`` does."""
     statement = f"create unique index concurrently {name} on communication_trends ({KEY})"
     if before_reading:
@@ -778,7 +779,7 @@ LABELS = {
 }
 
 
-def alter_labels(connection, type_: str) -> None:
+def alter_labels(connection, type_: str) -> Any:
     for table, columns in LABELS.items():
         for column in columns:
             connection.execute(f"alter table {table} alter {column} type {type_} using {column}::text::{type_}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-NODE = shutil.which("node")
+NODE = shutil.which("node") or ""
 
 
 @pytest.mark.skipif(not NODE, reason="no node on this machine: the page's parts are tested only in the browser")
