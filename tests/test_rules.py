@@ -13,7 +13,7 @@ from communication_trends.web.figures import Sums
 from local import ROOT
 
 # messages of a channel and the risky ones of them; their share in percent, rounded; whether the channel is a hotspot
-RISKS = [
+RISKS: list[tuple[int, int, int, bool]] = [
     (200, 59, 30, False),  # 29.5 %
     (1000, 299, 30, False),
     (10, 3, 30, False),  # exactly the limit
@@ -36,7 +36,7 @@ RISKS = [
     (7, 2, 29, False),
 ]
 # confidences and their mean
-MEANS = [
+MEANS: list[tuple[list[Any], int | None]] = [
     ([29, 30], 30),
     ([0, 1], 1),
     ([99, 100], 100),
@@ -90,7 +90,8 @@ def of_dbt(database) -> dict[str, dict[str, Any]]:
 
 
 def test_hotspots_of_the_statement_and_of_dbt(database, channels):
-    for trend in (aggregate(database, "acme")["acme"], of_dbt(database)["acme"]):
+    trends: list[dict[str, Any]] = [aggregate(database, "acme")["acme"], of_dbt(database)["acme"]]
+    for trend in trends:
         found = {hotspot.pop("channelId"): hotspot for hotspot in trend["channel_hotspots"]}
         assert found == channels
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
+import html
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 
+from communication_trends.period import DAILY
 from web import rows
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -109,6 +113,11 @@ def charted(page, chart: str) -> dict[str, dict[str, float]]:
     return series
 
 
+def counted(page, chart: str) -> dict[str, dict[str, float]]:
+    """Return the counts of a chart without its marks."""
+    return {name: days for name, days in charted(page, chart).items() if name not in {"gap", "partial", "unusual"}}
+
+
 def stored(web, slug: str, column: str) -> dict[str, dict[str, float]]:
     """Return a distribution as the database has it, by key and day, 0 where a day lacks the key."""
     found = web.connection.execute(
@@ -147,9 +156,8 @@ def test_from_the_navigation_to_the_numbers(visit, web):
         ("tones", "sentiment_distribution"),
         ("escalations", "escalation_counts"),
     ]:
-        drawn = charted(frame, chart)
-        assert set(drawn.pop("gap")) == set(map(str, rows.GAPS))
-        assert drawn == stored(web, "acme", column)
+        assert set(charted(frame, chart)["gap"]) == set(map(str, rows.GAPS))
+        assert counted(frame, chart) == stored(web, "acme", column)
     # the address is Airflow's own, and shows the same again
     assert "organization=acme" in page.url
     assert f"from={FROM}" in page.url
@@ -160,13 +168,57 @@ def test_from_the_navigation_to_the_numbers(visit, web):
     assert (one.problems, one.foreign) == ([], set())
 
 
+def test_its_place_is_kept_inside_airflow(visit):
+    one = visit()
+    page = one.page
+    frame = page.frame_locator("iframe[title='Communication trends']")
+
+    def shows(organization: str, days: int) -> None:
+        expect(frame.locator("#subtitle")).to_contain_text(organization, timeout=PATIENCE)
+        pressed = frame.get_by_role("button", name=f"{days} days")
+        expect(pressed).to_have_attribute("aria-pressed", "true", timeout=PATIENCE)
+        one.drawn(frame)
+
+    page.goto(f"{one.url}/plugin/communication-trends?organization=borealis&days=90")
+    shows("Borealis Energy", 90)
+    page.reload()
+    shows("Borealis Energy", 90)
+    frame.get_by_role("button", name="7 days").click()
+    shows("Borealis Energy", 7)
+    assert "days=7" in page.url
+    frame.get_by_role("combobox", name="Organization").fill("dune")
+    expect(frame.get_by_role("option")).to_have_count(1)
+    frame.get_by_role("combobox", name="Organization").press("Enter")
+    shows("Dune Retail", 7)
+    page.reload()
+    shows("Dune Retail", 7)
+    page.go_back()
+    shows("Borealis Energy", 7)
+    page.go_back()
+    shows("Borealis Energy", 90)
+    page.go_forward()
+    shows("Borealis Energy", 7)
+    page.go_forward()
+    shows("Dune Retail", 7)
+    # sent to somebody else
+    other = visit(user="admin")
+    other.page.goto(page.url)
+    frame = other.page.frame_locator("iframe[title='Communication trends']")
+    one = other
+    shows("Dune Retail", 7)
+    assert other.problems == []
+
+
 def test_presets_and_the_keyboard(visit):
     one = visit()
     page = one.open()
     page.get_by_role("button", name="90 days").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="90 days")).to_have_attribute("aria-pressed", "true")
+    # what was pressed is where the person still is
+    expect(page.get_by_role("button", name="90 days")).to_be_focused()
     assert "days=90" in page.url
+    one.drawn()
     picker = page.get_by_role("combobox", name="Organization")
     picker.focus()
     expect(page.get_by_role("option").first).to_have_text("All organizations")
@@ -178,6 +230,175 @@ def test_presets_and_the_keyboard(visit):
     page.go_back()
     expect(page.locator("#subtitle")).to_contain_text("10 organizations")
     assert one.problems == []
+
+
+def test_a_date_is_typed(visit):
+    page = visit().open(f"organization=dune&{RANGE}")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.locator("#from").click(position={"x": 15, "y": 15})
+    page.keyboard.type("10012026")
+    page.wait_for_timeout(300)
+    assert not [url for url in asked if "/api/v1/" in url]
+    page.keyboard.press("Enter")
+    expect(page.locator("#subtitle")).to_contain_text("1 Oct – 29 Oct 2026")
+    expect(page.locator("#from")).to_be_focused()
+    assert "from=2026-10-01" in page.url
+    # leaving the field is enough, and what is wrong stands beside it
+    page.locator("#from").click(position={"x": 15, "y": 15})
+    page.keyboard.type("10302026")
+    page.locator("#organization").focus()
+    expect(page.locator("#from-problem")).to_have_text("From is after To.")
+    expect(page.locator("#from")).to_have_attribute("aria-invalid", "true")
+    assert "from=2026-10-01" in page.url
+    page.locator("#from").fill("2026-10-20")
+    expect(page.locator("#subtitle")).to_contain_text("20 Oct – 29 Oct 2026")
+    expect(page.locator("#from-problem")).to_be_hidden()
+    page.locator("#from").fill("2026-01-01")
+    expect(page.locator("#subtitle")).to_contain_text("1 Jan – 29 Oct 2026")
+    page.locator("#from").fill("2024-01-01")
+    expect(page.locator("#from-problem")).to_contain_text("366 at most")
+    expect(page.locator("#main")).to_be_hidden()
+
+
+def test_the_cards_say_what_they_compare(visit, web):
+    page = visit().open(f"organization=acme&{RANGE}")
+    gaps = set(rows.GAPS) - {
+        row["day"]
+        for row in web.connection.execute(
+            "select trend_date::date as day from communication_trends"
+            " join organizations on organizations.id = organization_id where slug = 'acme'"
+        )
+    }
+    total = sum(sum(days.values()) for days in stored(web, "acme", "topic_distribution").values())
+    expect(page.locator("#card-messages .value")).to_have_text(f"{total:,}")
+    # 30 days are compared with those five whole weeks before
+    expect(page.locator("#card-messages .against")).to_have_text("against 26 Aug – 24 Sep 2026")
+    current = [day for day in rows.DAYS if FROM <= day <= TO and day not in gaps]
+    week = datetime.timedelta(35)
+    now, before = (
+        sum(rows.trend("acme", day - shift)["total_classifications"] for day in current)
+        for shift in (datetime.timedelta(0), week)
+    )
+    change = round(100 * (now - before) / before, 1)
+    expect(page.locator("#card-messages .change")).to_have_text(f"{'▲' if change > 0 else '▼'} {abs(change):g} %")
+    left_out = page.locator("#cards .left-out")
+    if gaps:
+        expect(left_out).to_have_text(f"Compared over {30 - len(gaps)} days of 30: those stored in both.")
+    else:
+        expect(left_out).to_have_count(0)
+
+
+def test_the_ranking_is_sorted_by_any_column(visit):
+    one = visit()
+    page = one.open()
+
+    def column(number: int) -> list[int]:
+        texts = page.locator(f"#ranking tbody td:nth-child({number})").all_inner_texts()
+        return [int(re.sub(r"[^\d,].*", "", text, flags=re.DOTALL).replace(",", "")) for text in texts]
+
+    page.get_by_role("button", name="Sort by messages").click()
+    expect(page.locator("#ranking th[aria-sort=descending]")).to_contain_text("Messages")
+    expect(page.get_by_role("button", name="Sort by messages")).to_be_focused()
+    assert "sort=totalClassifications" in page.url
+    one.drawn()
+    messages = column(5)
+    assert messages == sorted(messages, reverse=True)
+    assert len(messages) == 10
+    page.get_by_role("button", name="Sort by messages").click()
+    expect(page.locator("#ranking th[aria-sort=ascending]")).to_contain_text("Messages")
+    one.drawn()
+    assert column(5) == messages[::-1]
+    page.go_back()
+    expect(page.locator("#ranking th[aria-sort=descending]")).to_contain_text("Messages")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Organizations as CSV").click()
+    lines = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()
+    assert len(lines) == 11
+
+
+def test_a_chart_is_read_with_the_keys(visit, web):
+    page = visit().open(f"organization=dune&{RANGE}")
+    chart = page.locator("#topics")
+    chart.focus()
+    page.keyboard.press("ArrowLeft")
+    counts = {name: days[str(TO)] for name, days in stored(web, "dune", "topic_distribution").items()}
+    said = chart.get_attribute("aria-valuetext")
+    assert said.startswith(f"Thu, 29 Oct 2026: {sum(counts.values())} messages")
+    for name, value in counts.items():
+        assert f"{name.replace('_', ' ')} {value}" in said
+    expect(page.locator("#topics-readout")).to_have_text(f"Thu, 29 Oct 2026: {sum(counts.values())} messages")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#topics-readout")).to_contain_text("Wed, 28 Oct 2026")
+    # the mouse says the same, and nothing covers the data
+    box = page.locator("#topics .nsewdrag").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 59 / 60, box["y"] + box["height"] / 2)
+    expect(page.locator("#topics-readout")).to_contain_text("Thu, 29 Oct 2026")
+    assert page.locator(".hoverlayer .hovertext, .hoverlayer .legend").count() == 0
+
+
+@pytest.fixture
+def forty(web):
+    """An organization with forty topics."""
+    topics = {f"intent {index:02d}": 100 - index for index in range(40)}
+    web.connection.execute("insert into organizations (name, slug) values ('Forty Topics', 'forty')")
+    web.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
+        " escalation_counts, sentiment_distribution, channel_hotspots, total_classifications)"
+        " select id, day, 'daily', %s, '{}', '{}', '[]', %s"
+        " from organizations, generate_series(%s::timestamp, %s, '1 day') as day where slug = 'forty'",
+        (json.dumps(topics), sum(topics.values()), FROM, TO),
+    )
+    yield topics
+    web.connection.execute("delete from organizations where slug = 'forty'")
+
+
+def test_forty_topics_can_all_be_seen(visit, forty):
+    page = visit().open(f"organization=forty&{RANGE}")
+    legend = page.locator("#topics-legend")
+    rest = legend.get_by_role("button", name="29 more")
+    expect(rest).to_contain_text(f"{30 * sum(list(forty.values())[11:]):,}")
+    assert len(counted(page, "topics")) == 12
+    page.locator("#topics-table").evaluate("table => table.closest('details').open = true")
+    expect(page.locator("#topics-table th[scope=col]")).to_have_count(41)
+    rest.click()
+    expect(legend.get_by_role("button")).to_have_count(41)
+    drawn = counted(page, "topics")
+    assert {name: set(days.values()) for name, days in drawn.items()} == {n: {v} for n, v in forty.items()}
+    legend.get_by_role("button", name="show fewer").click()
+    expect(rest).to_be_focused()
+    # any one of them, kept in the address
+    page.locator("#topic").select_option(label="intent 33")
+    expect(legend.get_by_role("button")).to_have_count(1)
+    assert "topic=intent+33" in page.url
+    assert set(counted(page, "topics")) == {"intent 33"}
+    page.get_by_label("Share (100 %)").check()
+    expect(page.locator("#topics-about")).to_contain_text("Share")
+    [trace] = page.locator("#topics").evaluate("box => box.data.filter(one => one.meta === 'intent 33')")
+    share = 100 * forty["intent 33"] / sum(forty.values())
+    assert trace["y"] == pytest.approx([share] * 30)
+    # half an alert is not on an axis, and there is none at all here
+    assert page.locator("#escalations").evaluate("box => box.layout.yaxis.tickvals") == [0]
+
+
+def test_a_channel_has_a_history(visit, web):
+    one = visit()
+    page = one.open(f"organization=acme&{RANGE}")
+    channel = page.locator("#hotspots tbody tr").first.get_by_role("button")
+    name = channel.inner_text()
+    channel.click()
+    one.drawn()
+    expect(page.locator("#channel h2")).to_have_text(f"Channel {name}")
+    hot = web.connection.execute(
+        "select count(*) as days from communication_trends join organizations on organizations.id = organization_id,"
+        " jsonb_array_elements(channel_hotspots) as hotspot"
+        " where slug = 'acme' and trend_date between %s and %s and hotspot ->> 'channelId' = %s",
+        (FROM, TO, name),
+    ).fetchone()["days"]
+    expect(page.locator("#channel tbody tr")).to_have_count(hot)
+    assert f"channel={name}" in page.url
+    page.locator("#channel").get_by_role("button", name="Close").click()
+    expect(page.locator("#channel")).to_be_hidden()
 
 
 def test_the_legend_hides_a_series(visit):
@@ -192,10 +413,10 @@ def test_the_csv_is_what_is_shown(visit, web):
     with page.expect_download() as download:
         page.get_by_role("link", name="Topics as CSV").click()
     assert download.value.suggested_filename == f"trends-acme-{FROM}-{TO}.csv"
-    lines = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()
-    assert len(lines) == 31
-    complaints = lines[0].split(",").index("topic:complaint")
-    by_day = {line.split(",")[0]: line.split(",")[complaints] for line in lines[1:]}
+    with Path(download.value.path()).open(encoding="utf-8-sig", newline="") as file:
+        entries = list(csv.DictReader(file))
+    assert len(entries) == 30
+    by_day = {entry["date"]: entry["topic:complaint"] for entry in entries}
     expected = stored(web, "acme", "topic_distribution")["complaint"]
     assert {day: int(count) for day, count in by_day.items() if count} == expected
 
@@ -219,7 +440,8 @@ def test_text_never_becomes_markup(visit, web):
         page = one.open(f"organization=evil&{RANGE}")
         box = page.locator("#topics .nsewdrag").first.bounding_box()
         page.mouse.move(box["x"] + box["width"] * 59 / 60, box["y"] + box["height"] / 2)
-        expect(page.locator("#topics .hoverlayer")).to_contain_text("<b>")
+        expect(page.locator("#topics-readout")).to_contain_text("20 messages")
+        expect(page.locator("#topics-legend")).to_contain_text("<b>")
         for chart in ("topics", "tones", "escalations"):
             assert page.locator(f"#{chart} a, #{chart} img").count() == 0
         assert page.locator("#main img, #main a[href^='javascript'], header img").count() == 0
@@ -237,16 +459,16 @@ def test_text_never_becomes_markup(visit, web):
 def test_a_gap_is_filled_by_a_run(visit, web, dag):
     one = visit(user="admin")
     page = one.open(f"organization=acme&{RANGE}")
-    expect(page.locator("#gaps")).to_contain_text("3 days without a trend")
+    expect(page.locator("#gaps")).to_contain_text("No data for 3 days")
     page.get_by_role("button", name="Run the DAG for Wed, 14 Oct 2026").click()
-    expect(page.locator("#dialog-text")).to_contain_text("Acme Logistics")
+    expect(page.locator("#dialog-text")).to_contain_text("14 Oct: Acme Logistics")
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.locator("#notice")).to_contain_text("has succeeded", timeout=240_000)
-    expect(page.locator("#gaps")).to_contain_text("2 days without a trend")
-    drawn = charted(page, "topics")
+    expect(page.locator("#progress")).to_contain_text("has succeeded", timeout=240_000)
+    expect(page.locator("#gaps")).to_contain_text("No data for 2 days")
+    drawn = counted(page, "topics")
     expected = rows.trend("acme", datetime.date(2026, 10, 14))["topic_distribution"]
     assert {name: drawn[name]["2026-10-14"] for name in expected} == expected
-    assert drawn.keys() - {"gap"} == stored(web, "acme", "topic_distribution").keys()
+    assert drawn.keys() == stored(web, "acme", "topic_distribution").keys()
     # only this organization: the others' day is as it was
     assert (
         stored(web, "dune", "topic_distribution")["complaint"]["2026-10-14"]
@@ -254,22 +476,47 @@ def test_a_gap_is_filled_by_a_run(visit, web, dag):
     )
     runs = web.airflow.request("GET", f"{dag}/dagRuns").json()["dag_runs"]
     run = next(run for run in runs if (run["conf"] or {}).get("date") == "2026-10-14")
-    # on the run itself, Airflow shows that day
+    # on the run itself, Airflow shows that day, and what the run did
     page.goto(f"{one.url}/dags/{DAG_ID}/runs/{run['dag_run_id']}/plugin/communication-trends-run")
     frame = page.frame_locator("iframe[title='Communication trends']")
     one.drawn(frame)
     assert [frame.locator(f"#{name}").input_value() for name in ("from", "to")] == ["2026-10-14", "2026-10-14"]
+    expect(frame.locator("#run")).to_contain_text("This run, for Wed, 14 Oct 2026: success")
+    expect(frame.locator("#run")).to_contain_text("1 of 1 organizations stored")
+    frame.get_by_role("link", name="The task summarize").click()
+    page.wait_for_url("**/tasks/summarize*")
     # and on the DAG
     page.goto(f"{one.url}/dags/{DAG_ID}/plugin/communication-trends-dag")
     one.drawn(frame)
     assert one.problems == []
 
 
-def test_a_viewer_is_told_that_he_may_not_run_it(visit, dag):
+def test_all_that_is_missing_is_run_at_once(visit, web, dag):
+    one = visit(user="admin")
+    page = one.open()
+    expect(page.locator("#gaps")).to_contain_text("for 9 of 10 organizations")
+    expect(page.locator("#gaps")).to_contain_text("Acme Logistics lacks 22 Oct and 15 Oct")
+    # where some organizations are missing, the charts say so
+    assert set(charted(page, "topics")["partial"]) == {"2026-10-15", "2026-10-22"}
+    page.get_by_role("button", name="Run all missing").click()
+    expect(page.locator("#dialog-title")).to_have_text("Run the DAG for 2 days?")
+    expect(page.locator("#dialog-text li")).to_have_text(["15 Oct: Acme Logistics", "22 Oct: Acme Logistics"])
+    page.get_by_role("button", name="Run 2", exact=True).click()
+    expect(page.locator("#progress")).to_contain_text("2 runs have all succeeded", timeout=400_000)
+    expect(page.locator("#gaps")).to_contain_text("for all 10 organizations")
+    assert {str(day) for day in rows.GAPS} <= set(stored(web, "acme", "topic_distribution")["complaint"])
+    assert one.problems == []
+
+
+def test_a_viewer_is_not_offered_what_he_may_not_do(visit, web, dag):
+    web.connection.execute(
+        "delete from communication_trends using organizations where organizations.id = organization_id"
+        " and slug = 'acme' and trend_date in ('2026-10-15', '2026-10-22')"
+    )
     page = visit().open(f"organization=acme&{RANGE}")
-    page.get_by_role("button", name="Run the DAG for Thu, 22 Oct 2026").click()
-    page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.locator("#dialog-problem")).to_have_text("You may not trigger this DAG. Ask somebody who may.")
+    expect(page.locator("#gaps")).to_contain_text("No data for 2 days")
+    expect(page.locator("#gaps")).to_contain_text("22 Oct")
+    assert page.get_by_role("button", name="Run").count() == 0
 
 
 def test_airflows_own_form_with_its_date_picker(visit, web, dag):
@@ -291,19 +538,18 @@ def test_airflows_own_form_with_its_date_picker(visit, web, dag):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("query", [RANGE, f"organization=acme&{RANGE}"])
+@pytest.mark.parametrize(
+    "query", [RANGE, f"organization=acme&{RANGE}", "organization=acme&from=2026-07-01&to=2026-07-02"]
+)
 def test_accessibility_and_theme(visit, theme, query):
     one = visit(theme=theme)
-    page = one.open(query)
+    page = one.page
+    page.goto(f"{one.url}/communication-trends/?{query}")
+    expect(page.locator("#main")).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     page.locator("#topics-table").evaluate("table => table.closest('details').open = true")
     found = Axe().run(page).response["violations"]
-    serious = [
-        (violation["id"], [node["html"][:200] for node in violation["nodes"]])
-        for violation in found
-        if violation["impact"] in {"serious", "critical"}
-    ]
-    assert serious == []
+    assert [(violation["id"], [node["html"][:200] for node in violation["nodes"]]) for violation in found] == []
     assert one.problems == []
 
 
@@ -317,26 +563,127 @@ def test_the_theme_follows_airflows_switch(visit):
     assert one.problems == []
 
 
-def test_it_fits_a_telephone(visit):
-    page = visit(width=400).open(f"organization=acme&{RANGE}")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 400
-    page = visit(width=400).open()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+@pytest.mark.parametrize("query", [RANGE, f"organization=acme&{RANGE}"])
+@pytest.mark.parametrize("width", [320, 375, 768])
+def test_it_fits_a_telephone(visit, width, query):
+    page = visit(width=width).open(query)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_empty_and_lost(visit):
+def test_it_fits_at_twice_the_size_inside_airflow(visit):
+    # 1440 pixels at 200 %
+    one = visit(width=720)
+    one.page.goto(f"{one.url}/plugin/communication-trends?{RANGE}")
+    frame = one.page.frame_locator("iframe[title='Communication trends']")
+    one.drawn(frame)
+    wide, room = frame.locator("html").evaluate("html => [html.scrollWidth, html.clientWidth]")
+    assert wide <= room
+
+
+def test_nothing_but_data_looks_like_data(visit, web):
     one = visit()
-    page = one.open("organization=acme&from=2026-07-01&to=2026-07-20")
-    expect(page.locator("#gaps")).to_contain_text("20 days without a trend")
-    expect(page.locator("#hotspots")).to_contain_text("No channel ran hot")
+    page = one.page
+    # before the organization existed
+    page.goto(f"{one.url}/communication-trends/?organization=acme&from=2026-07-01&to=2026-07-10")
+    expect(page.locator("#notice")).to_contain_text("No data for Acme Logistics, 1 Jul – 10 Jul 2026")
+    expect(page.locator("#charts")).to_be_hidden()
+    expect(page.locator("#cards")).to_be_hidden()
+    expect(page.locator("#gaps")).to_be_hidden()
+    one.open(f"organization=acme&{RANGE}")
     assert one.problems == []
     page.route("**/api/v1/**", lambda route: route.abort())
-    page.get_by_role("button", name="7 days").click()
+    page.get_by_role("button", name="30 days").click()
+    # another range is other data: nothing of the old one is left
     expect(page.locator("#notice")).to_contain_text("does not answer")
+    expect(page.locator("#main")).to_be_hidden()
+    expect(page.get_by_role("button", name="30 days")).to_have_attribute("aria-pressed", "true")
+    page.unroute("**/api/v1/**")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#notice")).not_to_contain_text("does not answer")
+    one.open(RANGE)
+    # what is on the page stays while it cannot be updated, and says of when it is
+    page.route("**/api/v1/**", lambda route: route.abort())
+    page.get_by_role("button", name="Sort by rank").click()
+    expect(page.locator("#notice")).to_contain_text("These numbers are of")
+    expect(page.locator("body")).to_have_attribute("data-state", "stale")
+    expect(page.locator("#cards")).to_be_visible()
     page.unroute("**/api/v1/**")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("#notice")).to_be_hidden()
-    expect(page.locator("#main")).to_have_attribute("aria-busy", "false")
+    # one panel's failure is that panel's
+    page.route("**/api/v1/hotspots**", lambda route: route.abort())
+    page.get_by_role("button", name="7 days").click()
+    expect(page.locator("#hotspots")).to_contain_text("does not answer")
+    expect(page.locator("body")).to_have_attribute("data-state", re.compile("ready|empty"))
+    # nobody of this name
+    page.goto(f"{one.url}/communication-trends/?organization=nobody")
+    expect(page.locator("#notice")).to_contain_text("There is no organization 'nobody'.")
+    expect(page.locator("#main")).to_be_hidden()
+
+
+def test_an_ended_login_has_a_way_back(visit, web):
+    one = visit()
+    page = one.page
+    page.goto(f"{one.url}/plugin/communication-trends?organization=dune&{RANGE}")
+    frame = page.frame_locator("iframe[title='Communication trends']")
+    one.drawn(frame)
+    one.context.clear_cookies()
+    frame.get_by_role("button", name="90 days").click()
+    expect(frame.locator("#notice")).to_contain_text("Your session has ended.")
+    frame.get_by_role("button", name="Log in").click()
+    page.get_by_label("Username").fill("viewer")
+    page.get_by_label("Password", exact=True).fill(web.passwords["viewer"])
+    page.get_by_role("button", name="Sign in").click()
+    expect(frame.locator("#subtitle")).to_contain_text("Dune Retail", timeout=PATIENCE)
+    expect(frame.get_by_role("button", name="90 days")).to_have_attribute("aria-pressed", "true")
+
+
+def test_what_is_not_due_is_no_gap(visit):
+    one = visit()
+    page = one.page
+    page.goto(f"{one.url}/communication-trends/?organization=dune")
+    expect(page.locator("#main")).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    due = DAILY.last_due(now).first_date
+    assert page.locator("#to").input_value() == str(due)
+    today = now.date()
+    page.goto(f"{one.url}/communication-trends/?organization=dune&from={TO}&to={today}")
+    one.drawn()
+    assert str(today) not in charted(page, "topics")["gap"]
+    page.locator("#topics-table").evaluate("table => table.closest('details').open = true")
+    expect(page.locator("#topics-table tbody tr").first).to_contain_text("not due yet")
+
+
+def test_weeks_are_their_own(visit, web):
+    one = visit()
+    page = one.open(f"organization=dune&{RANGE}")
+    web.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
+        " escalation_counts, sentiment_distribution, channel_hotspots, total_classifications)"
+        " select id, day, 'weekly', '{\"complaint\": 7, \"general\": 21}', '{}', '{}', '[]', 28"
+        " from organizations, unnest('{2026-10-05, 2026-10-19}'::timestamp[]) as day where slug = 'dune'"
+    )
+    page.get_by_role("button", name="Week").click()
+    expect(page.get_by_role("button", name="12 weeks")).to_have_attribute("aria-pressed", "true")
+    assert "period=weekly" in page.url
+    page.goto(f"{one.url}/communication-trends/?organization=dune&period=weekly&from=2026-10-06&to=2026-10-25")
+    one.drawn()
+    assert counted(page, "topics") == {
+        "complaint": {"2026-10-05": 7, "2026-10-19": 7},
+        "general": {"2026-10-05": 21, "2026-10-19": 21},
+    }
+    assert set(charted(page, "topics")["gap"]) == {"2026-10-12"}
+    expect(page.locator("#gaps")).to_contain_text("No data for the week of 12 Oct 2026")
+    expect(page.locator("#card-risk .value")).to_have_text("25 %")
+
+
+def test_the_page_is_told_who_may_run_what(web):
+    for user, may_run in (("viewer", False), ("admin", True)):
+        text = web.get("/communication-trends/", user=user).text
+        [given] = re.findall(r'data-facts="([^"]*)"', text)
+        facts = json.loads(html.unescape(given))
+        assert facts["riskyTopics"] == ["complaint", "escalation"]
+        assert facts["periods"]["daily"] == {"dagId": DAG_ID, "delay": 10_800, "mayRun": may_run}
 
 
 def test_another_dag_has_nothing_to_show(visit):

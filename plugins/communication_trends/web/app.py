@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable
 
+from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.providers.common.compat.sdk import AirflowFailException
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
@@ -11,7 +12,8 @@ from communication_trends.database import DATABASE_ERRORS, REMEDIES, explain, is
 from communication_trends.errors import DatabaseUnusableError, InvalidInputError
 from communication_trends.web import reading, routes
 from communication_trends.web.access import requires_dag
-from communication_trends.web.assets import assets_version, load_assets, load_page
+from communication_trends.web.assets import assets_version, load_assets, make_page
+from communication_trends.web.facts import facts
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +42,6 @@ def create_app() -> FastAPI:
     )
     app.state.places = reading.Places()
     assets = load_assets()
-    page = load_page(assets)
     current = assets_version(assets)
 
     @app.middleware("http")
@@ -60,8 +61,8 @@ def create_app() -> FastAPI:
     app.add_exception_handler(InvalidInputError, _misconfigured)  # type: ignore[arg-type]
 
     @app.get("/", include_in_schema=False)
-    def get_page(request: Request) -> Response:
-        return page.respond(request, immutable=False)
+    def get_page(request: Request, user: GetUserDep) -> Response:
+        return make_page(assets, facts(user)).respond(request, immutable=False)
 
     @app.get("/static/{name}", include_in_schema=False)
     @app.get("/static/{version}/{name}", include_in_schema=False)

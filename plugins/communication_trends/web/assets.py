@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import html
 import importlib.metadata
+import json
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from fastapi import Request, Response
 
@@ -75,17 +79,19 @@ def load_assets() -> dict[str, Asset]:
     return {name: Asset(path.read_bytes(), MEDIA_TYPES[path.suffix]) for name, path in paths.items()}
 
 
-def load_page(assets: dict[str, Asset]) -> Asset:
+def make_page(assets: dict[str, Asset], facts: Mapping[str, Any]) -> Asset:
     """
-    Return the page, with the version of its assets in their URLs.
+    Return the page, with the version of its assets in their URLs, and with what its script is told.
 
     The version is a folder, `static/<version>/page.js`: scripts import each other by relative names, so that all come
     from the same version.
 
     :param assets: from `load_assets`.
+    :param facts: from `facts`.
     """
     version = assets_version(assets)
     page = assets["index.html"].content.decode().replace('"static/', f'"static/{version}/')
+    page = page.replace('data-facts="{}"', f'data-facts="{html.escape(json.dumps(facts))}"')
     return Asset(page.encode(), MEDIA_TYPES[".html"])
 
 

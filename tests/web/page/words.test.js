@@ -3,18 +3,20 @@ import test from "node:test";
 
 import * as words from "../../../plugins/communication_trends/web/static/words.js";
 
-test("days are UTC days, also across a month's and a leap February's end", () => {
-  assert.equal(words.addDays("2028-02-28", 1), "2028-02-29");
-  assert.equal(words.addDays("2026-03-01", -1), "2026-02-28");
-  assert.equal(words.addDays("2026-11-01", 0), "2026-11-01");
-  assert.equal(words.isoDay(Date.UTC(2026, 10, 1, 23, 59)), "2026-11-01");
-  assert.equal(words.shortDay("2026-11-01"), "1 Nov");
+test("one date format, with the year where it could be another", () => {
+  assert.equal(words.shortDay("2026-09-01"), "1 Sep");
   assert.equal(words.longDay("2026-11-01"), "Sun, 1 Nov 2026");
+  assert.equal(words.span({ from: "2026-11-01", to: "2026-11-01" }), "1 Nov 2026");
+  assert.equal(words.span({ from: "2026-11-01", to: "2026-11-03" }), "1 Nov – 3 Nov 2026");
+  assert.equal(words.span({ from: "2026-12-28", to: "2027-01-03" }), "28 Dec 2026 – 3 Jan 2027");
 });
 
-test("a range of one day is that day", () => {
-  assert.equal(words.span({ from: "2026-11-01", to: "2026-11-01" }), "1 Nov");
-  assert.equal(words.span({ from: "2026-11-01", to: "2026-11-03" }), "1 Nov – 3 Nov");
+test("periods have names of their kind", () => {
+  assert.equal(words.longPeriod("daily", "2026-11-03"), "Tue, 3 Nov 2026");
+  assert.equal(words.longPeriod("weekly", "2027-01-03"), "the week of 28 Dec 2026");
+  assert.equal(words.longPeriod("monthly", "2028-02-01"), "Feb 2028");
+  assert.equal(words.shortPeriod("monthly", "2028-02-01"), "Feb 2028");
+  assert.equal(words.shortPeriod("weekly", "2026-11-02"), "2 Nov");
 });
 
 test("nothing known is no zero", () => {
@@ -22,6 +24,8 @@ test("nothing known is no zero", () => {
   assert.equal(words.shown(undefined), "–");
   assert.equal(words.shown(0), "0");
   assert.equal(words.shown(75156), "75,156");
+  assert.equal(words.percent(null), "–");
+  assert.equal(words.percent(0), "0 %");
 });
 
 test("one is singular", () => {
@@ -30,8 +34,25 @@ test("one is singular", () => {
   assert.equal(words.count(1200, "day"), "1,200 days");
 });
 
+test("a change says its unit, and nothing where nothing can be compared", () => {
+  assert.equal(words.change(-0.3, "%"), "▼ 0.3 %");
+  assert.equal(words.change(387.5, "%"), "▲ 387.5 %");
+  assert.equal(words.change(1, "points"), "▲ 1 point");
+  assert.equal(words.change(-2.1, "points"), "▼ 2.1 points");
+  assert.equal(words.change(0, "%"), "unchanged");
+  assert.equal(words.change(null, "%"), null);
+});
+
+test("lists end", () => {
+  assert.equal(words.list([]), "");
+  assert.equal(words.list(["a"]), "a");
+  assert.equal(words.list(["a", "b"]), "a and b");
+  assert.equal(words.list(["a", "b", "c", "d"]), "a, b, c and d");
+  assert.equal(words.list(["a", "b", "c", "d", "e"]), "a, b, c and 2 more");
+});
+
 test("names of the database", () => {
   assert.equal(words.label("status_update"), "status update");
-  assert.equal(words.label(""), "(no topic)");
+  assert.equal(words.label(""), "(no name)");
   assert.equal(words.escaped('<b>&amp;"'), '&lt;b&gt;&amp;amp;"');
 });

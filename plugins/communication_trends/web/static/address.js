@@ -1,8 +1,13 @@
-// What is shown, as the address has it. Inside Airflow the address is Airflow's own, so that it can be shared.
+// What is shown, as the address has it.
 
-import { addDays } from "./words.js";
+import { addPeriods, KINDS, lastDate } from "./periods.js";
 
-export const DEFAULT_DAYS = 30;
+/** How many periods of each kind are shown unless asked otherwise, and what the buttons offer. */
+export const PRESETS = { daily: [7, 30, 90], weekly: [4, 12, 52], monthly: [3, 12, 24] };
+const DEFAULT = { daily: 30, weekly: 12, monthly: 12 };
+// "days=30", "weeks=12": an address can be read
+const COUNTED = { daily: "days", weekly: "weeks", monthly: "months" };
+const MOST = 366;
 
 /**
  * Return what a query string asks for; what makes no sense is left at its default.
@@ -11,35 +16,76 @@ export const DEFAULT_DAYS = 30;
  */
 export function parseView(search) {
   const given = new URLSearchParams(search);
-  const date = (name) => {
-    const text = given.get(name) ?? "";
-    return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)) ? text : null;
-  };
   const whole = (name) => (/^\d{1,6}$/.test(given.get(name) ?? "") ? Number(given.get(name)) : 0);
+  const date = (name) => (isDate(given.get(name)) ? given.get(name) : null);
+  const period = KINDS.includes(given.get("period")) ? given.get("period") : "daily";
   const [from, to] = [date("from"), date("to")];
+  const counted = Math.min(whole(COUNTED[period]), MOST);
+  const ranged = !counted && from && to && from <= to;
   return {
     organization: given.get("organization") || null,
-    days: whole("days") || (from && to ? null : DEFAULT_DAYS),
-    from,
-    to,
+    period,
+    last: ranged ? null : counted || DEFAULT[period],
+    from: ranged ? from : null,
+    to: ranged ? to : null,
     offset: whole("offset"),
+    sort: given.get("sort") || null,
+    order: given.get("order") === "asc" ? "asc" : null,
+    topic: given.get("topic"),
+    share: given.get("share") === "1",
+    mean: given.get("mean") === "7",
+    channel: given.get("channel"),
   };
+}
+
+/** Whether a text is a day of the calendar, not before the API's first. */
+export function isDate(text) {
+  if (!/^\d{4}-\d\d-\d\d$/.test(text ?? "") || text < "2000-01-01") return false;
+  const moment = new Date(`${text}T00:00Z`);
+  return !Number.isNaN(moment.getTime()) && moment.toISOString().startsWith(text);
 }
 
 /** Return the query string of a view, without what is as by default. */
 export function formatView(view) {
   const given = new URLSearchParams();
-  const set = (name, value) => value && given.set(name, value);
+  const set = (name, value) => value !== null && value !== false && given.set(name, value);
   set("organization", view.organization);
-  set("days", view.days);
-  set("from", view.days ? null : view.from);
-  set("to", view.days ? null : view.to);
-  set("offset", view.offset);
+  set("period", view.period === "daily" ? null : view.period);
+  set(COUNTED[view.period], view.last === DEFAULT[view.period] ? null : view.last);
+  set("from", view.from);
+  set("to", view.to);
+  set("offset", view.offset || null);
+  set("sort", view.sort);
+  set("order", view.order);
+  set("topic", view.topic);
+  set("share", view.share && "1");
+  set("mean", view.mean && "7");
+  set("channel", view.channel);
   return given.size ? `?${given}` : "";
 }
 
-/** Return the first and last day of a view; counted ranges end at `lastDay`. */
-export function rangeOf(view, lastDay) {
-  if (!view.days) return { from: view.from, to: view.to };
-  return { from: addDays(lastDay, 1 - view.days), to: lastDay };
+/**
+ * Return a view changed; what a change makes meaningless goes back to its default.
+ *
+ * @param {object} view
+ * @param {object} changes
+ */
+export function changed(view, changes) {
+  const next = { ...view, offset: 0, ...changes };
+  if (next.organization !== view.organization && !("channel" in changes)) next.channel = null;
+  if (next.period !== view.period && !("last" in changes)) {
+    Object.assign(next, { last: DEFAULT[next.period], from: null, to: null });
+  }
+  return next;
+}
+
+/**
+ * Return a first and a last date that mean the periods of a view; the API takes any date for the period that it is in.
+ *
+ * @param {object} view
+ * @param {string} due first date of the last period whose run is due
+ */
+export function rangeOf({ period, last, from, to }, due) {
+  if (!last) return { from, to };
+  return { from: addPeriods(period, due, 1 - last), to: lastDate(period, due) };
 }

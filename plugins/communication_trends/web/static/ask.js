@@ -6,7 +6,18 @@ const PREFIX = "/communication-trends/";
 export const base = () => location.pathname.slice(0, location.pathname.indexOf(PREFIX));
 
 /** What a person is told when an answer is not what was asked for. */
-export class Problem extends Error {}
+export class Problem extends Error {
+  /**
+   * @param {string} message in words
+   * @param {"broken"|"login"|"forbidden"|"invalid"} kind whose turn it is: ours, or the person's
+   * @param {Object<string, string>} fields what is wrong with which part of the question
+   */
+  constructor(message, kind = "broken", fields = {}) {
+    super(message);
+    this.kind = kind;
+    this.fields = fields;
+  }
+}
 
 /**
  * Return the address of a route of the page's API.
@@ -21,7 +32,7 @@ export function route(path, parameters = {}) {
   return `${base()}${PREFIX}api/v1/${path}?${new URLSearchParams(given)}`;
 }
 
-/** Return the path and parameters of the trends of one organization, or of all for null. */
+/** Return the path of the trends of one organization, or of all for null. */
 export const trendsPath = (organization) =>
   organization ? `organizations/${encodeURIComponent(organization)}/trends` : "trends";
 
@@ -40,10 +51,42 @@ export async function ask(url, options = {}) {
     throw new Problem("Airflow's API server does not answer.");
   }
   if (answer.ok) return answer.json();
-  if (answer.status === 401) throw new Problem("Your session has ended. Log in to Airflow again.");
   const body = await answer.json().catch(() => ({}));
-  const detail = Array.isArray(body.detail)
-    ? body.detail.map((entry) => entry.msg).join("; ")
-    : body.detail;
-  throw new Problem(typeof detail === "string" ? detail : `Airflow answered ${answer.status}.`);
+  throw problemOf(answer.status, body.detail);
+}
+
+/** Return the problem of an answer that is none. */
+export function problemOf(status, detail) {
+  if (status === 401) return new Problem("Your session has ended.", "login");
+  if (status === 403) return new Problem("You may not see or do this.", "forbidden");
+  if (Array.isArray(detail)) {
+    const fields = detail.map((entry) => [entry.loc?.at(-1), entry.msg]);
+    const message = detail.map((entry) => entry.msg).join("; ");
+    return new Problem(message, "invalid", Object.fromEntries(fields));
+  }
+  const message = typeof detail === "string" ? detail : `Airflow answered ${status}.`;
+  return new Problem(message, status < 500 ? "invalid" : "broken");
+}
+
+/**
+ * Return a function that calls others, a few at a time: the API has few places, and other people want one too.
+ *
+ * @param {number} most
+ * @returns {function(function(): Promise): Promise}
+ */
+export function queue(most) {
+  const waiting = [];
+  let free = most;
+  return async (work) => {
+    if (free > 0) free -= 1;
+    else await new Promise((resolve) => waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      // the place goes to the next one, or is free again
+      const next = waiting.shift();
+      if (next) next();
+      else free += 1;
+    }
+  };
 }

@@ -1,62 +1,119 @@
-// The charts, drawn by Plotly; each with a legend that hides series and a table of the same numbers.
+// The charts, drawn by Plotly. Each has a legend that hides series and says the values of the day pointed at, by mouse
+// or by the arrow keys, so that nothing covers the data; and a table of the same numbers.
 
-import { byId, h, isDark, themed } from "./dom.js";
-import { SEVERITIES, segments, seriesOf, TONES, TOPICS } from "./series.js";
-import { count, DAY, escaped, shortDay, shown } from "./words.js";
+import { PALETTES } from "./colors.js";
+import { byId, h, themed, themeName } from "./dom.js";
+import { addPeriods } from "./periods.js";
+import {
+  confidenceOf,
+  meanOf,
+  percentRange,
+  REST_NAME,
+  riskOf,
+  segments,
+  seriesOf,
+  windowsOf,
+} from "./series.js";
+import { count, escaped, longPeriod, NOUNS, percent, shortPeriod, shown, span } from "./words.js";
 
-const CHARTS = [
+/** What a day without figures is, in words. */
+const STATES = {
+  missing: "no data",
+  unreadable: "cannot be read",
+  notDue: "not due yet",
+  notCreated: "did not exist yet",
+};
+const GAPS = new Set(["missing", "unreadable"]);
+
+/**
+ * @typedef {object} Context what every chart is drawn with
+ * @property {object} trends the API's answer
+ * @property {object} view what is shown
+ * @property {object[]|null} before the days before, where means over seven days are asked for
+ * @property {object[]} findings what is unusual, of these days
+ * @property {string} csv address of the numbers as CSV
+ * @property {string[]} riskyTopics
+ * @property {object} kept what the person has hidden and opened: two sets of names
+ * @property {function(object)} show changes what is shown
+ * @property {function(string)} onGap called with the day of a gap that was clicked
+ */
+
+const STACKS = [
   {
     id: "topics",
     title: "Topics",
-    about: "Messages a day, worst topics at the bottom.",
-    known: TOPICS,
     wide: true,
+    about: ({ view }) =>
+      view.share
+        ? "Share of each topic among the messages, worst at the bottom."
+        : `Messages per ${NOUNS[view.period]}, worst topics at the bottom.`,
+    isShare: ({ view }) => view.share,
+    unit: "message",
+    figure: "totalClassifications",
   },
   {
     id: "tones",
     title: "Tone",
-    about: "Share of the messages that have a tone.",
-    known: TONES,
-    percent: true,
+    about: () => "Share among the messages that have a tone.",
+    isShare: () => true,
+    unit: "message with a tone",
+    units: "messages with a tone",
+    figure: "negativeTones",
   },
   {
     id: "escalations",
-    title: "Escalations by severity",
-    about: "Alerts a day.",
-    known: SEVERITIES,
+    title: "Escalation alerts",
+    about: ({ view }) =>
+      `Alerts raised per ${NOUNS[view.period]}, by severity. Not the topic “escalation”.`,
+    isShare: () => false,
     bars: true,
+    unit: "alert",
+    figure: "escalations",
   },
 ];
-const CONFIDENCE = {
-  id: "confidence",
-  title: "Average confidence",
-  about: "How sure the classifier was, 0 to 100.",
-};
-const PERCENT_AXIS = {
-  range: [0, 100],
-  tickvals: [0, 25, 50, 75, 100],
-  ticksuffix: " %",
-  tickformat: "",
-};
+const LINES = [
+  {
+    id: "risk",
+    title: "Risk",
+    about: ({ riskyTopics }) => `Share of ${riskyTopics.join(" and ")} among all messages.`,
+    value: (window, { riskyTopics }) => riskOf(window, riskyTopics),
+    total: ({ totals }) => totals.riskScore,
+    color: "risk",
+    range: (values) => [0, Math.max(5, Math.ceil((Math.max(...values) * 1.15) / 5) * 5)],
+    figure: "riskScore",
+  },
+  {
+    id: "confidence",
+    title: "Confidence",
+    about: () => "How sure the classifier was, on average.",
+    value: confidenceOf,
+    total: ({ totals }) => totals.avgConfidence,
+    color: "line",
+    range: percentRange,
+  },
+];
+const ORDER = ["topics", "risk", "escalations", "tones", "confidence"];
 
 /**
  * Draw all charts.
  *
  * @param {HTMLElement} box that they are in
- * @param {object} trends the API's answer
- * @param {object} options
- * @param {string} options.csv address of the numbers as CSV
- * @param {Set<string>} options.hidden series that the person has hidden: "chart name"
- * @param {function(string)} options.onGap called with the day of a gap that was clicked
+ * @param {Context} context
  */
-export function drawCharts(box, trends, { csv, hidden, onGap }) {
-  if (!box.childElementCount) box.append(...[...CHARTS, CONFIDENCE].map(frame));
-  for (const link of box.querySelectorAll(".download")) link.href = csv;
-  for (const chart of CHARTS) drawSeries(chart, trends, { hidden, onGap });
-  drawConfidence(trends, onGap);
+export function drawCharts(box, context) {
+  const charts = [...STACKS, ...LINES];
+  if (!box.childElementCount) {
+    box.append(...ORDER.map((id) => frame(charts.find((chart) => chart.id === id))));
+  }
+  for (const link of box.querySelectorAll(".download")) link.href = context.csv;
+  for (const chart of charts) byId(`${chart.id}-about`).textContent = chart.about(context);
+  drawTools(context);
+  for (const chart of STACKS) drawStack(chart, context);
+  for (const chart of LINES) drawLine(chart, context);
 }
 
-function frame({ id, title, about, wide }) {
+function frame({ id, title, wide }) {
+  const csv = { class: "download", href: "#", download: true, "aria-label": `${title} as CSV` };
   return h(
     "figure",
     { class: wide ? "panel wide" : "panel", "aria-labelledby": `${id}-title` },
@@ -64,20 +121,13 @@ function frame({ id, title, about, wide }) {
       "div",
       { class: "panel-head" },
       h("h2", { id: `${id}-title` }, title),
-      h("span", { class: "about", id: `${id}-about` }, about),
-      h(
-        "a",
-        { class: "download", href: "#", download: true, "aria-label": `${title} as CSV` },
-        "CSV",
-      ),
+      h("a", csv, "CSV"),
+      h("span", { class: "about", id: `${id}-about` }),
     ),
-    h("div", {
-      class: "legend",
-      id: `${id}-legend`,
-      role: "group",
-      "aria-label": `${title}: series`,
-    }),
-    h("div", { class: "plot", id, role: "img" }),
+    id === "topics" ? h("div", { class: "tools", id: "topics-tools" }) : null,
+    h("p", { class: "readout", id: `${id}-readout` }),
+    h("div", { class: "legend", id: `${id}-legend`, role: "group", "aria-label": `${title}: key` }),
+    h("div", { class: "plot", id, tabindex: "0" }),
     h(
       "details",
       {},
@@ -93,124 +143,299 @@ function frame({ id, title, about, wide }) {
   );
 }
 
-function drawSeries(chart, trends, options) {
-  const { id, known, title } = chart;
-  const series = seriesOf(trends.days, id, known, isDark());
-  const isHidden = (one) => options.hidden.has(`${id} ${one.name}`);
-  const visible = series.filter((one) => !isHidden(one));
-  const toggle = (one, index) => {
-    const name = `${id} ${one.name}`;
-    if (!options.hidden.delete(name)) options.hidden.add(name);
-    drawSeries(chart, trends, options);
-    byId(`${id}-legend`).querySelectorAll("button")[index]?.focus();
-  };
-  byId(`${id}-legend`).replaceChildren(
-    ...series.map((one, index) =>
+/** The choices that concern the chart of topics: which topic, counts or shares, the mean. */
+function drawTools({ trends, view, show }) {
+  const box = byId("topics-tools");
+  const focused = box.contains(document.activeElement) ? document.activeElement.id : null;
+  const topics = seriesOf(trends.days, "topics", { theme: themeName(), all: true });
+  const names = topics.map((one) => [one.name, one.text]);
+  const { topic } = view;
+  if (topic !== null && !names.some(([name]) => name === topic)) names.push([topic, topic]);
+  const option = ([name, text]) =>
+    h("option", { value: `=${name}`, selected: name === topic }, text);
+  const toggle = (id, name, text) =>
+    h(
+      "label",
+      { class: "toggle" },
+      h("input", {
+        type: "checkbox",
+        id,
+        checked: view[name],
+        onchange: ({ target }) => show({ [name]: target.checked, offset: view.offset }),
+      }),
+      text,
+    );
+  box.replaceChildren(
+    h(
+      "label",
+      {},
+      h("span", { class: "visually-hidden" }, "Topic"),
       h(
-        "button",
+        "select",
         {
-          type: "button",
-          "aria-pressed": String(!isHidden(one)),
-          onclick: () => toggle(one, index),
+          id: "topic",
+          onchange: ({ target }) => {
+            show({ topic: target.value ? target.value.slice(1) : null, offset: view.offset });
+          },
         },
-        h("i", { color: one.color }),
-        `${one.text} `,
-        h("small", {}, shown(one.total)),
+        h("option", { value: "" }, "All topics"),
+        names.map(option),
       ),
     ),
-    ...(trends.totals.missingDays
-      ? [h("span", { class: "key" }, h("i", { class: "hatched" }), "no trend")]
-      : []),
+    toggle("share", "share", "Share (100 %)"),
+    view.period === "daily" ? toggle("mean", "mean", "7-day mean") : null,
   );
-  const traces = segments(trends.days).flatMap((run, index) =>
-    tracesOf(chart, visible, run, index),
+  if (focused) byId(focused)?.focus();
+}
+
+function drawStack(chart, context) {
+  const { id } = chart;
+  const { trends, view, kept } = context;
+  const every = seriesOf(trends.days, id, { theme: themeName(), all: true });
+  const one = id === "topics" && view.topic !== null;
+  const series = one
+    ? every.filter(({ name }) => name === view.topic)
+    : seriesOf(trends.days, id, { theme: themeName(), all: kept.opened.has(id) });
+  const visible = series.filter(({ name }) => !kept.hidden.has(`${id} ${name}`));
+  const windows = windowsOf(trends.days, id === "topics" ? context.before : null);
+  const isShare = chart.isShare(context);
+  const whole = (window) => sumOf(one ? every : visible, window);
+  const value = (single, window) =>
+    isShare ? (100 * meanOf(window, single.of)) / (whole(window) || 1) : meanOf(window, single.of);
+  const traces = segments(windows).flatMap((run, at) =>
+    visible.map((single) => {
+      const dates = run.map((index) => trends.days[index].date);
+      const values = run.map((index) => value(single, windows[index]));
+      const counts = run.map((index) => single.of(trends.days[index]));
+      return traceOf(chart, view.period, single, { dates, values, counts, at });
+    }),
   );
-  const axis = chart.percent ? PERCENT_AXIS : series.some((one) => one.total) ? {} : EMPTY_AXIS;
-  plot(id, [...traces, gapTrace(trends)], trends, axis, options.onGap);
-  const sums = series.map((one) => `${one.text} ${shown(one.total)}`).join(", ");
-  const gaps = `${count(trends.totals.missingDays, "day")} without a trend.`;
-  byId(id).setAttribute(
-    "aria-label",
-    `${title}, ${shortDay(trends.from)} to ${shortDay(trends.to)}: ${sums || "nothing"}. ${gaps}`,
+  drawLegend(chart, context, series, { opens: every.length > series.length && !one });
+  plot(chart, context, traces, one && isShare ? SHARE_OF_ONE : axisOf(isShare, traces), (index) =>
+    readOut(chart, context, index, windows, (window) => {
+      const total = oneDecimal(sumOf(every, window));
+      const said = (single) =>
+        isShare
+          ? percent(Math.round(value(single, window)))
+          : shown(oneDecimal(value(single, window)));
+      return {
+        total:
+          chart.units && total !== 1 ? `${shown(total)} ${chart.units}` : count(total, chart.unit),
+        values: new Map(visible.map((single) => [single.name, said(single)])),
+      };
+    }),
   );
   drawTable(
     id,
-    series.map((one) => one.text),
-    trends.days,
-    (day) => series.map((one) => one.of(day)),
+    every.map(({ text }) => text),
+    trends,
+    (day) => every.map((single) => single.of(day)),
   );
 }
 
-const EMPTY_AXIS = { range: [0, 1], tickvals: [0] };
+/** The mean over some days of several series together. */
+const sumOf = (series, window) =>
+  series.reduce((total, single) => total + meanOf(window, single.of), 0);
 
-/** Return the traces of one run of stored days. */
-function tracesOf({ bars, percent }, visible, run, index) {
-  const wholes = run.map((day) => visible.reduce((sum, one) => sum + one.of(day), 0) || 1);
-  return visible.map((one) => {
-    const counts = run.map(one.of);
-    const trace = {
-      name: escaped(one.text),
-      meta: one.name,
-      x: run.map((day) => day.date),
-      customdata: counts,
-      y: percent ? counts.map((value, at) => (100 * value) / wholes[at]) : counts,
-      hovertemplate: percent ? "%{y:.0f} % (%{customdata:,})" : "%{y:,}",
-    };
-    // a lone day has no width as an area
-    if (bars || run.length === 1) {
-      return {
-        ...trace,
-        type: "bar",
-        width: run.map(() => (bars ? 0.72 : 0.3) * DAY),
-        marker: { color: one.color, line: { width: 0 } },
-      };
-    }
+const SHARE_OF_ONE = { rangemode: "tozero", ticksuffix: " %" };
+
+function axisOf(isWhole, traces) {
+  if (isWhole) return { range: [0, 100], tickvals: [0, 25, 50, 75, 100], ticksuffix: " %" };
+  const tops = new Map();
+  for (const { x, y } of traces)
+    x.forEach((date, at) => {
+      tops.set(date, (tops.get(date) ?? 0) + (y[at] ?? 0));
+    });
+  const most = Math.max(0, ...tops.values());
+  if (!most) return { range: [0, 1], tickvals: [0] };
+  // whole messages: no half of one on the axis
+  if (most < 5) return { range: [0, most + 0.4], dtick: 1, tickformat: "d" };
+  return { rangemode: "tozero", tickformat: most < 10_000 ? ",d" : "~s" };
+}
+
+/** Return the trace of one series over one run of days; what it was counted from is in `customdata`. */
+function traceOf(chart, kind, single, { dates, values, counts, at }) {
+  const trace = {
+    name: escaped(single.text),
+    meta: single.name,
+    x: dates,
+    y: values,
+    customdata: counts,
+    hoverinfo: "none",
+  };
+  // a lone day has no width as an area
+  if (chart.bars || dates.length === 1) {
     return {
       ...trace,
-      type: "scatter",
-      mode: "lines",
-      stackgroup: `run${index}`,
-      line: { width: 0.75, color: themed("--panel"), shape: "linear" },
-      fillcolor: one.color,
+      type: "bar",
+      width: dates.map((date) => (chart.bars ? 0.72 : 0.4) * widthOf(kind, date)),
+      marker: { color: single.color, line: { width: 0 } },
     };
-  });
+  }
+  return {
+    ...trace,
+    type: "scatter",
+    mode: "lines",
+    stackgroup: `run${at}`,
+    line: { width: 1, color: themed("--panel"), shape: "linear" },
+    fillcolor: single.color,
+  };
 }
 
-function drawConfidence(trends, onGap) {
-  const color = isDark() ? "#6cb2f5" : "#0b5cad";
-  const { id } = CONFIDENCE;
-  const average = shown(trends.totals.avgConfidence);
-  byId(`${id}-legend`).replaceChildren(
-    h("span", { class: "key" }, h("i", { color }), `average ${average} %`),
-  );
-  const line = {
+/** The width of a period on the time axis, in milliseconds. */
+const widthOf = (kind, date) => Date.parse(addPeriods(kind, date, 1)) - Date.parse(date);
+
+function drawLegend(chart, context, series, { opens }) {
+  const { id } = chart;
+  const { hidden, opened } = context.kept;
+  const box = byId(`${id}-legend`);
+  const redraw = (name) => {
+    drawStack(chart, context);
+    [...box.querySelectorAll("button")].find((one) => one.dataset.name === name)?.focus();
+  };
+  const flip = (set, entry, name) => {
+    if (!set.delete(entry)) set.add(entry);
+    redraw(name);
+  };
+  const key = (one) => {
+    const entry = `${id} ${one.name}`;
+    const onclick =
+      one.name === REST_NAME
+        ? () => flip(opened, id, "\u0000fewer")
+        : () => flip(hidden, entry, one.name);
+    const pressed = one.name === REST_NAME ? null : String(!hidden.has(entry));
+    return h(
+      "button",
+      { type: "button", "aria-pressed": pressed, "data-name": one.name, onclick },
+      h("i", { color: one.color }),
+      `${one.text} `,
+      h("small", { "data-total": shown(one.total) }, shown(one.total)),
+      one.name === REST_NAME ? h("span", { class: "do" }, "show") : null,
+    );
+  };
+  const fewer =
+    !opens && opened.has(id)
+      ? h(
+          "button",
+          {
+            type: "button",
+            "data-name": "\u0000fewer",
+            onclick: () => flip(opened, id, REST_NAME),
+          },
+          h("span", { class: "do" }, "show fewer"),
+        )
+      : null;
+  box.replaceChildren(...series.map(key), ...(fewer ? [fewer] : []), ...gapKeys(chart, context));
+}
+
+/** What hatching and triangles mean, where there are any. */
+function gapKeys({ figure }, { trends, findings }) {
+  const key = (mark, text) => h("span", { class: "key" }, mark, text);
+  const hatched = () => h("i", { class: "hatched" });
+  const has = (test) => trends.days.some(test);
+  return [
+    has((day) => GAPS.has(day.state)) ? key(hatched(), "no data") : null,
+    has((day) => isPartial(day)) ? key(hatched(), "some organizations missing") : null,
+    findings.some((one) => one.figure === figure)
+      ? key(h("b", { "aria-hidden": "true" }, "▾"), "unusual")
+      : null,
+  ].filter(Boolean);
+}
+
+const isPartial = (day) =>
+  day.state === "stored" && (day.organizationsMissing > 0 || day.organizationsUnreadable > 0);
+
+function drawLine(chart, context) {
+  const { id } = chart;
+  const { trends, before } = context;
+  const days = trends.days;
+  const color = PALETTES[themeName()][chart.color];
+  const windows = windowsOf(days, before);
+  const values = windows.map((window) => (window ? chart.value(window, context) : null));
+  const known = values.filter((value) => value !== null);
+  const trace = {
     type: "scatter",
-    mode: trends.days.length > 45 ? "lines" : "lines+markers",
-    name: CONFIDENCE.title,
+    mode: days.length > 45 ? "lines" : "lines+markers",
+    name: chart.title,
     meta: id,
-    x: trends.days.map((day) => day.date),
-    y: trends.days.map((day) => day.avgConfidence),
+    x: days.map((day) => day.date),
+    y: values,
     connectgaps: false,
     line: { color, width: 2 },
     marker: { color, size: 5 },
-    hovertemplate: "%{y} %",
+    hoverinfo: "none",
   };
-  plot(id, [line, gapTrace(trends)], trends, PERCENT_AXIS, onGap);
-  byId(id).setAttribute("aria-label", `Average confidence: ${average} percent over the range.`);
-  drawTable(id, ["Average confidence, %"], trends.days, (day) => [day.avgConfidence]);
+  const total = percent(chart.total(trends));
+  const name = before ? `${chart.title}, 7-day mean` : chart.title;
+  byId(`${id}-legend`).replaceChildren(
+    h(
+      "span",
+      { class: "key", "data-name": id },
+      h("i", { color }),
+      `${name} `,
+      h("small", { "data-total": total }, total),
+    ),
+    ...gapKeys(chart, context),
+  );
+  const range = known.length ? chart.range(known) : [0, 100];
+  plot(chart, context, [trace], { range, ticksuffix: " %", nticks: 6 }, (index) =>
+    readOut(chart, context, index, windows, (window) => ({
+      total: count(oneDecimal(meanOf(window, (day) => day.totalClassifications)), "message"),
+      values: new Map([[id, percent(oneDecimal(chart.value(window, context)))]]),
+    })),
+  );
+  drawTable(id, [`${chart.title}, %`], trends, (day) => [oneDecimal(chart.value([day], context))]);
 }
 
-/** A hatched bar over each day that has no trend. */
-function gapTrace(trends) {
-  const missing = trends.days.filter((day) => day.missing).map((day) => day.date);
-  return {
+const oneDecimal = (value) => (value === null ? null : Math.round(10 * value) / 10);
+
+/** Say the values of a day in the legend, or the range's for null. Returns what was said. */
+function readOut({ id, title }, context, index, windows, read) {
+  const readout = byId(`${id}-readout`);
+  const smalls = byId(`${id}-legend`).querySelectorAll("[data-name] small");
+  if (index === null) {
+    readout.textContent = span(context.trends);
+    for (const small of smalls) small.textContent = small.dataset.total;
+    return `${title}, ${span(context.trends)}`;
+  }
+  const window = windows[index];
+  const { total, values } = window ? read(window) : { total: null, values: new Map() };
+  readout.textContent = aboutDay(context, index, total);
+  const said = [];
+  for (const small of smalls) {
+    const key = small.closest("[data-name]");
+    const value = values.get(key.dataset.name) ?? "–";
+    small.textContent = value;
+    if (values.has(key.dataset.name)) said.push(`${key.childNodes[1].textContent.trim()} ${value}`);
+  }
+  return [readout.textContent, ...said].join(", ");
+}
+
+/** "Sun, 1 Nov 2026: 12 messages · 2 organizations missing · 58 alerts; usually 2 to 6" */
+function aboutDay({ trends, view, findings, before }, index, total) {
+  const day = trends.days[index];
+  const what = total === null ? (STATES[day.state] ?? "too few days for a mean") : total;
+  const mean = total !== null && before ? "7-day mean " : "";
+  const missing = (day.organizationsMissing ?? 0) + (day.organizationsUnreadable ?? 0);
+  const more = [
+    ...(isPartial(day) ? [`${count(missing, "organization")} missing`] : []),
+    ...findings.filter((one) => one.date === day.date).map((one) => one.sentence),
+  ];
+  return [`${longPeriod(view.period, day.date)}: ${mean}${what}`, ...more].join(" · ");
+}
+
+/** Hatching over each period that has no data, and along the top where some organizations have none. */
+function gapTraces(kind, days) {
+  const hatch = (name, dates, base, height) => ({
     type: "bar",
-    name: "No trend",
-    x: missing,
-    y: missing.map(() => 1),
-    width: missing.map(() => DAY),
+    name,
+    x: dates,
+    y: dates.map(() => height),
+    base: dates.map(() => base),
+    width: dates.map((date) => widthOf(kind, date)),
     yaxis: "y2",
-    meta: "gap",
+    meta: name,
+    hoverinfo: "none",
     marker: {
       color: "rgba(0,0,0,0)",
       line: { width: 0 },
@@ -222,32 +447,111 @@ function gapTrace(trends) {
         bgcolor: "rgba(0,0,0,0)",
       },
     },
-    hovertemplate: "none stored – click to run",
+  });
+  const dates = (test) => days.filter(test).map((day) => day.date);
+  return [
+    hatch(
+      "gap",
+      dates((day) => GAPS.has(day.state)),
+      0,
+      1,
+    ),
+    hatch("partial", dates(isPartial), 0.95, 0.05),
+  ];
+}
+
+/** A small triangle above each day on which the chart's figure is unusual. */
+function unusualTrace(figure, findings) {
+  const dates = findings.filter((one) => one.figure === figure).map((one) => one.date);
+  return {
+    type: "scatter",
+    mode: "markers",
+    name: "unusual",
+    meta: "unusual",
+    x: dates,
+    y: dates.map(() => 0.97),
+    yaxis: "y2",
+    hoverinfo: "none",
+    marker: { symbol: "triangle-down", size: 9, color: themed("--bad") },
   };
 }
 
-function plot(id, traces, trends, yaxis, onGap) {
+function plot(chart, context, traces, yaxis, sayDay) {
+  const { id, title } = chart;
+  const { trends, view, findings, onGap } = context;
   const box = byId(id);
+  sayDay(null);
+  makeReadable(box, title, trends.days.length, sayDay);
   if (!globalThis.Plotly) {
     const text =
       "Charts need the Python package plotly on Airflow's API server. The data table has the numbers.";
     box.replaceChildren(h("p", { class: "empty" }, text));
     return;
   }
+  const all = [
+    ...traces,
+    ...gapTraces(view.period, trends.days),
+    unusualTrace(chart.figure, findings),
+  ];
   const fresh = !box.classList.contains("js-plotly-plot");
-  globalThis.Plotly.react(box, traces, layout(trends, yaxis), {
+  globalThis.Plotly.react(box, all, layout(view.period, trends, yaxis), {
     displayModeBar: false,
     responsive: true,
     doubleClick: false,
   });
+  // the listeners outlive this drawing
+  box.pointed = { sayDay, onGap, dates: trends.days.map((day) => day.date) };
   if (!fresh) return;
+  box.on("plotly_hover", ({ points }) => {
+    const index = box.pointed.dates.indexOf(String(points[0].x).slice(0, 10));
+    if (index >= 0) box.pointed.sayDay(index);
+  });
+  box.on("plotly_unhover", () => box.pointed.sayDay(null));
   box.on("plotly_click", ({ points }) => {
     const gap = points.find((point) => point.data.meta === "gap");
-    if (gap) onGap(String(gap.x).slice(0, 10));
+    if (gap) box.pointed.onGap(String(gap.x).slice(0, 10));
   });
 }
 
-function layout({ from, to }, yaxis) {
+const KEYS = { ArrowLeft: -1, ArrowRight: 1, PageUp: 7, PageDown: -7, Home: -1e9, End: 1e9 };
+
+/** Let the arrow keys go from day to day; a screen reader says each day's values. */
+function makeReadable(box, title, length, sayDay) {
+  box.setAttribute("role", "slider");
+  box.setAttribute("aria-label", `${title}, day by day`);
+  box.setAttribute("aria-valuemin", "1");
+  box.setAttribute("aria-valuemax", String(length));
+  const go = (index) => {
+    box.setAttribute("aria-valuenow", String(index + 1));
+    box.setAttribute("aria-valuetext", sayDay(index));
+    markDay(box, index);
+  };
+  box.setAttribute("aria-valuenow", String(length));
+  box.setAttribute("aria-valuetext", sayDay(null));
+  let at = length;
+  box.onkeydown = (event) => {
+    const step = KEYS[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    at = Math.max(0, Math.min(length - 1, at + step));
+    go(at);
+  };
+  box.onblur = () => {
+    sayDay(null);
+    markDay(box, null);
+  };
+}
+
+/** Draw the line that marks the day pointed at by key. */
+function markDay(box, index) {
+  if (!globalThis.Plotly || !box.pointed) return;
+  const date = index === null ? null : box.pointed.dates[index];
+  const line = { color: themed("--muted"), width: 1, dash: "dot" };
+  const shape = { type: "line", xref: "x", yref: "paper", x0: date, x1: date, y0: 0, y1: 1, line };
+  globalThis.Plotly.relayout(box, { shapes: date ? [shape] : [] });
+}
+
+function layout(kind, { from, to, days }, yaxis) {
   const axis = {
     gridcolor: themed("--grid"),
     linecolor: themed("--line"),
@@ -256,8 +560,9 @@ function layout({ from, to }, yaxis) {
     automargin: true,
     tickfont: { color: themed("--muted"), size: 11 },
   };
-  const edge = (date, hours) => {
-    const moment = new Date(Date.parse(date) + hours * 3_600_000);
+  const last = days.at(-1)?.date ?? to;
+  const edge = (date, share) => {
+    const moment = new Date(Date.parse(date) + share * widthOf(kind, date));
     return moment.toISOString().slice(0, 16).replace("T", " ");
   };
   return {
@@ -267,58 +572,53 @@ function layout({ from, to }, yaxis) {
     showlegend: false,
     barmode: "stack",
     bargap: 0.25,
-    hovermode: "x unified",
+    hovermode: "x",
     dragmode: false,
     font: {
       family: getComputedStyle(document.body).fontFamily,
       color: themed("--text"),
       size: 12,
     },
-    hoverlabel: {
-      bgcolor: themed("--panel"),
-      bordercolor: themed("--line"),
-      font: { color: themed("--text"), size: 12 },
-    },
     xaxis: {
       ...axis,
       type: "date",
-      range: [edge(from, -12), edge(to, 12)],
+      range: [edge(from, -0.5), edge(last, 0.5)],
       showgrid: false,
-      tickformat: "%-d %b",
-      hoverformat: "%a %-d %b %Y",
-      nticks: 8,
-      ...(from === to ? { tickvals: [from] } : {}),
+      showspikes: true,
+      spikemode: "across",
+      spikesnap: "data",
+      spikethickness: 1,
+      spikedash: "dot",
+      spikecolor: themed("--muted"),
+      tickformat: kind === "monthly" ? "%b %Y" : "%-d %b",
+      ...(days.length <= 8 ? { tickvals: days.map((day) => day.date) } : { nticks: 8 }),
     },
-    yaxis: { ...axis, rangemode: "tozero", tickformat: "~s", nticks: 5, ...yaxis },
+    yaxis: { ...axis, nticks: 5, ...yaxis },
     yaxis2: { overlaying: "y", range: [0, 1], visible: false, fixedrange: true },
   };
 }
 
-function drawTable(id, columns, days, cells) {
+function drawTable(id, columns, { days, period }, cells) {
   const row = (day) =>
     h(
       "tr",
       {},
-      h("th", { scope: "row" }, shortDay(day.date)),
-      day.missing
-        ? h("td", { class: "number", colspan: columns.length || 1 }, "no trend stored")
-        : cells(day).map((value) => h("td", { class: "number" }, shown(value))),
+      h("th", { scope: "row" }, shortPeriod(period, day.date)),
+      day.state === "stored"
+        ? cells(day).map((value) => h("td", { class: "number" }, shown(value)))
+        : h("td", { class: "number", colspan: columns.length || 1 }, STATES[day.state]),
     );
-  byId(`${id}-table`).replaceChildren(
+  const heading = h(
+    "tr",
+    {},
     h(
-      "table",
-      {},
-      h(
-        "thead",
-        {},
-        h(
-          "tr",
-          {},
-          h("th", { scope: "col" }, "Day"),
-          columns.map((text) => h("th", { scope: "col", class: "number" }, text)),
-        ),
-      ),
-      h("tbody", {}, days.toReversed().map(row)),
+      "th",
+      { scope: "col" },
+      NOUNS[period].replace(/^./, (letter) => letter.toUpperCase()),
     ),
+    columns.map((text) => h("th", { scope: "col", class: "number" }, text)),
+  );
+  byId(`${id}-table`).replaceChildren(
+    h("table", {}, h("thead", {}, heading), h("tbody", {}, days.toReversed().map(row))),
   );
 }

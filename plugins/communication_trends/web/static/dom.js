@@ -29,4 +29,5 @@ export function h(tag, attributes, ...children) {
 export const themed = (name) =>
   getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-export const isDark = () => document.documentElement.dataset.theme === "dark";
+/** "light" or "dark" */
+export const themeName = () => document.documentElement.dataset.theme;

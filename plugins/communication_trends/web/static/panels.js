@@ -1,30 +1,244 @@
-// The panels that are no charts: the cards, the gaps, the ranking, the hotspots.
+// The panels that are no charts: what is unusual, the figures, what is missing, the ranking, the hot channels.
 
 import { h } from "./dom.js";
-import { count, longDay, shortDay, shown, span } from "./words.js";
+import {
+  change,
+  count,
+  list,
+  longPeriod,
+  NOUNS,
+  percent,
+  shortPeriod,
+  shown,
+  span,
+} from "./words.js";
 
-export const PAGE_SIZE = 25;
 const SHOWN_GAPS = 8;
-const LEVELS = [
-  [60, "high"],
-  [40, "elevated"],
-  [20, "some"],
-  [0, "low"],
-];
+const SHOWN_FINDINGS = 6;
 
 /** A panel's title, what it is about, and its numbers as CSV. */
-const head = (id, title, about, csv) =>
+export const head = (id, title, about, csv) =>
   h(
     "div",
     { class: "panel-head" },
     h("h2", { id }, title),
-    h("span", { class: "about" }, about),
-    h(
-      "a",
-      { class: "download", href: csv, download: true, "aria-label": `${title} as CSV` },
-      "CSV",
-    ),
+    csv
+      ? h(
+          "a",
+          { class: "download", href: csv, download: true, "aria-label": `${title} as CSV` },
+          "CSV",
+        )
+      : null,
+    about ? h("span", { class: "about" }, about) : null,
   );
+
+export const organizationLink = (organization, show, more = {}) =>
+  h(
+    "button",
+    {
+      class: "link wrap",
+      type: "button",
+      onclick: () => show({ organization: organization.slug, ...more }),
+    },
+    organization.name,
+  );
+
+/** Say that one panel could not be filled; the others are as they are. */
+export function drawFailure(box, title, problem, retry) {
+  box.hidden = false;
+  box.replaceChildren(
+    h("h2", { id: `${box.id}-title` }, title),
+    h("p", { class: "problem" }, problem.message),
+    h("button", { class: "plain", type: "button", onclick: retry }, "Try again"),
+  );
+}
+
+/** Draw what is unusual for a tenant, in the words of the API. */
+export function drawAttention(box, answer, { every, csv, show }) {
+  const { findings, totalEntries, from, to, period } = answer;
+  box.hidden = false;
+  const when = from === to || period !== "daily" ? longPeriod(period, from) : span({ from, to });
+  if (!findings.length) {
+    const whom = every ? "any organization" : "this organization";
+    box.replaceChildren(
+      h("h2", { id: "attention-title" }, "Unusual"),
+      h("p", { class: "quiet" }, `Nothing unusual for ${whom}: ${when}.`),
+    );
+    return;
+  }
+  const about = "Against the same weekday of each tenant's own eight weeks before.";
+  const item = (one) =>
+    h(
+      "li",
+      { class: one.direction },
+      every ? h("strong", {}, organizationLink(one.organization, show)) : null,
+      h("span", {}, one.sentence),
+    );
+  const rest = totalEntries - Math.min(findings.length, SHOWN_FINDINGS);
+  const more = `and ${shown(rest)} more: the CSV has them all`;
+  box.replaceChildren(
+    head("attention-title", `Unusual: ${when}`, period === "daily" ? about : null, csv),
+    h("ul", { class: "findings" }, findings.slice(0, SHOWN_FINDINGS).map(item)),
+    ...(rest > 0 ? [h("p", { class: "quiet" }, more)] : []),
+  );
+}
+
+/** Draw the four figures of the range, each with the range it is compared with. */
+export function drawCards(box, comparison, trends) {
+  const { previous, matchedDays, possibleDays, organization, period } = comparison;
+  const noun = organization ? NOUNS[period] : `organization-${NOUNS[period]}`;
+  const left =
+    matchedDays < possibleDays
+      ? `Compared over ${count(matchedDays, noun)} of ${shown(possibleDays)}: those stored in both.`
+      : null;
+  const against = matchedDays
+    ? `against ${span(previous)}`
+    : `Nothing stored in both: ${span(previous)} is missing.`;
+  const card = (id, name, value, part, unit, worse) => {
+    const moved = change(part[unit === "%" ? "changePercent" : "changePoints"], unit);
+    const mood = moved
+      ? moodOf(part[unit === "%" ? "changePercent" : "changePoints"], worse)
+      : "none";
+    return h(
+      "article",
+      { class: "panel card", id },
+      h("div", { class: "name" }, name),
+      h("div", { class: "value" }, value),
+      h("div", { class: `change ${mood}` }, moved ?? "no comparison"),
+      h("div", { class: "against" }, against),
+    );
+  };
+  const { totals } = trends;
+  const alerts = Object.values(totals.escalations).reduce((sum, value) => sum + value, 0);
+  const { totalClassifications, escalations, riskScore, avgConfidence } = comparison;
+  box.replaceChildren(
+    card(
+      "card-messages",
+      "Messages",
+      shown(totals.totalClassifications),
+      totalClassifications,
+      "%",
+      0,
+    ),
+    card("card-alerts", "Escalation alerts", shown(alerts), escalations, "%", 1),
+    card("card-risk", "Risk", percent(totals.riskScore), riskScore, "points", 1),
+    card(
+      "card-confidence",
+      "Confidence",
+      percent(totals.avgConfidence),
+      avgConfidence,
+      "points",
+      -1,
+    ),
+    ...(left ? [h("p", { class: "left-out" }, left)] : []),
+  );
+}
+
+function moodOf(value, worse) {
+  if (!value || !worse) return "";
+  return Math.sign(value) === worse ? "bad" : "good";
+}
+
+/** Draw which days of one organization have no data, each with the offer to run the DAG for it. */
+export function drawGaps(box, { days, organization, period }, { mayRun, offer }) {
+  const gaps = days.filter(({ state }) => state === "missing" || state === "unreadable");
+  box.hidden = !gaps.length;
+  if (box.hidden) return;
+  const unreadable = gaps.filter(({ state }) => state === "unreadable").length;
+  const title =
+    gaps.length === 1
+      ? `No data for ${longPeriod(period, gaps[0].date)}`
+      : `No data for ${count(gaps.length, NOUNS[period])}`;
+  const chip = ({ date }) =>
+    runChip(period, date, mayRun && (() => offer([{ date, organizations: [organization] }])));
+  const more = gaps.length - SHOWN_GAPS;
+  box.replaceChildren(
+    h("h2", { id: "gaps-title" }, h("i", { class: "hatched", "aria-hidden": "true" }), title),
+    ...gaps.toReversed().slice(0, SHOWN_GAPS).map(chip),
+    ...(more > 0 ? [h("span", { class: "more" }, `and ${more} more`)] : []),
+    ...(unreadable
+      ? [h("span", { class: "more" }, `${count(unreadable, NOUNS[period])} cannot be read`)]
+      : []),
+    ...(mayRun && gaps.length > 1
+      ? [
+          h(
+            "button",
+            {
+              class: "plain",
+              type: "button",
+              onclick: () =>
+                offer(gaps.map(({ date }) => ({ date, organizations: [organization] }))),
+            },
+            "Run all missing",
+          ),
+        ]
+      : []),
+  );
+}
+
+function runChip(period, date, run) {
+  const text = shortPeriod(period, date);
+  if (!run) return h("span", { class: "chip" }, text);
+  const about = `Run the DAG for ${longPeriod(period, date)}`;
+  return h(
+    "button",
+    { class: "chip", type: "button", "data-date": date, "aria-label": about, onclick: run },
+    `${text} `,
+    h("span", { class: "do" }, "Run"),
+  );
+}
+
+/** Draw how far all organizations are complete, who lacks what, and the offer to run what is missing. */
+export function drawFreshness(box, freshness, { mayRun, offer, show }) {
+  const { behind, organizationsTotal, organizationsBehind, expectedThrough, period } = freshness;
+  box.hidden = !organizationsTotal;
+  if (box.hidden) return;
+  const through = longPeriod(period, expectedThrough);
+  const complete = organizationsTotal - organizationsBehind;
+  if (!organizationsBehind) {
+    const all = `Complete through ${through} for ${organizationsTotal === 1 ? "the organization" : `all ${shown(organizationsTotal)} organizations`}.`;
+    box.replaceChildren(h("p", { class: "quiet", id: "gaps-title" }, all));
+    return;
+  }
+  const lacks = (one) =>
+    h(
+      "li",
+      {},
+      organizationLink(one.organization, show),
+      ` lacks ${list(one.missingDays.map((date) => shortPeriod(period, date)))}`,
+    );
+  const rest = organizationsBehind - Math.min(behind.length, SHOWN_GAPS);
+  const periods = byPeriod(behind);
+  box.replaceChildren(
+    h(
+      "h2",
+      { id: "gaps-title" },
+      h("i", { class: "hatched", "aria-hidden": "true" }),
+      `Complete through ${through} for ${shown(complete)} of ${count(organizationsTotal, "organization")}`,
+    ),
+    h("ul", { class: "behind" }, behind.slice(0, SHOWN_GAPS).map(lacks)),
+    ...(rest > 0 ? [h("span", { class: "more" }, `and ${count(rest, "organization")} more`)] : []),
+    ...(mayRun
+      ? [
+          h(
+            "button",
+            { class: "plain", type: "button", onclick: () => offer(periods) },
+            "Run all missing",
+          ),
+        ]
+      : []),
+  );
+}
+
+/** Return what has to run: one entry per period, oldest first, with the organizations that lack it. */
+export function byPeriod(behind) {
+  const missing = new Map();
+  for (const { organization, missingDays } of behind)
+    for (const date of missingDays) missing.set(date, [...(missing.get(date) ?? []), organization]);
+  return [...missing]
+    .sort(([one], [two]) => (one < two ? -1 : 1))
+    .map(([date, organizations]) => ({ date, organizations }));
+}
 
 const headings = (columns) =>
   h(
@@ -37,256 +251,121 @@ const headings = (columns) =>
     ),
   );
 
-const organizationLink = (organization, show) =>
-  h(
-    "button",
-    {
-      class: "link wrap",
-      type: "button",
-      onclick: () => show({ organization: organization.slug }),
-    },
-    organization.name,
-  );
-
-/** Draw the four figures of a week against the week before. */
-export function drawCards(box, periods, trends) {
-  const { current, previous } = periods;
-  const missing = current.missingDays + previous.missingDays;
-  const why = missing ? `${count(missing, "day")} missing` : "fewer than three days";
-  const against = current.days
-    ? `${span(current)} against ${span(previous)}`
-    : "No day of this week is over yet.";
-  const card = (id, name, unit, worse) => {
-    const { current: value, changePercent: change } = periods[id];
-    return h(
-      "article",
-      { class: "panel card", id: `card-${id}` },
-      h(
-        "div",
-        { class: "name" },
-        h("span", {}, name),
-        periods.incomplete ? h("span", { class: "badge", title: why }, "incomplete") : null,
-      ),
-      h("div", { class: "value" }, shown(value), value === null ? null : h("small", {}, unit)),
-      h("div", { class: `change ${mood(change, worse)}` }, moved(change)),
-      h(
-        "div",
-        { class: "against" },
-        periods.incomplete && current.days ? `${against} (${why})` : against,
-      ),
-    );
-  };
-  box.replaceChildren(
-    card("totalClassifications", "Messages in the week", "", 0),
-    card("escalations", "Escalation alerts", "", 1),
-    card("riskScore", "Risk", " % complaints and escalations", 1),
-    card("avgConfidence", "Average confidence", " %", -1),
-  );
-  // the range's own mean, beside the week's
-  const whole = `${shown(trends.totals.avgConfidence)} % over the whole range`;
-  box.lastElementChild.querySelector(".against").append(h("br"), whole);
-}
-
-function moved(change) {
-  if (change === null) return "nothing to compare with";
-  if (Math.abs(change) < 0.05) return "unchanged";
-  return `${change > 0 ? "▲" : "▼"} ${shown(Math.abs(change))} %`;
-}
-
-function mood(change, worse) {
-  if (change === null) return "none";
-  if (!change || !worse) return "";
-  return Math.sign(change) === worse ? "bad" : "good";
-}
-
-/** Draw the days without a trend, each with the offer to run the DAG for it. */
-export function drawGaps(box, trends, offer) {
-  const missing = trends.days.filter((day) => day.missing).map((day) => day.date);
-  box.hidden = !missing.length;
-  if (box.hidden) return;
-  const more = missing.length - SHOWN_GAPS;
-  box.replaceChildren(
-    h(
-      "h2",
-      { id: "gaps-title" },
-      h("i", { class: "hatched", "aria-hidden": "true" }),
-      `${count(missing.length, "day")} without a trend`,
-    ),
-    ...missing
-      .toReversed()
-      .slice(0, SHOWN_GAPS)
-      .map((date) =>
-        h(
-          "button",
-          {
-            type: "button",
-            "data-date": date,
-            "aria-label": `Run the DAG for ${longDay(date)}`,
-            onclick: () => offer(date),
-          },
-          `${shortDay(date)} `,
-          h("span", { class: "do" }, "Run"),
-        ),
-      ),
-    ...(more > 0
-      ? [h("span", { class: "more" }, `and ${more} more; a backfill makes them in one go`)]
-      : []),
-  );
-}
-
-function risk(score) {
-  if (score === null) return h("span", { class: "risk low" }, "–");
-  const [, level] = LEVELS.find(([from]) => score >= from);
-  return h("span", { class: `risk ${level}` }, `${score} %`, h("small", {}, level));
-}
-
-const SPARK = { width: 180, height: 30, top: 28 };
-
-/** Messages a day as small bars, the risky ones marked. */
-function spark({ dailyClassifications: total, dailyRiskyClassifications: risky }) {
-  const most = Math.max(1, ...total);
-  const step = SPARK.width / total.length;
-  const bar = (name, index, height) =>
-    h("rect", {
-      class: name,
-      x: index * step,
-      width: Math.max(step * 0.82, 0.6),
-      y: SPARK.height - height,
-      height,
-    });
-  const size = (value) => (value / most) * SPARK.top;
-  const bars = total.flatMap((value, index) =>
-    value === null
-      ? [bar("none", index, 1.5)]
-      : [bar("all", index, size(value)), bar("risky", index, size(risky[index]))],
-  );
-  const about = `Messages a day, complaints and escalations marked: at most ${shown(most)} a day`;
-  return h(
-    "svg",
-    {
-      class: "spark",
-      viewBox: `0 0 ${SPARK.width} ${SPARK.height}`,
-      preserveAspectRatio: "none",
-      role: "img",
-      "aria-label": about,
-    },
-    ...bars,
-  );
-}
-
-const RANKING = [
-  ["#", "number optional"],
-  ["Organization", ""],
-  ["Risk", ""],
-  ["Messages a day", ""],
-  ["Messages", "number optional"],
-  ["Alerts", "number"],
-  ["Hot channels", "number optional"],
-  ["Confidence", "number optional"],
-  ["Days", "number optional"],
-];
-
-/** Draw the organizations, the riskiest first, one page of them; nothing for null. */
-export function drawRanking(box, overview, { offset, csv, show }) {
-  box.hidden = !overview;
-  if (!overview) return;
-  const about =
-    "Share of complaints and escalations over the range; those with few messages come last.";
-  const title = head("ranking-title", "Organizations by risk", about, csv);
-  if (!overview.totalEntries) {
-    box.replaceChildren(title, h("p", { class: "empty" }, "There are no organizations yet."));
-    return;
-  }
-  box.replaceChildren(
-    title,
-    h(
-      "div",
-      { class: "scroll-x" },
-      h(
-        "table",
-        {},
-        headings(RANKING),
-        h(
-          "tbody",
-          {},
-          overview.organizations.map((entry) => rankingRow(entry, show)),
-        ),
-      ),
-    ),
-    ...(overview.totalEntries > PAGE_SIZE ? [pager(overview.totalEntries, offset, show)] : []),
-  );
-}
-
-function rankingRow(entry, show) {
-  const critical = entry.criticalEscalations
-    ? h("small", {}, ` (${shown(entry.criticalEscalations)} critical)`)
-    : null;
-  const number = (...children) => h("td", { class: "number optional" }, ...children);
-  return h(
-    "tr",
-    {},
-    number(entry.rank),
-    h("td", {}, organizationLink(entry.organization, show)),
-    h("td", {}, risk(entry.riskScore)),
-    h("td", {}, spark(entry)),
-    number(shown(entry.totalClassifications)),
-    h("td", { class: "number" }, shown(entry.escalations), critical),
-    number(shown(entry.hotspotCount)),
-    number(entry.avgConfidence === null ? "–" : `${entry.avgConfidence} %`),
-    number(`${entry.daysStored}/${entry.dailyClassifications.length}`),
-  );
-}
-
-function pager(total, offset, show) {
-  const last = Math.min(offset + PAGE_SIZE, total);
-  const turn = (text, to, possible) =>
-    h(
-      "button",
-      { class: "plain", type: "button", disabled: !possible, onclick: () => show({ offset: to }) },
-      text,
-    );
-  return h(
-    "div",
-    { class: "pager" },
-    `${shown(offset + 1)}–${shown(last)} of ${shown(total)}`,
-    turn("Previous", Math.max(0, offset - PAGE_SIZE), offset > 0),
-    turn("Next", offset + PAGE_SIZE, last < total),
-  );
-}
-
 /** Draw the channels that ran hot; with their organizations where the answer is about all. */
-export function drawHotspots(box, { hotspots, totalEntries }, { every, csv, show }) {
+export function drawHotspots(box, { hotspots, totalEntries, period }, { every, csv, show }) {
   const about = "Channels in which complaints and escalations pile up, the riskiest first.";
-  const title = head("hotspots-title", "Channel hotspots", about, csv);
+  const title = head("hotspots-title", "Hot channels", about, csv);
+  box.hidden = false;
   if (!hotspots.length) {
     box.replaceChildren(title, h("p", { class: "empty" }, "No channel ran hot in this range."));
     return;
   }
+  const hot = `Hot ${NOUNS[period]}s`;
   const columns = [
     ["Channel", ""],
     ...(every ? [["Organization", ""]] : []),
     ["Risk", ""],
-    ["Worst day", "number"],
-    ["Hot days", "number"],
+    ["Worst", "number optional"],
+    [hot, "number"],
     ["Messages", "number optional"],
-    ["Last hot day", "optional"],
+    ["Last hot", "optional"],
   ];
-  const row = (entry) =>
-    h(
+  const row = (entry) => {
+    const { organization, channelId } = entry;
+    const open = () => show({ organization: organization.slug, channel: channelId });
+    return h(
       "tr",
       {},
-      h("td", {}, h("span", { class: "wrap" }, entry.channelId || "(empty id)")),
-      every ? h("td", {}, organizationLink(entry.organization, show)) : null,
-      h("td", {}, risk(entry.riskScore)),
-      h("td", { class: "number" }, `${entry.peakRiskScore} %`),
+      h(
+        "td",
+        {},
+        h(
+          "button",
+          { class: "link wrap", type: "button", onclick: open },
+          channelId || "(empty id)",
+        ),
+      ),
+      every ? h("td", {}, organizationLink(organization, show)) : null,
+      h("td", {}, riskBadge(entry.riskScore)),
+      h("td", { class: "number optional" }, percent(entry.peakRiskScore)),
       h("td", { class: "number" }, shown(entry.daysHot)),
       h("td", { class: "number optional" }, shown(entry.messageCount)),
-      h("td", { class: "optional" }, shortDay(entry.lastHotDay)),
+      h("td", { class: "optional" }, shortPeriod(period, entry.lastHotDay)),
     );
-  const rest = `The first ${hotspots.length} of ${shown(totalEntries)}; the CSV has more.`;
+  };
+  const rest = `The first ${hotspots.length} of ${shown(totalEntries)}; the CSV has all.`;
   box.replaceChildren(
     title,
     h("table", {}, headings(columns), h("tbody", {}, hotspots.map(row))),
     ...(totalEntries > hotspots.length ? [h("p", { class: "pager" }, rest)] : []),
+  );
+}
+
+/** Draw the days on which one channel of the organization ran hot; nothing for null. */
+export function drawChannel(box, { days, period }, channel, show) {
+  box.hidden = channel === null;
+  if (box.hidden) return;
+  const hot = days.flatMap(({ date, hotspots }) =>
+    (hotspots ?? [])
+      .filter(({ channelId }) => channelId === channel)
+      .map((spot) => ({ ...spot, date })),
+  );
+  const row = ({ date, riskScore, messageCount }) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, longPeriod(period, date)),
+      h("td", {}, riskBadge(riskScore)),
+      h("td", {}, h("i", { class: "bar", style: `width: ${riskScore}%` })),
+      h("td", { class: "number" }, shown(messageCount)),
+    );
+  const about = hot.length
+    ? `Hot on ${count(hot.length, NOUNS[period])} of ${shown(days.length)}. Only hot ${NOUNS[period]}s are stored.`
+    : `Not hot in this range. Only hot ${NOUNS[period]}s are stored.`;
+  box.replaceChildren(
+    head("channel-title", `Channel ${channel || "(empty id)"}`, about, null),
+    ...(hot.length
+      ? [
+          h(
+            "div",
+            { class: "scroll", tabindex: "0", role: "region", "aria-label": "Hot days" },
+            h(
+              "table",
+              {},
+              headings([
+                [NOUNS[period].replace(/^./, (letter) => letter.toUpperCase()), ""],
+                ["Risk", ""],
+                ["", "wide-cell"],
+                ["Messages", "number"],
+              ]),
+              h("tbody", {}, hot.toReversed().map(row)),
+            ),
+          ),
+        ]
+      : []),
+    h(
+      "button",
+      { class: "plain close", type: "button", onclick: () => show({ channel: null }) },
+      "Close",
+    ),
+  );
+}
+
+const LEVELS = [
+  [60, "high"],
+  [40, "elevated"],
+  [20, "some"],
+  [0, "low"],
+];
+
+/** A share of risky messages, colored by how much it is. */
+export function riskBadge(score) {
+  if (score === null) return h("span", { class: "risk low" }, "–");
+  const [, level] = LEVELS.find(([from]) => score >= from);
+  return h(
+    "span",
+    { class: `risk ${level}` },
+    percent(score),
+    level === "low" ? null : h("small", {}, level),
   );
 }

@@ -1,39 +1,70 @@
-// Numbers, days and names as people read them. Days are UTC, as "2026-11-01".
+// Numbers, periods and names as people read them.
 
-export const DAY = 86_400_000;
+import { firstDate } from "./periods.js";
 
 const numbers = new Intl.NumberFormat("en");
-const dayFormat = (parts) => new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", ...parts });
-const shortDays = dayFormat({ day: "numeric", month: "short" });
-const longDays = dayFormat({ weekday: "short", day: "numeric", month: "short", year: "numeric" });
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+const WEEKDAYS = "Sun Mon Tue Wed Thu Fri Sat".split(" ");
 
-const midnight = (date) => new Date(`${date}T00:00Z`);
-
-/** Return the UTC day of a moment, in milliseconds, as "2026-11-01". */
-export const isoDay = (moment) => new Date(moment).toISOString().slice(0, 10);
-
-/** Return the day that lies some days after another. */
-export const addDays = (date, days) => isoDay(midnight(date).getTime() + days * DAY);
+const month = (date) => `${MONTHS[Number(date.slice(5, 7)) - 1]} ${date.slice(0, 4)}`;
 
 /** "1 Nov" */
-export const shortDay = (date) => shortDays.format(midnight(date));
+export const shortDay = (date) => `${Number(date.slice(8))} ${month(date).slice(0, 3)}`;
+
+/** "1 Nov 2026" */
+const fullDay = (date) => `${Number(date.slice(8))} ${month(date)}`;
 
 /** "Sun, 1 Nov 2026" */
-export const longDay = (date) => longDays.format(midnight(date));
+export const longDay = (date) =>
+  `${WEEKDAYS[new Date(`${date}T00:00Z`).getUTCDay()]}, ${fullDay(date)}`;
 
-/** "1 Nov – 3 Nov", or "1 Nov" for a single day. */
-export const span = ({ from, to }) =>
-  from === to ? shortDay(from) : `${shortDay(from)} – ${shortDay(to)}`;
+export const NOUNS = { daily: "day", weekly: "week", monthly: "month" };
+
+/** A period in a list of its kind: "1 Nov", for a month "Nov 2026". */
+export const shortPeriod = (kind, date) => (kind === "monthly" ? month(date) : shortDay(date));
+
+/** A period by itself: "Sun, 1 Nov 2026", "the week of 2 Nov 2026", "Nov 2026". */
+export function longPeriod(kind, date) {
+  if (kind === "monthly") return month(date);
+  return kind === "weekly" ? `the week of ${fullDay(firstDate(kind, date))}` : longDay(date);
+}
+
+/** "1 Nov – 3 Nov 2026", or "1 Nov 2026" for a single day. */
+export function span({ from, to }) {
+  if (from === to) return fullDay(from);
+  return `${from.slice(0, 4) === to.slice(0, 4) ? shortDay(from) : fullDay(from)} – ${fullDay(to)}`;
+}
+
+/** "a, b and c", at most `limit` of them: "a, b and 3 more". */
+export function list(words, limit = 3) {
+  const shownWords = words.length > limit + 1 ? words.slice(0, limit) : words;
+  const rest = words.length - shownWords.length;
+  const all = rest ? [...shownWords, `${shown(rest)} more`] : shownWords;
+  return all.length < 2 ? all.join("") : `${all.slice(0, -1).join(", ")} and ${all.at(-1)}`;
+}
 
 /** "1,234"; a dash where nothing is known. */
 export const shown = (value) =>
   value === null || value === undefined ? "–" : numbers.format(value);
 
+/** "12 %" */
+export const percent = (value) =>
+  value === null || value === undefined ? "–" : `${shown(value)} %`;
+
 /** "1 day", "2 days". */
 export const count = (value, noun) => `${shown(value)} ${noun}${value === 1 ? "" : "s"}`;
 
+/** "▲ 2.4 %", "▼ 1 point"; null is nothing to compare with. */
+export function change(value, unit) {
+  if (value === null || value === undefined) return null;
+  if (value === 0) return "unchanged";
+  const size = Math.abs(value);
+  const text = unit === "%" ? `${shown(size)} %` : count(size, "point");
+  return `${value > 0 ? "▲" : "▼"} ${text}`;
+}
+
 /** A topic, tone or severity as it reads in a sentence. */
-export const label = (name) => (name === "" ? "(no topic)" : name.replaceAll("_", " "));
+export const label = (name) => (name === "" ? "(no name)" : name.replaceAll("_", " "));
 
 /** Text for Plotly, which reads some markup. */
 export const escaped = (text) =>

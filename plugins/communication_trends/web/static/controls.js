@@ -1,0 +1,122 @@
+// What to show: the period, the range, typed or chosen.
+
+import { isDate, PRESETS } from "./address.js";
+import { byId, h } from "./dom.js";
+import { KINDS } from "./periods.js";
+import { count, NOUNS } from "./words.js";
+
+const NAMES = { daily: "Day", weekly: "Week", monthly: "Month" };
+
+/**
+ * Make the controls work.
+ *
+ * @param {function(object)} show changes what is shown
+ */
+export function makeControls(show) {
+  byId("periods").append(
+    ...KINDS.map((kind) =>
+      h(
+        "button",
+        { type: "button", "data-kind": kind, onclick: () => show({ period: kind }) },
+        NAMES[kind],
+      ),
+    ),
+  );
+  byId("presets").addEventListener("click", ({ target }) => {
+    const last = Number(target.dataset.last);
+    if (last) show({ last, from: null, to: null });
+  });
+  for (const field of [byId("from"), byId("to")]) makeDate(field, () => applyDates(show));
+  byId("controls").addEventListener("submit", (event) => event.preventDefault());
+}
+
+/** A date counts when it is chosen from the calendar, and when typing it is over: on Enter, or on leaving the field. */
+function makeDate(field, apply) {
+  let typing = false;
+  let changed = false;
+  field.addEventListener("keydown", (event) => {
+    typing = event.key !== "Enter";
+    if (event.key === "Enter") apply();
+  });
+  field.addEventListener("pointerdown", () => {
+    typing = false;
+  });
+  field.addEventListener("input", () => {
+    changed = true;
+  });
+  field.addEventListener("change", () => {
+    if (!typing) apply();
+  });
+  field.addEventListener("blur", () => {
+    if (changed && typing) apply();
+    typing = false;
+    changed = false;
+  });
+}
+
+function applyDates(show) {
+  const [first, last] = [byId("from"), byId("to")];
+  const problems = problemsOf(first, last);
+  showProblems(problems);
+  if (Object.keys(problems).length) return;
+  if (first.value === first.dataset.shown && last.value === last.dataset.shown) return;
+  show({ last: null, from: first.value, to: last.value });
+}
+
+/** Return what is wrong with the two dates, by field. */
+function problemsOf(first, last) {
+  const problems = {};
+  for (const field of [first, last]) {
+    if (field.validity.badInput || !field.value) problems[field.id] = "This is no whole date.";
+    else if (!isDate(field.value)) problems[field.id] = "Dates begin in 2000.";
+    else if (field.value > field.max) problems[field.id] = "This day is not over yet.";
+  }
+  if (!problems.from && !problems.to && first.value > last.value) {
+    problems.from = "From is after To.";
+  }
+  return problems;
+}
+
+/** Say what is wrong beside the fields; nothing for an empty object. */
+export function showProblems(problems) {
+  for (const id of ["from", "to"]) {
+    const text = problems[id] ?? "";
+    const field = byId(id);
+    byId(`${id}-problem`).textContent = text;
+    byId(`${id}-problem`).hidden = !text;
+    field.setAttribute("aria-invalid", String(Boolean(text)));
+  }
+}
+
+/**
+ * Show in the controls what the page shows.
+ *
+ * @param {object} view
+ * @param {{from: string, to: string}} range
+ * @param {string} today
+ */
+export function showControls(view, range, today) {
+  for (const id of ["from", "to"]) {
+    const field = byId(id);
+    field.max = today;
+    field.dataset.shown = range[id];
+    // not while a person types into it
+    if (document.activeElement !== field || field.getAttribute("aria-invalid") !== "true") {
+      field.value = range[id];
+    }
+  }
+  for (const button of byId("periods").children) {
+    button.setAttribute("aria-pressed", String(button.dataset.kind === view.period));
+  }
+  const focused = document.activeElement?.dataset?.last;
+  byId("presets").replaceChildren(
+    ...PRESETS[view.period].map((last) =>
+      h(
+        "button",
+        { type: "button", "data-last": last, "aria-pressed": String(view.last === last) },
+        count(last, NOUNS[view.period]),
+      ),
+    ),
+  );
+  if (focused) byId("presets").querySelector(`[data-last="${focused}"]`)?.focus();
+}

@@ -1,0 +1,10 @@
+// What the server says with the page, so that nothing is spelled here a second time: see web/facts.py.
+
+/**
+ * @typedef {object} Facts
+ * @property {Object<string, {dagId: string, delay: number, mayRun: boolean}>} periods by kind; delay in seconds
+ * @property {string[]} riskyTopics
+ */
+
+/** @returns {Facts} */
+export const readFacts = () => JSON.parse(document.documentElement.dataset.facts);

@@ -1,0 +1,168 @@
+// The organizations, ranked; sorted by any column, with the change beside the value.
+
+import { h } from "./dom.js";
+import { head, organizationLink, riskBadge } from "./panels.js";
+import { change, NOUNS, percent, shown } from "./words.js";
+
+export const PAGE_SIZE = 25;
+
+/** Text, name of the figure that it sorts by, class, and what else to sort by: its change. */
+const COLUMNS = [
+  ["#", "rank", "number optional"],
+  ["Organization", "name", ""],
+  ["Risk", "riskScore", "", "riskScoreChange"],
+  ["", null, "optional"],
+  ["Messages", "totalClassifications", "number optional", "totalClassificationsChange"],
+  ["Alerts", "escalations", "number", "escalationsChange"],
+  ["Hot channels", "hotspotCount", "number optional"],
+  ["Confidence", "avgConfidence", "number optional"],
+  ["Stored", "daysStored", "number optional"],
+];
+const ASCENDING = new Set(["rank", "name"]);
+
+/** Draw one page of the organizations; nothing for null. */
+export function drawRanking(box, overview, { view, csv, show }) {
+  box.hidden = !overview;
+  if (!overview) return;
+  const { offset } = view;
+  const about =
+    "By risk, each alert counted as one more risky message. ▲▼: against the range before, over what is stored in both.";
+  const title = head("ranking-title", "Organizations", about, csv);
+  if (!overview.totalEntries) {
+    box.replaceChildren(title, h("p", { class: "empty" }, "There are no organizations yet."));
+    return;
+  }
+  const focused = box.contains(document.activeElement) ? document.activeElement.dataset.sort : null;
+  const rows = overview.organizations.map((entry) => row(entry, show));
+  box.replaceChildren(
+    title,
+    h(
+      "div",
+      { class: "scroll-x", tabindex: "0", role: "region", "aria-label": "Table of organizations" },
+      h("table", {}, headings(view, show), h("tbody", {}, rows)),
+    ),
+    ...(overview.totalEntries > PAGE_SIZE ? [pager(overview.totalEntries, offset, show)] : []),
+  );
+  if (focused) box.querySelector(`[data-sort="${focused}"]`)?.focus();
+}
+
+function headings(view, show) {
+  const sort = view.sort ?? "rank";
+  const ascending = view.order ? view.order === "asc" : ASCENDING.has(sort);
+  const button = (name, text, about) => {
+    const active = sort === name;
+    const arrow = active ? (ascending ? " ↑" : " ↓") : "";
+    // a second click turns the order round; ranks and names stay ascending
+    const order = active && !ascending ? "asc" : null;
+    const onclick = () => show({ sort: name === "rank" ? null : name, order });
+    return h(
+      "button",
+      { type: "button", class: "sort", "data-sort": name, "aria-label": about, onclick },
+      `${text}${arrow}`,
+    );
+  };
+  const heading = ([given, name, className, changeName]) => {
+    const text = given || `Messages per ${NOUNS[view.period]}`;
+    const sorted = [name, changeName].includes(sort) && name !== null;
+    return h(
+      "th",
+      {
+        scope: "col",
+        class: className,
+        "aria-sort": sorted ? (ascending ? "ascending" : "descending") : null,
+      },
+      name ? button(name, text, `Sort by ${text === "#" ? "rank" : text.toLowerCase()}`) : text,
+      changeName ? button(changeName, "▲▼", `Sort by the change of ${text.toLowerCase()}`) : null,
+    );
+  };
+  return h("thead", {}, h("tr", {}, COLUMNS.map(heading)));
+}
+
+function row(entry, show) {
+  // nothing stored is nothing known, which is not zero
+  const known = (value) => (entry.daysStored ? shown(value) : "–");
+  const cell = (name, ...children) => h("td", { class: name }, ...children);
+  const moved = (value, unit, worse) => {
+    if (value === null || value === undefined || value === 0) return null;
+    const mood = !worse ? "" : Math.sign(value) === worse ? " bad" : " good";
+    const about = unit === "%" ? change(value, unit) : change(value, unit).replace(/ points?$/, "");
+    return h("small", { class: `moved${mood}` }, about);
+  };
+  const critical = entry.criticalEscalations
+    ? h("small", { class: "critical" }, `${shown(entry.criticalEscalations)} critical`)
+    : null;
+  return h(
+    "tr",
+    {},
+    cell("number optional", shown(entry.rank)),
+    cell("", organizationLink(entry.organization, show), unreadable(entry)),
+    cell("", riskBadge(entry.riskScore), moved(entry.riskScoreChange, "points", 1)),
+    cell("optional", spark(entry)),
+    cell(
+      "number optional",
+      known(entry.totalClassifications),
+      moved(entry.totalClassificationsChange, "%", 0),
+    ),
+    cell("number", known(entry.escalations), moved(entry.escalationsChange, "%", 1), critical),
+    cell("number optional", known(entry.hotspotCount)),
+    cell("number optional", percent(entry.avgConfidence)),
+    cell(
+      entry.missingDays ? "number optional lacking" : "number optional",
+      `${shown(entry.daysStored)}/${shown(entry.daysStored + entry.missingDays + entry.unreadableDays)}`,
+    ),
+  );
+}
+
+const unreadable = (entry) =>
+  entry.unreadable ? h("small", { class: "problem" }, " some of it cannot be read") : null;
+
+const SPARK = { width: 180, height: 30, top: 28 };
+
+/** Messages a day as small bars, the risky ones marked. */
+function spark({ dailyClassifications: total, dailyRiskyClassifications: risky }) {
+  const most = Math.max(1, ...total);
+  const step = SPARK.width / total.length;
+  const bar = (name, index, height) =>
+    h("rect", {
+      class: name,
+      x: index * step,
+      width: Math.max(step * 0.82, 0.6),
+      y: SPARK.height - height,
+      height,
+    });
+  const size = (value) => (value / most) * SPARK.top;
+  const bars = total.flatMap((value, index) =>
+    value === null
+      ? [bar("none", index, 1.5)]
+      : [bar("all", index, size(value)), bar("risky", index, size(risky[index]))],
+  );
+  const about = `Messages, complaints and escalations marked: at most ${shown(most)} at a time`;
+  return h(
+    "svg",
+    {
+      class: "spark",
+      viewBox: `0 0 ${SPARK.width} ${SPARK.height}`,
+      preserveAspectRatio: "none",
+      role: "img",
+      "aria-label": about,
+    },
+    ...bars,
+  );
+}
+
+function pager(total, offset, show) {
+  const last = Math.min(offset + PAGE_SIZE, total);
+  const turn = (text, to, possible) =>
+    h(
+      "button",
+      { class: "plain", type: "button", disabled: !possible, onclick: () => show({ offset: to }) },
+      text,
+    );
+  return h(
+    "div",
+    { class: "pager" },
+    `${shown(offset + 1)}–${shown(last)} of ${shown(total)}`,
+    turn("Previous", Math.max(0, offset - PAGE_SIZE), offset > 0),
+    turn("Next", offset + PAGE_SIZE, last < total),
+  );
+}
