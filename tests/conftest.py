@@ -29,14 +29,21 @@ _stack = ExitStack()
 _server: Server | None = None
 
 
+@contextmanager
+def server_folder() -> Iterator[Path]:
+    """Make a folder that a server's own user can reach; pytest makes its own private whenever another run starts."""
+    with tempfile.TemporaryDirectory(prefix="communication-trends-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start PostgreSQL and set Airflow's environment before any test module imports Airflow."""
     global _server
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         # this process only hands out the tests: each of the others has a server of its own
         return
-    home = Path(_stack.enter_context(tempfile.TemporaryDirectory(prefix="communication-trends-")))
-    home.chmod(0o755)
+    home = _stack.enter_context(server_folder())
     _server = _stack.enter_context(postgres(home))
     # names of its own, so that several runs can share one server
     suffix = uuid.uuid4().hex[:8]

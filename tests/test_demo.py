@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from conftest import server_folder
 
 from demo import story
 from local import ROOT
@@ -24,13 +26,11 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory) -> dict[str, str]:
+def environment() -> Iterator[dict[str, str]]:
     """The environment of a person: nothing of this test run's Airflow, and a home for the demo's files."""
-    home = tmp_path_factory.mktemp("demo")
-    for folder in (home, *home.parents[:2]):
-        folder.chmod(0o755)
     own = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-    return {**own, "COMMUNICATION_TRENDS_DEMO_HOME": str(home)}
+    with server_folder() as home:
+        yield {**own, "COMMUNICATION_TRENDS_DEMO_HOME": str(home)}
 
 
 def demo(environment, *arguments: str) -> subprocess.CompletedProcess[str]:

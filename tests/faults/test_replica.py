@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from conftest import server_folder
 from psycopg.rows import dict_row
 from test_database import in_background, wait_until
 
@@ -124,16 +125,13 @@ def test_any_role_may_ask(server, database, replica):
         connection.execute("drop role asking")
 
 
-def test_where_the_target_is_another_server_the_receiver_is_asked(server, database, replica, tmp_path):
-    tmp_path.chmod(0o755)
-    for folder in tmp_path.parents:
-        if folder != Path("/") and folder != Path("/tmp"):
-            folder.chmod(0o755)
+def test_where_the_target_is_another_server_the_receiver_is_asked(server, database, replica):
     connection = database.connection
     connection.execute("create role asking login")
     try:
         with (
-            postgres(tmp_path) as other,
+            server_folder() as folder,
+            postgres(folder) as other,
             opened(other, "postgres") as target,
             opened(replica, database.name) as standby,
         ):
