@@ -1,7 +1,8 @@
 """
 What the package costs, as ratios measured side by side in one run.
 
-Usage: ``python -m bench [--quick] [SECTION …]``; sections are ``sql``, ``runs``, ``batches``, ``range``. Prints one
+Usage: ``python -m bench [--quick] [SECTION …]``; sections are ``sql``, ``runs``, ``batches``, ``range``,
+``lookback``. Prints one
 table; writes bench/results.json when it measured all of them in full.
 """
 
@@ -15,7 +16,7 @@ from bench import statement
 from bench.report import Report, say
 from local.servers import Server, postgres
 
-SECTIONS = ("sql", "runs", "batches", "range")
+SECTIONS = ("sql", "runs", "batches", "range", "lookback")
 
 
 def main() -> None:
@@ -34,7 +35,7 @@ def main() -> None:
         with postgres(home) as server:
             if "sql" in sections:
                 _sql(server, report, quick=arguments.quick)
-            if {"runs", "batches", "range"} & set(sections):
+            if {"runs", "batches", "range", "lookback"} & set(sections):
                 from bench import runs
 
                 runs.measure(home, server, report, sections, quick=arguments.quick)

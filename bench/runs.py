@@ -11,9 +11,10 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def measure(home: Path, server: Server, report: Report, sections: Collection[str
     :param home: where Airflow writes.
     :param server: where the databases are.
     :param report: what takes the results.
-    :param sections: which of ``runs``, ``batches``, ``range``.
+    :param sections: which of ``runs``, ``batches``, ``range``, ``lookback``.
     :param quick: fewer and smaller runs.
     """
     with open_database(server, "application") as connection:
@@ -142,6 +143,8 @@ def measure(home: Path, server: Server, report: Report, sections: Collection[str
                 one_by_one(airflow, connection, report, quick=quick)
             if "range" in sections:
                 days(airflow, connection, report, quick=quick)
+            if "lookback" in sections:
+                lookback(airflow, connection, report, quick=quick)
             if "batches" in sections:
                 batches(airflow, connection, report, quick=quick)
             if "runs" in sections and not quick:
@@ -201,25 +204,50 @@ def one_by_one(airflow: Runner, connection: psycopg.Connection[Any], report: Rep
 def batches(airflow: Runner, connection: psycopg.Connection[Any], report: Report, *, quick: bool) -> None:
     """Measure all organizations with the default settings, against a loop in Python and against dbt."""
     number = len(grow(connection, 2_000 if quick else 10_000))
-    # both rewrite rows that are there
-    airflow.run(DAG_ID, date=DAY, organizations_per_task=500)
     conf = {"organizations_per_task": 500} if quick else {}
-    ours = [airflow.run(DAG_ID, date=DAY, **conf) for _ in range(1 if quick else 3)]
-    loop = [_loop(connection)]
+    # all of them write each row: the package's would find it unchanged otherwise
+    ours = [_anew(connection, partial(airflow.run, DAG_ID, date=DAY, **conf)) for _ in range(1 if quick else 3)]
+    loop = [_anew(connection, partial(_loop, connection))]
     how = "in batches of 500" if quick else "default settings"
     report.add(f"{number:,} organizations, {how}, against a loop in Python", ours, loop, "s")
     report.add(f"growth: {number:,} organizations, time of each", [1000 * seconds / number for seconds in ours])
     if quick:
         return
-    dbt = [_dbt(connection) for _ in range(4)][1:]
+    dbt = [_anew(connection, partial(_dbt, connection)) for _ in range(4)][1:]
     report.add(f"{number:,} organizations, default settings, against dbt run", ours, dbt, "s")
     for size in (100, 250, 500, 1000, 2500, 5000):
-        taken = [airflow.run(DAG_ID, date=DAY, organizations_per_task=size) for _ in range(2)]
+        taken = [
+            _anew(connection, partial(airflow.run, DAG_ID, date=DAY, organizations_per_task=size)) for _ in range(2)
+        ]
         report.add(f"growth: {number:,} organizations in batches of {size:,}", taken, unit="s")
     # the rows are the package's again, no longer the loop's
     different = connection.execute(read(HERE / "sql" / "differences.sql")).fetchall()  # type: ignore[call-overload]
     if different:
         raise RuntimeError(f"dbt's rows differ: {different[:3]}")
+
+
+def _anew(connection: psycopg.Connection[Any], run: Callable[[], float]) -> float:
+    """Return the seconds of a run that has each trend of the day to write, as every night."""
+    connection.execute("delete from communication_trends where trend_date = %s", [DAY])
+    connection.execute("vacuum communication_trends")
+    return run()
+
+
+def lookback(airflow: Runner, connection: psycopg.Connection[Any], report: Report, *, quick: bool) -> None:
+    """Measure what it costs to do the seven days before again: nights on which nothing has changed in them."""
+    for number, rounds in {30: 1}.items() if quick else {200: 4, 10_000: 3}.items():
+        slugs = grow(connection, number)
+        connection.execute("update organizations set created_at = '2026-01-01'")
+        connection.execute("delete from topic_classifications where created_at < %s", [DAY])
+        fill(connection, dict.fromkeys(slugs, 20), days=7, last_day="2026-10-31")
+        connection.execute("vacuum analyze")
+        airflow.run(DAG_ID, date=DAY, lookback=7)
+        taken: dict[int, list[float]] = {7: [], 0: []}
+        for _ in range(rounds):
+            for periods, seconds in taken.items():
+                seconds.append(_anew(connection, partial(airflow.run, DAG_ID, date=DAY, lookback=periods)))
+        how = "one to a task instance" if number <= 1000 else "default settings"
+        report.add(f"{number:,} organizations, {how}, with a lookback of 7 days against none", taken[7], taken[0], "s")
 
 
 def _loop(connection: psycopg.Connection[Any]) -> float:
@@ -329,7 +357,7 @@ def _inserts_during(airflow: Runner, report: Report, bound: str) -> None:
     """Measure how many messages the application stores a second, each committed, while the DAG runs."""
     slugs = [slug(index) for index in range(50)]
     ways = {
-        "ours": lambda: airflow.run(DAG_ID, date=DAY, organizations=slugs),
+        "ours": partial(airflow.run, DAG_ID, date=DAY, organizations=slugs),
         "floor": lambda: airflow.run(FLOOR_ID, tasks=len(slugs)),
         "idle": lambda: time.sleep(5),
     }

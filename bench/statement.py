@@ -17,9 +17,15 @@ from local import ROOT
 from local.servers import Server, apply_schema
 
 HERE = Path(__file__).parent
+
+
+def bounds(start: str, end: str) -> dict[str, Any]:
+    """Return a period as the parameters of the package's statement and of those it is held against; both UTC."""
+    return {"day_start": start, "day_end": end, "period_starts": [start], "period_ends": [end]}
+
+
 PARAMETERS: dict[str, Any] = {
-    "day_start": "2026-11-01",
-    "day_end": "2026-11-02",
+    **bounds("2026-11-01", "2026-11-02"),
     "hotspot_topics": ["complaint", "escalation"],
     "hotspot_min_messages": 10,
     "hotspot_min_ratio": "0.3",
@@ -117,7 +123,13 @@ def timed(connection: Connection, statements: Sequence[str], parameters: dict[st
 
 
 SESSION = read(ROOT / "sql" / "session.sql")
-SESSION_PARAMETERS = {"read_only": False, "aggregating": True, "statement_timeout": "300s", "lock_timeout": "60s"}
+SESSION_PARAMETERS = {
+    "read_only": False,
+    "aggregating": True,
+    "statement_timeout": "300s",
+    "lock_timeout": "60s",
+    "idle_timeout": "60s",
+}
 OURS = [read(ROOT / "sql" / "aggregate_trends.sql")]
 FIVE = [part for part in read(HERE / "sql" / "five_queries.sql").split(";") if part.strip()]
 COUNT = [read(HERE / "sql" / "count.sql")]
@@ -125,14 +137,16 @@ COUNT = [read(HERE / "sql" / "count.sql")]
 WAYS = {"ours": OURS, "five": FIVE, "count": COUNT, "by topic": FIVE[:1]}
 
 
-def measure(connection: Connection, organizations: Sequence[str], tries: int, **bounds: str) -> dict[str, list[float]]:
+def measure(
+    connection: Connection, organizations: Sequence[str], tries: int, period: dict[str, Any] | None = None
+) -> dict[str, list[float]]:
     """
     Take the ways in turns, so that a busy moment meets all of them.
 
     :param connection: to the database.
     :param organizations: ids, taken in turns.
     :param tries: how often.
-    :param bounds: other ones than the day's.
+    :param period: another one than the day, from `bounds`.
     :returns: milliseconds by way.
     """
     taken: dict[str, list[float]] = {name: [] for name in WAYS}
@@ -144,7 +158,7 @@ def measure(connection: Connection, organizations: Sequence[str], tries: int, **
             organization = next(following)
             parameters = {
                 **PARAMETERS,
-                **bounds,
+                **(period or {}),
                 "organization_id": organization,
                 "organization_ids": [organization],
             }
@@ -218,7 +232,7 @@ def _rows_of_a_day(connection: Connection, report: Report, organization: str, in
     """Measure windows of the largest organization's day that hold so many rows."""
     for rows in (100, 1_000, 10_000, 100_000):
         end = datetime.datetime.fromisoformat(PARAMETERS["day_start"]) + datetime.timedelta(days=rows / HUGE)
-        taken = measure(connection, [organization], 7, day_end=end.isoformat())
+        taken = measure(connection, [organization], 7, bounds(PARAMETERS["day_start"], end.isoformat()))
         report.add(f"growth: {rows:,} rows of a day, {indexes} the optional indexes", taken["ours"], taken["five"])
 
 
