@@ -183,14 +183,23 @@ def test_a_manual_run_is_for_the_date_of_its_conf_or_for_its_data_interval(forei
     run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "-c", json.dumps({"date": str(DAYS[0])}))
     # Airflow asks the timetable for the interval: the last day that is over at that moment
     moment = f"{DAYS[5] + datetime.timedelta(days=1)}T00:00:00+00:00"
-    option = "--logical-date" if AIRFLOW_V_3_0_PLUS else "--exec-date"
-    run_airflow(airflow.environment, "dags", "trigger", DAG_ID, option, moment)
+    expected_days = [DAYS[0], DAYS[5]]
+    if AIRFLOW_V_3_0_PLUS:
+        # over REST: the command line of Airflow 3 asks it for the present moment, whatever the logical date
+        given = {"data_interval_start": f"{DAYS[4]}T00:00:00Z", "data_interval_end": f"{DAYS[5]}T00:00:00Z"}
+        for body in ({"logical_date": moment}, {"logical_date": "2026-11-20T12:00:00Z", **given}):
+            airflow.request("POST", f"/api/v2/dags/{DAG_ID}/dagRuns", json=body).raise_for_status()
+        expected_days.append(DAYS[4])
+    else:
+        run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "--exec-date", moment)
     found = airflow.wait_until(
-        lambda: len(made := runs(airflow, "manual")) == 2 and made, seconds=120, what="both runs are there"
+        lambda: len(made := runs(airflow, "manual")) == len(expected_days) and made,
+        seconds=120,
+        what="the runs are there",
     )
     assert {run["state"] for run in found.values()} == {"success"}
     messages, alerts = source_rows()
-    for day in (DAYS[0], DAYS[5]):
+    for day in expected_days:
         of_day = {key: row for key, row in stored(database).items() if key[1] == str(day)}
         assert of_day == {(slug, str(day)): expected(slug, day, messages, alerts) for slug in SLUGS}
 
