@@ -248,7 +248,7 @@ class AggregateTrendsOperator(TrendsOperator):
             outcome = Aggregation(
                 work, source=source, target=target, aggregate_sql=self.aggregate_sql, upsert_sql=self.upsert_sql
             ).run()
-        self._log(work, outcome)
+        self._tell(work, outcome)
         if told := _told(context["ti"].map_index, work, outcome):
             context["ti"].xcom_push(key=OUTCOME_KEY, value=told)
         if outcome.ended_by:
@@ -262,7 +262,7 @@ class AggregateTrendsOperator(TrendsOperator):
                 + _listed([_reason(result, work, outcome) for result in failed])
             )
 
-    def _log(self, work: Work, outcome: Outcome) -> None:
+    def _tell(self, work: Work, outcome: Outcome) -> None:
         """Say what happened: a line for many organizations, a line for each that something is the matter with."""
         own = work.period
         for id_ in outcome.deleted:
