@@ -244,7 +244,7 @@ class Aggregation:
                 if not (self._writing and sqlstate(error) in CONFLICTS):
                     return error
                 conflict = error
-                log.info("Another run stored the same trends at the same time; beginning anew.")
+                log.info("Another run stored the same trends at the same time; trying again.")
             else:
                 self._outcome.results += results
                 return None
