@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Asset, BaseOperator
 
-from communication_trends import settings
+from communication_trends import __version__, settings
 from communication_trends.aggregation import Aggregation, HotspotRule, Outcome, Result, Work
 from communication_trends.compat import (
     name_task_instance,
@@ -335,7 +335,7 @@ class SummarizeTrendsOperator(TrendsOperator):
         batches = self._listed_batches(context, period)
         with errors_explained():
             summary, changed, failed = self._summary(context, period, batches)
-        self.log.info("Summary: %s", json.dumps(summary, ensure_ascii=False))
+        self.log.info("Summary (version %s): %s", __version__, json.dumps(summary, ensure_ascii=False))
         if changed:
             self.log.info("Earlier %ss that changed: %s", self.kind.noun, json.dumps(changed))
         if problem := self._problem(summary, failed):

@@ -15,6 +15,7 @@ import pytest
 from airflow_dag import DAG_ID
 from psycopg.types.json import Jsonb
 
+from communication_trends import __version__
 from local import ROOT
 from local.airflow import run_airflow
 
@@ -177,7 +178,7 @@ def test_the_plugin_is_listed_and_nothing_else_of_the_package():
     listed = json.loads(run_airflow({}, "plugins", "-o", "json").stdout)
     ours = [plugin for plugin in listed if "communication_trends" in json.dumps(plugin)]
     assert [plugin["name"] for plugin in ours] == ["communication_trends"]
-    assert "communication_trends_plugin.py" in ours[0]["source"]
+    assert f"communication_trends_plugin.py ({__version__})" in ours[0]["source"]
 
 
 @pytest.mark.parametrize("syntax", ["glob", "regexp"])
