@@ -180,5 +180,6 @@ def test_the_pages_that_the_code_names_are_there():
 
 
 def test_the_changelogs_latest_version_is_the_packages():
-    headings = re.findall(r"^## \[([^\]]+)\](?: - \d{4}-\d{2}-\d{2})?$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## \[([^\]]+)\](?: - \d{4}-\d{2}-\d{2})?$", changelog, re.MULTILINE)
     assert headings[:2] == ["Unreleased", __version__]

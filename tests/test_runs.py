@@ -454,7 +454,7 @@ def test_an_organization_that_the_target_does_not_know_fails_the_run_by_name(ser
         assert "acme: the target's organizations do not have it" in run.log
         assert (run.summary["organizationsProcessed"], run.summary["errors"]) == (1, 1)
         assert list(database.trends()) == [("beta", "2026-11-01")]
-        # nor is it one by being marked as a success
+        # marked as a success by hand, it is none either
         assert run_dag(NOV_1, mark_success_pattern="aggregate_organization").state == "failed"
     finally:
         server.drop_database(name)

@@ -153,11 +153,11 @@ def test_the_dags_load_without_errors_and_warnings(tmp_path):
     ],
 )
 def test_a_package_that_is_too_old_or_missing_is_named_in_one_sentence(package, version, said):
-    # as if it were so: what is installed is as it should be
+    # only pretended: what is installed is not too old
     code = (
         "import importlib.metadata as metadata, json, airflow; real = metadata.version\n"
         "from airflow_dag import load_bag; from airflow.providers_manager import ProvidersManager\n"
-        # they ask for Airflow's version as well, and are not what this is about
+        # Airflow's providers ask for its version too: they are loaded before it is changed
         "for name in ProvidersManager().providers: __import__(name.replace('apache-', '').replace('-', '.'))\n"
         "def version(name):\n"
         f"  if name != {package!r}: return real(name)\n"
