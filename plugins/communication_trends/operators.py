@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Asset, BaseOperator
 
-from communication_trends import settings
+from communication_trends import metrics, settings
 from communication_trends.aggregation import Aggregation, HotspotRule, Outcome, Result, Work
 from communication_trends.compat import (
     name_task_instance,
@@ -371,8 +371,9 @@ class SummarizeTrendsOperator(TrendsOperator):
         failed = self._failed_by_state(context, batches, outcomes)
         stored = self._stored(period, earlier, ids)
         # what counts is what is in the table, not what a task instance says of itself
-        failed |= {id_ for id_, row in stored.items() if row["messages"][period] is None}
-        failed |= self._unknown_to_target([id_ for id_ in ids if id_ not in stored])
+        missing = {id_ for id_, row in stored.items() if row["messages"][period] is None}
+        missing |= self._unknown_to_target([id_ for id_ in ids if id_ not in stored])
+        failed |= missing
         kept = {id_ for outcome in outcomes.values() for id_ in outcome["kept"]} - failed
         processed = [id_ for id_ in ids if id_ not in failed]
         total = sum(stored[id_]["messages"][period] for id_ in processed if id_ in stored)
@@ -399,6 +400,8 @@ class SummarizeTrendsOperator(TrendsOperator):
             "failedOrganizations": sorted(_name(stored.get(id_), id_) for id_ in failed),
             "lookback": lookback,
         }
+        behind = missing | {id_ for id_, row in stored.items() if _missing(row, earlier)}
+        metrics.send(summary, behind=len(behind), started=context["dag_run"].start_date)
         return summary, changed, failed_earlier
 
     def _outcomes(self, context: Any, batches: list[list[str]]) -> dict[int, dict[str, Any]]:
@@ -469,8 +472,7 @@ class SummarizeTrendsOperator(TrendsOperator):
             failures |= {(date, id_) for date, id_ in outcome["failedEarlier"]}
         for id_, row in stored.items():
             if id_ not in failed:
-                missing = [one for one in earlier if row["messages"][one] is None and row["existed"][one]]
-                failures |= {(str(one.first_date), id_) for one in missing}
+                failures |= {(str(one.first_date), id_) for one in _missing(row, earlier)}
         return (
             {"periods": len(earlier), **counts, "failed": len(failures)},
             dict(sorted(changed.items())),
@@ -524,6 +526,11 @@ def _change(result: Result) -> str:
     if result.outcome == "filled":
         return f"{result.period} filled ({result.messages} messages)"
     return f"{result.period} corrected ({result.stored_messages} → {result.messages})"
+
+
+def _missing(row: Mapping[str, Any], periods: Sequence[Period]) -> list[Period]:
+    """Return the periods that an organization, a row of ``_stored``, has no trend of though it existed."""
+    return [one for one in periods if row["messages"][one] is None and row["existed"][one]]
 
 
 def _name(row: Mapping[str, Any] | None, id_: str) -> str:
