@@ -111,7 +111,8 @@ def flush_metrics() -> None:
         return
     from opentelemetry import metrics
 
-    metrics.get_meter_provider().force_flush()
+    provider: Any = metrics.get_meter_provider()
+    provider.force_flush()
 
 
 def name_task_instance(context: Any, name: str) -> None:

@@ -32,14 +32,14 @@ from local.airflow import run_airflow
 
 CONF = {"date": "2026-11-05", "lookback": 3}
 FIGURES = {
-    "organizations_processed": 3,
-    "organizations_failed": 1,
+    "processed": 3,
+    "failed": 1,
+    "failed_earlier": 1,
     # poison lacks its 5th, late its 4th
-    "organizations_behind": 2,
-    "trends_kept": 1,
-    "trends_filled": 6,
-    "trends_corrected": 1,
-    "trends_failed": 2,
+    "behind": 2,
+    "kept": 1,
+    "filled": 6,
+    "corrected": 1,
     "messages": 8,
 }
 BROKEN_CLIENT = """
