@@ -6,13 +6,15 @@ import collections
 import json
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 from airflow_dag import DAG_ID
 from conftest import running_airflow_on
 from psycopg.conninfo import conninfo_to_dict
 
-from local.airflow import run_airflow
+from local import ROOT
 
 DAY = "2026-11-05"
 CONF = {"date": DAY, "lookback": 2}
@@ -58,6 +60,35 @@ def two_databases(server, tmp_path_factory):
             server.drop_database(source_name)
 
 
+def run(airflow, **settings):
+    """Run the DAG in a process of its own, and return what that process imported of lineage."""
+    code = (
+        "import datetime, json, sys; from airflow_dag import load_dag\n"
+        "now = datetime.datetime.now(datetime.timezone.utc)\n"
+        f"run = load_dag(retries=0).test(logical_date=now, run_after=now, run_conf={CONF!r})\n"
+        "ours = [name for name in sys.modules if name.startswith(('communication_trends.lineage', 'openlineage.'))]\n"
+        "print('told:', json.dumps([str(run.state), ours]))"
+    )
+    path = os.pathsep.join([str(ROOT / "tests"), str(ROOT)])
+    environment = {**os.environ, **airflow.environment, "PYTHONPATH": path, **settings}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    (told,) = [line.removeprefix("told: ") for line in result.stdout.splitlines() if line.startswith("told: ")]
+    state, modules = json.loads(told)
+    assert state.endswith("success")
+    return modules
+
+
+def transport(path):
+    return {"AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "file", "log_file_path": str(path), "append": True})}
+
+
+def sessions(server, *databases):
+    """Return how many sessions databases have had, those of the test apart."""
+    with server.connect("postgres") as connection:
+        statement = "select sum(sessions) from pg_stat_database where datname = any(%s)"
+        return int(connection.execute(statement, [list(databases)]).fetchone()[0])
+
+
 def rows_of(datasets, kind):
     return frozenset(
         ((one["namespace"], one["name"]), one[f"{kind}Facets"][f"{kind}Statistics"]["rowCount"]) for one in datasets
@@ -66,29 +97,10 @@ def rows_of(datasets, kind):
 
 def test_a_run_tells_openlineage_which_tables_it_read_and_wrote_and_how_many_rows(two_databases, server, tmp_path):
     airflow, target, source_name = two_databases
-    events = tmp_path / "events.jsonl"
-    transport = {"type": "file", "log_file_path": str(events), "append": True}
-    airflow.environment["AIRFLOW__OPENLINEAGE__TRANSPORT"] = json.dumps(transport)
-    run_airflow(airflow.environment, "dags", "reserialize")
-    run_airflow(airflow.environment, "dags", "unpause", DAG_ID)
-    airflow.start()
-    run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "-r", "told", "-c", json.dumps(CONF))
-
-    def completed():
-        if not events.exists():
-            return None
-        told = [json.loads(line) for line in events.read_text().splitlines()]
-        of_run = [
-            event
-            for event in told
-            if event["eventType"] == "COMPLETE"
-            and event["run"]["facets"].get("airflow", {}).get("dagRun", {}).get("run_id") == "told"
-            and "taskInstance" in event["run"]["facets"]["airflow"]
-        ]
-        return of_run if any(event["job"]["name"].endswith(".summarize") for event in of_run) else None
-
-    found = airflow.wait_until(completed, seconds=240, what="summarize has told")
-    airflow.stop()
+    target.connection.execute("truncate communication_trends")
+    run(airflow, **transport(tmp_path / "events"))
+    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    found = [event for event in events if event["eventType"] == "COMPLETE" and "." in event["job"]["name"]]
     given = conninfo_to_dict(server.uri)
     host = str(given.get("host") or "")
     namespace = f"postgres://{socket.gethostname() if host.startswith('/') else host}:{given.get('port') or 5432}"
@@ -123,3 +135,16 @@ def test_a_run_tells_openlineage_which_tables_it_read_and_wrote_and_how_many_row
             ),
         ]
     )
+
+
+def test_without_openlineage_nothing_is_imported_and_nobody_asked_for_it(two_databases, server, tmp_path):
+    airflow, target, source_name = two_databases
+    counts = {}
+    for name, settings in {"enabled": {}, "disabled": {"AIRFLOW__OPENLINEAGE__DISABLED": "True"}}.items():
+        before = sessions(server, target.name, source_name)
+        modules = run(airflow, **transport(tmp_path / name), **settings)
+        counts[name] = sessions(server, target.name, source_name) - before
+        assert (tmp_path / name).exists() == (name == "enabled")
+        assert bool(modules) == (name == "enabled")
+    # to name the tables: of the list one database, of two organizations both, of the summary one
+    assert counts["enabled"] - counts["disabled"] == 6

@@ -77,7 +77,7 @@ class StatsdServer(threading.Thread):
 
     def gauges(self, prefix):
         """Return the gauges of a prefix by the rest of their names, each as often as it came."""
-        found = {}
+        found: dict[str, list[float]] = {}
         for packet in self.packets:
             name, _, rest = packet.partition(":")
             value, _, kind = rest.partition("|")
@@ -87,38 +87,46 @@ class StatsdServer(threading.Thread):
         return found
 
 
-class Collector(http.server.BaseHTTPRequestHandler):
-    """What an OpenTelemetry collector does with OTLP over HTTP, up to keeping it."""
+class Collector(http.server.ThreadingHTTPServer):
+    """Keeps what comes as OTLP over HTTP, as an OpenTelemetry collector does."""
 
-    protocol_version = "HTTP/1.1"
+    def __init__(self):
+        self.requests: list[ExportMetricsServiceRequest] = []
+        super().__init__(("127.0.0.1", 0), self.handler())
 
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.headers.get("Content-Encoding") == "gzip":
-            body = gzip.decompress(body)
-        self.server.requests.append((self.path, body))
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+    def handler(self):
+        kept = self.requests
 
-    def log_message(self, *args):
-        pass
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                if self.path == "/v1/metrics":
+                    kept.append(ExportMetricsServiceRequest.FromString(body))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        return Handler
 
 
 def otel_gauges(requests, prefix):
     """Return the gauges of a prefix, with their attributes, by the rest of their names: the latest value of each."""
     found = {}
-    for path, body in requests:
-        if path != "/v1/metrics":
-            continue
-        request = ExportMetricsServiceRequest.FromString(body)
-        for metric in (
-            metric
-            for resource in request.resource_metrics
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-            if metric.name.startswith(prefix)
-        ):
+    for metric in (
+        metric
+        for request in requests
+        for resource in request.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    ):
+        if metric.name.startswith(prefix):
             (point,) = metric.gauge.data_points
             tags = {one.key: one.value.string_value for one in point.attributes}
             found[metric.name.removeprefix(prefix)] = (point.as_double or point.as_int, tags)
@@ -135,8 +143,7 @@ def statsd():
 
 @pytest.fixture(scope="module")
 def collector():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector)
-    server.requests = []
+    server = Collector()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server
