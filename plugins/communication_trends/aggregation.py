@@ -90,6 +90,7 @@ class Result:
     :param period: which one.
     :param outcome: ``filled``, ``corrected``, ``unchanged``, ``kept``, ``failed``, as in sql/upsert_trends.sql.
     :param messages: how many the source has.
+    :param alerts: how many alerts the source has.
     :param stored_messages: how many the stored trend had before; None where none was stored.
     :param reason: why it failed, and what mends it where no retry does.
     :param may_pass: whether a retry may mend it.
@@ -99,6 +100,7 @@ class Result:
     period: Period
     outcome: str
     messages: int | None = None
+    alerts: int | None = None
     stored_messages: int | None = None
     reason: str = ""
     may_pass: bool = True
@@ -122,6 +124,21 @@ class Outcome:
     deleted: list[str] = field(default_factory=list)
     purged_days: dict[str, list[Period]] = field(default_factory=dict)
     ended_by: Exception | None = None
+
+    @property
+    def rows_read(self) -> dict[str, int]:
+        """Source rows that the trends were made from, by table; not those that the checks count again."""
+        done = self.of(*DONE)
+        return {
+            "organizations": len({result.organization for result in done}),
+            "topic_classifications": sum(result.messages or 0 for result in done),
+            "escalation_alerts": sum(result.alerts or 0 for result in done),
+        }
+
+    @property
+    def rows_written(self) -> dict[str, int]:
+        """Rows that were inserted or updated, by table."""
+        return {"communication_trends": len(self.of(*WRITTEN))}
 
     def name(self, organization: str) -> str:
         """Return what to call an organization."""
@@ -318,10 +335,11 @@ class Aggregation:
         key = row["organization_id"], row["period_start"]
         period = next(period for period in periods if period.start == row["period_start"])
         messages = trends[key]["total_classifications"]
+        alerts = sum(trends[key]["escalation_counts"].values())
         if row["outcome"] == "unknown":
             reason = "the target's organizations do not have it. Add it there, or correct the setting source_conn_id"
-            return Result(key[0], period, "failed", messages, None, reason)
-        return Result(key[0], period, row["outcome"], messages, row["stored_classifications"])
+            return Result(key[0], period, "failed", messages, alerts, reason=reason)
+        return Result(key[0], period, row["outcome"], messages, alerts, row["stored_classifications"])
 
     def _hold_against_source(self, reading: Transaction, written: Sequence[Mapping[str, Any]]) -> None:
         """Hold what was computed against the numbers of source rows, counted apart from it on the same snapshot."""

@@ -17,6 +17,7 @@ __all__ = [
     "HAS_EXTERNAL_VIEWS",
     "REST_API",
     "exponential_backoff",
+    "flush_metrics",
     "name_task_instance",
     "rest_api_authentication",
     "run_after",
@@ -102,6 +103,16 @@ def task_instance_states(context: Any, task_id: str) -> dict[int, str | None]:
         -1 if name == task_id else int(name.removeprefix(f"{task_id}_")): state
         for name, state in states.get(dag_run.run_id, {}).items()
     }
+
+
+def flush_metrics() -> None:
+    """Send metrics that wait for an interval: Airflow 2 ends a task process without doing so, Airflow 3 does it."""
+    if AIRFLOW_V_3_0_PLUS or not sdk.conf.getboolean("metrics", "otel_on", fallback=False):
+        return
+    from opentelemetry import metrics
+
+    provider: Any = metrics.get_meter_provider()
+    provider.force_flush()
 
 
 def name_task_instance(context: Any, name: str) -> None:

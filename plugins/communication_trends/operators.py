@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Asset, BaseOperator
 
-from communication_trends import settings
+from communication_trends import metrics, settings
 from communication_trends.aggregation import Aggregation, HotspotRule, Outcome, Result, Work
 from communication_trends.compat import (
     name_task_instance,
@@ -52,6 +52,20 @@ class TrendsOperator(BaseOperator):
     def __init__(self, *, period: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.period = period
+        # rows by connection and table, once the task instance has run
+        self.rows_read: dict[str, dict[str, int]] = {}
+        self.rows_written: dict[str, dict[str, int]] = {}
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """
+        Return the tables that were read and written, for Airflow's OpenLineage provider; nobody else calls this.
+
+        :param task_instance: not needed.
+        """
+        # here: neither the provider nor anything of it is needed otherwise
+        from communication_trends.lineage import operator_lineage
+
+        return operator_lineage(self.rows_read, self.rows_written)
 
     @property
     def kind(self) -> PeriodKind:
@@ -133,6 +147,7 @@ class ListOrganizationsOperator(TrendsOperator):
         with errors_explained():
             self._check_tables(period)
             organizations = self._organizations(wanted, period)
+        self.rows_read = {settings.source_conn_id(): {"organizations": len(organizations)}}
         batches = self._batches(organizations, params["organizations_per_task"])
         self.log.info(
             "%s: %d organizations in %d task instances%s.",
@@ -248,6 +263,8 @@ class AggregateTrendsOperator(TrendsOperator):
             outcome = Aggregation(
                 work, source=source, target=target, aggregate_sql=self.aggregate_sql, upsert_sql=self.upsert_sql
             ).run()
+        self.rows_read = {settings.source_conn_id(): outcome.rows_read}
+        self.rows_written = {settings.conn_id(): outcome.rows_written}
         self._tell(work, outcome)
         if told := _told(context["ti"].map_index, work, outcome):
             context["ti"].xcom_push(key=OUTCOME_KEY, value=told)
@@ -371,8 +388,9 @@ class SummarizeTrendsOperator(TrendsOperator):
         failed = self._failed_by_state(context, batches, outcomes)
         stored = self._stored(period, earlier, ids)
         # what counts is what is in the table, not what a task instance says of itself
-        failed |= {id_ for id_, row in stored.items() if row["messages"][period] is None}
-        failed |= self._unknown_to_target([id_ for id_ in ids if id_ not in stored])
+        missing = {id_ for id_, row in stored.items() if row["messages"][period] is None}
+        missing |= self._unknown_to_target([id_ for id_ in ids if id_ not in stored])
+        failed |= missing
         kept = {id_ for outcome in outcomes.values() for id_ in outcome["kept"]} - failed
         processed = [id_ for id_ in ids if id_ not in failed]
         total = sum(stored[id_]["messages"][period] for id_ in processed if id_ in stored)
@@ -399,6 +417,10 @@ class SummarizeTrendsOperator(TrendsOperator):
             "failedOrganizations": sorted(_name(stored.get(id_), id_) for id_ in failed),
             "lookback": lookback,
         }
+        trends = sum(messages is not None for row in stored.values() for messages in row["messages"].values())
+        self.rows_read = {settings.conn_id(): {"organizations": len(stored), "communication_trends": trends}}
+        behind = missing | {id_ for id_, row in stored.items() if _missing(row, earlier)}
+        metrics.send(summary, behind=len(behind), started=context["dag_run"].start_date)
         return summary, changed, failed_earlier
 
     def _outcomes(self, context: Any, batches: list[list[str]]) -> dict[int, dict[str, Any]]:
@@ -469,8 +491,7 @@ class SummarizeTrendsOperator(TrendsOperator):
             failures |= {(date, id_) for date, id_ in outcome["failedEarlier"]}
         for id_, row in stored.items():
             if id_ not in failed:
-                missing = [one for one in earlier if row["messages"][one] is None and row["existed"][one]]
-                failures |= {(str(one.first_date), id_) for one in missing}
+                failures |= {(str(one.first_date), id_) for one in _missing(row, earlier)}
         return (
             {"periods": len(earlier), **counts, "failed": len(failures)},
             dict(sorted(changed.items())),
@@ -524,6 +545,11 @@ def _change(result: Result) -> str:
     if result.outcome == "filled":
         return f"{result.period} filled ({result.messages} messages)"
     return f"{result.period} corrected ({result.stored_messages} → {result.messages})"
+
+
+def _missing(row: Mapping[str, Any], periods: Sequence[Period]) -> list[Period]:
+    """Return the periods that an organization, a row of ``_stored``, has no trend of though it existed."""
+    return [one for one in periods if row["messages"][one] is None and row["existed"][one]]
 
 
 def _name(row: Mapping[str, Any] | None, id_: str) -> str:
