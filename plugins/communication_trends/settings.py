@@ -137,12 +137,12 @@ def failure_callback() -> Any:
 
 
 def keep_completed_runs() -> int:
-    """Runs of the DAG that succeeded, the latest ones, that the history DAG keeps; 0 keeps all."""
+    """Runs of each DAG that succeeded, the latest ones, that the history DAG keeps; 0 keeps all."""
     return _number("keep_completed_runs", "50", int, at_least=0)
 
 
 def keep_failed_runs() -> int:
-    """Runs of the DAG that failed, the latest ones, that the history DAG keeps; 0 keeps all."""
+    """Runs of each DAG that failed, the latest ones, that the history DAG keeps; 0 keeps all."""
     return _number("keep_failed_runs", "100", int, at_least=0)
 
 

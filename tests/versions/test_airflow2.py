@@ -17,6 +17,7 @@ from local.airflow import run_airflow
 if AIRFLOW_V_3_0_PLUS:
     pytest.skip("Airflow 2 only: make test-airflow VERSION=2.11.2", allow_module_level=True)
 
+WEEKLY, MONTHLY = "communication_trends_weekly", "communication_trends_monthly"
 BACKFILL = ["dags", "backfill", "-s", "2026-11-01", "-e", "2026-11-04"]
 
 
@@ -73,11 +74,12 @@ def test_a_backfill_makes_exactly_its_days_and_can_be_repeated(airflow):
 def test_the_scheduler_runs_the_day_that_is_due_and_what_is_triggered(airflow):
     database = airflow.database
     airflow.start("scheduler")
-    run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "-c", '{"date": "2026-10-31"}', "-r", "by_hand")
+    # called so that its URL collapses: the history DAG has to remove it later
+    run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "-c", '{"date": "2026-10-31"}', "-r", ".")
     run_airflow(airflow.environment, "dags", "unpause", DAG_ID)
 
     def ended():
-        found = [run for id_, run in runs(airflow).items() if id_ == "by_hand" or id_.startswith("scheduled__")]
+        found = [run for id_, run in runs(airflow).items() if id_ == "." or id_.startswith("scheduled__")]
         return len(found) == 2 and all(run["state"] in ("success", "failed") for run in found) and found
 
     found = airflow.wait_until(ended, seconds=240, what="both runs have ended")
@@ -89,6 +91,36 @@ def test_the_scheduler_runs_the_day_that_is_due_and_what_is_triggered(airflow):
     messages, alerts = source_rows()
     assert stored(database)["acme", "2026-10-31"] == expected("acme", DAYS[0], messages, alerts)
     assert database.trend("acme", day)["total_classifications"] == 0
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "timezone", "first", "last", "made"),
+    [
+        # weeks whose Monday is in the range, months whose 1st is, both ends included
+        (WEEKLY, "UTC", "2026-10-01", "2026-10-31", ["2026-10-05", "2026-10-12", "2026-10-19", "2026-10-26"]),
+        # ISO week 1 of 2026 begins in 2025; ends west and east of UTC
+        (WEEKLY, "America/New_York", "2025-12-29", "2026-01-04", ["2025-12-29"]),
+        (MONTHLY, "Pacific/Auckland", "2024-02-01", "2024-03-01", ["2024-02-01", "2024-03-01"]),
+    ],
+)
+def test_a_backfill_makes_the_weeks_and_months_that_begin_in_the_range(airflow, dag_id, timezone, first, last, made):
+    database = airflow.database
+    period = dag_id.removeprefix("communication_trends_")
+    airflow.stop("scheduler")
+    environment = {**airflow.environment, "AIRFLOW__CORE__DEFAULT_TIMEZONE": timezone}
+    database.classify("acme", topic="last moment", at="2024-02-29 23:59:59.999999")
+    database.classify("acme", topic="last moment", at="2026-01-04 23:59:59.999999")
+    before = {date for _, date in database.trends(period)}
+    run_airflow(environment, "dags", "backfill", "-s", first, "-e", last, dag_id, timeout=400)
+    stored = database.trends(period)
+    assert sorted({date for _, date in stored} - before) == made
+    listed = run_airflow(airflow.environment, "dags", "list-runs", "-d", dag_id, "-o", "json").stdout
+    ids = {run["run_id"] for run in json.loads(listed[listed.index("[{") :])}
+    assert {f"backfill__{date}T00:00:00+00:00" for date in made} <= ids
+    in_source = {"2024-02-01": 1, "2025-12-29": 1}
+    for date in made:
+        if date < "2026-10":
+            assert stored["acme", date]["total_classifications"] == in_source.get(date, 0)
 
 
 @pytest.mark.parametrize(("timezone", "first", "last"), [("Pacific/Auckland", 5, 6), ("America/New_York", 8, 9)])
