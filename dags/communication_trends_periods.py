@@ -78,7 +78,7 @@ for kind, which in PERIODS:
         catchup=False,
         max_active_runs=1,
         max_active_tasks=settings.max_parallel_organizations(),
-        template_searchpath=str(settings.sql_path()),
+        template_searchpath=str(settings.sql_path(__file__)),
         # of the run, not of each task instance: one message for a run, however many organizations failed
         on_failure_callback=settings.failure_callback(),
         tags=["communication-trends", "postgres", kind.name],

@@ -145,9 +145,7 @@ def test_the_run_without_which_airflow_would_make_its_period_again_stays(airflow
     for age, one in enumerate([due, *due.earlier(5)], start=1):
         ended = NOW - age * datetime.timedelta(days=1)
         logical_date = one.start.replace(tzinfo=datetime.timezone.utc)
-        make_runs(
-            airflow, kind.dag_id, [str(one)], run_type=run_type, logical_date=logical_date, end_date=ended
-        )
+        make_runs(airflow, kind.dag_id, [str(one)], run_type=run_type, logical_date=logical_date, end_date=ended)
     run = history(KEEP_COMPLETED_RUNS=1)
     assert run.state == "success", run.log
     assert left(airflow, kind.dag_id) == {"by hand", str(due), str(due.previous())}

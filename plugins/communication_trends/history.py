@@ -118,8 +118,8 @@ class RemoveOldRunsOperator(BaseOperator):
 
 def _delete(client: httpx.Client, path: str, run_id: str) -> httpx.Response | None:
     """Delete a run, and return what the API answered; None where the run's URL means something else."""
-    # the client takes a dot as it is for a step in the path, and is not the only one: what is on the way may do so where
-    # it is quoted, a slash likewise. Then this would be the URL of the DAG, or of a task instance of another run
+    # The client takes "." and ".." for steps in the path, so they are quoted. A server or proxy may do so all the same,
+    # and with slashes: then this is the URL of the DAG, or of a task instance of another run.
     url = f"{path}/{quote(run_id, safe='').replace('.', '%2E')}"
     if (run_id in (".", "..") or "/" in run_id) and not _is_run(client.get(url), run_id):
         return None
