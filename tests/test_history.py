@@ -32,8 +32,8 @@ def airflow(server, tmp_path_factory):
 def history(airflow, run_dag, monkeypatch):
     """Run the history DAG, with settings."""
     user, password = airflow.login
-    connection = {"conn_type": "http", "host": "127.0.0.1", "port": airflow.port, "login": user, "password": password}
-    monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_API", json.dumps(connection))
+    login = {"conn_type": "http", "host": "127.0.0.1", "port": airflow.port, "login": user, "password": password}
+    monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_API", json.dumps(login))
 
     def run(**settings):
         for name, value in settings.items():

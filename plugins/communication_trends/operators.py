@@ -7,7 +7,6 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Asset, BaseOperator
@@ -96,11 +95,11 @@ class TrendsOperator(BaseOperator):
 
     def connected(self, conn_id: str) -> AbstractContextManager[Database]:
         """
-        Open a connection, with the statements that the DAG file has found, in its own bundle for example.
+        Open a connection, with the statements that belong to the DAG file, those of its bundle for example.
 
         :param conn_id: id of an Airflow connection.
         """
-        return connected(conn_id, sql_path=Path(next(iter(self.dag.template_searchpath))))
+        return connected(conn_id, sql_path=settings.sql_path(self.dag.fileloc))
 
 
 class ListOrganizationsOperator(TrendsOperator):
