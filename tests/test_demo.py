@@ -130,7 +130,7 @@ def test_a_port_that_is_none_and_a_missing_connection_are_named(environment):
             "2026-10-06",
             "2026-10-11",
             "weekly",
-            "no week begins in it. For 2026-10-05 to 2026-10-11 give FROM=2026-10-05.",
+            "begins in it. For 2026-10-05 to 2026-10-11 give FROM=2026-10-05.",
         ),
         ("2026-09-02", "2026-09-30", "monthly", "no month begins in it"),
     ],

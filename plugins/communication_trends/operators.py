@@ -291,12 +291,12 @@ class AggregateTrendsOperator(TrendsOperator):
                 result.messages,
                 result.stored_messages,
             )
-        for id_, days in outcome.purged_days.items():
+        for (id_, lacking), days in outcome.purged_days.items():
             self.log.warning(
                 "%s: source rows of %s have been purged: of %s fewer messages are left than the stored daily trends "
                 "were made from. The trend lacks them.",
                 outcome.name(id_),
-                own,
+                lacking,
                 ", ".join(map(str, days)),
             )
         changes: dict[str, list[str]] = {}
