@@ -49,7 +49,7 @@ next one.
 * what is missing or wrong in the last 30 {kind.noun}s: *Trigger* with `{{"lookback": 30}}`
 * a range: `airflow backfill create --dag-id {kind.dag_id} --from-date 2026-11-01 --to-date 2026-11-30`
   (Airflow 2: `airflow dags backfill -s 2026-11-01 -e 2026-11-30 {kind.dag_id}`): the {kind.noun}s that begin from
-  the first date to the last, both included
+  the first date to the last, both included. While the DAG is paused they only queue.
 
 Re-running is always safe: rows are updated in place. A row is never replaced by one made from less (`keptTrends` in
 the summary), unless the run is triggered with `{{"force": true}}`.
