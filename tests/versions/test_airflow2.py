@@ -18,6 +18,11 @@ if AIRFLOW_V_3_0_PLUS:
     pytest.skip("Airflow 2 only: make test-airflow VERSION=2.11.2", allow_module_level=True)
 
 WEEKLY, MONTHLY = "communication_trends_weekly", "communication_trends_monthly"
+EDGES = [
+    *("2025-10-12 23:59:59.999999", "2025-12-29 00:00", "2026-01-04 23:59:59.999999", "2026-01-05 00:00"),
+    *("2024-02-01 00:00", "2024-02-29 23:59:59.999999", "2024-03-01 00:00"),
+]
+"""Moments at which weeks and months begin and end."""
 BACKFILL = ["dags", "backfill", "-s", "2026-11-01", "-e", "2026-11-04"]
 
 
@@ -51,6 +56,8 @@ def test_a_backfill_makes_exactly_its_days_and_can_be_repeated(airflow):
     database = airflow.database
     messages, alerts = source_rows()
     insert(database, messages, alerts)
+    for edge in EDGES:
+        database.classify("acme", at=edge)
     days = DAYS[1:5]
     run_airflow(airflow.environment, "dags", "reserialize")
     backfill(airflow)
@@ -97,7 +104,7 @@ def test_the_scheduler_runs_the_day_that_is_due_and_what_is_triggered(airflow):
     ("dag_id", "timezone", "first", "last", "made"),
     [
         # weeks whose Monday is in the range, months whose 1st is, both ends included
-        (WEEKLY, "UTC", "2026-10-01", "2026-10-31", ["2026-10-05", "2026-10-12", "2026-10-19", "2026-10-26"]),
+        (WEEKLY, "UTC", "2025-10-01", "2025-10-31", ["2025-10-06", "2025-10-13", "2025-10-20", "2025-10-27"]),
         # ISO week 1 of 2026 begins in 2025; ends west and east of UTC
         (WEEKLY, "America/New_York", "2025-12-29", "2026-01-04", ["2025-12-29"]),
         (MONTHLY, "Pacific/Auckland", "2024-02-01", "2024-03-01", ["2024-02-01", "2024-03-01"]),
@@ -105,22 +112,20 @@ def test_the_scheduler_runs_the_day_that_is_due_and_what_is_triggered(airflow):
 )
 def test_a_backfill_makes_the_weeks_and_months_that_begin_in_the_range(airflow, dag_id, timezone, first, last, made):
     database = airflow.database
-    period = dag_id.removeprefix("communication_trends_")
     airflow.stop("scheduler")
     environment = {**airflow.environment, "AIRFLOW__CORE__DEFAULT_TIMEZONE": timezone}
-    database.classify("acme", topic="last moment", at="2024-02-29 23:59:59.999999")
-    database.classify("acme", topic="last moment", at="2026-01-04 23:59:59.999999")
-    before = {date for _, date in database.trends(period)}
+    database.connection.execute("delete from communication_trends where trend_period <> 'daily'")
     run_airflow(environment, "dags", "backfill", "-s", first, "-e", last, dag_id, timeout=400)
-    stored = database.trends(period)
-    assert sorted({date for _, date in stored} - before) == made
+    stored = database.trends(dag_id.removeprefix("communication_trends_"))
+    assert sorted({date for _, date in stored}) == made
     listed = run_airflow(airflow.environment, "dags", "list-runs", "-d", dag_id, "-o", "json").stdout
     ids = {run["run_id"] for run in json.loads(listed[listed.index("[{") :])}
-    assert {f"backfill__{date}T00:00:00+00:00" for date in made} <= ids
-    in_source = {"2024-02-01": 1, "2025-12-29": 1}
-    for date in made:
-        if date < "2026-10":
-            assert stored["acme", date]["total_classifications"] == in_source.get(date, 0)
+    assert ids >= {f"backfill__{date}T00:00:00+00:00" for date in made}
+    # of each the first and the last moment, not the one after
+    expected = {"2025-10-06": 1, "2025-12-29": 2, "2024-02-01": 2, "2024-03-01": 1}
+    assert {date: stored["acme", date]["total_classifications"] for date in made} == {
+        date: expected.get(date, 0) for date in made
+    }
 
 
 @pytest.mark.parametrize(("timezone", "first", "last"), [("Pacific/Auckland", 5, 6), ("America/New_York", 8, 9)])
