@@ -114,15 +114,15 @@ class Outcome:
     :param results: one for each organization and period that was tried.
     :param names: what to call an organization, by id: its slug, or the id where it has none.
     :param deleted: ids of organizations that the source does not have any more.
-    :param purged_days: of a week or month: days by organization id of which the source has fewer rows than their
-        stored daily trends were made from.
+    :param purged_days: by organization id and week or month: days of which the source has fewer rows than their
+        stored daily trends were made from, so that the longer period's trend lacks them.
     :param ended_by: the error that ended the work early, as no organization would have fared better; or None.
     """
 
     results: list[Result] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
-    purged_days: dict[str, list[Period]] = field(default_factory=dict)
+    purged_days: dict[tuple[str, Period], list[Period]] = field(default_factory=dict)
     ended_by: Exception | None = None
 
     @property
@@ -206,8 +206,9 @@ class Aggregation:
         for periods in _chunks(work.earlier, max(1, AT_ONCE // max(1, len(stored)))):
             if stored and not outcome.ended_by:
                 self._store_together(periods, stored)
-        if stored and work.period.kind is not DAILY and not outcome.ended_by:
-            self._look_for_purged_days(stored)
+        for period in (work.period, *work.earlier):
+            if period.kind is not DAILY and not outcome.ended_by:
+                self._look_for_purged_days(period)
         return outcome
 
     def _store_together(self, periods: Sequence[Period], ids: Sequence[str]) -> None:
@@ -395,17 +396,20 @@ class Aggregation:
         else:
             self._outcome.names.update({row["id"]: row["slug"] or row["id"] for row in rows})
 
-    def _look_for_purged_days(self, ids: Sequence[str]) -> None:
+    def _look_for_purged_days(self, period: Period) -> None:
         """Find days of a week or month whose stored daily trends were made from more rows than the source has."""
-        own = self.work.period
+        # a trend that was kept has them, and what was there before is not this run's to judge
+        outcomes = (*WRITTEN, "unchanged") if period == self.work.period else WRITTEN
+        found = {result.organization: result.messages for result in self._outcome.of(*outcomes, period=period)}
+        if not found:
+            return
         try:
             with self.target.transaction(read_only=True) as stored:
                 daily = stored.rows(
                     self.target.sql("daily_trends.sql"),
-                    {"period_start": own.start, "period_end": own.end, "organization_ids": list(ids)},
+                    {"period_start": period.start, "period_end": period.end, "organization_ids": list(found)},
                 )
-            found = {result.organization: result.messages for result in self._outcome.of(*DONE, period=own)}
-            suspects = _with_fewer_rows(daily, found, days=(own.end - own.start).days)
+            suspects = _with_fewer_rows(daily, found, days=(period.end - period.start).days)
             if not suspects:
                 return
             days = {DAILY.containing(row["trend_date"].date()): None for row in daily}
@@ -418,13 +422,13 @@ class Aggregation:
                     )
                 }
         except DATABASE_ERRORS as error:
-            log.warning("Whether rows of %s have been purged is not known: %s", own, explain(error))
+            log.warning("Whether rows of %s have been purged is not known: %s", period, explain(error))
             return
         for row in daily:
             left = counted.get((row["organization_id"], row["trend_date"]))
             if left is not None and left < row["total_classifications"]:
                 day = DAILY.containing(row["trend_date"].date())
-                self._outcome.purged_days.setdefault(row["organization_id"], []).append(day)
+                self._outcome.purged_days.setdefault((row["organization_id"], period), []).append(day)
 
 
 def _with_fewer_rows(daily: Sequence[Mapping[str, Any]], found: Mapping[str, int | None], *, days: int) -> list[str]:

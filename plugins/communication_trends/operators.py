@@ -6,7 +6,7 @@ import datetime
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Asset, BaseOperator
@@ -20,6 +20,7 @@ from communication_trends.compat import (
     triggered_by,
 )
 from communication_trends.connections import connected, errors_explained
+from communication_trends.database import Database
 from communication_trends.errors import InvalidInputError
 from communication_trends.params import (
     batch_size,
@@ -106,6 +107,14 @@ class TrendsOperator(BaseOperator):
             raise AirflowFailException(str(error)) from None
         return self.run_period(context).earlier(lookback)
 
+    def connected(self, conn_id: str) -> AbstractContextManager[Database]:
+        """
+        Open a connection, with the statements that belong to the DAG file, those of its bundle for example.
+
+        :param conn_id: id of an Airflow connection.
+        """
+        return connected(conn_id, sql_path=settings.sql_path(self.dag.fileloc))
+
 
 class ListOrganizationsOperator(TrendsOperator):
     """
@@ -181,7 +190,7 @@ class ListOrganizationsOperator(TrendsOperator):
         sides.setdefault(settings.conn_id(), []).append("target")
         problems = []
         for conn_id, checked in sides.items():
-            with connected(conn_id) as database, database.transaction(read_only=True) as check:
+            with self.connected(conn_id) as database, database.transaction(read_only=True) as check:
                 rows = check.rows(database.sql("check_tables.sql"), {"sides": checked})
                 if "target" in checked:
                     run = {"period_starts": [period.start], "trend_period": period.kind.name}
@@ -195,10 +204,10 @@ class ListOrganizationsOperator(TrendsOperator):
         if wanted is not None:
             storable = [entry for entry in wanted if _is_storable(entry)]
             parameters = {"ids": [id_ for id_ in map(_as_id, storable) if id_], "slugs": storable}
-        with connected(settings.source_conn_id()) as source:
+        with self.connected(settings.source_conn_id()) as source:
             if settings.source_conn_id() != settings.conn_id():
                 # a replica that lags behind would not know of the latest organizations either
-                with connected(settings.conn_id()) as target:
+                with self.connected(settings.conn_id()) as target:
                     source.require_replayed(period.end, target)
             with source.transaction(read_only=True) as listing:
                 found = listing.rows(self.sql, parameters)
@@ -256,10 +265,10 @@ class AggregateTrendsOperator(TrendsOperator):
             ),
         )
         with ExitStack() as stack, errors_explained():
-            target = stack.enter_context(connected(settings.conn_id()))
+            target = stack.enter_context(self.connected(settings.conn_id()))
             source = target
             if settings.source_conn_id() != settings.conn_id():
-                source = stack.enter_context(connected(settings.source_conn_id()))
+                source = stack.enter_context(self.connected(settings.source_conn_id()))
             outcome = Aggregation(
                 work, source=source, target=target, aggregate_sql=self.aggregate_sql, upsert_sql=self.upsert_sql
             ).run()
@@ -299,12 +308,12 @@ class AggregateTrendsOperator(TrendsOperator):
                 result.messages,
                 result.stored_messages,
             )
-        for id_, days in outcome.purged_days.items():
+        for (id_, lacking), days in outcome.purged_days.items():
             self.log.warning(
                 "%s: source rows of %s have been purged: of %s fewer messages are left than the stored daily trends "
                 "were made from. The trend lacks them.",
                 outcome.name(id_),
-                own,
+                lacking,
                 ", ".join(map(str, days)),
             )
         changes: dict[str, list[str]] = {}
@@ -443,7 +452,7 @@ class SummarizeTrendsOperator(TrendsOperator):
     def _stored(self, period: Period, earlier: Sequence[Period], ids: list[str]) -> dict[str, dict[str, Any]]:
         """Return what is in the table, by organization: its messages by period, None where no trend is stored."""
         periods = [period, *(earlier or period.earlier(1))]
-        with connected(settings.conn_id()) as database, database.transaction(read_only=True) as check:
+        with self.connected(settings.conn_id()) as database, database.transaction(read_only=True) as check:
             rows = check.rows(
                 database.sql("stored_trends.sql"),
                 {
@@ -466,7 +475,7 @@ class SummarizeTrendsOperator(TrendsOperator):
         """Return the organizations that the source still has; others have been deleted, which is nobody's failure."""
         if not ids or settings.source_conn_id() == settings.conn_id():
             return set()
-        with connected(settings.source_conn_id()) as database, database.transaction(read_only=True) as listing:
+        with self.connected(settings.source_conn_id()) as database, database.transaction(read_only=True) as listing:
             return {row["id"] for row in listing.rows(database.sql("organizations.sql"), {"ids": ids, "slugs": []})}
 
     def _lookback(

@@ -40,12 +40,19 @@ def source_conn_id() -> str:
     return conf.get(SECTION, "source_conn_id", fallback="") or conn_id()
 
 
-def sql_path() -> Path:
-    """Folder of the ``.sql`` templates; by default ``sql`` beside the plugins or the DAGs folder."""
+def sql_path(dag_file: str | None = None) -> Path:
+    """
+    Folder of the ``.sql`` templates: ``sql_path``, or else ``sql`` beside the DAG file, the plugins or the DAGs folder.
+
+    :param dag_file: path of the DAG file, in a DAG bundle for example; its folder and the one above it come first.
+    :raises InvalidInputError: when it is nowhere there.
+    """
     given = conf.get(SECTION, "sql_path", fallback="")
     plugins = Path(__file__).parents[1]
-    beside = [plugins, plugins.resolve(), Path(conf.get("core", "dags_folder"))]
-    candidates = [Path(given)] if given else [folder.parent / "sql" for folder in beside]
+    # a bundle is either this repository, with the DAG file in dags/, or a folder with the DAG file in it
+    folders = [*Path(dag_file).parents[:2]] if dag_file else []
+    folders += [plugins.parent, plugins.resolve().parent, Path(conf.get("core", "dags_folder")).parent]
+    candidates = [Path(given)] if given else [folder / "sql" for folder in folders]
     for folder in candidates:
         if (folder / "aggregate_trends.sql").is_file():
             return folder
@@ -137,12 +144,12 @@ def failure_callback() -> Any:
 
 
 def keep_completed_runs() -> int:
-    """Runs of the DAG that succeeded, the latest ones, that the history DAG keeps; 0 keeps all."""
+    """Runs of each DAG that succeeded, the latest ones, that the history DAG keeps; 0 keeps all."""
     return _number("keep_completed_runs", "50", int, at_least=0)
 
 
 def keep_failed_runs() -> int:
-    """Runs of the DAG that failed, the latest ones, that the history DAG keeps; 0 keeps all."""
+    """Runs of each DAG that failed, the latest ones, that the history DAG keeps; 0 keeps all."""
     return _number("keep_failed_runs", "100", int, at_least=0)
 
 

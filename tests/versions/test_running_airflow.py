@@ -114,6 +114,14 @@ def metadata(airflow, statement, *values):
         return connection.execute(statement, values).fetchall()
 
 
+def extra(event):
+    return event["extra"] if isinstance(event["extra"], dict) else json.loads(event["extra"])
+
+
+def scheduled(event):
+    return extra(event)["triggeredBy"] == "schedule"
+
+
 def run_states(airflow, dag_id):
     rows = metadata(airflow, "select run_id, state from dag_run where dag_id = %s", dag_id)
     return {row["run_id"]: row["state"] for row in rows}
@@ -238,6 +246,41 @@ def test_a_backfill_of_four_days_makes_exactly_those(foreign):
     assert rows == {(slug, str(day)): expected(slug, day, messages, alerts) for day in days for slug in SLUGS}
 
 
+@pytest.mark.parametrize(
+    ("dag_id", "first", "last", "made"),
+    [
+        # weeks whose Monday is in the range, months whose 1st is
+        (WEEKLY, "2026-10-26", "2026-11-08", {"2026-10-26": 7, "2026-11-02": 7}),
+        (MONTHLY, "2026-09-02", "2026-10-31", {"2026-10-01": 31}),
+    ],
+)
+def test_a_backfill_of_weeks_or_months_makes_those_that_begin_in_the_range(foreign, dag_id, first, last, made):
+    airflow, database = foreign
+    database.connection.execute("delete from communication_trends where trend_period <> 'daily'")
+    run_airflow(airflow.environment, "dags", "unpause", dag_id)
+    if AIRFLOW_V_3_0_PLUS:
+        dates = ["--from-date", first, "--to-date", last, "--reprocess-behavior", "completed"]
+        run_airflow(airflow.environment, "backfill", "create", "--dag-id", dag_id, *dates)
+    else:
+        dates = ["-s", first, "-e", last, "--reset-dagruns", "-y"]
+        run_airflow(airflow.environment, "dags", "backfill", *dates, dag_id, timeout=400)
+    found = airflow.wait_until(
+        lambda: len(found := runs(airflow, "backfill", dag_id)) == len(made) and found,
+        seconds=300,
+        what="the runs are there",
+    )
+    run_airflow(airflow.environment, "dags", "pause", dag_id)
+    assert {str(day): (run["state"], run["length"].days) for day, run in found.items()} == {
+        day: ("success", length) for day, length in made.items()
+    }
+    messages, alerts = source_rows()
+    assert stored(database, dag_id.removeprefix("communication_trends_")) == {
+        (slug, day): expected(slug, datetime.date.fromisoformat(day), messages, alerts, days=length)
+        for day, length in made.items()
+        for slug in SLUGS
+    }
+
+
 @pytest.mark.skipif(not HAS_EXTERNAL_VIEWS, reason="the page needs Airflow 3.1.2")
 def test_the_page_answers_a_range_to_somebody_logged_in_and_to_nobody_else(foreign):
     airflow, _ = foreign
@@ -309,10 +352,25 @@ def test_a_run_starts_the_dags_that_are_scheduled_on_the_trends_and_a_failed_one
     extras = {event["source_run_id"]: event["extra"] for event in events}
     assert len(events) == len(extras)
     assert "bad" not in extras
-    extra = extras["good"] if isinstance(extras["good"], dict) else json.loads(extras["good"])
-    assert {key: extra[key] for key in ("trendDate", "organizationsProcessed", "trendsCreated", "errors")} == {
+    good = extra({"extra": extras["good"]})
+    assert {key: good[key] for key in ("trendDate", "organizationsProcessed", "trendsCreated", "errors")} == {
         "trendDate": "2026-11-05",
         "organizationsProcessed": 3,
         "trendsCreated": 3,
         "errors": 0,
     }
+
+    # weeks and months have assets of their own, which wake nobody who waits for the days
+    kinds = "asset" if AIRFLOW_V_3_0_PLUS else "dataset"
+    updates = metadata(
+        airflow, f"select source_dag_id, uri, extra from {table} join {kinds} on {kinds}.id = {table}.{kinds}_id"
+    )
+    uris = {DAG_ID: "communication_trends", **{dag_id: dag_id for dag_id in (WEEKLY, MONTHLY)}}
+    assert {(update["source_dag_id"], update["uri"]) for update in updates} == set(uris.items())
+    heard = metadata(
+        airflow, f"select distinct source_dag_id from dagrun_{kinds}_event join {table} on {table}.id = event_id"
+    )
+    assert [row["source_dag_id"] for row in heard] == [DAG_ID]
+    # a scheduled run looks back over one of its periods
+    looked_back = {(row["source_dag_id"], extra(row)["lookback"]["periods"]) for row in updates if scheduled(row)}
+    assert looked_back == {(DAG_ID, 7), (WEEKLY, 1), (MONTHLY, 1)}
