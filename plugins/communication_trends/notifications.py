@@ -18,7 +18,7 @@ from communication_trends.attention import earlier_periods
 from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from communication_trends.params import requested_organizations
 from communication_trends.period import DAILY, MONTHLY, WEEKLY, Period
-from communication_trends.stored import GRACE, READABLE, Range, Reading, Unusual, reading, unusual
+from communication_trends.stored import GRACE, READABLE, Attention, Range, Reading, Unusual, reading, unusual
 
 log = logging.getLogger(__name__)
 
@@ -158,20 +158,23 @@ def digest(week: Range, now: datetime.datetime) -> Message:
     :param week: the week's trends: its weekly ones, or seven daily ones.
     :param now: the present, aware.
     """
-    found: list[Unusual] | None = None
+    found: Attention | None = None
     try:
         with reading() as database:
-            found = unusual(database, week.kind, week.periods(), organizations=None).findings
+            found = unusual(database, week.kind, week.periods(), organizations=None)
     except Exception:
-        log.warning("What is unusual in %s is not known; the digest goes on without it.", week.last, exc_info=True)
+        log.warning("What was unusual in that week is not known; the digest goes on without it.", exc_info=True)
+    findings = found.findings if found else []
     with reading() as database:
         changes = _changes(database, week)
-        to_look_at = _organizations_to_look_at(database, week, found)
+        to_look_at = _organizations_to_look_at(database, week, findings)
         gaps = _gaps(database, week, now)
     if found is None:
         unusually = "what is unusual is not known"
+    elif not found.organizations:
+        unusually = "too little is stored to say what is unusual"
     else:
-        number = len({one.organization_id for one in found})
+        number = len({one.organization_id for one in findings})
         unusually = f"{_count(number, 'organization')} unusual" if number else "nothing unusual"
     before = week.earlier(week.shift())
     return Message(
@@ -182,7 +185,7 @@ def digest(week: Range, now: datetime.datetime) -> Message:
             ("Gaps", gaps),
         ],
         url=_page_url(period=week.kind.name, **{"from": str(before.from_), "to": str(week.to)}),
-        findings=[_entry(one) for one in (found or [])[:FINDINGS]],
+        findings=[_entry(one) for one in findings[:FINDINGS]],
     )
 
 
@@ -238,10 +241,10 @@ def _changes(database: Reading, week: Range) -> list[Line]:
     return [Line(line) for line in lines]
 
 
-def _organizations_to_look_at(database: Reading, week: Range, found: Sequence[Unusual] | None) -> list[Line]:
+def _organizations_to_look_at(database: Reading, week: Range, found: Sequence[Unusual]) -> list[Line]:
     """Return the organizations with the most unusual figures, then those with the highest risk."""
     reasons: dict[str, list[str]] = {}
-    for one in found or []:
+    for one in found:
         if one.organization_id in reasons or len(reasons) < ORGANIZATIONS:
             when = f"{_day(one.date)}: " if week.kind is DAILY else ""
             reasons.setdefault(one.organization_id, []).append(f"{when}{one.finding.sentence}")
@@ -258,25 +261,26 @@ def _organizations_to_look_at(database: Reading, week: Range, found: Sequence[Un
         hotspot_min_messages=settings.hotspot_min_messages(),
         **_asked(week),
     )
-    known = "not unusual; high risk" if found is not None else "high risk; whether it is unusual is not known"
     for row in ranked:
-        if row["organization_id"] and row["organization_id"] not in reasons and len(reasons) < ORGANIZATIONS:
-            reasons[row["organization_id"]] = [known]
+        if row["organization_id"] and len(reasons) < ORGANIZATIONS:
+            reasons.setdefault(row["organization_id"], [])
     rows = database.rows("overview_figures", organization_ids=list(reasons), **_asked(week))
     lines = []
     for row in rows:
         said = reasons[row["organization_id"]][:3]
+        if not said and not row["messages"]:
+            continue
         now, before = (figures.sums_of(row, prefix) for prefix in ("matched_", "previous_"))
         if row["matched_days"]:
             over = "" if row["matched_days"] == week.length else f" (over {row['matched_days']} of {week.length} days)"
             said.append(", ".join(_changed(now, before)) + over)
         else:
-            said.append("nothing to compare with")
+            said.append(f"{_count(row['messages'], 'message')}; nothing to compare with")
         url = _page_url(
             organization=row["slug"], period=week.kind.name, **{"from": str(week.from_), "to": str(week.to)}
         )
         lines.append(Line(". ".join(said), row["name"], url))
-    return lines or [Line("There are no organizations.")]
+    return lines or [Line("None has any message.")]
 
 
 def _gaps(database: Reading, week: Range, now: datetime.datetime) -> list[Line]:
@@ -285,16 +289,17 @@ def _gaps(database: Reading, week: Range, now: datetime.datetime) -> list[Line]:
     first, last = DAILY.containing(week.from_), min(DAILY.containing(week.to), due, key=lambda one: one.first_date)
     if last.first_date < first.first_date:
         return [Line("No day of the week should be stored yet.")]
-    rows = database.rows(
-        "freshness", organization_id=None, limit=ORGANIZATIONS, offset=0, **Range(first, last, due).parameters
-    )
-    if not rows[0]["anything_stored"]:
-        return [Line("No daily trends are stored.")]
+    days = Range(first, last, due)
+    [known] = database.rows("any_stored", period=DAILY.name, days=[day.start for day in days.periods()])
+    if not known["any_stored"]:
+        return [Line("No day of the week is stored, of any organization.")]
+    rows = database.rows("freshness", organization_id=None, limit=ORGANIZATIONS, offset=0, **days.parameters)
     behind = rows[0]["organizations_behind"]
     if not behind:
         return [Line(f"None: all organizations have each day up to {_day(last.first_date)}.")]
     lines = [
-        Line(f"no data for {', '.join(_day(day) for day in sorted(row['missing_days']))}", row["name"]) for row in rows
+        Line(f"no data for {', '.join(f'{day.day} {day:%b}' for day in sorted(row['missing_days']))}", row["name"])
+        for row in rows
     ]
     if behind > len(rows):
         lines.append(Line(f"and {_count(behind - len(rows), 'organization')} more"))
@@ -313,12 +318,18 @@ def _asked(week: Range) -> dict[str, Any]:
 
 def _changed(now: figures.Sums, before: figures.Sums) -> list[str]:
     """Say each figure with its change."""
-    return [
-        f"{_count(now.messages, 'message')} ({_moved(figures.change_percent(now.messages, before.messages), '%')})",
-        f"{_count(now.alerts, 'alert')} ({_moved(figures.change_percent(now.alerts, before.alerts), '%')})",
-        f"risk {_percent(now.risk_score)} ({_moved(figures.risk_change(now, before), 'points')})",
-        f"confidence {_percent(now.avg_confidence)} ({_moved(figures.confidence_change(now, before), 'points')})",
-    ]
+    said = []
+    for noun, count, earlier in (("message", now.messages, before.messages), ("alert", now.alerts, before.alerts)):
+        change = figures.change_percent(count, earlier)
+        # from nothing to nothing
+        said.append(f"{_count(count, noun)} ({_moved(0 if count == earlier else change, '%')})")
+    for name, value, change in (
+        ("risk", now.risk_score, figures.risk_change(now, before)),
+        ("confidence", now.avg_confidence, figures.confidence_change(now, before)),
+    ):
+        if value is not None:
+            said.append(f"{name} {value} % ({_moved(change, 'points')})")
+    return said
 
 
 def _entry(one: Unusual) -> dict[str, Any]:
@@ -367,12 +378,8 @@ def _printable(name: str) -> str:
 
 def _moved(change: float | None, unit: str) -> str:
     if change is None:
-        return "nothing to compare with"
+        return "none before"
     return f"{'▲' if change > 0 else '▼'} {abs(change):,} {unit}" if change else "unchanged"
-
-
-def _percent(value: int | None) -> str:
-    return "–" if value is None else f"{value} %"
 
 
 def _count(number: int, noun: str) -> str:
