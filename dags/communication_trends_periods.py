@@ -107,8 +107,8 @@ for kind, which in PERIODS:
             period=kind.name,
             list_task_id="list_organizations",
             aggregate_task_id="aggregate_organization",
-            attention_notifier=settings.notifier("attention_notifier"),
-            digest_notifier=settings.notifier("digest_notifier"),
+            attention_notifier=settings.notifier("attention_notifier", called_by="summarize"),
+            digest_notifier=settings.notifier("digest_notifier", called_by="summarize"),
             # always: a run that cannot be summed up is not a success
             trigger_rule=TriggerRule.ALL_DONE,
             outlets=[ASSETS[kind]],

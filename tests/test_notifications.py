@@ -199,6 +199,18 @@ def test_a_notifier_that_cannot_be_used_is_named_with_its_setting(given, which, 
     assert str(error.value).startswith(f"[communication_trends] {which}_{named}")
 
 
+def test_only_the_task_that_calls_a_notifier_imports_it(given, monkeypatch):
+    given("digest_notifier", SMTP)
+    given("digest_notifier_kwargs", '{"to": "lead@example.com"}')
+    made = {}
+    for task_id in (None, "summarize", "aggregate_organization"):
+        if task_id:
+            # as Airflow tells the DAG file whose process it is in
+            monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_TASK_ID", task_id)
+        made[task_id] = settings.notifier("digest_notifier", called_by="summarize") is not None
+    assert made == {None: True, "summarize": True, "aggregate_organization": False}
+
+
 def a_week(database, *, period):
     """
     Store two weeks and eight before.

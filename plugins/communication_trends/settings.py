@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseNotifier, conf
+from airflow.providers.common.compat.sdk import BaseNotifier, conf, get_parsing_context
 
 from communication_trends.compat import UI_ADDRESS
 from communication_trends.database import Limits
@@ -107,16 +107,18 @@ def max_parallel_organizations() -> int:
     return _number("max_parallel_organizations", "16", int, at_least=1)
 
 
-def notifier(name: str) -> Any:
+def notifier(name: str, *, called_by: str | None = None) -> Any:
     """
     Whom to call: a class derived from Airflow's BaseNotifier, made with the arguments of ``…_kwargs``, JSON.
 
     :param name: the setting: ``failure_notifier``, ``attention_notifier`` or ``digest_notifier``.
+    :param called_by: the task that calls it, if it is a task: the processes of other tasks get None, since importing
+        Slack's notifier alone would double what an organization costs.
     :returns: the notifier; None where the setting is empty.
     :raises InvalidInputError: when there is no such class, or it does not take the arguments.
     """
     path = conf.get(SECTION, name, fallback="").strip()
-    if not path:
+    if not path or (called_by and get_parsing_context().task_id not in (None, called_by)):
         return None
     module, _, class_name = path.rpartition(".")
     try:
