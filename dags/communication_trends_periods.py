@@ -80,7 +80,7 @@ for kind, which in PERIODS:
         max_active_tasks=settings.max_parallel_organizations(),
         template_searchpath=str(settings.sql_path(__file__)),
         # of the run, not of each task instance: one message for a run, however many organizations failed
-        on_failure_callback=settings.failure_callback(),
+        on_failure_callback=settings.notifier("failure_notifier"),
         tags=["communication-trends", "postgres", kind.name],
         default_args={
             "owner": "communication-trends",
@@ -107,6 +107,8 @@ for kind, which in PERIODS:
             period=kind.name,
             list_task_id="list_organizations",
             aggregate_task_id="aggregate_organization",
+            attention_notifier=settings.notifier("attention_notifier", called_by="summarize"),
+            digest_notifier=settings.notifier("digest_notifier", called_by="summarize"),
             # always: a run that cannot be summed up is not a success
             trigger_rule=TriggerRule.ALL_DONE,
             outlets=[ASSETS[kind]],

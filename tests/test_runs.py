@@ -17,6 +17,8 @@ OK = {
     "errors": 0,
     "failedOrganizations": [],
     "lookback": NO_LOOKBACK,
+    # with fewer than six weeks stored before it, nothing is said
+    "attention": {"organizationsCompared": 0, "totalEntries": 0, "findings": []},
 }
 NOV_1 = {"date": "2026-11-01"}
 YESTERDAY = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=1)

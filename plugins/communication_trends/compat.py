@@ -16,6 +16,7 @@ __all__ = [
     "DAG",
     "HAS_EXTERNAL_VIEWS",
     "REST_API",
+    "UI_ADDRESS",
     "exponential_backoff",
     "flush_metrics",
     "name_task_instance",
@@ -48,6 +49,10 @@ DAG = sdk.DAG if AIRFLOW_V_3_0_PLUS else _Airflow2DAG
 # 3.1.0 has them as well, but its API server takes no session cookie, which is all that a page can bring
 HAS_EXTERNAL_VIEWS = get_base_airflow_version_tuple() >= (3, 1, 2)
 """Whether Airflow's UI can show a page of a plugin."""
+
+
+UI_ADDRESS = ("api", "") if AIRFLOW_V_3_0_PLUS else ("webserver", "http://localhost:8080")
+"""The section of airflow.cfg that has ``base_url``, and its value where nobody has set it."""
 
 
 REST_API = "/api/v2" if AIRFLOW_V_3_0_PLUS else "/api/v1"

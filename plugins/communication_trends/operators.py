@@ -22,6 +22,7 @@ from communication_trends.compat import (
 from communication_trends.connections import connected, errors_explained
 from communication_trends.database import Database
 from communication_trends.errors import InvalidInputError
+from communication_trends.notifications import attention, tell_attention, tell_digest
 from communication_trends.params import (
     batch_size,
     refuse_unknown_keys,
@@ -341,12 +342,24 @@ class SummarizeTrendsOperator(TrendsOperator):
 
     :param list_task_id: task that returned the batches of organizations
     :param aggregate_task_id: mapped task that aggregated them
+    :param attention_notifier: called where something is unusual
+    :param digest_notifier: called once a week
     """
 
     ui_color = "#fef7e0"
 
-    def __init__(self, *, list_task_id: str, aggregate_task_id: str, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        list_task_id: str,
+        aggregate_task_id: str,
+        attention_notifier: Any = None,
+        digest_notifier: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.attention_notifier = attention_notifier
+        self.digest_notifier = digest_notifier
         self.list_task_id = list_task_id
         self.aggregate_task_id = aggregate_task_id
 
@@ -364,11 +377,13 @@ class SummarizeTrendsOperator(TrendsOperator):
         self.log.info("Summary: %s", json.dumps(summary, ensure_ascii=False))
         if changed:
             self.log.info("Earlier %ss that changed: %s", self.kind.noun, json.dumps(changed))
+        tell_attention(self.attention_notifier, context, period, summary)
         if problem := self._problem(summary, failed):
             context["ti"].xcom_push(key="return_value", value=summary)
             raise AirflowFailException(problem)
         for asset in self.outlets:
             context["outlet_events"][asset].extra = {**summary, "changedPeriods": changed}
+        tell_digest(self.digest_notifier, context, period, summary)
         return summary
 
     def _listed_batches(self, context: Any, period: Period) -> list[list[str]]:
@@ -425,6 +440,7 @@ class SummarizeTrendsOperator(TrendsOperator):
             "errors": len(failed),
             "failedOrganizations": sorted(_name(stored.get(id_), id_) for id_ in failed),
             "lookback": lookback,
+            "attention": attention(period, processed),
         }
         trends = sum(messages is not None for row in stored.values() for messages in row["messages"].values())
         self.rows_read = {settings.conn_id(): {"organizations": len(stored), "communication_trends": trends}}
