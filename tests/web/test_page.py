@@ -16,7 +16,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 
-from communication_trends.period import DAILY
 from web import rows
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -28,6 +27,10 @@ FROM, TO = datetime.date(2026, 9, 30), datetime.date(2026, 10, 29)
 RANGE = f"from={FROM}&to={TO}"
 PATIENCE = 60_000
 """Milliseconds; the machine may be busy."""
+NOW = datetime.datetime(2026, 10, 30, 12, tzinfo=datetime.timezone.utc)
+"""What the browser's clock says, so that "the last 7 days" are the same whenever the tests run."""
+
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +57,22 @@ def dag(web):
 class Visit:
     """A browser page of one user, with what went wrong in it and which hosts it asked."""
 
-    def __init__(self, browser: Browser, web, user: str | None, theme: str = "light", width: int = 1440) -> None:
+    def __init__(
+        self,
+        browser: Browser,
+        web,
+        user: str | None,
+        theme: str = "light",
+        width: int = 1440,
+        now: datetime.datetime | None = NOW,
+    ) -> None:
         self.url = web.airflow.url
         self.problems: list[str] = []
         self.foreign: set[str] = set()
         self.context = browser.new_context(viewport={"width": width, "height": 1000}, accept_downloads=True)
         self.context.add_init_script(f"localStorage.getItem('theme') ?? localStorage.setItem('theme', '{theme}')")
+        if now:
+            self.context.clock.set_fixed_time(now)
         if user:
             self.context.add_cookies([{"name": "_token", "value": web.token(user), "url": self.url}])
         self.page: Page = self.context.new_page()
@@ -85,7 +98,7 @@ class Visit:
     def drawn(self, frame: Page | FrameLocator | None = None) -> None:
         """Wait until the charts are drawn."""
         inside = frame or self.page
-        expect(inside.locator("#main")).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
+        expect(inside.locator("#main")).to_have_attribute("aria-busy", "false")
         expect(inside.locator("#topics .main-svg").first).to_be_visible(timeout=PATIENCE)
 
 
@@ -100,6 +113,11 @@ def visit(browser, web) -> Iterator:
     yield make
     for one in visits:
         one.context.close()
+
+
+def organizations(page: Page | FrameLocator):
+    """What the picker offers; a chart has choices of its own."""
+    return page.get_by_role("listbox", name="Organizations").get_by_role("option")
 
 
 def charted(page, chart: str) -> dict[str, dict[str, float]]:
@@ -143,11 +161,13 @@ def test_from_the_navigation_to_the_numbers(visit, web):
     page.get_by_role("menuitem", name="Communication trends").click()
     frame = page.frame_locator("iframe[title='Communication trends']")
     one.drawn(frame)
+    frame.get_by_role("button", name="7 days").click()
+    one.drawn(frame)
     frame.locator("#from").fill(str(FROM))
     frame.locator("#to").fill(str(TO))
     expect(frame.locator("#ranking tbody tr")).to_have_count(10)
     frame.get_by_role("combobox", name="Organization").fill("acme")
-    expect(frame.get_by_role("option")).to_have_count(1)
+    expect(organizations(frame)).to_have_count(1)
     frame.get_by_role("combobox", name="Organization").press("Enter")
     expect(frame.locator("#subtitle")).to_contain_text("Acme Logistics")
     one.drawn(frame)
@@ -174,9 +194,9 @@ def test_its_place_is_kept_inside_airflow(visit):
     frame = page.frame_locator("iframe[title='Communication trends']")
 
     def shows(organization: str, days: int) -> None:
-        expect(frame.locator("#subtitle")).to_contain_text(organization, timeout=PATIENCE)
+        expect(frame.locator("#subtitle")).to_contain_text(organization)
         pressed = frame.get_by_role("button", name=f"{days} days")
-        expect(pressed).to_have_attribute("aria-pressed", "true", timeout=PATIENCE)
+        expect(pressed).to_have_attribute("aria-pressed", "true")
         one.drawn(frame)
 
     page.goto(f"{one.url}/plugin/communication-trends?organization=borealis&days=90")
@@ -187,7 +207,7 @@ def test_its_place_is_kept_inside_airflow(visit):
     shows("Borealis Energy", 7)
     assert "days=7" in page.url
     frame.get_by_role("combobox", name="Organization").fill("dune")
-    expect(frame.get_by_role("option")).to_have_count(1)
+    expect(organizations(frame)).to_have_count(1)
     frame.get_by_role("combobox", name="Organization").press("Enter")
     shows("Dune Retail", 7)
     page.reload()
@@ -221,7 +241,7 @@ def test_presets_and_the_keyboard(visit):
     one.drawn()
     picker = page.get_by_role("combobox", name="Organization")
     picker.focus()
-    expect(page.get_by_role("option").first).to_have_text("All organizations")
+    expect(organizations(page).first).to_have_text("All organizations")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     expect(page.get_by_role("option", name="Borealis Energy")).to_have_attribute("aria-selected", "true")
@@ -511,10 +531,11 @@ def test_all_that_is_missing_is_run_at_once(visit, web, dag):
 def test_a_viewer_is_not_offered_what_he_may_not_do(visit, web, dag):
     web.connection.execute(
         "delete from communication_trends using organizations where organizations.id = organization_id"
-        " and slug = 'acme' and trend_date in ('2026-10-15', '2026-10-22')"
+        " and slug = 'acme' and trend_date = any(%s)",
+        (sorted(rows.GAPS),),
     )
     page = visit().open(f"organization=acme&{RANGE}")
-    expect(page.locator("#gaps")).to_contain_text("No data for 2 days")
+    expect(page.locator("#gaps")).to_contain_text("No data for 3 days")
     expect(page.locator("#gaps")).to_contain_text("22 Oct")
     assert page.get_by_role("button", name="Run").count() == 0
 
@@ -545,7 +566,7 @@ def test_accessibility_and_theme(visit, theme, query):
     one = visit(theme=theme)
     page = one.page
     page.goto(f"{one.url}/communication-trends/?{query}")
-    expect(page.locator("#main")).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
+    expect(page.locator("#main")).to_have_attribute("aria-busy", "false")
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     page.locator("#topics-table").evaluate("table => table.closest('details').open = true")
     found = Axe().run(page).response["violations"]
@@ -634,24 +655,38 @@ def test_an_ended_login_has_a_way_back(visit, web):
     page.get_by_label("Username").fill("viewer")
     page.get_by_label("Password", exact=True).fill(web.passwords["viewer"])
     page.get_by_role("button", name="Sign in").click()
-    expect(frame.locator("#subtitle")).to_contain_text("Dune Retail", timeout=PATIENCE)
+    expect(frame.locator("#subtitle")).to_contain_text("Dune Retail")
     expect(frame.get_by_role("button", name="90 days")).to_have_attribute("aria-pressed", "true")
 
 
-def test_what_is_not_due_is_no_gap(visit):
-    one = visit()
-    page = one.page
-    page.goto(f"{one.url}/communication-trends/?organization=dune")
-    expect(page.locator("#main")).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
-    now = datetime.datetime.now(datetime.timezone.utc)
-    due = DAILY.last_due(now).first_date
-    assert page.locator("#to").input_value() == str(due)
-    today = now.date()
-    page.goto(f"{one.url}/communication-trends/?organization=dune&from={TO}&to={today}")
-    one.drawn()
-    assert str(today) not in charted(page, "topics")["gap"]
-    page.locator("#topics-table").evaluate("table => table.closest('details').open = true")
-    expect(page.locator("#topics-table tbody tr").first).to_contain_text("not due yet")
+@pytest.mark.parametrize(
+    ("time", "last"), [("02:59", TO - datetime.timedelta(1)), ("03:00", TO)], ids=["not due", "due"]
+)
+def test_the_range_ends_with_the_last_day_that_is_due(visit, time, last):
+    one = visit(now=datetime.datetime.fromisoformat(f"2026-10-30 {time}+00:00"))
+    page = one.open("organization=dune&days=7")
+    assert page.locator("#to").input_value() == str(last)
+    assert max(charted(page, "topics")["complaint"]) == str(last)
+
+
+def test_what_is_not_due_is_no_gap(visit, web):
+    """By the server's own clock: today is never due."""
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    before = today - datetime.timedelta(2)
+    web.connection.execute("insert into organizations (name, slug) values ('Newcomer', 'newcomer')")
+    web.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
+        " escalation_counts, sentiment_distribution, channel_hotspots, total_classifications)"
+        " select id, %s, 'daily', '{\"general\": 3}', '{}', '{}', '[]', 3 from organizations where slug = 'newcomer'",
+        (before,),
+    )
+    try:
+        page = visit(now=None).open(f"organization=newcomer&from={before}&to={today}")
+        assert str(today) not in charted(page, "topics")["gap"]
+        page.locator("#topics-table").evaluate("table => table.closest('details').open = true")
+        expect(page.locator("#topics-table tbody tr").first).to_contain_text("not due yet")
+    finally:
+        web.connection.execute("delete from organizations where slug = 'newcomer'")
 
 
 def test_weeks_are_their_own(visit, web):

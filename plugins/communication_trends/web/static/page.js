@@ -313,7 +313,11 @@ function showBar() {
 
 async function begin() {
   makeControls(show);
-  makePicker(({ slug }) => show({ organization: slug }), showBar);
+  makePicker(
+    ({ slug }) => show({ organization: slug }),
+    showBar,
+    () => page.view.organization,
+  );
   addEventListener("themechange", () => page.drawn && draw());
   onBack((view) => {
     page.view = view;

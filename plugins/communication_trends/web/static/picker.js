@@ -12,13 +12,17 @@ const PAUSE = 150;
  *
  * @param {function({slug, name})} onChoose called with the choice; slug is null for all organizations
  * @param {function()} onLeave called when it is left, whether or not something was chosen
+ * @param {function(): string|null} current returns the slug of what is shown
  */
-export function makePicker(onChoose, onLeave) {
+export function makePicker(onChoose, onLeave, current) {
   const input = byId("organization");
   const list = byId("organizations");
   let options = [];
   let active = -1;
   let timer = 0;
+  // answers may come in another order than they were asked for: only that to the last question counts
+  let wanted = null;
+  let listed = null;
 
   const choose = (index) => {
     if (!options[index]) return;
@@ -62,11 +66,13 @@ export function makePicker(onChoose, onLeave) {
     );
 
   const open = async (search) => {
+    wanted = search;
     const found = await ask(route("organizations", { search, limit: 20 })).catch((error) => ({
       organizations: [],
       problem: error.message,
     }));
-    if (document.activeElement !== input) return;
+    if (search !== wanted || document.activeElement !== input) return;
+    listed = search;
     options = [...(search ? [] : [EVERY]), ...found.organizations];
     const hint = hintOf(found, options.length);
     list.replaceChildren(
@@ -83,7 +89,8 @@ export function makePicker(onChoose, onLeave) {
     );
     list.hidden = false;
     input.setAttribute("aria-expanded", "true");
-    mark(options.length ? 0 : -1);
+    const at = options.findIndex(({ slug }) => search || slug === current());
+    mark(at);
   };
 
   const step = (by) => {
@@ -102,17 +109,21 @@ export function makePicker(onChoose, onLeave) {
   });
   input.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(() => open(input.value.trim()), PAUSE);
+    wanted = input.value.trim();
+    timer = setTimeout(() => open(wanted), PAUSE);
   });
-  input.addEventListener("keydown", (event) => {
+  input.addEventListener("keydown", async (event) => {
     if (event.key === "Escape") close();
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       step(event.key === "ArrowDown" ? 1 : -1);
     }
-    if (event.key === "Enter" && !list.hidden) {
+    if (event.key === "Enter") {
       event.preventDefault();
-      choose(active);
+      // somebody who types fast means what he has typed, not what is still listed
+      clearTimeout(timer);
+      if (wanted !== listed) await open(wanted);
+      if (!list.hidden) choose(active);
     }
   });
 }
