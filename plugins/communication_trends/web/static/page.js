@@ -63,6 +63,8 @@ async function load() {
   const { view } = page;
   byId("main").setAttribute("aria-busy", "true");
   setState(sameView(view) ? page.state : "loading");
+  // the numbers of the view before are still there, dimmed: what is asked for is not
+  if (!sameView(view)) byId("subtitle").textContent = "Loading…";
   showBar();
   try {
     await fill(view, mine.signal);
@@ -222,7 +224,8 @@ function draw() {
     cards: (box, [comparison]) => drawCards(box, comparison, trends),
     attention: (box, answer) =>
       drawAttention(box, answer, {
-        every,
+        total: every ? trends.organizationsTotal : null,
+        marked: findings,
         csv: csv("attention", { from: answer.from, to: answer.to }),
         show,
       }),

@@ -112,19 +112,21 @@ export function makePicker(onChoose, onLeave, current) {
     wanted = input.value.trim();
     timer = setTimeout(() => open(wanted), PAUSE);
   });
-  input.addEventListener("keydown", async (event) => {
-    if (event.key === "Escape") close();
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      event.preventDefault();
-      step(event.key === "ArrowDown" ? 1 : -1);
-    }
-    if (event.key === "Enter") {
-      event.preventDefault();
+  const keys = {
+    Escape: close,
+    ArrowDown: () => step(1),
+    ArrowUp: () => step(-1),
+    Enter: async () => {
       // somebody who types fast means what he has typed, not what is still listed
       clearTimeout(timer);
       if (wanted !== listed) await open(wanted);
       if (!list.hidden) choose(active);
-    }
+    },
+  };
+  input.addEventListener("keydown", (event) => {
+    if (!Object.hasOwn(keys, event.key)) return;
+    if (event.key !== "Escape") event.preventDefault();
+    keys[event.key]();
   });
 }
 
