@@ -188,47 +188,6 @@ def test_from_the_navigation_to_the_numbers(visit, web):
     assert (one.problems, one.foreign) == ([], set())
 
 
-def test_its_place_is_kept_inside_airflow(visit):
-    one = visit()
-    page = one.page
-    frame = page.frame_locator("iframe[title='Communication trends']")
-
-    def shows(organization: str, days: int) -> None:
-        expect(frame.locator("#subtitle")).to_contain_text(organization)
-        pressed = frame.get_by_role("button", name=f"{days} days")
-        expect(pressed).to_have_attribute("aria-pressed", "true")
-        one.drawn(frame)
-
-    page.goto(f"{one.url}/plugin/communication-trends?organization=borealis&days=90")
-    shows("Borealis Energy", 90)
-    page.reload()
-    shows("Borealis Energy", 90)
-    frame.get_by_role("button", name="7 days").click()
-    shows("Borealis Energy", 7)
-    assert "days=7" in page.url
-    frame.get_by_role("combobox", name="Organization").fill("dune")
-    expect(organizations(frame)).to_have_count(1)
-    frame.get_by_role("combobox", name="Organization").press("Enter")
-    shows("Dune Retail", 7)
-    page.reload()
-    shows("Dune Retail", 7)
-    page.go_back()
-    shows("Borealis Energy", 7)
-    page.go_back()
-    shows("Borealis Energy", 90)
-    page.go_forward()
-    shows("Borealis Energy", 7)
-    page.go_forward()
-    shows("Dune Retail", 7)
-    # sent to somebody else
-    other = visit(user="admin")
-    other.page.goto(page.url)
-    frame = other.page.frame_locator("iframe[title='Communication trends']")
-    one = other
-    shows("Dune Retail", 7)
-    assert other.problems == []
-
-
 def test_presets_and_the_keyboard(visit):
     one = visit()
     page = one.open()
@@ -896,8 +855,8 @@ def test_a_gap_of_a_week_runs_the_dag_of_weeks_which_is_paused(visit, dag):
     page = one.page
     page.goto(f"{one.url}/communication-trends/?organization=iris&period=weekly&from=2026-10-12&to=2026-10-18")
     expect(page.locator("#notice")).to_have_text(
-        "No week is stored: the DAG communication_trends_weekly is paused. Unpause it in Airflow to have every week from"
-        " now on; run or backfill it for earlier ones."
+        "No week is stored: the DAG communication_trends_weekly is paused. Unpause it in Airflow to have every week"
+        " from now on; run or backfill it for earlier ones."
     )
     page.get_by_role("button", name="Run the DAG for the week of 12 Oct 2026").click()
     expect(page.locator("#dialog-text")).to_contain_text("Airflow runs communication_trends_weekly")
