@@ -218,6 +218,7 @@ function draw() {
   const days = { from: trends.from, to: trends.to };
   const own = { period, organization, ...days };
   const every = !organization;
+  const wasInside = byId("main").contains(document.activeElement);
   const { mayRun } = facts.periods[period];
   const csv = (path, parameters) => route(path, { ...own, ...parameters, format: "csv" });
   const drawers = {
@@ -267,6 +268,10 @@ function draw() {
     onGap: (date) =>
       mayRun && offer([{ date, organizations: every ? null : [trends.organization] }]),
   });
+  // where what had the focus is gone, going on with the keys begins at what came instead
+  const { activeElement } = document;
+  if (wasInside && (activeElement === document.body || !activeElement.checkVisibility()))
+    byId("main").focus({ preventScroll: true });
 }
 
 function showHead() {
@@ -306,7 +311,8 @@ function report(text, wrong) {
 function showBar() {
   showControls(page.view, range(), isoDay(Date.now()));
   const field = byId("organization");
-  if (document.activeElement === field) return;
+  // not while a person types into it
+  if (field.getAttribute("aria-expanded") === "true") return;
   const drawn = page.drawn?.trends.organization;
   const slug = page.view.organization;
   field.value = [drawn?.slug, drawn?.id].includes(slug) ? drawn.name : (slug ?? "");

@@ -20,18 +20,21 @@ export function makePicker(onChoose, onLeave, current) {
   let options = [];
   let active = -1;
   let timer = 0;
-  // answers may come in another order than they were asked for: only that to the last question counts
+  // answers may come in another order than they were asked for: only that to the last question counts, and none
+  // once the list is closed
   let wanted = null;
   let listed = null;
 
   const choose = (index) => {
     if (!options[index]) return;
     close();
-    input.blur();
+    input.value = options[index].slug ? options[index].name : "";
+    input.select();
     onChoose(options[index]);
   };
 
   const close = () => {
+    wanted = null;
     list.hidden = true;
     input.setAttribute("aria-expanded", "false");
     input.removeAttribute("aria-activedescendant");
@@ -119,6 +122,7 @@ export function makePicker(onChoose, onLeave, current) {
     Enter: async () => {
       // somebody who types fast means what he has typed, not what is still listed
       clearTimeout(timer);
+      if (wanted === null) return;
       if (wanted !== listed) await open(wanted);
       if (!list.hidden) choose(active);
     },
