@@ -165,9 +165,11 @@ def attention(
     """Return a page of what is unusual in the periods of a range whose run is due, or all of it without a limit."""
     one = find(database, organization)
     periods = [period for period in asked.periods() if period.first_date <= asked.due.first_date]
-    found = unusual(database, asked.kind, periods, organizations=[one.id] if one else None).findings
+    answer = unusual(database, asked.kind, periods, organizations=[one.id] if one else None)
+    found = answer.findings
     return models.Attention(
         **_ranged(asked),
+        organizations_compared=answer.organizations,
         findings=[
             models.Finding(
                 organization=models.Organization(id=entry.organization_id, name=entry.name, slug=entry.slug),
