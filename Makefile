@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up backfill test test-faults test-celery test-compose test-airflow test-backfill test-postgres bench bench-quick lint format constraints clean
+.PHONY: help install demo up backfill test test-faults test-celery test-compose test-airflow test-backfill test-postgres screenshots bench bench-quick lint format constraints clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-16s%s\n", $$1, $$2}'
@@ -26,8 +26,8 @@ demo: install  ## run the DAG on a story of rows and show the trends
 up: install  ## serve Airflow's UI on the demo's database, on loopback
 	@$(BIN)/python -m demo up
 
-backfill: install  ## make backfill FROM=2026-11-01 TO=2026-11-04, both included
-	@$(BIN)/python -m demo backfill "$(FROM)" "$(TO)"
+backfill: install  ## make backfill FROM=2026-11-01 TO=2026-11-04, both included; PERIOD=weekly or monthly
+	@$(BIN)/python -m demo backfill "$(FROM)" "$(TO)" "$(or $(PERIOD),daily)"
 
 .env: .env.example  ## make the secrets that docker compose needs, once
 	@umask 077; test -e $@ || while IFS= read -r line; do \
@@ -66,6 +66,9 @@ test-backfill: install .venv-airflow-2.11.2/installed  ## airflow dags backfill 
 
 test-postgres: install  ## run the tests of trends and whole runs on another PostgreSQL, VERSION=14 to 18
 	@.ci/with-postgres "$(VERSION)" $(BIN)/python -m pytest tests/test_aggregate.py tests/test_runs.py tests/faults/test_rows.py
+
+screenshots: install  ## take the documentation's pictures of the page anew (needs Chromium)
+	@COMMUNICATION_TRENDS_SCREENSHOTS=docs $(BIN)/python -m pytest tests/web/test_page.py -k shared_address
 
 bench: install .venv-bench/installed  ## what it costs, as ratios measured side by side
 	@$(BIN)/python -m bench

@@ -1,7 +1,7 @@
 """
 How often what is unusual for a tenant is found, and how often something is called unusual for nothing.
 
-Usage: ``PYTHONPATH=plugins .venv/bin/python -m bench.attention``; a minute. Histories are stationary, with a week's
+Usage: ``PYTHONPATH=plugins .venv/bin/python -m bench.attention``; two minutes. Histories are stationary, with a week's
 rhythm and 1.3 times Poisson's variance (negative binomial); each figure varies by itself. Candidates: a conditional
 binomial test on the counts of eight weeks as if they were Poisson's, three standard deviations of the eight, and the
 package's.
@@ -106,12 +106,12 @@ def main() -> None:
     print(f"{'called unusual for nothing, % of days':42}", *(f"{name:>22}" for name in names))
     rates = []
     for size in SIZES:
-        rates.append(found_for_nothing(size, 4000, chance))
+        rates.append(found_for_nothing(size, 20_000, chance))
         print(f"{f'{size:,} messages a day':42}", *(f"{100 * rates[-1][name]:22.2f}" for name in names), flush=True)
     print(f"{'all sizes':42}", *(f"{100 * statistics.mean(rate[name] for rate in rates):22.2f}" for name in names))
     print(f"\n{'found on the first day, % of cases':42}", *(f"{name:>22}" for name in CANDIDATES))
     for mean, times in [(10, 3), (15, 3), (30, 2), (40, 2), (60, 2), (200, 2), (1000, 2)]:
-        rate = found(mean, times, 4000, chance)
+        rate = found(mean, times, 20_000, chance)
         print(
             f"{f'usually {mean}, {times} times that':42}",
             *(f"{100 * rate[name]:22.1f}" for name in CANDIDATES),

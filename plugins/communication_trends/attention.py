@@ -22,8 +22,8 @@ ENOUGH = 6
 SCATTER = 1.3
 """Variance of a count in a quiet history, as a multiple of its mean: a little more than Poisson's."""
 
-SCATTER_BEYOND_CHANCE = 3.4
-"""Where the earlier counts scatter more than this, which one history in a hundred does by chance, theirs is taken."""
+SCATTER_BEYOND_CHANCE = 4.0
+"""Where the earlier counts scatter more than this, which one history in 300 does by chance, theirs is taken."""
 
 UNUSUAL = 2.38
 """Standard deviations above the mean from which a count is unusual."""
@@ -38,6 +38,9 @@ UNUSUALLY_FEW = 4.0
 
 AT_LEAST_TIMES = 1.5
 """Smallest ratio to the mean that is worth a person's attention, however certain it is; half for a drop."""
+
+AT_LEAST_TIMES_BELOW_26 = 2.0
+"""The same where the mean is below 26: smaller figures often are half as high again by chance."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,8 @@ def is_high(count: int, earlier: Sequence[int]) -> bool:
     """Whether a count is unusually high, and higher than each earlier one."""
     mean = sum(earlier) / len(earlier)
     limit = UNUSUAL if mean >= SMALL else UNUSUAL_WHEN_SMALL
-    return count >= AT_LEAST_TIMES * mean and count > max(earlier) and deviation(count, earlier) >= limit
+    times = AT_LEAST_TIMES if mean >= 26 else AT_LEAST_TIMES_BELOW_26
+    return count >= times * mean and count > max(earlier) and deviation(count, earlier) >= limit
 
 
 def is_low(count: int, earlier: Sequence[int]) -> bool:

@@ -1,5 +1,6 @@
 -- Periods that may be unusual: one row per organization and period whose figures are
--- half as high again, or half as low, as the mean of those before it; with all of them.
+-- half as high again, or half as low, as the mean of those before it; with all of them,
+-- and of how many organizations enough is stored.
 with
 -- one row per trend
 stored_trends as materialized (
@@ -28,8 +29,9 @@ stored_trends as materialized (
         communication_trends.trend_period = %(period)s::text
         and communication_trends.trend_date = any(%(needed_days)s::timestamp[])
         and (
-            %(organization_id)s::uuid is null
-            or communication_trends.organization_id = %(organization_id)s::uuid
+            %(organization_ids)s::uuid[] is null
+            or communication_trends.organization_id
+            = any(%(organization_ids)s::uuid[])
         )
 ),
 
@@ -60,8 +62,9 @@ figures as materialized (
     where stored_trends.readable
 ),
 
--- one row per organization and period, with those before it in any order
-compared as (
+-- one row per organization and period of which enough is stored, with the periods
+-- before it in any order
+compared as materialized (
     select
         current.organization_id,
         current.trend_date,
@@ -69,6 +72,11 @@ compared as (
         current.risky,
         current.alerts,
         current.negative,
+        current.messages >= 1.5 * avg(earlier.messages)
+        or current.messages <= 0.5 * avg(earlier.messages)
+        or current.risky >= 1.5 * avg(earlier.risky)
+        or current.alerts >= 1.5 * avg(earlier.alerts)
+        or current.negative >= 1.5 * avg(earlier.negative) as is_suspect,
         array_agg(earlier.messages) as earlier_messages,
         array_agg(earlier.risky) as earlier_risky,
         array_agg(earlier.alerts) as earlier_alerts,
@@ -89,30 +97,40 @@ compared as (
         current.risky,
         current.alerts,
         current.negative
-    having
-        current.messages >= 1.5 * avg(earlier.messages)
-        or current.messages <= 0.5 * avg(earlier.messages)
-        or current.risky >= 1.5 * avg(earlier.risky)
-        or current.alerts >= 1.5 * avg(earlier.alerts)
-        or current.negative >= 1.5 * avg(earlier.negative)
+    having count(*) >= %(enough)s::integer
+),
+
+-- one row per organization and period that may be unusual
+suspects as (
+    select
+        compared.*,
+        coalesce(
+            organizations.name::text,
+            organizations.slug::text,
+            organizations.id::text
+        ) as name,
+        coalesce(organizations.slug::text, organizations.id::text) as slug
+    from compared
+    inner join organizations on compared.organization_id = organizations.id
+    where compared.is_suspect
 )
 
 select
-    organizations.id::text as organization_id,
-    coalesce(
-        organizations.name::text,
-        organizations.slug::text,
-        organizations.id::text
-    ) as name,
-    coalesce(organizations.slug::text, organizations.id::text) as slug,
-    compared.trend_date::date as date,
-    compared.messages,
-    compared.risky,
-    compared.alerts,
-    compared.negative,
-    compared.earlier_messages,
-    compared.earlier_risky,
-    compared.earlier_alerts,
-    compared.earlier_negative
-from compared
-inner join organizations on compared.organization_id = organizations.id;
+    counted.organizations_compared,
+    suspects.organization_id::text as organization_id,
+    suspects.name,
+    suspects.slug,
+    suspects.trend_date::date as date,
+    suspects.messages,
+    suspects.risky,
+    suspects.alerts,
+    suspects.negative,
+    suspects.earlier_messages,
+    suspects.earlier_risky,
+    suspects.earlier_alerts,
+    suspects.earlier_negative
+from (
+    select count(distinct compared.organization_id) as organizations_compared
+    from compared
+) as counted
+left join suspects on true;

@@ -112,8 +112,12 @@ def api(server: Server) -> Iterator[Api]:
 @pytest.fixture(scope="session")
 def web(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """Airflow with the simple auth manager: an admin, a viewer, and somebody who may do nothing."""
-    users = {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer,nobody:"}
-    with running_airflow_on(server, tmp_path_factory.mktemp("web"), **users) as (airflow, database):
+    settings = {
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer,nobody:",
+        # a run that is to fail does so at once
+        "AIRFLOW__COMMUNICATION_TRENDS__RETRIES": "0",
+    }
+    with running_airflow_on(server, tmp_path_factory.mktemp("web"), **settings) as (airflow, database):
         rows.fill(database.connection)
         airflow.start()
         passwords = Path(airflow.environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]).read_text()

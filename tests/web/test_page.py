@@ -17,7 +17,6 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 
 from communication_trends import __version__
-from communication_trends.period import DAILY
 from web import rows
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -29,6 +28,10 @@ FROM, TO = datetime.date(2026, 9, 30), datetime.date(2026, 10, 29)
 RANGE = f"from={FROM}&to={TO}"
 PATIENCE = 60_000
 """Milliseconds; the machine may be busy."""
+NOW = datetime.datetime(2026, 10, 30, 12, tzinfo=datetime.timezone.utc)
+"""What the browser's clock says, so that "the last 7 days" are the same whenever the tests run."""
+
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +58,22 @@ def dag(web):
 class Visit:
     """A browser page of one user, with what went wrong in it and which hosts it asked."""
 
-    def __init__(self, browser: Browser, web, user: str | None, theme: str = "light", width: int = 1440) -> None:
+    def __init__(
+        self,
+        browser: Browser,
+        web,
+        user: str | None,
+        theme: str = "light",
+        width: int = 1440,
+        now: datetime.datetime | None = NOW,
+    ) -> None:
         self.url = web.airflow.url
         self.problems: list[str] = []
         self.foreign: set[str] = set()
         self.context = browser.new_context(viewport={"width": width, "height": 1000}, accept_downloads=True)
         self.context.add_init_script(f"localStorage.getItem('theme') ?? localStorage.setItem('theme', '{theme}')")
+        if now:
+            self.context.clock.set_fixed_time(now)
         if user:
             self.context.add_cookies([{"name": "_token", "value": web.token(user), "url": self.url}])
         self.page: Page = self.context.new_page()
@@ -86,7 +99,7 @@ class Visit:
     def drawn(self, frame: Page | FrameLocator | None = None) -> None:
         """Wait until the charts are drawn."""
         inside = frame or self.page
-        expect(inside.locator("#main")).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
+        expect(inside.locator("#main")).to_have_attribute("aria-busy", "false")
         expect(inside.locator("#topics .main-svg").first).to_be_visible(timeout=PATIENCE)
 
 
@@ -101,6 +114,11 @@ def visit(browser, web) -> Iterator:
     yield make
     for one in visits:
         one.context.close()
+
+
+def organizations(page: Page | FrameLocator):
+    """What the picker offers; a chart has choices of its own."""
+    return page.get_by_role("listbox", name="Organizations").get_by_role("option")
 
 
 def charted(page, chart: str) -> dict[str, dict[str, float]]:
@@ -144,11 +162,13 @@ def test_from_the_navigation_to_the_numbers(visit, web):
     page.get_by_role("menuitem", name="Communication trends").click()
     frame = page.frame_locator("iframe[title='Communication trends']")
     one.drawn(frame)
+    frame.get_by_role("button", name="7 days").click()
+    one.drawn(frame)
     frame.locator("#from").fill(str(FROM))
     frame.locator("#to").fill(str(TO))
     expect(frame.locator("#ranking tbody tr")).to_have_count(10)
     frame.get_by_role("combobox", name="Organization").fill("acme")
-    expect(frame.get_by_role("option")).to_have_count(1)
+    expect(organizations(frame)).to_have_count(1)
     frame.get_by_role("combobox", name="Organization").press("Enter")
     expect(frame.locator("#subtitle")).to_contain_text("Acme Logistics")
     one.drawn(frame)
@@ -169,47 +189,6 @@ def test_from_the_navigation_to_the_numbers(visit, web):
     assert (one.problems, one.foreign) == ([], set())
 
 
-def test_its_place_is_kept_inside_airflow(visit):
-    one = visit()
-    page = one.page
-    frame = page.frame_locator("iframe[title='Communication trends']")
-
-    def shows(organization: str, days: int) -> None:
-        expect(frame.locator("#subtitle")).to_contain_text(organization, timeout=PATIENCE)
-        pressed = frame.get_by_role("button", name=f"{days} days")
-        expect(pressed).to_have_attribute("aria-pressed", "true", timeout=PATIENCE)
-        one.drawn(frame)
-
-    page.goto(f"{one.url}/plugin/communication-trends?organization=borealis&days=90")
-    shows("Borealis Energy", 90)
-    page.reload()
-    shows("Borealis Energy", 90)
-    frame.get_by_role("button", name="7 days").click()
-    shows("Borealis Energy", 7)
-    assert "days=7" in page.url
-    frame.get_by_role("combobox", name="Organization").fill("dune")
-    expect(frame.get_by_role("option")).to_have_count(1)
-    frame.get_by_role("combobox", name="Organization").press("Enter")
-    shows("Dune Retail", 7)
-    page.reload()
-    shows("Dune Retail", 7)
-    page.go_back()
-    shows("Borealis Energy", 7)
-    page.go_back()
-    shows("Borealis Energy", 90)
-    page.go_forward()
-    shows("Borealis Energy", 7)
-    page.go_forward()
-    shows("Dune Retail", 7)
-    # sent to somebody else
-    other = visit(user="admin")
-    other.page.goto(page.url)
-    frame = other.page.frame_locator("iframe[title='Communication trends']")
-    one = other
-    shows("Dune Retail", 7)
-    assert other.problems == []
-
-
 def test_presets_and_the_keyboard(visit):
     one = visit()
     page = one.open()
@@ -222,15 +201,41 @@ def test_presets_and_the_keyboard(visit):
     one.drawn()
     picker = page.get_by_role("combobox", name="Organization")
     picker.focus()
-    expect(page.get_by_role("option").first).to_have_text("All organizations")
+    expect(organizations(page).first).to_have_text("All organizations")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     expect(page.get_by_role("option", name="Borealis Energy")).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Enter")
     expect(page.locator("#subtitle")).to_contain_text("Borealis Energy")
+    expect(picker).to_be_focused()
+    expect(picker).to_have_value("Borealis Energy")
+    expect(page.get_by_role("listbox", name="Organizations")).to_be_hidden()
     page.go_back()
     expect(page.locator("#subtitle")).to_contain_text("10 organizations")
+    expect(picker).to_have_value("")
+    # what had the focus is gone in the next view: it is not lost, but at what came instead
+    page.locator("#ranking").get_by_role("button", name="Cobalt Health").press("Enter")
+    expect(page.locator("#subtitle")).to_contain_text("Cobalt Health")
+    expect(page.locator("#main")).to_be_focused()
     assert one.problems == []
+
+
+def test_who_types_fast_gets_what_he_typed(visit):
+    page = visit().open("days=7")
+    held = []
+    # the answer to the first question, about all organizations, comes last
+    page.route("**/api/v1/organizations?search=&*", lambda route: held.append(route))
+    picker = page.get_by_role("combobox", name="Organization")
+    picker.fill("dune")
+    expect(organizations(page)).to_have_count(1)
+    [first] = held
+    first.continue_()
+    page.wait_for_timeout(500)
+    expect(organizations(page)).to_have_count(1)
+    # and Enter before there is any answer means what is typed
+    picker.fill("cobalt")
+    picker.press("Enter")
+    expect(page.locator("#subtitle")).to_contain_text("Cobalt Health")
 
 
 def test_a_date_is_typed(visit):
@@ -382,6 +387,92 @@ def test_forty_topics_can_all_be_seen(visit, forty):
     assert page.locator("#escalations").evaluate("box => box.layout.yaxis.tickvals") == [0]
 
 
+def ticks(page, chart: str) -> list[str]:
+    """Return what stands at the vertical axis of a chart."""
+    return page.locator(f"#{chart} .ytick text").all_text_contents()
+
+
+def test_axes_and_shares(visit, web):
+    page = visit().open(f"organization=dune&{RANGE}&share=1")
+    assert ticks(page, "topics") == ticks(page, "tones") == ["0 %", "25 %", "50 %", "75 %", "100 %"]
+    assert all(text.endswith(" %") for text in ticks(page, "risk") + ticks(page, "confidence"))
+    # a line between 74 and 90 is not drawn on 0 to 100
+    low, *_, high = (int(text.removesuffix(" %")) for text in ticks(page, "confidence"))
+    assert (low >= 60, high <= 100) == (True, True)
+    # two topics that matter are no slivers: one alone has the axis to itself
+    page.goto(page.url + "&topic=escalation")
+    expect(page.locator("#topics-legend").get_by_role("button")).to_have_count(1)
+    assert ticks(page, "topics")[-1] != "100 %"
+    # one alert a day: no half of one on the axis
+    web.connection.execute(
+        "insert into organizations (name, slug, created_at) values ('Lone Alert', 'lone', '2026-10-28')"
+    )
+    web.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
+        " escalation_counts, sentiment_distribution, channel_hotspots, total_classifications)"
+        " select id, %s, 'daily', '{\"general\": 3}', '{\"high\": 1}', '{}', '[]', 3 from organizations"
+        " where slug = 'lone'",
+        (TO,),
+    )
+    try:
+        page = visit().open(f"organization=lone&{RANGE}")
+        assert ticks(page, "escalations") == ["0", "1"]
+        expect(page.locator("#escalations-legend")).to_contain_text("high")
+    finally:
+        web.connection.execute("delete from organizations where slug = 'lone'")
+
+
+def test_what_is_unusual_is_said_in_words_and_marked(visit, web):
+    tuesdays = [datetime.date(2026, 10, 27) - datetime.timedelta(7 * week) for week in range(9)]
+    web.connection.execute(
+        "insert into organizations (name, slug, created_at) values ('Alarmed', 'alarmed', '2026-08-01')"
+    )
+    with web.connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
+            " escalation_counts, sentiment_distribution, channel_hotspots, total_classifications)"
+            " select id, %s, 'daily', '{\"general\": 200}', %s, '{}', '[]', 200 from organizations"
+            " where slug = 'alarmed'",
+            [
+                (day, json.dumps({"high": count}))
+                for day, count in zip(tuesdays, [58, 3, 2, 6, 4, 5, 2, 3, 6], strict=True)
+            ],
+        )
+    sentence = "58 alerts; on Tuesdays usually 2 to 6"
+    try:
+        page = visit().open("from=2026-10-21&to=2026-10-27")
+        expect(page.locator("#attention-title")).to_have_text("Unusual: Tue, 27 Oct 2026")
+        expect(page.locator("#attention li").first).to_have_text(f"Alarmed{sentence}")
+        page.locator("#attention").get_by_role("button", name="Alarmed").click()
+        expect(page.locator("#subtitle")).to_contain_text("Alarmed")
+        assert charted(page, "escalations")["unusual"].keys() == {"2026-10-27"}
+        page.locator("#escalations").focus()
+        page.keyboard.press("ArrowLeft")
+        expect(page.locator("#escalations-readout")).to_contain_text(f"58 alerts · {sentence}")
+        # the day after it nothing is stored: then nothing can be said, and what was before is still told
+        page.goto(re.sub("2026-10-27", "2026-10-28", page.url))
+        expect(page.locator("#attention")).to_contain_text("What is unusual cannot be said for Wed, 28 Oct 2026")
+        expect(page.locator("#attention li")).to_have_text([f"27 Oct{sentence}"])
+    finally:
+        web.connection.execute("delete from organizations where slug = 'alarmed'")
+
+
+def test_a_mean_of_seven_days_on_demand(visit):
+    page = visit().open(f"organization=dune&{RANGE}")
+    page.get_by_label("7-day mean").check()
+    expect(page.locator("#topics-tools")).to_be_visible()
+    assert "mean=7" in page.url
+    expect(page.locator("#risk-legend")).to_contain_text("Risk, 7-day mean")
+    page.locator("#topics").focus()
+    page.keyboard.press("ArrowLeft")
+    week = [rows.trend("dune", TO - datetime.timedelta(back)) for back in range(7)]
+    mean = sum(trend["total_classifications"] for trend in week) / 7
+    expect(page.locator("#topics-readout")).to_have_text(f"Thu, 29 Oct 2026: 7-day mean {round(mean, 1):g} messages")
+    drawn = page.locator("#risk").evaluate("box => box.data[0].y.at(-1)")
+    risky = sum(trend["topic_distribution"][topic] for trend in week for topic in ("complaint", "escalation"))
+    assert drawn == pytest.approx(100 * risky / (7 * mean))
+
+
 def test_a_channel_has_a_history(visit, web):
     one = visit()
     page = one.open(f"organization=acme&{RANGE}")
@@ -512,12 +603,56 @@ def test_all_that_is_missing_is_run_at_once(visit, web, dag):
 def test_a_viewer_is_not_offered_what_he_may_not_do(visit, web, dag):
     web.connection.execute(
         "delete from communication_trends using organizations where organizations.id = organization_id"
-        " and slug = 'acme' and trend_date in ('2026-10-15', '2026-10-22')"
+        " and slug = 'acme' and trend_date = any(%s)",
+        (sorted(rows.GAPS),),
     )
     page = visit().open(f"organization=acme&{RANGE}")
-    expect(page.locator("#gaps")).to_contain_text("No data for 2 days")
+    expect(page.locator("#gaps")).to_contain_text("No data for 3 days")
     expect(page.locator("#gaps")).to_contain_text("22 Oct")
     assert page.get_by_role("button", name="Run").count() == 0
+
+
+def test_a_run_says_what_became_of_each_organization(visit, web, dag):
+    """acme's gap is filled, dune's day is kept, since its messages are not there, borealis' breaks a constraint."""
+    web.connection.execute(
+        "alter table communication_trends add constraint broken check"
+        f" (organization_id <> '{rows.organization_id('borealis')}' or trend_date <> '2026-10-15') not valid"
+    )
+    web.connection.execute(
+        "delete from communication_trends where organization_id = any(%s::uuid[]) and trend_date = '2026-10-15'",
+        ([rows.organization_id("borealis")],),
+    )
+    try:
+        conf = {"date": "2026-10-15", "organizations": ["acme", "borealis", "dune"], "lookback": 1}
+        run = web.airflow.request("POST", f"{dag}/dagRuns", json={"logical_date": None, "conf": conf}).json()
+        path = f"{dag}/dagRuns/{run['dag_run_id']}"
+        web.airflow.wait_until(
+            lambda: web.airflow.request("GET", path).json()["state"] == "failed", seconds=240, what="the run has ended"
+        )
+        one = visit(user="admin")
+        page = one.page
+        page.goto(f"{one.url}/dags/{DAG_ID}/runs/{run['dag_run_id']}/plugin/communication-trends-run")
+        frame = page.frame_locator("iframe[title='Communication trends']")
+        expect(frame.locator("#run-title")).to_have_text("This run, for Thu, 15 Oct 2026: failed")
+        said = dict(
+            text.split("\t")
+            for text in frame.locator("#run li:has(a)").evaluate_all(
+                "items => items.map(item => [...item.children].map(child => child.textContent).join('\t'))"
+            )
+        )
+        assert said == {
+            "acme": "filled 14 Oct",
+            "borealis": "failed",
+            "dune": "kept as stored: messages have been deleted since · kept as stored: 14 Oct",
+        }
+        frame.get_by_role("link", name="borealis").click()
+        page.wait_for_url("**/tasks/aggregate_organization/mapped/1*")
+    finally:
+        web.connection.execute("alter table communication_trends drop constraint broken")
+        web.connection.execute(
+            "delete from communication_trends where organization_id = %s and trend_date = any(%s)",
+            (rows.organization_id("acme"), sorted(rows.GAPS)),
+        )
 
 
 def test_airflows_own_form_with_its_date_picker(visit, web, dag):
@@ -546,7 +681,7 @@ def test_accessibility_and_theme(visit, theme, query):
     one = visit(theme=theme)
     page = one.page
     page.goto(f"{one.url}/communication-trends/?{query}")
-    expect(page.locator("#main")).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
+    expect(page.locator("#main")).to_have_attribute("aria-busy", "false")
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     page.locator("#topics-table").evaluate("table => table.closest('details').open = true")
     found = Axe().run(page).response["violations"]
@@ -565,7 +700,7 @@ def test_the_theme_follows_airflows_switch(visit):
 
 
 @pytest.mark.parametrize("query", [RANGE, f"organization=acme&{RANGE}"])
-@pytest.mark.parametrize("width", [320, 375, 768])
+@pytest.mark.parametrize("width", [320, 375, 650, 768])
 def test_it_fits_a_telephone(visit, width, query):
     page = visit(width=width).open(query)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -622,6 +757,36 @@ def test_nothing_but_data_looks_like_data(visit, web):
     expect(page.locator("#main")).to_be_hidden()
 
 
+def test_the_page_asks_again_by_itself(visit):
+    one = visit(now=None)
+    # a clock that can be put forward
+    one.context.clock.install(time=NOW)
+    page = one.open(RANGE)
+    page.route("**/api/v1/**", lambda route: route.abort())
+    page.clock.run_for(5 * 60_000)
+    expect(page.locator("#notice")).to_contain_text("These numbers are of")
+    expect(page.locator("body")).to_have_attribute("data-state", "stale")
+    page.unroute("**/api/v1/**")
+    page.clock.run_for(5 * 60_000)
+    expect(page.locator("#notice")).to_be_hidden()
+    expect(page.locator("body")).to_have_attribute("data-state", "ready")
+
+
+def test_what_is_not_there_yet_does_not_look_like_what_was(visit):
+    page = visit().open(RANGE)
+    held = []
+    page.route("**/api/v1/**", lambda route: held.append(route))
+    page.get_by_role("button", name="7 days").click()
+    expect(page.locator("body")).to_have_attribute("data-state", "loading")
+    expect(page.locator("#subtitle")).to_have_text("Loading…")
+    expect(page.locator("#cards")).to_have_css("opacity", "0.35")
+    page.unroute("**/api/v1/**")
+    for route in held:
+        route.continue_()
+    expect(page.locator("#subtitle")).to_contain_text("23 Oct – 29 Oct 2026")
+    expect(page.locator("#cards")).to_have_css("opacity", "1")
+
+
 def test_an_ended_login_has_a_way_back(visit, web):
     one = visit()
     page = one.page
@@ -635,24 +800,38 @@ def test_an_ended_login_has_a_way_back(visit, web):
     page.get_by_label("Username").fill("viewer")
     page.get_by_label("Password", exact=True).fill(web.passwords["viewer"])
     page.get_by_role("button", name="Sign in").click()
-    expect(frame.locator("#subtitle")).to_contain_text("Dune Retail", timeout=PATIENCE)
+    expect(frame.locator("#subtitle")).to_contain_text("Dune Retail")
     expect(frame.get_by_role("button", name="90 days")).to_have_attribute("aria-pressed", "true")
 
 
-def test_what_is_not_due_is_no_gap(visit):
-    one = visit()
-    page = one.page
-    page.goto(f"{one.url}/communication-trends/?organization=dune")
-    expect(page.locator("#main")).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
-    now = datetime.datetime.now(datetime.timezone.utc)
-    due = DAILY.last_due(now).first_date
-    assert page.locator("#to").input_value() == str(due)
-    today = now.date()
-    page.goto(f"{one.url}/communication-trends/?organization=dune&from={TO}&to={today}")
-    one.drawn()
-    assert str(today) not in charted(page, "topics")["gap"]
-    page.locator("#topics-table").evaluate("table => table.closest('details').open = true")
-    expect(page.locator("#topics-table tbody tr").first).to_contain_text("not due yet")
+@pytest.mark.parametrize(
+    ("time", "last"), [("02:59", TO - datetime.timedelta(1)), ("03:00", TO)], ids=["not due", "due"]
+)
+def test_the_range_ends_with_the_last_day_that_is_due(visit, time, last):
+    one = visit(now=datetime.datetime.fromisoformat(f"2026-10-30 {time}+00:00"))
+    page = one.open("organization=dune&days=7")
+    assert page.locator("#to").input_value() == str(last)
+    assert max(charted(page, "topics")["complaint"]) == str(last)
+
+
+def test_what_is_not_due_is_no_gap(visit, web):
+    """By the server's own clock: today is never due."""
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    before = today - datetime.timedelta(2)
+    web.connection.execute("insert into organizations (name, slug) values ('Newcomer', 'newcomer')")
+    web.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
+        " escalation_counts, sentiment_distribution, channel_hotspots, total_classifications)"
+        " select id, %s, 'daily', '{\"general\": 3}', '{}', '{}', '[]', 3 from organizations where slug = 'newcomer'",
+        (before,),
+    )
+    try:
+        page = visit(now=None).open(f"organization=newcomer&from={before}&to={today}")
+        assert str(today) not in charted(page, "topics")["gap"]
+        page.locator("#topics-table").evaluate("table => table.closest('details').open = true")
+        expect(page.locator("#topics-table tbody tr").first).to_contain_text("not due yet")
+    finally:
+        web.connection.execute("delete from organizations where slug = 'newcomer'")
 
 
 def test_weeks_are_their_own(visit, web):
@@ -676,6 +855,23 @@ def test_weeks_are_their_own(visit, web):
     assert set(charted(page, "topics")["gap"]) == {"2026-10-12"}
     expect(page.locator("#gaps")).to_contain_text("No data for the week of 12 Oct 2026")
     expect(page.locator("#card-risk .value")).to_have_text("25 %")
+    # what there is for days alone leaves nothing behind
+    expect(page.locator("#topics-tools")).to_have_text(re.compile(r"Share \(100 %\)$"))
+
+
+def test_a_gap_of_a_week_runs_the_dag_of_weeks_which_is_paused(visit, dag):
+    one = visit(user="admin")
+    page = one.page
+    page.goto(f"{one.url}/communication-trends/?organization=iris&period=weekly&from=2026-10-12&to=2026-10-18")
+    expect(page.locator("#notice")).to_have_text(
+        "No week is stored: the DAG communication_trends_weekly is paused. Unpause it in Airflow to have every week"
+        " from now on; run or backfill it for earlier ones."
+    )
+    page.get_by_role("button", name="Run the DAG for the week of 12 Oct 2026").click()
+    expect(page.locator("#dialog-text")).to_contain_text("Airflow runs communication_trends_weekly")
+    expect(page.locator("#dialog-text li")).to_have_text("12 Oct: Iris Media")
+    page.get_by_role("button", name="Cancel").click()
+    assert one.problems == []
 
 
 def test_the_page_is_told_who_may_run_what(web):
@@ -695,19 +891,27 @@ def test_another_dag_has_nothing_to_show(visit):
     expect(one.page.locator("#main")).to_be_hidden()
 
 
+PICTURED = f"from=2026-09-20&to={rows.INCIDENT}"
+"""Up to acme's worst day: something to see."""
+
+
 @pytest.mark.parametrize(
     ("name", "query", "theme", "height"),
-    [("overview-light", RANGE, "light", 1130), ("organization-dark", f"organization=acme&{RANGE}", "dark", 1460)],
+    [
+        ("overview-light", PICTURED, "light", 1200),
+        ("organization-dark", f"organization=acme&{PICTURED}", "dark", 1560),
+    ],
 )
 def test_a_shared_address_shows_the_same_view(visit, tmp_path, name, query, theme, height):
     one = visit(theme=theme)
     one.page.set_viewport_size({"width": 1440, "height": height})
-    one.page.goto(f"{one.url}/plugin/communication-trends/communication-trends/?{query}")
+    one.page.goto(f"{one.url}/plugin/communication-trends?{query}")
     frame = one.page.frame_locator("iframe[title='Communication trends']")
     one.drawn(frame)
     expect(frame.locator("html")).to_have_attribute("data-theme", theme)
-    assert [frame.locator(f"#{field}").input_value() for field in ("from", "to")] == [str(FROM), str(TO)]
+    assert [frame.locator(f"#{field}").input_value() for field in ("from", "to")] == ["2026-09-20", "2026-10-19"]
     expect(frame.locator("#ranking")).to_be_visible(visible="acme" not in query)
+    expect(frame.locator("#attention")).to_contain_text("41 % of the messages are complaints or escalations")
     assert one.problems == []
-    # the documentation's pictures are these: COMMUNICATION_TRENDS_SCREENSHOTS=docs
+    # make screenshots: the documentation's pictures are these
     one.page.screenshot(path=Path(os.environ.get("COMMUNICATION_TRENDS_SCREENSHOTS", tmp_path)) / f"{name}.png")

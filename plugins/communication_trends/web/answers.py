@@ -7,28 +7,12 @@ from typing import Any
 
 from fastapi import HTTPException
 
-from communication_trends import attention as unusual
-from communication_trends import settings
+from communication_trends import figures, settings
 from communication_trends.database import DATABASE_ERRORS, sqlstate
-from communication_trends.period import ONE_DAY, Period
-from communication_trends.web import figures, models
-from communication_trends.web.ranges import STEPS, Range
-from communication_trends.web.reading import Reading, reading
-
-MAX_COUNT = 2_147_483_647
-"""The largest number that is taken for a count."""
-
-# in strict mode an array is not looked through, and what cannot be compared makes the whole unknown: no trend either
-READABLE = {
-    "broken_counts": f"strict $.* < 0 || $.* > {MAX_COUNT} || $.* == null",
-    "broken_hotspots": "strict "
-    + " || ".join(
-        f"$[*].{field} < 0 || $[*].{field} > {largest} || $[*].{field} == null"
-        for field, largest in (("riskScore", 100), ("messageCount", MAX_COUNT))
-    )
-    + ' || $[*].channelId.type() != "string"',
-}
-"""jsonpath that is false for what can be read, bound by each statement that reads trends."""
+from communication_trends.period import ONE_DAY
+from communication_trends.stored import READABLE, Range, Reading, unusual
+from communication_trends.web import models
+from communication_trends.web.reading import reading
 
 CHUNK = 500
 """Organizations whose figures are read at once for a download."""
@@ -86,7 +70,7 @@ def overview(
         "hotspot_topics": settings.hotspot_topics(),
         "hotspot_min_messages": settings.hotspot_min_messages(),
         **asked.parameters,
-        **_before(asked),
+        **asked.parameters_before,
     }
     try:
         return _overview(asked, ordering, trusting=True)
@@ -108,7 +92,7 @@ def _overview(asked: Range, ordering: Mapping[str, Any], *, trusting: bool) -> m
                 organization_ids=[row["organization_id"] for row in page[start : start + CHUNK]],
                 hotspot_topics=settings.hotspot_topics(),
                 **asked.parameters,
-                **_before(asked),
+                **asked.parameters_before,
                 **READABLE,
             )
             ranked += [_ranked(row, rank=page[start + index]["rank"]) for index, row in enumerate(found)]
@@ -140,10 +124,10 @@ def comparison(database: Reading, asked: Range, *, organization: str | None) -> 
         organization_id=one and one.id,
         hotspot_topics=settings.hotspot_topics(),
         **asked.parameters,
-        **_before(asked),
+        **asked.parameters_before,
         **READABLE,
     )
-    now, before = (_sums(row, prefix) for prefix in ("", "previous_"))
+    now, before = (figures.sums_of(row, prefix) for prefix in ("", "previous_"))
     matched = row["matched_days"] > 0
 
     def count(name: str) -> models.ChangeInPercent:
@@ -165,10 +149,12 @@ def comparison(database: Reading, asked: Range, *, organization: str | None) -> 
         total_classifications=count("messages"),
         escalations=count("alerts"),
         risk_score=models.ChangeInPoints(
-            current=now.risk_score, previous=before.risk_score, change_points=_risk_change(now, before)
+            current=now.risk_score, previous=before.risk_score, change_points=figures.risk_change(now, before)
         ),
         avg_confidence=models.ChangeInPoints(
-            current=now.avg_confidence, previous=before.avg_confidence, change_points=_confidence_change(now, before)
+            current=now.avg_confidence,
+            previous=before.avg_confidence,
+            change_points=figures.confidence_change(now, before),
         ),
     )
 
@@ -178,27 +164,19 @@ def attention(
 ) -> models.Attention:
     """Return a page of what is unusual in the periods of a range whose run is due, or all of it without a limit."""
     one = find(database, organization)
-    periods = {period.first_date: period for period in asked.periods() if period.first_date <= asked.due.first_date}
-    pairs = [
-        (earlier.start, period.start) for period in periods.values() for earlier in unusual.earlier_periods(period)
-    ]
-    rows = database.rows(
-        "attention",
-        organization_id=one and one.id,
-        period=asked.kind.name,
-        needed_days=sorted({day for pair in pairs for day in pair}),
-        earlier_days=[earlier for earlier, _ in pairs],
-        compared_days=[day for _, day in pairs],
-        hotspot_topics=settings.hotspot_topics(),
-        **READABLE,
-    )
-    found = [(finding, row) for row in rows for finding in _findings(row, periods[row["date"]])]
-    found.sort(key=lambda pair: (-pair[0].score, pair[1]["slug"], pair[1]["date"], pair[0].figure))
+    periods = [period for period in asked.periods() if period.first_date <= asked.due.first_date]
+    answer = unusual(database, asked.kind, periods, organizations=[one.id] if one else None)
+    found = answer.findings
     return models.Attention(
         **_ranged(asked),
+        organizations_compared=answer.organizations,
         findings=[
-            models.Finding(organization=_organization(row), date=row["date"], **vars(finding))
-            for finding, row in (found if limit is None else found[offset : offset + limit])
+            models.Finding(
+                organization=models.Organization(id=entry.organization_id, name=entry.name, slug=entry.slug),
+                date=entry.date,
+                **vars(entry.finding),
+            )
+            for entry in (found if limit is None else found[offset : offset + limit])
         ],
         total_entries=len(found),
     )
@@ -266,30 +244,10 @@ def _ranged(asked: Range) -> dict[str, Any]:
     return {"period": asked.kind.name, "from_": asked.from_, "to": asked.to}
 
 
-def _before(asked: Range) -> dict[str, Any]:
-    """Return the range before as parameters of the SQL."""
-    previous = asked.earlier(asked.shift())
-    count, unit = STEPS[asked.kind.name].split()
-    return {
-        "previous_first_day": previous.first.start,
-        "previous_last_day": previous.last.start,
-        "shift": f"{int(count) * asked.shift()} {unit}",
-    }
-
-
 def _hotspot(entry: Mapping[str, Any]) -> models.Hotspot:
     return models.Hotspot(
         channel_id=entry["channelId"], risk_score=int(entry["riskScore"]), message_count=int(entry["messageCount"])
     )
-
-
-def _findings(row: Mapping[str, Any], period: Period) -> list[unusual.Finding]:
-    names = ("messages", "risky", "alerts", "negative")
-    earlier = [
-        unusual.Figures(**dict(zip(names, values, strict=True)))
-        for values in zip(*(row[f"earlier_{name}"] for name in names), strict=True)
-    ]
-    return unusual.findings(unusual.Figures(**{name: row[name] for name in names}), earlier, period)
 
 
 def _hotspots_of(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -337,28 +295,14 @@ def _totals(days: Sequence[models.TrendDay]) -> models.Totals:
     )
 
 
-def _sums(row: Mapping[str, Any], prefix: str) -> figures.Sums:
-    """Return the sums that a row has in columns of a prefix; null for no trend."""
-    names = ("messages", "risky", "alerts", "confidence", "confident")
-    return figures.Sums(**{name: row[f"{prefix}{name}"] or 0 for name in names})
-
-
-def _risk_change(now: figures.Sums, before: figures.Sums) -> float | None:
-    return figures.change_points((now.risky, now.messages), (before.risky, before.messages), factor=100)
-
-
-def _confidence_change(now: figures.Sums, before: figures.Sums) -> float | None:
-    return figures.change_points((now.confidence, now.confident), (before.confidence, before.confident), factor=1)
-
-
 def _ranked(row: Mapping[str, Any], *, rank: int) -> models.RankedOrganization:
-    sums = _sums(row, "")
-    now, before = (_sums(row, prefix) for prefix in ("matched_", "previous_"))
+    sums = figures.sums_of(row, "")
+    now, before = (figures.sums_of(row, prefix) for prefix in ("matched_", "previous_"))
     return models.RankedOrganization(
         rank=rank,
         organization=_organization(row),
         risk_score=sums.risk_score,
-        risk_score_change=_risk_change(now, before),
+        risk_score_change=figures.risk_change(now, before),
         days_stored=row["days_stored"],
         missing_days=row["missing_days"],
         unreadable_days=row["unreadable_days"],
@@ -370,7 +314,7 @@ def _ranked(row: Mapping[str, Any], *, rank: int) -> models.RankedOrganization:
         critical_escalations=row["critical"],
         hotspot_count=row["hotspots"],
         avg_confidence=sums.avg_confidence,
-        avg_confidence_change=_confidence_change(now, before),
+        avg_confidence_change=figures.confidence_change(now, before),
         matched_days=row["matched_days"],
         daily_classifications=row["daily_classifications"],
         daily_risky_classifications=row["daily_risky_classifications"],

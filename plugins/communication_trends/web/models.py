@@ -222,6 +222,9 @@ class Finding(Model):
 class Attention(Ranged):
     """A page of what is unusual, the most unusual first."""
 
+    organizations_compared: int = Field(
+        description="Organizations of which enough earlier periods are stored; nothing is known of the others."
+    )
     findings: list[Finding]
     total_entries: int
 

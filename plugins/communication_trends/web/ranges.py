@@ -1,13 +1,13 @@
 """Which periods a request asks for: dates of its query in, a range of periods out."""
 
 import datetime
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 from fastapi.exceptions import RequestValidationError
 
-from communication_trends.period import KINDS, ONE_DAY, Period, PeriodKind, utc_date
+from communication_trends.period import KINDS, PeriodKind, utc_date
+from communication_trends.stored import GRACE, Range, back
 
 # Dependencies are functions, and their annotations are no strings: FastAPI before 0.123.7, which Airflow 3.1 has,
 # takes the query parameters of anything else as unknown, and ignores them.
@@ -18,75 +18,7 @@ MAX_OF_ONE = 366
 MAX_OF_ALL = 92
 """Periods over all organizations at most."""
 
-GRACE = datetime.timedelta(hours=1)
-"""How long after its run is due a period should be stored."""
-
 DEFAULT_LENGTHS = {"daily": 30, "weekly": 12, "monthly": 12}
-
-STEPS = {"daily": "1 day", "weekly": "7 days", "monthly": "1 month"}
-"""From one period to the next, as PostgreSQL's intervals."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """
-    Periods without a gap between them.
-
-    :param first: the first one.
-    :param last: the last one, included.
-    :param due: the last one whose run is due; after it, nothing is missing.
-    """
-
-    first: Period
-    last: Period
-    due: Period
-
-    @property
-    def kind(self) -> PeriodKind:
-        """The length of each period."""
-        return self.first.kind
-
-    @property
-    def from_(self) -> datetime.date:
-        """The first date."""
-        return self.first.first_date
-
-    @property
-    def to(self) -> datetime.date:
-        """The last date."""
-        return self.last.next_date - ONE_DAY
-
-    @property
-    def length(self) -> int:
-        """How many periods."""
-        return _number(self.last) - _number(self.first) + 1
-
-    def periods(self) -> list[Period]:
-        """Return each period, newest first."""
-        return [self.last, *self.last.earlier(self.length - 1)]
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The range as parameters of the SQL: first moments, UTC, without a time zone."""
-        return {
-            "period": self.kind.name,
-            "step": STEPS[self.kind.name],
-            "first_day": self.first.start,
-            "last_day": self.last.start,
-            "last_due": self.due.start,
-        }
-
-    def shift(self) -> int:
-        """
-        Return by how many periods the range before it is earlier.
-
-        Days are compared with the same weekdays: whole weeks, the fewest that are not shorter than the range.
-        """
-        return -(-self.length // 7) * 7 if self.kind.name == "daily" else self.length
-
-    def earlier(self, count: int) -> "Range":
-        """Return the range that begins and ends so many periods before."""
-        return replace(self, first=_back(self.first, count), last=_back(self.last, count))
 
 
 def range_of(
@@ -118,7 +50,7 @@ def range_of(
         end = kind.containing(last)
     else:
         end = max(due, kind.containing(first or due.first_date), key=lambda period: period.first_date)
-    begin = kind.containing(first) if first else _back(end, (default_length or DEFAULT_LENGTHS[kind.name]) - 1)
+    begin = kind.containing(first) if first else back(end, (default_length or DEFAULT_LENGTHS[kind.name]) - 1)
     if begin.first_date > end.first_date:
         raise invalid("from", first, f"is after to, {last}")
     return Range(begin, end, due)
@@ -132,7 +64,7 @@ def bounded(given: Range, limit: int) -> Range:
     :raises RequestValidationError: when there are more; names ``from``.
     """
     if given.length > limit:
-        earliest = _back(given.last, limit - 1).first_date
+        earliest = back(given.last, limit - 1).first_date
         problem = f"makes {given.length} {given.kind.noun}s; {limit} at most, so {earliest} or later"
         raise invalid("from", given.from_, problem)
     return given
@@ -198,17 +130,3 @@ RangeOfAll = Annotated[Range, Depends(asked_of_all)]
 RangeOfOne = Annotated[Range, Depends(asked_of_one)]
 DueRange = Annotated[Range, Depends(asked_due)]
 LatestRange = Annotated[Range, Depends(asked_latest)]
-
-
-def _number(period: Period) -> int:
-    """Count periods from a common beginning."""
-    date = period.first_date
-    return {
-        "daily": date.toordinal(),
-        "weekly": date.toordinal() // 7,
-        "monthly": 12 * date.year + date.month,
-    }[period.kind.name]
-
-
-def _back(period: Period, count: int) -> Period:
-    return period.earlier(count)[-1] if count else period

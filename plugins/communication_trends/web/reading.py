@@ -6,16 +6,16 @@ it shares. A database that hangs must not take them: requests wait here without 
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import anyio
 import anyio.to_thread
 
-from communication_trends import settings
-from communication_trends.connections import connected
-from communication_trends.database import Database, Limits, Transaction
+from communication_trends import stored
+from communication_trends.database import Limits
+from communication_trends.stored import Reading
 
 CONNECTIONS = 4
 """Connections to the database at once, per process of the API server."""
@@ -35,30 +35,9 @@ class BusyError(Exception):
     """Raised when all connections are taken."""
 
 
-class Reading:
-    """One open read-only transaction, with the statements of ``sql/web/``."""
-
-    def __init__(self, database: Database, transaction: Transaction) -> None:
-        self._database = database
-        self._transaction = transaction
-
-    def rows(self, name: str, **parameters: object) -> list[dict]:
-        """
-        Run one statement and return its rows.
-
-        :param name: its file in ``sql/web/``, without the ending.
-        :param parameters: the values it binds.
-        """
-        return self._transaction.rows(self._database.sql(f"web/{name}.sql"), parameters)
-
-
-@contextmanager
-def reading() -> Iterator[Reading]:
-    """Open a connection and one read-only transaction on one snapshot, and close both."""
-    with connected(settings.conn_id(), LIMITS) as database, database.transaction(read_only=True) as transaction:
-        opened = Reading(database, transaction)
-        opened.rows("session")
-        yield opened
+def reading() -> AbstractContextManager[Reading]:
+    """Open a connection for a request, and one read-only transaction on one snapshot, and close both."""
+    return stored.reading(LIMITS)
 
 
 class Places:

@@ -2,8 +2,12 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { problemOf, queue } from "../../../plugins/communication_trends/web/static/ask.js";
-import { byPeriod } from "../../../plugins/communication_trends/web/static/panels.js";
-import { figures } from "../../../plugins/communication_trends/web/static/run.js";
+import {
+  attentionNotes,
+  byPeriod,
+} from "../../../plugins/communication_trends/web/static/panels.js";
+import { movedText } from "../../../plugins/communication_trends/web/static/ranking.js";
+import { fate, figures } from "../../../plugins/communication_trends/web/static/run.js";
 
 test("what is missing runs once per period, oldest first, for those who lack it", () => {
   const [acme, dune] = [{ id: "1" }, { id: "2" }];
@@ -56,5 +60,49 @@ test("a run's summary in words, whatever of it is there", () => {
     "11 of 12 organizations stored",
   ]);
   const lookback = { periods: 7, filled: 2, corrected: 1, kept: 0, failed: 0 };
-  assert.deepEqual(figures({ lookback }), ["2 earlier ones filled", "1 earlier ones corrected"]);
+  assert.deepEqual(figures({ lookback }), ["2 earlier trends filled", "1 earlier trend corrected"]);
+});
+
+test("what became of a task instance is said with its periods", () => {
+  const outcome = {
+    kept: ["id"],
+    failed: [],
+    earlier: { "2026-10-15": { filled: 1 }, "2026-10-14": { filled: 1, kept: 2 } },
+    failedEarlier: [["2026-10-13", "id"]],
+  };
+  assert.equal(
+    fate(outcome, "failed", "daily"),
+    "kept as stored: messages have been deleted since · filled 14 Oct and 15 Oct · failed for 13 Oct · kept as stored: 14 Oct",
+  );
+  // killed before it could tell anything
+  assert.equal(fate(null, "failed", "daily"), "failed");
+  assert.equal(fate({ failed: ["a", "b"] }, "failed", "daily"), "failed 2 organizations");
+});
+
+test("no comparison is not unchanged", () => {
+  const both = { matchedDays: 3, daysStored: 30 };
+  assert.equal(movedText(both, 0, "%", 7), "±0 %");
+  assert.equal(movedText(both, -2.5, "points", 7), "▼ 2.5");
+  assert.equal(movedText(both, null, "%", 7), "from 0");
+  assert.equal(movedText(both, null, "%", 0), "");
+  assert.equal(movedText({ matchedDays: 0, daysStored: 30 }, null, "%", 7), "–");
+});
+
+test("nothing unusual is said only of those that can be judged", () => {
+  const answer = { findings: [], organizationsCompared: 12, from: "2026-11-25", period: "daily" };
+  const needed =
+    "Wed, 25 Nov 2026 and at least six of the eight same weekdays before it must be stored.";
+  assert.deepEqual(attentionNotes(answer, 12), [
+    "Nothing unusual for any organization: Wed, 25 Nov 2026.",
+  ]);
+  assert.deepEqual(attentionNotes({ ...answer, organizationsCompared: 9 }, 12), [
+    "Nothing unusual for 9 organizations: Wed, 25 Nov 2026.",
+    `It cannot be said for 3 organizations: ${needed}`,
+  ]);
+  const [none] = attentionNotes({ ...answer, organizationsCompared: 0 }, 12);
+  assert.match(none, /^What is unusual cannot be said for Wed, 25 Nov 2026/);
+  assert.match(
+    attentionNotes({ ...answer, findings: [{}] }, 13)[0],
+    /^It cannot be said for 1 org/,
+  );
 });

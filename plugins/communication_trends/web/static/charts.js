@@ -183,7 +183,7 @@ function drawTools({ trends, view, show }) {
       ),
     ),
     toggle("share", "share", "Share (100 %)"),
-    view.period === "daily" ? toggle("mean", "mean", "7-day mean") : null,
+    ...(view.period === "daily" ? [toggle("mean", "mean", "7-day mean")] : []),
   );
   if (focused) byId(focused)?.focus();
 }
@@ -240,7 +240,8 @@ const sumOf = (series, window) =>
 const SHARE_OF_ONE = { rangemode: "tozero", ticksuffix: " %" };
 
 function axisOf(isWhole, traces) {
-  if (isWhole) return { range: [0, 100], tickvals: [0, 25, 50, 75, 100], ticksuffix: " %" };
+  // not as tickvals: Plotly gives those no suffix
+  if (isWhole) return { range: [0, 100], tick0: 0, dtick: 25, ticksuffix: " %" };
   const tops = new Map();
   for (const { x, y } of traces)
     x.forEach((date, at) => {

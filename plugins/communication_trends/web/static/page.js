@@ -64,6 +64,8 @@ async function load() {
   const { view } = page;
   byId("main").setAttribute("aria-busy", "true");
   setState(sameView(view) ? page.state : "loading");
+  // the numbers of the view before are still there, dimmed: what is asked for is not
+  if (!sameView(view)) byId("subtitle").textContent = "Loading…";
   showBar();
   try {
     await fill(view, mine.signal);
@@ -217,13 +219,15 @@ function draw() {
   const days = { from: trends.from, to: trends.to };
   const own = { period, organization, ...days };
   const every = !organization;
+  const wasInside = byId("main").contains(document.activeElement);
   const { mayRun } = facts.periods[period];
   const csv = (path, parameters) => route(path, { ...own, ...parameters, format: "csv" });
   const drawers = {
     cards: (box, [comparison]) => drawCards(box, comparison, trends),
     attention: (box, answer) =>
       drawAttention(box, answer, {
-        every,
+        total: every ? trends.organizationsTotal : null,
+        marked: findings,
         csv: csv("attention", { from: answer.from, to: answer.to }),
         show,
       }),
@@ -265,6 +269,10 @@ function draw() {
     onGap: (date) =>
       mayRun && offer([{ date, organizations: every ? null : [trends.organization] }]),
   });
+  // where what had the focus is gone, going on with the keys begins at what came instead
+  const { activeElement } = document;
+  if (wasInside && (activeElement === document.body || !activeElement.checkVisibility()))
+    byId("main").focus({ preventScroll: true });
 }
 
 function showHead() {
@@ -304,7 +312,8 @@ function report(text, wrong) {
 function showBar() {
   showControls(page.view, range(), isoDay(Date.now()));
   const field = byId("organization");
-  if (document.activeElement === field) return;
+  // not while a person types into it
+  if (field.getAttribute("aria-expanded") === "true") return;
   const drawn = page.drawn?.trends.organization;
   const slug = page.view.organization;
   field.value = [drawn?.slug, drawn?.id].includes(slug) ? drawn.name : (slug ?? "");
@@ -314,7 +323,11 @@ function showBar() {
 
 async function begin() {
   makeControls(show);
-  makePicker(({ slug }) => show({ organization: slug }), showBar);
+  makePicker(
+    ({ slug }) => show({ organization: slug }),
+    showBar,
+    () => page.view.organization,
+  );
   addEventListener("themechange", () => page.drawn && draw());
   onBack((view) => {
     page.view = view;

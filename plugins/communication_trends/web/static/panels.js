@@ -53,34 +53,73 @@ export function drawFailure(box, title, problem, retry) {
   );
 }
 
-/** Draw what is unusual for a tenant, in the words of the API. */
-export function drawAttention(box, answer, { every, csv, show }) {
-  const { findings, totalEntries, from, to, period } = answer;
+/**
+ * Draw what is unusual for a tenant, in the words of the API.
+ *
+ * @param {HTMLElement} box
+ * @param {object} answer of the last period of the range
+ * @param {object} context
+ * @param {number|null} context.total organizations there are; null where the answer is about one
+ * @param {object[]} context.marked what is unusual in the whole range, of one organization
+ */
+export function drawAttention(box, answer, { total, marked, csv, show }) {
+  const { findings, totalEntries, from, period } = answer;
   box.hidden = false;
-  const when = from === to || period !== "daily" ? longPeriod(period, from) : span({ from, to });
-  if (!findings.length) {
-    const whom = every ? "any organization" : "this organization";
-    box.replaceChildren(
-      h("h2", { id: "attention-title" }, "Unusual"),
-      h("p", { class: "quiet" }, `Nothing unusual for ${whom}: ${when}.`),
-    );
-    return;
-  }
-  const about = "Against the same weekday of each tenant's own eight weeks before.";
-  const item = (one) =>
+  const every = total !== null;
+  const item = (one, when) =>
     h(
       "li",
       { class: one.direction },
       every ? h("strong", {}, organizationLink(one.organization, show)) : null,
+      when ? h("strong", {}, shortPeriod(period, one.date)) : null,
       h("span", {}, one.sentence),
     );
+  const listed = (list, dated) =>
+    h(
+      "ul",
+      { class: "findings" },
+      list.slice(0, SHOWN_FINDINGS).map((one) => item(one, dated)),
+    );
+  const quiet = (text) => h("p", { class: "quiet" }, text);
   const rest = totalEntries - Math.min(findings.length, SHOWN_FINDINGS);
-  const more = `and ${shown(rest)} more: the CSV has them all`;
+  const earlier = marked.filter(({ date }) => date !== from);
+  const about =
+    period === "daily"
+      ? "Against the same weekday of each tenant's own eight weeks before."
+      : `Against each tenant's own eight ${NOUNS[period]}s before.`;
   box.replaceChildren(
-    head("attention-title", `Unusual: ${when}`, period === "daily" ? about : null, csv),
-    h("ul", { class: "findings" }, findings.slice(0, SHOWN_FINDINGS).map(item)),
-    ...(rest > 0 ? [h("p", { class: "quiet" }, more)] : []),
+    findings.length
+      ? head("attention-title", `Unusual: ${longPeriod(period, from)}`, about, csv)
+      : h("h2", { id: "attention-title" }, "Unusual"),
+    ...(findings.length ? [listed(findings, false)] : []),
+    ...(rest > 0 ? [quiet(`and ${shown(rest)} more: the CSV has them all`)] : []),
+    ...attentionNotes(answer, total).map(quiet),
+    ...(earlier.length
+      ? [h("h3", {}, "Earlier in this range, the most unusual first"), listed(earlier, true)]
+      : []),
   );
+}
+
+/** Say for whom nothing is unusual, and for whom that cannot be said: silence would look the same. */
+export function attentionNotes({ findings, organizationsCompared, from, period }, total) {
+  const when = longPeriod(period, from);
+  const needed = `at least six of the eight ${period === "daily" ? "same weekdays" : `${NOUNS[period]}s`} before it`;
+  if (!organizationsCompared) {
+    return [`What is unusual cannot be said for ${when}: it and ${needed} must be stored.`];
+  }
+  const unknown = total === null ? 0 : total - organizationsCompared;
+  const notes = [];
+  if (!findings.length) {
+    const all = total === null ? "this organization" : "any organization";
+    const whom = unknown > 0 ? count(organizationsCompared, "organization") : all;
+    notes.push(`Nothing unusual for ${whom}: ${when}.`);
+  }
+  if (unknown > 0) {
+    notes.push(
+      `It cannot be said for ${count(unknown, "organization")}: ${when} and ${needed} must be stored.`,
+    );
+  }
+  return notes;
 }
 
 /** Draw the four figures of the range, each with the range it is compared with. */
@@ -88,12 +127,12 @@ export function drawCards(box, comparison, trends) {
   const { previous, matchedDays, possibleDays, organization, period } = comparison;
   const noun = organization ? NOUNS[period] : `organization-${NOUNS[period]}`;
   const left =
-    matchedDays < possibleDays
+    matchedDays && matchedDays < possibleDays
       ? `Compared over ${count(matchedDays, noun)} of ${shown(possibleDays)}: those stored in both.`
       : null;
   const against = matchedDays
     ? `against ${span(previous)}`
-    : `Nothing stored in both: ${span(previous)} is missing.`;
+    : `nothing to compare with: no data for ${span(previous)}`;
   const card = (id, name, value, part, unit, worse) => {
     const moved = change(part[unit === "%" ? "changePercent" : "changePoints"], unit);
     const mood = moved
@@ -265,10 +304,10 @@ export function drawHotspots(box, { hotspots, totalEntries, period }, { every, c
     ["Channel", ""],
     ...(every ? [["Organization", ""]] : []),
     ["Risk", ""],
-    ["Worst", "number optional"],
+    ["Worst", "number extra"],
     [hot, "number"],
     ["Messages", "number optional"],
-    ["Last hot", "optional"],
+    ["Last hot", "extra"],
   ];
   const row = (entry) => {
     const { organization, channelId } = entry;
@@ -287,16 +326,20 @@ export function drawHotspots(box, { hotspots, totalEntries, period }, { every, c
       ),
       every ? h("td", {}, organizationLink(organization, show)) : null,
       h("td", {}, riskBadge(entry.riskScore)),
-      h("td", { class: "number optional" }, percent(entry.peakRiskScore)),
+      h("td", { class: "number extra" }, percent(entry.peakRiskScore)),
       h("td", { class: "number" }, shown(entry.daysHot)),
       h("td", { class: "number optional" }, shown(entry.messageCount)),
-      h("td", { class: "optional" }, shortPeriod(period, entry.lastHotDay)),
+      h("td", { class: "extra" }, shortPeriod(period, entry.lastHotDay)),
     );
   };
   const rest = `The first ${hotspots.length} of ${shown(totalEntries)}; the CSV has all.`;
   box.replaceChildren(
     title,
-    h("table", {}, headings(columns), h("tbody", {}, hotspots.map(row))),
+    h(
+      "div",
+      { class: "scroll-x", tabindex: "0", role: "region", "aria-label": "Table of hot channels" },
+      h("table", {}, headings(columns), h("tbody", {}, hotspots.map(row))),
+    ),
     ...(totalEntries > hotspots.length ? [h("p", { class: "pager" }, rest)] : []),
   );
 }

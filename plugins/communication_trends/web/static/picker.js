@@ -12,22 +12,29 @@ const PAUSE = 150;
  *
  * @param {function({slug, name})} onChoose called with the choice; slug is null for all organizations
  * @param {function()} onLeave called when it is left, whether or not something was chosen
+ * @param {function(): string|null} current returns the slug of what is shown
  */
-export function makePicker(onChoose, onLeave) {
+export function makePicker(onChoose, onLeave, current) {
   const input = byId("organization");
   const list = byId("organizations");
   let options = [];
   let active = -1;
   let timer = 0;
+  // answers may come in another order than they were asked for: only that to the last question counts, and none
+  // once the list is closed
+  let wanted = null;
+  let listed = null;
 
   const choose = (index) => {
     if (!options[index]) return;
     close();
-    input.blur();
+    input.value = options[index].slug ? options[index].name : "";
+    input.select();
     onChoose(options[index]);
   };
 
   const close = () => {
+    wanted = null;
     list.hidden = true;
     input.setAttribute("aria-expanded", "false");
     input.removeAttribute("aria-activedescendant");
@@ -62,11 +69,13 @@ export function makePicker(onChoose, onLeave) {
     );
 
   const open = async (search) => {
+    wanted = search;
     const found = await ask(route("organizations", { search, limit: 20 })).catch((error) => ({
       organizations: [],
       problem: error.message,
     }));
-    if (document.activeElement !== input) return;
+    if (search !== wanted || document.activeElement !== input) return;
+    listed = search;
     options = [...(search ? [] : [EVERY]), ...found.organizations];
     const hint = hintOf(found, options.length);
     list.replaceChildren(
@@ -83,7 +92,8 @@ export function makePicker(onChoose, onLeave) {
     );
     list.hidden = false;
     input.setAttribute("aria-expanded", "true");
-    mark(options.length ? 0 : -1);
+    const at = options.findIndex(({ slug }) => search || slug === current());
+    mark(at);
   };
 
   const step = (by) => {
@@ -102,18 +112,25 @@ export function makePicker(onChoose, onLeave) {
   });
   input.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(() => open(input.value.trim()), PAUSE);
+    wanted = input.value.trim();
+    timer = setTimeout(() => open(wanted), PAUSE);
   });
+  const keys = {
+    Escape: close,
+    ArrowDown: () => step(1),
+    ArrowUp: () => step(-1),
+    Enter: async () => {
+      // somebody who types fast means what he has typed, not what is still listed
+      clearTimeout(timer);
+      if (wanted === null) return;
+      if (wanted !== listed) await open(wanted);
+      if (!list.hidden) choose(active);
+    },
+  };
   input.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") close();
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      event.preventDefault();
-      step(event.key === "ArrowDown" ? 1 : -1);
-    }
-    if (event.key === "Enter" && !list.hidden) {
-      event.preventDefault();
-      choose(active);
-    }
+    if (!Object.hasOwn(keys, event.key)) return;
+    if (event.key !== "Escape") event.preventDefault();
+    keys[event.key]();
   });
 }
 

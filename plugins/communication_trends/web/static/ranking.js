@@ -8,15 +8,15 @@ export const PAGE_SIZE = 25;
 
 /** Text, name of the figure that it sorts by, class, and what else to sort by: its change. */
 const COLUMNS = [
-  ["#", "rank", "number optional"],
+  ["#", "rank", "number extra"],
   ["Organization", "name", ""],
   ["Risk", "riskScore", "", "riskScoreChange"],
-  ["", null, "optional"],
+  ["", null, "extra"],
   ["Messages", "totalClassifications", "number optional", "totalClassificationsChange"],
   ["Alerts", "escalations", "number", "escalationsChange"],
-  ["Hot channels", "hotspotCount", "number optional"],
-  ["Confidence", "avgConfidence", "number optional"],
-  ["Stored", "daysStored", "number optional"],
+  ["Hot channels", "hotspotCount", "number extra"],
+  ["Confidence", "avgConfidence", "number extra"],
+  ["Stored", "daysStored", "number extra"],
 ];
 const ASCENDING = new Set(["rank", "name"]);
 
@@ -82,35 +82,56 @@ function row(entry, show) {
   // nothing stored is nothing known, which is not zero
   const known = (value) => (entry.daysStored ? shown(value) : "–");
   const cell = (name, ...children) => h("td", { class: name }, ...children);
-  const moved = (value, unit, worse) => {
-    if (value === null || value === undefined || value === 0) return null;
-    const mood = !worse ? "" : Math.sign(value) === worse ? " bad" : " good";
-    const about = unit === "%" ? change(value, unit) : change(value, unit).replace(/ points?$/, "");
-    return h("small", { class: `moved${mood}` }, about);
+  const moved = (value, unit, worse, now) => {
+    const mood = !value || !worse ? "" : Math.sign(value) === worse ? " bad" : " good";
+    return h("small", { class: `moved${mood}` }, movedText(entry, value, unit, now));
   };
-  const critical = entry.criticalEscalations
-    ? h("small", { class: "critical" }, `${shown(entry.criticalEscalations)} critical`)
-    : null;
+  // there also without a text, so that the numbers stand below each other
+  const critical = h(
+    "small",
+    { class: "critical" },
+    entry.criticalEscalations ? `${shown(entry.criticalEscalations)} critical` : "",
+  );
   return h(
     "tr",
     {},
-    cell("number optional", shown(entry.rank)),
+    cell("number extra", shown(entry.rank)),
     cell("", organizationLink(entry.organization, show), unreadable(entry)),
-    cell("", riskBadge(entry.riskScore), moved(entry.riskScoreChange, "points", 1)),
-    cell("optional", spark(entry)),
+    cell(
+      "",
+      riskBadge(entry.riskScore),
+      moved(entry.riskScoreChange, "points", 1, entry.riskScore),
+    ),
+    cell("extra", spark(entry)),
     cell(
       "number optional",
       known(entry.totalClassifications),
-      moved(entry.totalClassificationsChange, "%", 0),
+      moved(entry.totalClassificationsChange, "%", 0, entry.totalClassifications),
     ),
-    cell("number", known(entry.escalations), moved(entry.escalationsChange, "%", 1), critical),
-    cell("number optional", known(entry.hotspotCount)),
-    cell("number optional", percent(entry.avgConfidence)),
     cell(
-      entry.missingDays ? "number optional lacking" : "number optional",
+      "number",
+      known(entry.escalations),
+      moved(entry.escalationsChange, "%", 1, entry.escalations),
+      critical,
+    ),
+    cell("number extra", known(entry.hotspotCount)),
+    cell("number extra", percent(entry.avgConfidence)),
+    cell(
+      entry.missingDays ? "number extra lacking" : "number extra",
       `${shown(entry.daysStored)}/${shown(entry.daysStored + entry.missingDays + entry.unreadableDays)}`,
+      entry.matchedDays < entry.daysStored
+        ? h("small", { class: "compared" }, `${shown(entry.matchedDays)} compared`)
+        : null,
     ),
   );
+}
+
+/** Say how a figure has changed; no comparison is not "unchanged". */
+export function movedText({ matchedDays, daysStored }, value, unit, now) {
+  if (value === 0) return unit === "%" ? "±0 %" : "±0";
+  if (value !== null) return change(value, unit).replace(/ points?$/, "");
+  if (!matchedDays) return daysStored ? "–" : "";
+  return now ? "from 0" : "";
 }
 
 const unreadable = (entry) =>

@@ -1,11 +1,14 @@
 // On a run's tab: what happened to each organization, with the way to its task instance.
 
-import { ask, base } from "./ask.js";
+import { ask, base, queue } from "./ask.js";
 import { h } from "./dom.js";
-import { longPeriod, shown } from "./words.js";
+import { count, list, longPeriod, shortPeriod, shown } from "./words.js";
 
 const TASK = "aggregate_organization";
+/** What a task instance has to tell beyond its state: see _told in operators.py. */
+const OUTCOME = "outcome";
 const LISTED = 20;
+const AT_ONCE = 4;
 
 /**
  * Draw what a run did; nothing for null.
@@ -19,13 +22,15 @@ export async function drawRun(box, run, leaveTo) {
   if (box.hidden) return;
   const path = `dags/${encodeURIComponent(run.dagId)}`;
   const one = encodeURIComponent(run.runId);
-  const api = `${base()}/api/v2/${path}/dagRuns/${one}/taskInstances`;
-  const [summary, failed] = await Promise.all([
-    ask(`${api}/summarize/xcomEntries/return_value`).then(
+  const api = `${base()}/api/v2/${path}/dagRuns/${one}`;
+  const [{ state }, summary, { instances, more, unknown }] = await Promise.all([
+    // it may have gone on since the page was opened
+    ask(api).catch(() => run),
+    ask(`${api}/taskInstances/summarize/xcomEntries/return_value`).then(
       ({ value }) => read(value),
       () => null,
     ),
-    ask(`${api}/${TASK}/listMapped?state=failed&limit=${LISTED}`).catch(() => null),
+    askInstances(`${api}/taskInstances`),
   ]);
   const link = (task, text) => {
     const href = `${base()}/${path}/runs/${one}/tasks/${task}`;
@@ -35,23 +40,16 @@ export async function drawRun(box, run, leaveTo) {
     };
     return h("a", { href, onclick }, text);
   };
-  const instances = failed?.task_instances ?? [];
   const items = [
-    ...instances.map((entry) =>
-      h(
-        "li",
-        {},
-        link(
-          `${TASK}/mapped/${entry.map_index}`,
-          entry.rendered_map_index ?? `task instance ${entry.map_index}`,
-        ),
-        " failed",
-      ),
+    ...instances.map(({ index, name, said }) =>
+      h("li", {}, link(`${TASK}/mapped/${index}`, name), h("span", {}, said)),
     ),
+    ...(more > 0 ? [h("li", {}, `and ${count(more, "task instance")} more`)] : []),
     ...figures(summary).map((text) => h("li", {}, text)),
   ];
+  if (unknown) items.push(h("li", {}, "What became of each organization cannot be read."));
   box.replaceChildren(
-    h("h2", { id: "run-title" }, `This run, for ${longPeriod(run.period, run.date)}: ${run.state}`),
+    h("h2", { id: "run-title" }, `This run, for ${longPeriod(run.period, run.date)}: ${state}`),
     items.length
       ? h("ul", { class: "findings" }, items)
       : h("p", { class: "quiet" }, "Nothing to report."),
@@ -62,6 +60,41 @@ export async function drawRun(box, run, leaveTo) {
       " has the whole summary in its log.",
     ),
   );
+
+  /** Return the task instances that failed, and those that have something to tell; what they are called and say. */
+  async function askInstances(tasks) {
+    const [failed, told] = await Promise.all([
+      ask(`${tasks}/${TASK}/listMapped?state=failed&limit=${LISTED}`).catch(() => null),
+      ask(`${tasks}/${TASK}/xcomEntries?xcom_key=${OUTCOME}&limit=${LISTED}`).catch(() => null),
+    ]);
+    const found = new Map();
+    for (const entry of failed?.task_instances ?? []) found.set(entry.map_index, { entry });
+    for (const { map_index: index } of told?.xcom_entries ?? [])
+      found.set(index, { ...found.get(index), tells: true });
+    const inTurn = queue(AT_ONCE);
+    const complete = async ([index, { entry, tells }]) => {
+      const [instance, outcome] = await Promise.all([
+        entry ?? inTurn(() => ask(`${tasks}/${TASK}/${index}`).catch(() => null)),
+        tells
+          ? inTurn(() =>
+              ask(`${tasks}/${TASK}/xcomEntries/${OUTCOME}?map_index=${index}`).then(
+                ({ value }) => read(value),
+                () => null,
+              ),
+            )
+          : null,
+      ]);
+      const name = instance?.rendered_map_index ?? `task instance ${index}`;
+      return { index, name, said: fate(outcome, entry ? "failed" : instance?.state, run.period) };
+    };
+    const all = [...found].sort(([first], [second]) => first - second);
+    const rest = Math.max(failed?.total_entries ?? 0, told?.total_entries ?? 0) - all.length;
+    return {
+      instances: await Promise.all(all.map(complete)),
+      more: rest,
+      unknown: !failed || !told,
+    };
+  }
 }
 
 /** XCom values come as JSON, or as text that holds it. */
@@ -74,7 +107,39 @@ function read(value) {
   }
 }
 
-/** Return what a run's summary has to say beyond what failed, in words. */
+/**
+ * Return what became of the organizations of a task instance, in words.
+ *
+ * @param {object|null} outcome what it told, if anything
+ * @param {string|undefined} state its own
+ * @param {string} period
+ */
+export function fate(outcome, state, period) {
+  const { kept = [], failed = [], earlier = {}, failedEarlier = [] } = outcome ?? {};
+  const dates = (name) =>
+    Object.entries(earlier)
+      .filter(([, numbers]) => numbers[name])
+      .map(([date]) => date);
+  const named = (found) =>
+    list([...new Set(found)].sort().map((date) => shortPeriod(period, date)));
+  const part = (found, verb) => (found.length ? [`${verb} ${named(found)}`] : []);
+  const several = (found) => (found.length > 1 ? ` ${shown(found.length)} organizations` : "");
+  return [
+    ...(failed.length || (state === "failed" && !failedEarlier.length)
+      ? [`failed${several(failed)}`]
+      : []),
+    ...(kept.length ? [`kept${several(kept)} as stored: messages have been deleted since`] : []),
+    ...part(dates("filled"), "filled"),
+    ...part(dates("corrected"), "corrected"),
+    ...part(
+      failedEarlier.map(([date]) => date),
+      "failed for",
+    ),
+    ...part(dates("kept"), "kept as stored:"),
+  ].join(" · ");
+}
+
+/** Return what a run's summary has to say, in words. */
 export function figures(summary) {
   if (!summary) return [];
   const { trendsCreated, organizationsProcessed, keptTrends, lookback } = summary;
@@ -84,12 +149,8 @@ export function figures(summary) {
   }
   if (keptTrends)
     lines.push(`${shown(keptTrends)} kept as they were: their messages have been deleted since`);
-  for (const [name, text] of [
-    ["filled", "earlier ones filled"],
-    ["corrected", "earlier ones corrected"],
-    ["failed", "earlier ones failed"],
-  ]) {
-    if (lookback?.[name]) lines.push(`${shown(lookback[name])} ${text}`);
+  for (const name of ["filled", "corrected", "failed"]) {
+    if (lookback?.[name]) lines.push(`${count(lookback[name], "earlier trend")} ${name}`);
   }
   return lines;
 }

@@ -68,6 +68,27 @@ def change_points(current: tuple[int, int], previous: tuple[int, int], *, factor
     return _one_decimal(Decimal(numerator) / (current[1] * previous[1]))
 
 
+def sums_of(row: Mapping[str, Any], prefix: str) -> Sums:
+    """
+    Return the sums of a row.
+
+    :param row: with a column for each sum; null for no trend.
+    :param prefix: what its names begin with.
+    """
+    names = ("messages", "risky", "alerts", "confidence", "confident")
+    return Sums(**{name: row[f"{prefix}{name}"] or 0 for name in names})
+
+
+def risk_change(now: Sums, before: Sums) -> float | None:
+    """Return by how many points the risk has changed, with one decimal, or None where there are no messages."""
+    return change_points((now.risky, now.messages), (before.risky, before.messages), factor=100)
+
+
+def confidence_change(now: Sums, before: Sums) -> float | None:
+    """Return by how many points the confidence has changed, with one decimal, or None where there is none."""
+    return change_points((now.confidence, now.confident), (before.confidence, before.confident), factor=1)
+
+
 def counts(distribution: Mapping[str, Any]) -> dict[str, int]:
     """Return a stored distribution, of a readable trend, with whole numbers."""
     return {name: int(count) for name, count in distribution.items()}

@@ -1,0 +1,229 @@
+"""The stored trends as they are read: for the page, the summary and the notifications alike."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from communication_trends import attention, settings
+from communication_trends.connections import connected
+from communication_trends.database import Database, Limits, Transaction
+from communication_trends.period import ONE_DAY, Period, PeriodKind
+
+MAX_COUNT = 2_147_483_647
+"""The largest number that is taken for a count."""
+
+# in strict mode an array is not looked through, and what cannot be compared makes the whole unknown: no trend either
+READABLE = {
+    "broken_counts": f"strict $.* < 0 || $.* > {MAX_COUNT} || $.* == null",
+    "broken_hotspots": "strict "
+    + " || ".join(
+        f"$[*].{field} < 0 || $[*].{field} > {largest} || $[*].{field} == null"
+        for field, largest in (("riskScore", 100), ("messageCount", MAX_COUNT))
+    )
+    + ' || $[*].channelId.type() != "string"',
+}
+"""jsonpath that is false for what can be read, bound by each statement that reads trends."""
+
+GRACE = datetime.timedelta(hours=1)
+"""How long after its run is due a period should be stored."""
+
+STEPS = {"daily": "1 day", "weekly": "7 days", "monthly": "1 month"}
+"""From one period to the next, as PostgreSQL's intervals."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """
+    Periods without a gap between them.
+
+    :param first: the first one.
+    :param last: the last one, included.
+    :param due: the last one whose run is due; after it, nothing is missing.
+    """
+
+    first: Period
+    last: Period
+    due: Period
+
+    @property
+    def kind(self) -> PeriodKind:
+        """The length of each period."""
+        return self.first.kind
+
+    @property
+    def from_(self) -> datetime.date:
+        """The first date."""
+        return self.first.first_date
+
+    @property
+    def to(self) -> datetime.date:
+        """The last date."""
+        return self.last.next_date - ONE_DAY
+
+    @property
+    def length(self) -> int:
+        """How many periods."""
+        return _number(self.last) - _number(self.first) + 1
+
+    def periods(self) -> list[Period]:
+        """Return each period, newest first."""
+        return [self.last, *self.last.earlier(self.length - 1)]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The range as parameters of the SQL: first moments, UTC, without a time zone."""
+        return {
+            "period": self.kind.name,
+            "step": STEPS[self.kind.name],
+            "first_day": self.first.start,
+            "last_day": self.last.start,
+            "last_due": self.due.start,
+        }
+
+    def shift(self) -> int:
+        """
+        Return by how many periods the range before it is earlier.
+
+        Days are compared with the same weekdays: whole weeks, the fewest that are not shorter than the range.
+        """
+        return -(-self.length // 7) * 7 if self.kind.name == "daily" else self.length
+
+    def earlier(self, count: int) -> Range:
+        """Return the range that begins and ends so many periods before."""
+        return replace(self, first=back(self.first, count), last=back(self.last, count))
+
+    @property
+    def parameters_before(self) -> dict[str, Any]:
+        """The range that it is compared with, as parameters of the SQL."""
+        previous = self.earlier(self.shift())
+        count, unit = STEPS[self.kind.name].split()
+        return {
+            "previous_first_day": previous.first.start,
+            "previous_last_day": previous.last.start,
+            "shift": f"{int(count) * self.shift()} {unit}",
+        }
+
+
+class Reading:
+    """One open read-only transaction, with the statements of ``sql/web/``."""
+
+    def __init__(self, database: Database, transaction: Transaction) -> None:
+        self._database = database
+        self._transaction = transaction
+
+    def rows(self, name: str, **parameters: object) -> list[dict]:
+        """
+        Run one statement and return its rows.
+
+        :param name: its file in ``sql/web/``, without the ending.
+        :param parameters: the values it binds.
+        """
+        return self._transaction.rows(self._database.sql(f"web/{name}.sql"), parameters)
+
+
+@contextmanager
+def reading(limits: Limits | None = None) -> Iterator[Reading]:
+    """
+    Open a connection and one read-only transaction on one snapshot, and close both.
+
+    :param limits: how long the database may take; by default as the settings say.
+    """
+    with connected(settings.conn_id(), limits) as database, database.transaction(read_only=True) as transaction:
+        opened = Reading(database, transaction)
+        opened.rows("session")
+        yield opened
+
+
+@dataclass(frozen=True)
+class Unusual:
+    """
+    One figure of one organization and period that is unusual.
+
+    :param organization_id: the organization's id.
+    :param name: its name.
+    :param slug: its slug.
+    :param date: the period's first date.
+    :param finding: what is unusual.
+    """
+
+    organization_id: str
+    name: str
+    slug: str
+    date: datetime.date
+    finding: attention.Finding
+
+
+@dataclass(frozen=True)
+class Attention:
+    """
+    What is unusual in some periods.
+
+    :param findings: the most unusual first.
+    :param organizations: how many have enough earlier periods to be judged.
+    """
+
+    findings: list[Unusual]
+    organizations: int
+
+
+def unusual(
+    database: Reading, kind: PeriodKind, periods: Sequence[Period], *, organizations: Sequence[str] | None
+) -> Attention:
+    """
+    Return what is unusual in some periods.
+
+    :param database: where the trends are.
+    :param kind: the length of the periods.
+    :param periods: which ones; each should be over, since little of a period looks like few messages.
+    :param organizations: ids of those that are looked at; None for all.
+    """
+    by_date = {period.first_date: period for period in periods}
+    pairs = [(earlier.start, period.start) for period in periods for earlier in attention.earlier_periods(period)]
+    rows = database.rows(
+        "attention",
+        organization_ids=None if organizations is None else list(organizations),
+        period=kind.name,
+        needed_days=sorted({day for pair in pairs for day in pair}),
+        earlier_days=[earlier for earlier, _ in pairs],
+        compared_days=[day for _, day in pairs],
+        enough=attention.ENOUGH,
+        hotspot_topics=settings.hotspot_topics(),
+        **READABLE,
+    )
+    found = [
+        Unusual(row["organization_id"], row["name"], row["slug"], row["date"], finding)
+        for row in rows
+        # the first row is there even where nothing is unusual, for the number of organizations
+        if row["organization_id"]
+        for finding in _findings(row, by_date[row["date"]])
+    ]
+    found.sort(key=lambda one: (-one.finding.score, one.slug, one.date, one.finding.figure))
+    return Attention(found, rows[0]["organizations_compared"])
+
+
+def _findings(row: Mapping[str, Any], period: Period) -> list[attention.Finding]:
+    names = ("messages", "risky", "alerts", "negative")
+    earlier = [
+        attention.Figures(**dict(zip(names, values, strict=True)))
+        for values in zip(*(row[f"earlier_{name}"] for name in names), strict=True)
+    ]
+    return attention.findings(attention.Figures(**{name: row[name] for name in names}), earlier, period)
+
+
+def back(period: Period, count: int) -> Period:
+    """Return the period so many before another."""
+    return period.earlier(count)[-1] if count else period
+
+
+def _number(period: Period) -> int:
+    """Count periods from a common beginning."""
+    date = period.first_date
+    return {
+        "daily": date.toordinal(),
+        "weekly": date.toordinal() // 7,
+        "monthly": 12 * date.year + date.month,
+    }[period.kind.name]

@@ -1,0 +1,129 @@
+"""
+The page keeps its place inside Airflow's UI, in a real browser.
+
+Since 3.3.2 Airflow mirrors the address of a plugin's frame into its own, before it does not: make test runs this on the
+one, make test-airflow on the others.
+"""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from conftest import running_airflow_on
+
+from communication_trends.compat import HAS_EXTERNAL_VIEWS
+from local.airflow import Airflow
+
+if not HAS_EXTERNAL_VIEWS:
+    pytest.skip("the page needs Airflow 3.1.2", allow_module_level=True)
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from web import rows
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
+
+NOW = datetime.datetime(2026, 10, 30, 12, tzinfo=datetime.timezone.utc)
+"""What the browser's clock says, so that "the last 7 days" are the same whenever the tests run."""
+
+expect.set_options(timeout=60_000)
+
+
+@pytest.fixture(scope="module")
+def airflow(server, tmp_path_factory) -> Iterator[Airflow]:
+    with running_airflow_on(server, tmp_path_factory.mktemp("page")) as (airflow, database):
+        rows.fill(database.connection)
+        airflow.start("api-server")
+        yield airflow
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(browser, airflow):
+    """Open pages of somebody logged in, each with storage and history of its own."""
+    user, password = airflow.login
+    answer = httpx.post(f"{airflow.url}/auth/token", json={"username": user, "password": password}, timeout=60)
+    cookie = {"name": "_token", "value": answer.json()["access_token"], "url": airflow.url}
+    contexts = []
+
+    def make() -> Page:
+        contexts.append(browser.new_context(viewport={"width": 1440, "height": 1000}))
+        contexts[-1].clock.set_fixed_time(NOW)
+        contexts[-1].add_cookies([cookie])
+        page = contexts[-1].new_page()
+        page.set_default_timeout(60_000)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+def shows(page: Page, organization: str, days: int) -> None:
+    """Expect that the frame has drawn an organization over the last so many days, and that its controls say so."""
+    frame = page.frame_locator("iframe[title='Communication trends']")
+    expect(frame.locator("#subtitle")).to_contain_text(organization)
+    expect(frame.get_by_role("button", name=f"{days} days")).to_have_attribute("aria-pressed", "true")
+    expect(frame.locator("#main")).to_have_attribute("aria-busy", "false")
+    expect(frame.locator("#topics .main-svg").first).to_be_visible()
+
+
+def choose(page: Page, typed: str) -> None:
+    picker = page.frame_locator("iframe[title='Communication trends']").get_by_role("combobox", name="Organization")
+    picker.fill(typed)
+    picker.press("Enter")
+
+
+def test_reload_back_forward_and_a_link_for_somebody_else(airflow, new_page):
+    page = new_page()
+    page.goto(f"{airflow.url}/plugin/communication-trends?organization=borealis&days=90")
+    shows(page, "Borealis Energy", 90)
+    page.reload()
+    shows(page, "Borealis Energy", 90)
+    frame = page.frame_locator("iframe[title='Communication trends']")
+    frame.get_by_role("button", name="7 days").click()
+    shows(page, "Borealis Energy", 7)
+    assert "days=7" in page.url
+    choose(page, "dune")
+    shows(page, "Dune Retail", 7)
+    page.reload()
+    shows(page, "Dune Retail", 7)
+    page.go_back()
+    shows(page, "Borealis Energy", 7)
+    page.go_back()
+    shows(page, "Borealis Energy", 90)
+    page.go_forward()
+    shows(page, "Borealis Energy", 7)
+    page.go_forward()
+    shows(page, "Dune Retail", 7)
+    other = new_page()
+    other.goto(page.url)
+    shows(other, "Dune Retail", 7)
+
+
+def test_from_the_navigation_and_back_to_airflow(airflow, new_page):
+    page = new_page()
+    page.goto(f"{airflow.url}/dags")
+    page.get_by_role("button", name="Browse").click()
+    page.get_by_role("menuitem", name="Communication trends").click()
+    shows(page, "10 organizations", 30)
+    choose(page, "borealis")
+    shows(page, "Borealis Energy", 30)
+    page.reload()
+    shows(page, "Borealis Energy", 30)
+    page.go_back()
+    shows(page, "10 organizations", 30)
+    page.go_back()
+    page.wait_for_url("**/dags*")
