@@ -35,7 +35,7 @@ backfill: install  ## make backfill FROM=2026-11-01 TO=2026-11-04, both included
 		printf '%s\n' "$$line"; \
 	done < .env.example > $@
 
-# they wait for Airflows more than they compute
+# several processes even on two cores: tests wait for Airflows more than they compute
 test: install  ## run the tests, in several processes
 	@$(BIN)/python -m pytest -m "not slow" -n 3 --dist loadfile
 

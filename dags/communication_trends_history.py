@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import datetime
 
-# before Airflow's own: where a package is too old or missing, this names it, and they would not
+# first: it says which package is missing or too old, where the imports of Airflow below would fail without a word of it
 from communication_trends import installation  # noqa: F401  # isort: skip
 from airflow.providers.common.compat.sdk import DAG
 

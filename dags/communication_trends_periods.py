@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 
-# before Airflow's own: where a package is too old or missing, this names it, and they would not
+# first: it says which package is missing or too old, where the imports of Airflow below would fail without a word of it
 from communication_trends import installation  # noqa: F401  # isort: skip
 from airflow.providers.common.compat.sdk import TriggerRule
 
@@ -79,7 +79,7 @@ for kind, which in PERIODS:
         max_active_runs=1,
         max_active_tasks=settings.max_parallel_organizations(),
         template_searchpath=str(settings.sql_path(__file__)),
-        # of the run, not of each task instance: one message for a run, however many organizations failed
+        # on the DAG, not on its tasks: one message for a run, however many organizations failed
         on_failure_callback=settings.notifier("failure_notifier"),
         tags=["communication-trends", "postgres", kind.name],
         default_args={
@@ -114,5 +114,5 @@ for kind, which in PERIODS:
             outlets=[ASSETS[kind]],
         )
         list_organizations >> aggregate_organization >> summarize
-        # direct as well, so that it waits for the list when both are cleared
+        # directly as well: when both are cleared, summarize waits for the new list
         list_organizations >> summarize

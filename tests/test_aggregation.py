@@ -53,7 +53,7 @@ def work_on(server, database):
 
 
 def since(database, date: str) -> None:
-    """Make all organizations as old as that."""
+    """Let all organizations have existed since a date."""
     database.connection.execute("update organizations set created_at = %s", [date])
 
 
@@ -491,7 +491,7 @@ def play(database, work_on, model: Model, event: tuple[str, str, int, int], pick
         model.alerts += [{"organization": slug, "severity": "high", "at": moment} for _ in range(amount)]
         database.escalate(slug, "high", at=moment, count=amount)
     elif what == "night":
-        # whoever fails tonight cannot be written
+        # trends of an organization that fails tonight cannot be written
         connection.execute("delete from failing")
         if slug:
             connection.execute("insert into failing values (%s)", [database.organization(slug)])

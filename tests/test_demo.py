@@ -166,7 +166,7 @@ def test_up_serves_airflow_until_it_is_interrupted(environment, free_port):
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
-        # as at a terminal: a shell's job in the background has it ignored, and hands that on
+        # as at a terminal: a shell has its background jobs ignore SIGINT, and their children inherit that
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout

@@ -8,6 +8,8 @@ import os
 import pytest
 from airflow.providers.common.compat.sdk import ParamValidationError
 
+from communication_trends import __version__
+
 NO_LOOKBACK = {"periods": 0, "filled": 0, "corrected": 0, "kept": 0, "failed": 0}
 OK = {
     "trendDate": "2026-11-01",
@@ -32,6 +34,7 @@ def test_a_run_stores_one_trend_for_each_organization(database, run_dag):
     run = run_dag(NOV_1)
     assert run.state == "success"
     assert run.summary == {**OK, "organizationsProcessed": 2, "trendsCreated": 2, "totalClassifications": 10}
+    assert f"Summary (version {__version__}): " in run.log
     assert run.names == {0: "acme", 1: "idle"}
     acme = database.trend("acme")
     assert (acme["trend_date"], acme["trend_period"]) == (datetime.datetime(2026, 11, 1), "daily")
@@ -484,7 +487,7 @@ def test_an_organization_that_the_target_does_not_know_fails_the_run_by_name(ser
         assert "acme: the target's organizations do not have it" in run.log
         assert (run.summary["organizationsProcessed"], run.summary["errors"]) == (1, 1)
         assert list(database.trends()) == [("beta", "2026-11-01")]
-        # nor is it one by being marked as a success
+        # marked as a success by hand, it is none either
         assert run_dag(NOV_1, mark_success_pattern="aggregate_organization").state == "failed"
     finally:
         server.drop_database(name)

@@ -276,7 +276,7 @@ def test_a_list_of_organizations_that_is_gone_is_no_empty_list(running):
     assert "list_organizations has left no list of organizations" in log
     assert "Clear list_organizations, with what follows it" in log
 
-    # as it says; and the last step waits for the first where nothing is between them
+    # done as the log says; then without the middle task, where summarize has to wait for the list itself
     assert clear(airflow, run_id, "list_organizations", "aggregate_organization", "summarize")["state"] == "success"
     assert database.trend("acme", "2026-11-03")["total_classifications"] == 3
     assert clear(airflow, run_id, "list_organizations", "summarize")["state"] == "success"

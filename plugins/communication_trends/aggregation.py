@@ -116,7 +116,7 @@ class Outcome:
     :param deleted: ids of organizations that the source does not have any more.
     :param purged_days: by organization id and week or month: days of which the source has fewer rows than their
         stored daily trends were made from, so that the longer period's trend lacks them.
-    :param ended_by: the error that ended the work early, as no organization would have fared better; or None.
+    :param ended_by: the error that ended the work early, since every organization would have met it; or None.
     """
 
     results: list[Result] = field(default_factory=list)
@@ -190,8 +190,7 @@ class Aggregation:
         """
         Do the work, and return what became of it.
 
-        Nothing is raised for what a database answers: it is the reason of a result that failed. What an error leaves
-        undone is as it was before.
+        A database's errors are not raised: each is the reason of the results that failed. What failed stays as it was.
         """
         work, outcome = self.work, self._outcome
         if self.source is not self.target:
@@ -281,7 +280,7 @@ class Aggregation:
             trends = self._computed(reading.rows(self._aggregate_sql, parameters), periods, ids)
             if same:
                 return self._write(reading, reading, trends, periods)
-            # opened only now: it would have been idle while the source was read
+            # opened only now, so that it is not idle while the source is read
             with self.target.transaction(read_only=False) as writing:
                 return self._write(reading, writing, trends, periods)
 
@@ -385,7 +384,7 @@ class Aggregation:
             )
 
     def _look_up_names(self) -> None:
-        """Learn the names of organizations that have not been aggregated; whoever remains is called by its id."""
+        """Learn the slugs of organizations that have not been aggregated; one that is not found is called by its id."""
         try:
             with self.source.transaction(read_only=True) as lookup:
                 rows = lookup.rows(
@@ -432,7 +431,7 @@ class Aggregation:
 
 
 def _with_fewer_rows(daily: Sequence[Mapping[str, Any]], found: Mapping[str, int | None], *, days: int) -> list[str]:
-    """Return the organizations whose daily trends may have been made from more rows than were found for them all."""
+    """Return the organizations whose daily trends may have been made from more rows than the whole period has now."""
     totals: dict[str, list[int]] = {}
     for row in daily:
         totals.setdefault(row["organization_id"], []).append(row["total_classifications"])
@@ -449,7 +448,7 @@ def _bounds(periods: Sequence[Period]) -> dict[str, list[datetime.datetime]]:
 
 
 def _as_json(trends: Any) -> str:
-    # as it is, not escaped: a database in another encoding says which text it cannot hold
+    # not as \u escapes: so a database in another encoding names the character that it cannot hold
     return json.dumps(list(trends), default=str, ensure_ascii=False)
 
 

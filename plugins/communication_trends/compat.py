@@ -26,7 +26,7 @@ __all__ = [
     "triggered_by",
 ]
 
-# Airflow 3.2 made the flag a multiplier
+# a flag until Airflow 3.1, the multiplier itself since 3.2
 exponential_backoff: Any = 2.0 if AIRFLOW_V_3_2_PLUS else True
 """Value of ``retry_exponential_backoff`` that doubles the delay with each retry."""
 
@@ -36,7 +36,7 @@ class _Airflow2DAG(sdk.DAG):
 
     def run(self, **options: Any) -> None:
         """Make the runs of ``airflow dags backfill``, which calls this."""
-        # here: it brings Airflow's executors, which no task process needs
+        # not at the top: it loads Airflow's executors, which no task process needs
         from communication_trends.backfill import run_backfill
 
         run_backfill(self, **options)
@@ -46,7 +46,7 @@ DAG = sdk.DAG if AIRFLOW_V_3_0_PLUS else _Airflow2DAG
 """Airflow's DAG; on Airflow 2 one whose ``airflow dags backfill`` is mended."""
 
 
-# 3.1.0 has them as well, but its API server takes no session cookie, which is all that a page can bring
+# Airflow 3.1.0 has them as well, but its API server accepts no session cookie: a page in a browser has nothing else
 HAS_EXTERNAL_VIEWS = get_base_airflow_version_tuple() >= (3, 1, 2)
 """Whether Airflow's UI can show a page of a plugin."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Asset, BaseOperator
 
-from communication_trends import metrics, settings
+from communication_trends import __version__, metrics, settings
 from communication_trends.aggregation import Aggregation, HotspotRule, Outcome, Result, Work
 from communication_trends.compat import (
     name_task_instance,
@@ -38,7 +38,7 @@ ASSETS = {
 """The table, for Airflow: updated once by each run that succeeds, with its summary as the event's extra."""
 
 OUTCOME_KEY = "outcome"
-"""XCom key of what a task instance has to tell that the table does not show; pushed only if there is any."""
+"""XCom key of what a task instance tells summarize beyond what the table shows; pushed only if there is something."""
 
 LOGGED_AT_ONCE = 50
 """Organizations in a line of the log."""
@@ -290,13 +290,13 @@ class AggregateTrendsOperator(TrendsOperator):
             )
 
     def _tell(self, work: Work, outcome: Outcome) -> None:
-        """Say what happened: a line for many organizations, a line for each that something is the matter with."""
+        """Log what happened: many organizations to a line, and a line for each that was kept, changed or failed."""
         own = work.period
         for id_ in outcome.deleted:
             self.log.warning("%s: the organization has been deleted since it was listed; nothing to store.", id_)
         for outcomes, said in ((("filled", "corrected"), "Stored %s"), (("unchanged",), "%s is stored already")):
             names = [f"{outcome.name(one.organization)} ({one.messages})" for one in outcome.of(*outcomes, period=own)]
-            # a line for each would take longer than its aggregation
+            # fifty to a line: a line for each would take longer than its aggregation
             for start in range(0, len(names), LOGGED_AT_ONCE):
                 listed = ", ".join(names[start : start + LOGGED_AT_ONCE])
                 self.log.info(f"{said}, with so many classifications: %s.", own, listed)
@@ -374,7 +374,7 @@ class SummarizeTrendsOperator(TrendsOperator):
         batches = self._listed_batches(context, period)
         with errors_explained():
             summary, changed, failed = self._summary(context, period, batches)
-        self.log.info("Summary: %s", json.dumps(summary, ensure_ascii=False))
+        self.log.info("Summary (version %s): %s", __version__, json.dumps(summary, ensure_ascii=False))
         if changed:
             self.log.info("Earlier %ss that changed: %s", self.kind.noun, json.dumps(changed))
         tell_attention(self.attention_notifier, context, period, summary)
@@ -387,7 +387,7 @@ class SummarizeTrendsOperator(TrendsOperator):
         return summary
 
     def _listed_batches(self, context: Any, period: Period) -> list[list[str]]:
-        """Return the ids of each batch; a list that is not there is no empty list."""
+        """Return the ids of each batch; fail where the list is missing, which is not the same as an empty one."""
         state = task_instance_states(context, self.list_task_id).get(-1)
         if state != "success":
             raise AirflowFailException(
@@ -449,8 +449,8 @@ class SummarizeTrendsOperator(TrendsOperator):
         return summary, changed, failed_earlier
 
     def _outcomes(self, context: Any, batches: list[list[str]]) -> dict[int, dict[str, Any]]:
-        """Return what task instances told, by map index; not what instances of a longer list left before a clear."""
-        # asked for as a list, so that one outcome comes as a list as well
+        """Return what task instances told, by map index, without leftovers of a longer list from before a clear."""
+        # task_ids as a list: otherwise a single outcome would come as it is, not in a list
         told = context["ti"].xcom_pull(task_ids=[self.aggregate_task_id], key=OUTCOME_KEY) or []
         return {outcome["mapIndex"]: outcome for outcome in told if outcome and 0 <= outcome["mapIndex"] < len(batches)}
 
@@ -461,7 +461,7 @@ class SummarizeTrendsOperator(TrendsOperator):
         failed: set[str] = set()
         for index, batch in enumerate(batches):
             if states.get(index) != "success":
-                # an instance that was killed told nothing: then all of its organizations count as failed
+                # an instance that was killed has told nothing: then all of its organizations count as failed
                 failed |= set(outcomes[index]["failed"]) if index in outcomes else set(batch)
         return failed
 
@@ -488,7 +488,7 @@ class SummarizeTrendsOperator(TrendsOperator):
         }
 
     def _unknown_to_target(self, ids: list[str]) -> set[str]:
-        """Return the organizations that the source still has; others have been deleted, which is nobody's failure."""
+        """Return those that the source has, of organizations that the target lacks; the others have been deleted."""
         if not ids or settings.source_conn_id() == settings.conn_id():
             return set()
         with self.connected(settings.source_conn_id()) as database, database.transaction(read_only=True) as listing:
@@ -582,7 +582,7 @@ def _name(row: Mapping[str, Any] | None, id_: str) -> str:
 
 
 def _is_storable(text: str) -> bool:
-    """Whether PostgreSQL can hold the text at all: no NUL, no lone surrogate."""
+    """Whether a PostgreSQL text can hold this: no NUL, no lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:

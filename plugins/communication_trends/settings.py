@@ -105,7 +105,7 @@ def lock_timeout() -> float:
 
 
 def execution_timeout() -> datetime.timedelta:
-    """How long a task instance may take: as long as 20 statements that each come to their limit."""
+    """How long a task instance may take: as long as 20 statements that each run into statement_timeout."""
     return datetime.timedelta(seconds=20 * Limits(statement=statement_timeout()).answer)
 
 

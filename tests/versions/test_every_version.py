@@ -15,6 +15,7 @@ import pytest
 from airflow_dag import DAG_ID
 from psycopg.types.json import Jsonb
 
+from communication_trends import __version__
 from local import ROOT
 from local.airflow import run_airflow
 
@@ -153,11 +154,11 @@ def test_the_dags_load_without_errors_and_warnings(tmp_path):
     ],
 )
 def test_a_package_that_is_too_old_or_missing_is_named_in_one_sentence(package, version, said):
-    # as if it were so: what is installed is as it should be
+    # only pretended: what is installed is not too old
     code = (
         "import importlib.metadata as metadata, json, airflow; real = metadata.version\n"
         "from airflow_dag import load_bag; from airflow.providers_manager import ProvidersManager\n"
-        # they ask for Airflow's version as well, and are not what this is about
+        # Airflow's providers ask for its version too: they are loaded before it is changed
         "for name in ProvidersManager().providers: __import__(name.replace('apache-', '').replace('-', '.'))\n"
         "def version(name):\n"
         f"  if name != {package!r}: return real(name)\n"
@@ -178,7 +179,7 @@ def test_the_plugin_is_listed_and_nothing_else_of_the_package():
     listed = json.loads(run_airflow({}, "plugins", "-o", "json").stdout)
     ours = [plugin for plugin in listed if "communication_trends" in json.dumps(plugin)]
     assert [plugin["name"] for plugin in ours] == ["communication_trends"]
-    assert "communication_trends_plugin.py" in ours[0]["source"]
+    assert f"communication_trends_plugin.py ({__version__})" in ours[0]["source"]
 
 
 @pytest.mark.parametrize("syntax", ["glob", "regexp"])

@@ -16,6 +16,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 
+from communication_trends import __version__
 from web import rows
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -773,13 +774,13 @@ def test_the_page_asks_again_by_itself(visit):
 
 def test_what_is_not_there_yet_does_not_look_like_what_was(visit):
     page = visit().open(RANGE)
-    held = []
-    page.route("**/api/v1/**", lambda route: held.append(route))
+    held, released = [], []
+    page.route("**/api/v1/**", lambda route: route.continue_() if released else held.append(route))
     page.get_by_role("button", name="7 days").click()
     expect(page.locator("body")).to_have_attribute("data-state", "loading")
     expect(page.locator("#subtitle")).to_have_text("Loading…")
     expect(page.locator("#cards")).to_have_css("opacity", "0.35")
-    page.unroute("**/api/v1/**")
+    released.append(True)
     for route in held:
         route.continue_()
     expect(page.locator("#subtitle")).to_contain_text("23 Oct – 29 Oct 2026")
@@ -879,6 +880,7 @@ def test_the_page_is_told_who_may_run_what(web):
         [given] = re.findall(r'data-facts="([^"]*)"', text)
         facts = json.loads(html.unescape(given))
         assert facts["riskyTopics"] == ["complaint", "escalation"]
+        assert facts["version"] == __version__
         assert facts["periods"]["daily"] == {"dagId": DAG_ID, "delay": 10_800, "mayRun": may_run}
 
 
