@@ -285,7 +285,7 @@ def run() -> int:
     console.print(
         "\n[bold]What to try next[/]\n"
         f"  make backfill FROM={first} TO={date}   the two weeks before, both ends included\n"
-        f"  make backfill FROM={first} TO={latest_date(WEEKLY)} PERIOD=weekly\n"
+        f"  make backfill FROM={first} TO={latest_date(WEEKLY)} PERIOD=weekly   the weeks that begin in it\n"
         "  make up                                         Airflow's UI on these rows, with a page of the trends\n"
         "  make test                                       the tests\n"
         "  make clean                                      remove all of this again"

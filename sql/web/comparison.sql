@@ -1,31 +1,50 @@
 -- Two ranges, over the organization-days with a readable trend in both: of one
 -- organization, or of all where none is given. One row.
 with
--- one row per trend of either range
-stored_trends as materialized (
+-- one row per readable trend of either range
+figures as materialized (
     select
         communication_trends.organization_id,
         communication_trends.trend_date,
-        communication_trends.topic_distribution,
-        communication_trends.escalation_counts,
-        communication_trends.total_classifications,
-        communication_trends.avg_confidence,
-        coalesce(
-            not communication_trends.topic_distribution
-            @@ %(broken_counts)s::jsonpath
-            and not communication_trends.sentiment_distribution
-            @@ %(broken_counts)s::jsonpath
-            and not communication_trends.escalation_counts
-            @@ %(broken_counts)s::jsonpath
-            and not communication_trends.channel_hotspots
-            @@ %(broken_hotspots)s::jsonpath
-            and communication_trends.total_classifications >= 0
-            and coalesce(communication_trends.avg_confidence, 0) between 0 and 100,
-            false
-        ) as readable
+        communication_trends.total_classifications as messages,
+        (
+            select
+                coalesce(
+                    sum(
+                        trunc(
+                            (
+                                communication_trends.topic_distribution -> topics.name
+                            )::numeric
+                        )
+                    ),
+                    0
+                )
+            from unnest(%(hotspot_topics)s::text[]) as topics (name)
+        ) as risky,
+        (
+            select coalesce(sum(trunc(severities.count::numeric)), 0)
+            from
+                jsonb_each(communication_trends.escalation_counts)
+                    as severities (name, count)
+        ) as alerts,
+        -- of a trend without an average, neither side of the mean
+        communication_trends.total_classifications::bigint
+        * communication_trends.avg_confidence as confidence,
+        case
+            when communication_trends.avg_confidence is not null
+                then communication_trends.total_classifications
+        end as confident
     from communication_trends
     where
-        communication_trends.trend_period = %(period)s::text
+        -- what cannot be read is filtered out before anything is computed of it
+        not communication_trends.topic_distribution @@ %(broken_counts)s::jsonpath
+        and not communication_trends.sentiment_distribution
+        @@ %(broken_counts)s::jsonpath
+        and not communication_trends.escalation_counts @@ %(broken_counts)s::jsonpath
+        and not communication_trends.channel_hotspots @@ %(broken_hotspots)s::jsonpath
+        and communication_trends.total_classifications >= 0
+        and coalesce(communication_trends.avg_confidence, 0) between 0 and 100
+        and communication_trends.trend_period = %(period)s::text
         and communication_trends.trend_date <= %(last_due)s::timestamp
         and (
             communication_trends.trend_date between
@@ -37,34 +56,6 @@ stored_trends as materialized (
             %(organization_id)s::uuid is null
             or communication_trends.organization_id = %(organization_id)s::uuid
         )
-),
-
--- one row per readable trend
-figures as materialized (
-    select
-        stored_trends.organization_id,
-        stored_trends.trend_date,
-        stored_trends.total_classifications as messages,
-        (
-            select coalesce(sum(trunc(topics.count::numeric)), 0)
-            from jsonb_each(stored_trends.topic_distribution) as topics (name, count)
-            where topics.name = any(%(hotspot_topics)s::text[])
-        ) as risky,
-        (
-            select coalesce(sum(trunc(severities.count::numeric)), 0)
-            from
-                jsonb_each(stored_trends.escalation_counts)
-                    as severities (name, count)
-        ) as alerts,
-        -- of a trend without an average, neither side of the mean
-        stored_trends.total_classifications::numeric * stored_trends.avg_confidence
-            as confidence,
-        case
-            when stored_trends.avg_confidence is not null
-                then stored_trends.total_classifications
-        end as confident
-    from stored_trends
-    where stored_trends.readable
 ),
 
 -- one row per organization

@@ -15,9 +15,14 @@ test("what is missing runs once per period, oldest first, for those who lack it"
     { organization: acme, missingDays: ["2026-11-24", "2026-11-18"] },
     { organization: dune, missingDays: ["2026-11-24"] },
   ];
-  assert.deepEqual(byPeriod(behind), [
+  assert.deepEqual(byPeriod(behind, 2), [
     { date: "2026-11-18", organizations: [acme] },
     { date: "2026-11-24", organizations: [acme, dune] },
+  ]);
+  // a third one is not in the answer: nobody may be left out
+  assert.deepEqual(byPeriod(behind, 3), [
+    { date: "2026-11-18", organizations: null },
+    { date: "2026-11-24", organizations: null },
   ]);
 });
 

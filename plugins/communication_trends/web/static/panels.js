@@ -247,7 +247,7 @@ export function drawFreshness(box, freshness, { mayRun, offer, show }) {
       ` lacks ${list(one.missingDays.map((date) => shortPeriod(period, date)))}`,
     );
   const rest = organizationsBehind - Math.min(behind.length, SHOWN_GAPS);
-  const periods = byPeriod(behind);
+  const periods = byPeriod(behind, organizationsBehind);
   box.replaceChildren(
     h(
       "h2",
@@ -269,14 +269,19 @@ export function drawFreshness(box, freshness, { mayRun, offer, show }) {
   );
 }
 
-/** Return what has to run: one entry per period, oldest first, with the organizations that lack it. */
-export function byPeriod(behind) {
+/**
+ * Return what has to run: one entry per period, oldest first, with the organizations that lack it.
+ *
+ * @param {object[]} behind those of the answer
+ * @param {number} total how many there are: where the answer has not all of them, all organizations run
+ */
+export function byPeriod(behind, total) {
   const missing = new Map();
   for (const { organization, missingDays } of behind)
     for (const date of missingDays) missing.set(date, [...(missing.get(date) ?? []), organization]);
   return [...missing]
     .sort(([one], [two]) => (one < two ? -1 : 1))
-    .map(([date, organizations]) => ({ date, organizations }));
+    .map(([date, some]) => ({ date, organizations: total > behind.length ? null : some }));
 }
 
 const headings = (columns) =>
