@@ -26,8 +26,8 @@ demo: install  ## run the DAG on a story of rows and show the trends
 up: install  ## serve Airflow's UI on the demo's database, on loopback
 	@$(BIN)/python -m demo up
 
-backfill: install  ## make backfill FROM=2026-11-01 TO=2026-11-04, both included
-	@$(BIN)/python -m demo backfill "$(FROM)" "$(TO)"
+backfill: install  ## make backfill FROM=2026-11-01 TO=2026-11-04, both included; PERIOD=weekly or monthly
+	@$(BIN)/python -m demo backfill "$(FROM)" "$(TO)" "$(or $(PERIOD),daily)"
 
 .env: .env.example  ## make the secrets that docker compose needs, once
 	@umask 077; test -e $@ || while IFS= read -r line; do \
@@ -35,7 +35,7 @@ backfill: install  ## make backfill FROM=2026-11-01 TO=2026-11-04, both included
 		printf '%s\n' "$$line"; \
 	done < .env.example > $@
 
-# they wait for Airflows more than they compute
+# several processes even on two cores: tests wait for Airflows more than they compute
 test: install  ## run the tests, in several processes
 	@$(BIN)/python -m pytest -m "not slow" -n 3 --dist loadfile
 

@@ -1,9 +1,9 @@
 """
 ### Communication trends, run history
 
-**What it does.** Keeps the latest runs of `communication_trends_daily`, 50 that succeeded and 100 that failed (settings
-`keep_completed_runs` and `keep_failed_runs`; 0 keeps all), and removes older ones with their task instances, which are
-what fills Airflow's metadata database. The trends themselves are not touched.
+**What it does.** Keeps the latest runs of `communication_trends_daily`, `_weekly` and `_monthly`, of each 50 that
+succeeded and 100 that failed (settings `keep_completed_runs` and `keep_failed_runs`; 0 keeps all), and removes older
+ones with their task instances, which are what fills Airflow's metadata database. The trends themselves are not touched.
 
 **How.** Over Airflow's public REST API, with the login of the connection `communication_trends_api` (setting
 `api_conn_id`): host, port, login and password of a user who may delete runs, schema `https` where it is. The DAG starts
@@ -16,17 +16,18 @@ from __future__ import annotations
 
 import datetime
 
-# before Airflow's own: where a package is too old or missing, this names it, and they would not
+# first: it says which package is missing or too old, where the imports of Airflow below would fail without a word of it
 from communication_trends import installation  # noqa: F401  # isort: skip
 from airflow.providers.common.compat.sdk import DAG
 
 from communication_trends import settings
 from communication_trends.history import RemoveOldRunsOperator
+from communication_trends.period import KINDS
 
 with DAG(
     dag_id="communication_trends_history",
     dag_display_name="Communication trends, run history",
-    description="Removes old runs of communication_trends_daily",
+    description="Removes old runs of communication_trends_daily, _weekly and _monthly",
     doc_md=__doc__,
     schedule="0 6 * * *",
     start_date=datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc),
@@ -40,4 +41,6 @@ with DAG(
         "retry_delay": datetime.timedelta(seconds=settings.retry_delay()),
     },
 ) as dag:
-    RemoveOldRunsOperator(task_id="remove_old_runs", target_dag_id="communication_trends_daily")
+    # one beside the other, so that trouble with one DAG leaves the others tidy
+    for period in KINDS:
+        RemoveOldRunsOperator(task_id=f"remove_old_{period}_runs", period=period)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 
-# before Airflow's own: where a package is too old or missing, this names it, and they would not
+# first: it says which package is missing or too old, where the imports of Airflow below would fail without a word of it
 from communication_trends import installation  # noqa: F401  # isort: skip
 from airflow.providers.common.compat.sdk import TriggerRule
 
@@ -49,7 +49,7 @@ next one.
 * what is missing or wrong in the last 30 {kind.noun}s: *Trigger* with `{{"lookback": 30}}`
 * a range: `airflow backfill create --dag-id {kind.dag_id} --from-date 2026-11-01 --to-date 2026-11-30`
   (Airflow 2: `airflow dags backfill -s 2026-11-01 -e 2026-11-30 {kind.dag_id}`): the {kind.noun}s that begin from
-  the first date to the last, both included
+  the first date to the last, both included. While the DAG is paused they only queue.
 
 Re-running is always safe: rows are updated in place. A row is never replaced by one made from less (`keptTrends` in
 the summary), unless the run is triggered with `{{"force": true}}`.
@@ -78,9 +78,9 @@ for kind, which in PERIODS:
         catchup=False,
         max_active_runs=1,
         max_active_tasks=settings.max_parallel_organizations(),
-        template_searchpath=str(settings.sql_path()),
-        # of the run, not of each task instance: one message for a run, however many organizations failed
-        on_failure_callback=settings.failure_callback(),
+        template_searchpath=str(settings.sql_path(__file__)),
+        # on the DAG, not on its tasks: one message for a run, however many organizations failed
+        on_failure_callback=settings.notifier("failure_notifier"),
         tags=["communication-trends", "postgres", kind.name],
         default_args={
             "owner": "communication-trends",
@@ -107,10 +107,12 @@ for kind, which in PERIODS:
             period=kind.name,
             list_task_id="list_organizations",
             aggregate_task_id="aggregate_organization",
+            attention_notifier=settings.notifier("attention_notifier", called_by="summarize"),
+            digest_notifier=settings.notifier("digest_notifier", called_by="summarize"),
             # always: a run that cannot be summed up is not a success
             trigger_rule=TriggerRule.ALL_DONE,
             outlets=[ASSETS[kind]],
         )
         list_organizations >> aggregate_organization >> summarize
-        # direct as well, so that it waits for the list when both are cleared
+        # directly as well: when both are cleared, summarize waits for the new list
         list_organizations >> summarize

@@ -1,7 +1,7 @@
 """
 The commands behind ``make demo``, ``make up`` and ``make backfill``.
 
-Usage: ``python -m demo run | up | backfill FROM TO | load``
+Usage: ``python -m demo run | up | backfill FROM TO [PERIOD] | load``
 """
 
 from __future__ import annotations
@@ -32,13 +32,12 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from communication_trends.errors import InvalidInputError  # noqa: E402
-from communication_trends.period import parse_date  # noqa: E402
+from communication_trends.period import DAILY, KINDS, WEEKLY, Period, PeriodKind, parse_date  # noqa: E402
 from demo import story  # noqa: E402
 from local import ROOT  # noqa: E402
 from local.airflow import Airflow, airflow_environment, run_airflow  # noqa: E402
 from local.servers import Server, apply_schema, dsn_of_airflow_connection, postgres  # noqa: E402
 
-DAG_URL = "/api/v2/dags/communication_trends_daily"
 DATABASE, METADATA = "communication_trends", "airflow"
 DONE = {"success", "failed"}
 SUMMARY_KEYS = [
@@ -60,9 +59,24 @@ def home() -> Path:
     return Path(os.environ.get("COMMUNICATION_TRENDS_DEMO_HOME", ROOT / ".airflow"))
 
 
+def dag_url(kind: PeriodKind) -> str:
+    """Return where the REST API has the DAG of a length of time."""
+    return f"/api/v2/dags/{kind.dag_id}"
+
+
+def now() -> datetime.datetime:
+    """Return the present, UTC."""
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
 def yesterday() -> datetime.date:
     """Return yesterday's date, UTC."""
-    return datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=1)
+    return DAILY.last_over(now()).first_date
+
+
+def latest_date(kind: PeriodKind) -> datetime.date:
+    """Return the last date of the latest period whose run is due; a backfill's run for a later one would wait."""
+    return kind.last_due(now()).next_date - datetime.timedelta(days=1)
 
 
 def say(text: str) -> None:
@@ -101,24 +115,37 @@ def load(dsn: str) -> None:
 
 
 @contextlib.contextmanager
-def airflow_running(environment: dict[str, str], port: int = 0) -> Iterator[Airflow]:
-    """Yield the Airflow of ``make up``, if it runs, or else one that lives as long as this block."""
+def airflow_running(environment: dict[str, str], *kinds: PeriodKind, port: int = 0) -> Iterator[Airflow]:
+    """Yield the Airflow of ``make up``, if it runs, or else one that lives as long as this block; unpause its DAGs."""
     note = home() / "up.json"
     with contextlib.suppress(OSError, ValueError, KeyError):
         running = json.loads(note.read_text())
         os.kill(running["pid"], 0)
         say("Using the Airflow that is up already")
-        yield Airflow(environment, running["port"])
+        airflow = Airflow(environment, running["port"])
+        unpause(airflow, *kinds)
+        yield airflow
         return
     say("Starting Airflow: API server, DAG processor, scheduler")
     airflow = Airflow(environment, port)
     try:
         airflow.start()
-        airflow.wait_until(lambda: airflow.request("GET", DAG_URL).is_success, seconds=180, what="the DAG is parsed")
-        airflow.request("PATCH", DAG_URL, json={"is_paused": False}).raise_for_status()
+        unpause(airflow, *kinds)
         yield airflow
     finally:
         airflow.stop()
+
+
+def unpause(airflow: Airflow, *kinds: PeriodKind) -> None:
+    """Unpause DAGs as soon as they are parsed: runs of a paused one would only queue."""
+    for kind in kinds:
+        url = dag_url(kind)
+        airflow.wait_until(
+            lambda: airflow.request("GET", url).is_success,  # noqa: B023, called before the next turn
+            seconds=180,
+            what=f"{kind.dag_id} is parsed",
+        )
+        airflow.request("PATCH", url, json={"is_paused": False}).raise_for_status()
 
 
 def listed(airflow: Airflow, path: str, key: str, **query: str) -> list[dict[str, Any]]:
@@ -132,32 +159,32 @@ def listed(airflow: Airflow, path: str, key: str, **query: str) -> list[dict[str
             return entries
 
 
-def wait_for(airflow: Airflow, **query: str) -> list[dict[str, Any]]:
-    """Wait until all runs of the DAG that match have ended, telling how far they are; return them."""
+def wait_for(airflow: Airflow, kind: PeriodKind, **query: str) -> list[dict[str, Any]]:
+    """Wait until all runs of a DAG that match have ended, telling how far they are; return them."""
     told = ""
 
     def ended() -> list[dict[str, Any]] | None:
         nonlocal told
-        runs = listed(airflow, f"{DAG_URL}/dagRuns", "dag_runs", order_by="run_after", **query)
-        path = f"{DAG_URL}/dagRuns/~/taskInstances"
+        runs = listed(airflow, f"{dag_url(kind)}/dagRuns", "dag_runs", order_by="run_after", **query)
+        path = f"{dag_url(kind)}/dagRuns/~/taskInstances"
         states = {"limit": 1, "state": "success", "task_id": "aggregate_organization"}
         stored = airflow.request("GET", path, params=states).raise_for_status().json()["total_entries"]
-        now = f"{sum(run['state'] in DONE for run in runs)} of {len(runs)} runs have ended"
-        if now != told and runs:
-            say(f"{now}; {stored} task instances of aggregate_organization have stored their trends so far")
-            told = now
+        so_far = f"{sum(run['state'] in DONE for run in runs)} of {len(runs)} {kind.name} runs have ended"
+        if so_far != told and runs:
+            say(f"{so_far}; {stored} task instances of aggregate_organization have stored their trends so far")
+            told = so_far
         return runs if runs and all(run["state"] in DONE for run in runs) else None
 
     return airflow.wait_until(ended, seconds=1800, what="the runs have ended")
 
 
-def wait_for_backfills(airflow: Airflow) -> None:
+def wait_for_backfills(airflow: Airflow, kind: PeriodKind) -> None:
     """Wait until Airflow has closed earlier backfills: it allows one at a time, and looks every 30 s."""
     told = False
 
     def closed() -> bool:
         nonlocal told
-        backfills = listed(airflow, "/api/v2/backfills", "backfills", dag_id="communication_trends_daily")
+        backfills = listed(airflow, "/api/v2/backfills", "backfills", dag_id=kind.dag_id)
         if all(backfill["completed_at"] for backfill in backfills):
             return True
         if not told:
@@ -175,25 +202,26 @@ def new_table(title: str) -> Table:
     return table
 
 
-def show(server: Server, date: datetime.date) -> None:
-    """Print the trends of one day as a table."""
-    table = new_table(f"communication_trends, {date} (UTC)")
-    for heading in ("organization", "messages", "top topics", "tones", "escalations", "hotspots", "confidence"):
+def show(server: Server, period: Period, *columns: str) -> None:
+    """Print the trends of one period as a table, with some of its columns."""
+    table = new_table(f"communication_trends, {period} (UTC)")
+    for heading in ("organization", *columns):
         table.add_column(heading, justify="right" if heading in ("messages", "confidence") else "left")
     with server.connect(DATABASE, row_factory=dict_row) as connection:
         sql = (Path(__file__).parent / "trends.sql").read_text()
-        rows = connection.execute(sql, {"day_start": date}).fetchall()  # type: ignore[call-overload]
+        parameters = {"trend_period": period.kind.name, "period_start": period.start}
+        rows = connection.execute(sql, parameters).fetchall()  # type: ignore[call-overload]
     for row in rows:
         hotspots = [f"{hotspot['channelId']} {hotspot['riskScore']} %" for hotspot in row["channel_hotspots"]]
-        table.add_row(
-            row["name"],
-            f"{row['total_classifications']:,}",
-            largest(row["topic_distribution"]),
-            largest(row["sentiment_distribution"]),
-            largest(row["escalation_counts"], limit=3),
-            f"[bold red]{', '.join(hotspots)}[/]" if hotspots else "–",
-            "–" if row["avg_confidence"] is None else f"{row['avg_confidence']}",
-        )
+        cells = {
+            "messages": f"{row['total_classifications']:,}",
+            "top topics": largest(row["topic_distribution"]),
+            "tones": largest(row["sentiment_distribution"]),
+            "escalations": largest(row["escalation_counts"], limit=3),
+            "hotspots": f"[bold red]{', '.join(hotspots)}[/]" if hotspots else "–",
+            "confidence": "–" if row["avg_confidence"] is None else f"{row['avg_confidence']}",
+        }
+        table.add_row(row["name"], *(cells[column] for column in columns))
     console.print()
     console.print(table)
 
@@ -204,9 +232,15 @@ def largest(counts: dict[str, int], limit: int = 2) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in ordered[:limit]) or "–"
 
 
+def trigger(airflow: Airflow, kind: PeriodKind, **conf: object) -> dict[str, Any]:
+    """Trigger a run."""
+    body = {"logical_date": None, "conf": conf}
+    return airflow.request("POST", f"{dag_url(kind)}/dagRuns", json=body).raise_for_status().json()
+
+
 def summary(airflow: Airflow, run: dict[str, Any]) -> dict[str, Any]:
     """Return what ``summarize`` returned; a run in which nothing could be listed has returned nothing."""
-    path = f"{DAG_URL}/dagRuns/{run['dag_run_id']}/taskInstances/summarize/xcomEntries/return_value"
+    path = f"/api/v2/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/taskInstances/summarize/xcomEntries/return_value"
     response = airflow.request("GET", path)
     if response.status_code == 404:
         return dict.fromkeys(SUMMARY_KEYS, "–")
@@ -219,24 +253,35 @@ def summary(airflow: Airflow, run: dict[str, Any]) -> dict[str, Any]:
 def run() -> int:
     """Do the main job once and show what came out."""
     date = yesterday()
+    week = WEEKLY.last_over(now())
     with prepared() as (server, environment):
         load(server.dsn(DATABASE))
-        with airflow_running(environment) as airflow:
+        with airflow_running(environment, DAILY, WEEKLY) as airflow:
             say(f"Running the DAG communication_trends_daily for yesterday, {date}, and whatever its schedule asks for")
-            body = {"logical_date": None, "conf": {"date": str(date)}}
-            made = airflow.request("POST", f"{DAG_URL}/dagRuns", json=body).raise_for_status().json()
-            wait_for(airflow)
-            made = airflow.request("GET", f"{DAG_URL}/dagRuns/{made['dag_run_id']}").json()
-            if made["state"] != "success":
-                console.print(f"[red]The run failed.[/] Its logs are under {airflow.logs}")
-                return 1
-            show(server, date)
-            console.print("\n[bold]The summary of the run[/], as summarize returned it:")
-            console.print_json(data=summary(airflow, made))
+            made = {DAILY: trigger(airflow, DAILY, date=str(date))}
+            say(
+                f"Running communication_trends_weekly for the last week, {week}, all organizations in one task instance"
+            )
+            made[WEEKLY] = trigger(
+                airflow, WEEKLY, date=str(week.first_date), organizations_per_task=len(story.ORGANIZATIONS)
+            )
+            for kind, triggered in made.items():
+                wait_for(airflow, kind)
+                made[kind] = airflow.request("GET", f"{dag_url(kind)}/dagRuns/{triggered['dag_run_id']}").json()
+                if made[kind]["state"] != "success":
+                    console.print(f"[red]The {kind.name} run failed.[/] Its logs are under {airflow.logs}")
+                    return 1
+            columns = ["messages", "top topics", "tones", "escalations", "hotspots", "confidence"]
+            show(server, DAILY.containing(date), *columns)
+            show(server, week, "messages", "top topics", "hotspots")
+            console.print("\n[bold]The summary of the daily run[/], as summarize returned it:")
+            console.print_json(data=summary(airflow, made[DAILY]))
+    date = latest_date(DAILY)
     first = date - datetime.timedelta(days=13)
     console.print(
         "\n[bold]What to try next[/]\n"
         f"  make backfill FROM={first} TO={date}   the two weeks before, both ends included\n"
+        f"  make backfill FROM={first} TO={latest_date(WEEKLY)} PERIOD=weekly   the weeks that begin in it\n"
         "  make up                                         Airflow's UI on these rows, with a page of the trends\n"
         "  make test                                       the tests\n"
         "  make clean                                      remove all of this again"
@@ -261,7 +306,7 @@ def up() -> int:
     note = home() / "up.json"
     with prepared() as (server, environment):
         load(server.dsn(DATABASE))
-        with airflow_running(environment, port) as airflow, contextlib.suppress(KeyboardInterrupt):
+        with airflow_running(environment, DAILY, port=port) as airflow, contextlib.suppress(KeyboardInterrupt):
             if not airflow.processes:
                 console.print(f"It is up already: {airflow.url}")
                 return 1
@@ -284,39 +329,53 @@ def up() -> int:
     return 0
 
 
-def backfill(first: str, last: str) -> int:
-    """Make the trends of a range of days, both ends included, through Airflow's own backfill."""
+def backfill(first: str, last: str, period: str) -> int:
+    """Make the trends of the periods that begin in a range, both ends included, through Airflow's own backfill."""
+    usage = f"Usage: make backfill FROM=2026-11-01 TO=2026-11-04 [PERIOD={'|'.join(KINDS)}]"
+    if period not in KINDS:
+        console.print(f"PERIOD={period}: not a length of time.\n{usage}", markup=False)
+        return 2
+    kind = KINDS[period]
     try:
         dates = [parse_date(first), parse_date(last)]
     except InvalidInputError as error:
-        console.print(f"{str(error).split('. ')[0]}.\nUsage: make backfill FROM=2026-11-01 TO=2026-11-04", markup=False)
+        console.print(f"{str(error).split('. ')[0]}.\n{usage}", markup=False)
         return 2
-    if not dates[0] <= dates[1] <= yesterday():
+    latest = latest_date(kind)
+    if not dates[0] <= dates[1] <= latest:
         console.print(
-            f"FROM={first} TO={last}: FROM must not be after TO, nor TO after yesterday, {yesterday()} (UTC)."
+            f"FROM={first} TO={last}: FROM must not be after TO, nor TO after {latest} (UTC), the end of the last "
+            f"{kind.noun} whose run is due ({kind.schedule})."
+        )
+        return 2
+    days = [dates[0] + datetime.timedelta(days=age) for age in range((dates[1] - dates[0]).days + 1)]
+    if not any(kind.containing(day).first_date == day for day in days):
+        around = kind.containing(dates[0])
+        console.print(
+            f"FROM={first} TO={last}: no {kind.noun} begins in it. For {around} give FROM={around.first_date}."
         )
         return 2
     with prepared() as (server, environment):
         load(server.dsn(DATABASE))
-        with airflow_running(environment) as airflow:
+        with airflow_running(environment, kind) as airflow:
             body: dict[str, Any] = {
-                "dag_id": "communication_trends_daily",
+                "dag_id": kind.dag_id,
                 "from_date": f"{first}T00:00:00Z",
                 "to_date": f"{last}T00:00:00Z",
                 "reprocess_behavior": "completed",
                 "max_active_runs": 4,
                 "dag_run_conf": {"organizations_per_task": 4},
             }
-            wait_for_backfills(airflow)
+            wait_for_backfills(airflow, kind)
             response = airflow.request("POST", "/api/v2/backfills", json=body)
             if not response.is_success:
                 console.print(f"[red]Airflow refused the backfill:[/] {response.text}")
                 return 1
-            say(f"Airflow makes one run for each day from {first} to {last}, both included")
+            say(f"Airflow makes one run for each {kind.noun} that begins from {first} to {last}, both included")
             window = {"logical_date_gte": body["from_date"], "logical_date_lte": body["to_date"]}
-            runs = wait_for(airflow, run_type="backfill", **window)
+            runs = wait_for(airflow, kind, run_type="backfill", **window)
             table = new_table("the runs of the backfill")
-            for heading in ("day (UTC)", "state", "organizations", "trends", "kept", "errors"):
+            for heading in (f"{kind.noun} (UTC)", "state", "organizations", "trends", "kept", "errors"):
                 table.add_column(heading)
             for made in runs:
                 told = summary(airflow, made)
@@ -336,15 +395,16 @@ def main() -> int:
     commands.add_parser("run", help="run the DAG on the story's rows and show the trends")
     commands.add_parser("up", help="serve Airflow until Ctrl-C; PORT in the environment, 8080 by default")
     commands.add_parser("load", help="load the rows where AIRFLOW_CONN_COMMUNICATION_TRENDS_DB points to")
-    ranged = commands.add_parser("backfill", help="make the trends of a range of days")
+    ranged = commands.add_parser("backfill", help="make the trends of a range of days, weeks or months")
     ranged.add_argument("first", metavar="FROM", help="first day, YYYY-MM-DD, UTC")
     ranged.add_argument("last", metavar="TO", help="last day, included")
+    ranged.add_argument("period", metavar="PERIOD", nargs="?", default="daily", help=" or ".join(KINDS))
     arguments = parser.parse_args()
     # a stop from outside ends all that was started, as Ctrl-C does
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if arguments.command == "backfill":
-            return backfill(arguments.first, arguments.last)
+            return backfill(arguments.first, arguments.last, arguments.period)
         if arguments.command == "load":
             connection = os.environ.get("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", "")
             if not connection.startswith("{"):

@@ -1,4 +1,4 @@
--- One row per organization: its trend of one day, the busiest first.
+-- One row per organization: its trend of one day, week or month, the busiest first.
 select
     organizations.name,
     communication_trends.total_classifications,
@@ -10,7 +10,9 @@ select
 from communication_trends
 inner join organizations
     on communication_trends.organization_id = organizations.id
-where communication_trends.trend_date = %(day_start)s::timestamp
+where
+    communication_trends.trend_period = %(trend_period)s
+    and communication_trends.trend_date = %(period_start)s::timestamp
 order by
     communication_trends.total_classifications desc,
     organizations.slug asc;

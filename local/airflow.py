@@ -42,7 +42,7 @@ def airflow_environment(home: Path, server: Server, *, metadata: str, database: 
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": server.sqlalchemy_uri(metadata),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW_CONN_COMMUNICATION_TRENDS_DB": server.airflow_connection(database),
-        # the executables of this environment first, as an activated one has them
+        # this environment's executables first, as if it were activated
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
     }
 
@@ -94,7 +94,7 @@ class Airflow:
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__WORKERS": "1",
-            # what waits between two steps of the scheduler, in seconds
+            # seconds that the scheduler pauses between its loops, and the DAG processor between looks at the folder
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
             # how late a supervisor may see that its task instance has ended (docs/executors.md)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-# before Airflow's own: where a package is too old or missing, this names it, and they would not
+from typing import Any
+
+# first: it says which package is missing or too old, where the imports of Airflow below would fail without a word of it
 from communication_trends import installation  # noqa: F401  # isort: skip
 from airflow.providers.common.compat.sdk import AirflowPlugin
 
-# Imported here, though used by the DAG only: task processes are forked from a parent that has loaded the plugins, and
+# Imported here, though only the DAGs use it: task processes are forked from a parent that has loaded the plugins, and
 # importing the PostgreSQL hook is what would cost each of them most.
-from communication_trends import operators  # noqa: F401
+from communication_trends import __version__, operators  # noqa: F401
 from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from communication_trends.timetable import PeriodTimetable
 from communication_trends.web import EXTERNAL_VIEWS, FASTAPI_APPS
@@ -21,3 +23,14 @@ class CommunicationTrendsPlugin(AirflowPlugin):
     timetables = [PeriodTimetable]
     fastapi_apps = FASTAPI_APPS if HAS_EXTERNAL_VIEWS else []
     external_views = EXTERNAL_VIEWS if HAS_EXTERNAL_VIEWS else []
+
+    # Airflow lists where it found a plugin, but no version: so the version is told with that
+    @property
+    def source(self) -> Any:  # type: ignore[override]
+        """The file that Airflow loaded this from, and the package's version: what ``airflow plugins`` shows."""
+        return self._source
+
+    @source.setter
+    def source(self, found: Any) -> None:
+        found.path = f"{found.path} ({__version__})"
+        self._source = found

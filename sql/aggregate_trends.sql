@@ -1,12 +1,11 @@
--- One row per organization and period, from its first moment up to the next one's: the
--- trend, in one pass over its messages and one over its alerts. Lateral, so that the
--- plan is the same for one and for thousands; json, not jsonb, since it is text that
--- leaves the server. Texts are cast, since an application may have made them enums.
+-- The trend of each organization and period, in one pass over its messages and one over
+-- its alerts. Lateral, so that the plan is the same for one and for thousands. json, not
+-- jsonb, since text leaves the server. Casts to text, since a column may be an enum.
 select
     organizations.id::text as organization_id,
     organizations.slug::text as slug,
     periods.period_start,
-    -- whether the organization was there by the period's end
+    -- in or before the period
     coalesce(organizations.created_at < periods.period_end, true) as existed,
     trends.topic_distribution,
     trends.sentiment_distribution,
@@ -46,7 +45,7 @@ inner join lateral (  -- noqa: ST05
             json_agg(
                 json_build_object(
                     'channelId', channel_id,
-                    -- in percent, rounded half up
+                    -- percent, rounded half up
                     'riskScore', (200 * risky + total) / (2 * total),
                     'messageCount', total
                 )
@@ -59,7 +58,7 @@ inner join lateral (  -- noqa: ST05
                 kind = 6
                 and channel_id is not null
                 and total >= %(hotspot_min_messages)s::integer
-                -- multiplied, not divided, so that the limit itself is met exactly
+                -- multiplied, not divided, so that it is exact
                 and risky > %(hotspot_min_ratio)s::numeric * total
             ),
             '[]'

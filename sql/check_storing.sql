@@ -1,6 +1,6 @@
 -- One row per thing that keeps trends from being stored in communication_trends, with
 -- what mends it; none: ready. That the table and its columns are there, of the right
--- type and not out of reach, is for sql/check_tables.sql.
+-- type and not out of reach, is checked by sql/check_tables.sql.
 with recursive
 -- the table, if there is one
 targets as (
@@ -66,7 +66,7 @@ required_columns as (
         or target_columns.identity_kind <> ''
         or target_columns.generated_kind <> ''
         or bool_or(column_types.has_default) as is_filled,
-        -- a type's is held before the triggers, a column's after them
+        -- a type's is checked before the triggers run, a column's after them
         bool_or(column_types.is_not_null) as is_not_null_type
     from target_columns
     inner join column_types
@@ -455,7 +455,7 @@ where
             leaves.period_start = dead_ends.period_start
             and leaves.kind <> 'p'
     )
-    -- where the way ends, not where it begins
+    -- only the table where a way ends, not those on the way
     and not exists (
         select 1
         from partition_paths as deeper
@@ -500,7 +500,7 @@ inner join pg_depend as dependencies
 inner join pg_class as sequences on dependencies.refobjid = sequences.oid
 where
     not target_columns.is_written
-    -- asked of nothing but sequences, of which alone it can be asked
+    -- a case, since the function fails for anything but a sequence
     and case sequences.relkind
         when 'S' then not has_sequence_privilege(sequences.oid, 'usage, update')
     end

@@ -1,9 +1,9 @@
 -- One row per table or column that this connection cannot read or write as the package
 -- needs it, with what mends it; none: ready. Whether trends can be stored in the table
--- is for sql/check_storing.sql.
+-- is checked by sql/check_storing.sql.
 with recursive
 -- one row per column that the package touches, on the side it is used on: the type
--- that is wanted, and which others do as well
+-- that is wanted, and which other types will do
 required_columns (side, table_name, column_name, wanted, also) as (
     values
     ('source', 'organizations', 'id', 'uuid', ''),
@@ -140,7 +140,7 @@ checked_privileges as (
                 checked_columns.table_name = 'communication_trends'
                 and (
                     privileges.name = 'insert'
-                    -- what makes a trend the same one is never changed
+                    -- columns that identify a trend are never updated
                     or checked_columns.column_name <> all(
                         '{id, organization_id, trend_date, trend_period}'::text[]
                     )
@@ -271,7 +271,7 @@ where
     type_oid <> wanted::regtype
     and not case also
         when 'strings' then category = 'S'
-        -- what is text without loss; counted under that
+        -- whatever can be cast to text without loss, and is counted as that
         when 'labels'
             then
                 category in ('S', 'E')

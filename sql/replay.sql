@@ -1,7 +1,8 @@
--- Whether all is here that was committed before a moment. On a replica it is once a
--- later transaction has been replayed, or all that its primary had written: as the
--- primary itself says where that is known, else as it has told the replica's receiver,
--- which is heard of at least every 30 seconds. That is for pg_read_all_stats to see.
+-- Whether everything is here that was committed before a moment. Anywhere but on a
+-- replica it is. A replica has it once it has replayed a later transaction, or all that
+-- its primary had written: as the primary says, where it is the target; else as the
+-- replica's receiver last heard from it, at least every 30 seconds. What the receiver
+-- knows only pg_read_all_stats may see.
 with replica as (
     select
         pg_is_in_recovery() as in_recovery,

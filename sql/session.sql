@@ -2,7 +2,7 @@
 -- UTC makes timestamp and timestamptz columns mean the same day. With row_security
 -- off, a policy that would hide rows is an error instead of a wrong number. UTF8 is
 -- asked for whatever the server or the environment says: JSON is always read as UTF-8.
--- A transaction is made read-only here, never writable: that is the server's to say.
+-- Read-only is asked for here; whether a transaction may write, the server decides.
 -- Compiling the statement takes longer than running it does for most organizations.
 -- The aggregation counts in hash tables, whatever number of rows the planner expects:
 -- it expects the same of each organization, and where few are average it would sort

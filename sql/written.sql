@@ -1,4 +1,5 @@
--- How far a server has written its log, for a replica of its to be held against.
+-- How far a primary has written its log: its replica has all once it has replayed that
+-- far. Null on a replica.
 select
     system_identifier::text as system,
     case when not pg_is_in_recovery() then pg_current_wal_flush_lsn() end::text

@@ -53,7 +53,7 @@ def work_on(server, database):
 
 
 def since(database, date: str) -> None:
-    """Make all organizations as old as that."""
+    """Let all organizations have existed since a date."""
     database.connection.execute("update organizations set created_at = %s", [date])
 
 
@@ -491,7 +491,7 @@ def play(database, work_on, model: Model, event: tuple[str, str, int, int], pick
         model.alerts += [{"organization": slug, "severity": "high", "at": moment} for _ in range(amount)]
         database.escalate(slug, "high", at=moment, count=amount)
     elif what == "night":
-        # whoever fails tonight cannot be written
+        # trends of an organization that fails tonight cannot be written
         connection.execute("delete from failing")
         if slug:
             connection.execute("insert into failing values (%s)", [database.organization(slug)])
@@ -618,8 +618,28 @@ def test_days_purged_within_a_week_are_named(database, work_on):
     )
     # more than was purged, so that the sum alone shows nothing
     database.classify("acme", at="2026-11-06 10:00", count=5)
-    outcome = work_on(WEEKLY.containing(datetime.date(2026, 11, 4)))
-    assert {outcome.name(id_): list(map(str, days)) for id_, days in outcome.purged_days.items()} == {
-        "acme": ["2026-11-02"]
-    }
+    week = WEEKLY.containing(datetime.date(2026, 11, 4))
+    outcome = work_on(week)
+    assert named(outcome) == {("acme", week): ["2026-11-02"]}
     assert {key[0]: one for key, one in changes(outcome).items()} == {"acme": "filled", "whole": "filled"}
+    # the same again: its trend lacks them still
+    assert named(work_on(week)) == {("acme", week): ["2026-11-02"]}
+    # a week that lookback fills as well, but not a trend that was kept
+    database.connection.execute(
+        "delete from communication_trends where trend_period = 'weekly' and organization_id = %s",
+        [database.organization("acme")],
+    )
+    database.connection.execute(
+        "delete from topic_classifications where created_at < '2026-11-03' and organization_id = %s",
+        [database.organization("whole")],
+    )
+    outcome = work_on(week.following(), earlier=[week])
+    assert named(outcome) == {("acme", week): ["2026-11-02"]}
+    assert [outcome.name(one.organization) for one in outcome.of("kept")] == ["whole"]
+    outcome = work_on(week)
+    assert named(outcome) == {("acme", week): ["2026-11-02"]}
+    assert [outcome.name(one.organization) for one in outcome.of("kept")] == ["whole"]
+
+
+def named(outcome):
+    return {(outcome.name(id_), period): list(map(str, days)) for (id_, period), days in outcome.purged_days.items()}

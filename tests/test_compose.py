@@ -166,8 +166,12 @@ class Processes:
 def image_home(folder):
     """Return a folder with what the image and the mounts of airflow-init have in /opt/airflow."""
     copies = re.findall(rf"^COPY (\S+) {IMAGE_HOME}/(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    mounts = re.findall(
+        rf"^ +- \./(\S+):{IMAGE_HOME}/(\S+):ro$", (ROOT / "docker-compose.yaml").read_text(), re.MULTILINE
+    )
     assert copies
-    for source, target in [*copies, ("demo", "demo")]:
+    assert mounts
+    for source, target in [*copies, *mounts]:
         shutil.copytree(ROOT / source, folder / target, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 

@@ -7,8 +7,10 @@ import datetime
 import subprocess
 import sys
 
+import pendulum
 import pytest
 from airflow.providers.common.compat.sdk import ParamValidationError
+from airflow.timetables.base import TimeRestriction
 from airflow_dag import DAG_ID, load_bag, load_dag
 
 from communication_trends.timetable import PeriodTimetable
@@ -24,6 +26,30 @@ def test_the_dags_folder_holds_it_without_import_errors():
     bag = load_bag()
     assert bag.import_errors == {}
     assert DAG_ID in bag.dags
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "asset", "first_run"),
+    [
+        # 28 December 2026 is the Monday of a week that ends in 2027
+        (DAG_ID, "communication_trends", "2026-12-29T03:00:00+00:00"),
+        ("communication_trends_weekly", "communication_trends_weekly", "2027-01-04T03:30:00+00:00"),
+        ("communication_trends_monthly", "communication_trends_monthly", "2027-02-01T04:00:00+00:00"),
+    ],
+)
+def test_the_three_dags_are_alike_but_for_their_periods(dag, dag_id, asset, first_run):
+    other = load_dag(dag_id)
+    for what in (
+        lambda one: {task.task_id: task.downstream_task_ids for task in one.tasks},
+        lambda one: [(task.retries, task.retry_delay, task.trigger_rule, task.is_mapped) for task in one.tasks],
+        lambda one: (one.catchup, one.max_active_runs, one.max_active_tasks, one.is_paused_upon_creation, one.owner),
+        lambda one: [(name, one.params.get_param(name).schema["type"]) for name in one.params],
+    ):
+        assert what(other) == what(dag)
+    assert [outlet.name for outlet in other.get_task("summarize").outlets] == [asset]
+    december = TimeRestriction(pendulum.datetime(2026, 12, 28), None, catchup=True)
+    info = other.timetable.next_dagrun_info(last_automated_data_interval=None, restriction=december)
+    assert info.run_after.isoformat() == first_run
 
 
 def test_its_schedule(dag):

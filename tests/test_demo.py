@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import time_machine
 from conftest import server_folder
 
 from demo import story
@@ -19,6 +20,9 @@ from local import ROOT
 from local.servers import SERVER_VARIABLE
 
 YESTERDAY = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=1)
+LAST_MONDAY = YESTERDAY - datetime.timedelta(days=(YESTERDAY.weekday() + 1) % 7 + 6)
+"""First day of the last week that is over."""
+ONE_DAY = datetime.timedelta(days=1)
 
 pytestmark = pytest.mark.skipif(
     SERVER_VARIABLE in os.environ, reason="the demo would keep its databases on the server that the environment names"
@@ -60,8 +64,20 @@ def test_the_demo_shows_yesterdays_trends(environment):
         assert organization.name in run.stdout
     assert "returns-desk" in run.stdout
     assert '"organizationsProcessed": 12' in run.stdout
-    assert f"TO={YESTERDAY}" in run.stdout
+    # before 03:00 UTC a backfill that includes yesterday would wait until then
+    due = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=3)).date() - ONE_DAY
+    assert due in (YESTERDAY, YESTERDAY - ONE_DAY)
+    assert f"TO={due} " in run.stdout
     assert run.stderr == ""
+
+    # of the last week a line for each organization, with as many messages as the story has
+    week = [LAST_MONDAY + age * ONE_DAY for age in range(7)]
+    title = f"communication_trends, {week[0]} to {week[6]} (UTC)"
+    shown = run.stdout.partition(title)[2].partition("The summary")[0]
+    for organization in story.ORGANIZATIONS:
+        told = sum(len(list(story._messages(organization, day, YESTERDAY))) for day in week)
+        (line,) = [line for line in shown.splitlines() if organization.name in line]
+        assert line.split(organization.name)[1].split()[0] == f"{told:,}"
 
 
 def test_a_backfill_on_the_same_home_makes_the_days_from_first_to_last(environment):
@@ -72,6 +88,14 @@ def test_a_backfill_on_the_same_home_makes_the_days_from_first_to_last(environme
     assert run.returncode == 0, run.stdout + run.stderr
     shown = [line.split() for line in run.stdout.splitlines() if "success" in line]
     assert shown == [[str(first + datetime.timedelta(days=age)), "success", "12", "12", "0", "0"] for age in range(3)]
+
+
+def test_a_backfill_of_weeks_makes_those_that_begin_in_the_range(environment):
+    first = LAST_MONDAY - 8 * ONE_DAY
+    run = demo(environment, "backfill", str(first), str(LAST_MONDAY - ONE_DAY), "weekly")
+    assert run.returncode == 0, run.stdout + run.stderr
+    shown = [line.split() for line in run.stdout.splitlines() if "success" in line]
+    assert shown == [[str(first + ONE_DAY), "success", "12", "12", "0", "0"]]
 
 
 def test_a_backfill_right_after_another_is_made_and_tells_when_its_runs_fail(environment):
@@ -95,18 +119,44 @@ def test_a_port_that_is_none_and_a_missing_connection_are_named(environment):
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "message"),
+    ("first", "last", "period", "message"),
     [
-        ("2026-11-31", "2026-12-01", "date: '2026-11-31' is not a date."),
-        ("", "", "date: '' is not a date."),
-        ("2026-11-02", "2026-11-01", "FROM must not be after TO"),
-        ("2026-11-01", "2999-01-01", "nor TO after yesterday"),
+        ("2026-11-31", "2026-12-01", "daily", "date: '2026-11-31' is not a date."),
+        ("", "", "daily", "date: '' is not a date."),
+        ("2026-11-02", "2026-11-01", "daily", "FROM must not be after TO"),
+        ("2026-11-01", "2999-01-01", "monthly", "nor TO after"),
+        ("2026-11-01", "2026-11-02", "yearly", "PERIOD=yearly: not a length of time"),
+        (
+            "2026-10-06",
+            "2026-10-11",
+            "weekly",
+            "begins in it. For 2026-10-05 to 2026-10-11 give FROM=2026-10-05.",
+        ),
+        ("2026-09-02", "2026-09-30", "monthly", "no month begins in it"),
     ],
 )
-def test_a_range_that_is_none_is_refused_at_once(environment, first, last, message):
-    run = demo(environment, "backfill", first, last)
+def test_a_range_that_is_none_is_refused_at_once(environment, first, last, period, message):
+    run = demo(environment, "backfill", first, last, period)
     assert run.returncode == 2
     assert message in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("now", "period", "last", "latest"),
+    [
+        ("2026-11-26 02:59", "daily", "2026-11-25", "2026-11-24"),
+        ("2026-11-23 03:29", "weekly", "2026-11-22", "2026-11-15"),
+        ("2026-11-26 12:00", "weekly", "2026-11-25", "2026-11-22"),
+        ("2026-11-01 03:59", "monthly", "2026-10-31", "2026-09-30"),
+    ],
+)
+def test_a_backfill_does_not_wait_for_runs_that_are_not_due_yet(capsys, now, period, last, latest):
+    from demo import __main__ as commands
+
+    with time_machine.travel(f"{now}+00:00", tick=False):
+        assert str(commands.latest_date(commands.KINDS[period])) == latest
+        assert commands.backfill(latest, last, period) == 2
+    assert f"nor TO after {latest} (UTC)" in capsys.readouterr().out.replace("\n", " ")
 
 
 def test_up_serves_airflow_until_it_is_interrupted(environment, free_port):
@@ -116,7 +166,7 @@ def test_up_serves_airflow_until_it_is_interrupted(environment, free_port):
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
-        # as at a terminal: a shell's job in the background has it ignored, and hands that on
+        # as at a terminal: a shell has its background jobs ignore SIGINT, and their children inherit that
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout

@@ -8,6 +8,8 @@ import os
 import pytest
 from airflow.providers.common.compat.sdk import ParamValidationError
 
+from communication_trends import __version__
+
 NO_LOOKBACK = {"periods": 0, "filled": 0, "corrected": 0, "kept": 0, "failed": 0}
 OK = {
     "trendDate": "2026-11-01",
@@ -17,6 +19,8 @@ OK = {
     "errors": 0,
     "failedOrganizations": [],
     "lookback": NO_LOOKBACK,
+    # with fewer than six weeks stored before it, nothing is said
+    "attention": {"organizationsCompared": 0, "totalEntries": 0, "findings": []},
 }
 NOV_1 = {"date": "2026-11-01"}
 YESTERDAY = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=1)
@@ -30,6 +34,7 @@ def test_a_run_stores_one_trend_for_each_organization(database, run_dag):
     run = run_dag(NOV_1)
     assert run.state == "success"
     assert run.summary == {**OK, "organizationsProcessed": 2, "trendsCreated": 2, "totalClassifications": 10}
+    assert f"Summary (version {__version__}): " in run.log
     assert run.names == {0: "acme", 1: "idle"}
     acme = database.trend("acme")
     assert (acme["trend_date"], acme["trend_period"]) == (datetime.datetime(2026, 11, 1), "daily")
@@ -424,6 +429,37 @@ def test_the_present_week_is_allowed_and_warns(database, run_dag):
     assert "(UTC) is not over" in run.log
 
 
+@pytest.mark.parametrize(
+    ("dag_id", "period"),
+    [
+        ("communication_trends_weekly", "2026-10-26 to 2026-11-01"),
+        ("communication_trends_monthly", "2026-10-01 to 2026-10-31"),
+    ],
+)
+def test_days_purged_before_the_week_or_month_was_made_are_named_in_a_warning(database, run_dag, dag_id, period):
+    days = ["2026-10-27", "2026-10-28", "2026-10-29"]
+    for slug in ("acme", "whole"):
+        for day in days:
+            database.classify(slug, at=f"{day} 10:00", count=4)
+    for day in days:
+        assert run_dag({"date": day}).state == "success"
+    # retention ends in the middle of the period; what came late hides it in the sum
+    purge = "delete from topic_classifications where organization_id = %s and created_at < '2026-10-28 12:00'"
+    database.connection.execute(purge, [database.organization("acme")])
+    database.classify("acme", at="2026-10-30 10:00", count=8)
+    run = run_dag({"date": "2026-10-30"}, dag_id=dag_id)
+    assert run.state == "success"
+    said = f"acme: source rows of {period} have been purged: of 2026-10-27, 2026-10-28 fewer messages are left"
+    assert said in run.log
+    assert "whole: source rows" not in run.log
+    stored = database.trends(dag_id.removeprefix("communication_trends_"))
+    first = period.split()[0]
+    assert {slug: stored[slug, first]["total_classifications"] for slug in ("acme", "whole")} == {
+        "acme": 12,
+        "whole": 12,
+    }
+
+
 # Never green where nothing was done
 
 
@@ -451,7 +487,7 @@ def test_an_organization_that_the_target_does_not_know_fails_the_run_by_name(ser
         assert "acme: the target's organizations do not have it" in run.log
         assert (run.summary["organizationsProcessed"], run.summary["errors"]) == (1, 1)
         assert list(database.trends()) == [("beta", "2026-11-01")]
-        # nor is it one by being marked as a success
+        # marked as a success by hand, it is none either
         assert run_dag(NOV_1, mark_success_pattern="aggregate_organization").state == "failed"
     finally:
         server.drop_database(name)

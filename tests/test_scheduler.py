@@ -175,11 +175,25 @@ def test_a_backfill_over_rest_makes_its_days(running):
     assert [database.trend("acme", day)["total_classifications"] for day in days] == [12, 13]
 
 
+def test_a_backfill_of_a_paused_dag_waits_until_it_is_unpaused(running):
+    airflow, database = running
+    airflow.request("PATCH", DAG_URL, json={"is_paused": True}).raise_for_status()
+    backfill(airflow, "--from-date", "2026-11-17", "--to-date", "2026-11-17")
+    of_day = {"run_type": "backfill", "logical_date_gte": "2026-11-17T00:00:00Z"}
+    # the scheduler has had some turns
+    time.sleep(5)
+    assert [run["state"] for run in runs(airflow, **of_day)] == ["queued"]
+    airflow.request("PATCH", DAG_URL, json={"is_paused": False}).raise_for_status()
+    assert [run["state"] for run in finished(airflow, **of_day)] == ["success"]
+    assert database.trend("acme", "2026-11-17")["total_classifications"] == 17
+
+
 def test_a_backfill_with_a_date_in_its_conf_is_refused(running):
     airflow, database = running
     conf = json.dumps({"date": "2026-11-15"})
     backfill(airflow, "--from-date", "2026-11-16", "--to-date", "2026-11-16", "--dag-run-conf", conf)
-    (run,) = finished(airflow, run_type="backfill", logical_date_gte="2026-11-16T00:00:00Z")
+    of_day = {"logical_date_gte": "2026-11-16T00:00:00Z", "logical_date_lte": "2026-11-16T00:00:00Z"}
+    (run,) = finished(airflow, run_type="backfill", **of_day)
     assert run["state"] == "failed"
     instance = airflow.request("GET", f"{DAG_URL}/dagRuns/{run['dag_run_id']}/taskInstances/list_organizations").json()
     assert (instance["state"], instance["try_number"]) == ("failed", 1)
@@ -262,7 +276,7 @@ def test_a_list_of_organizations_that_is_gone_is_no_empty_list(running):
     assert "list_organizations has left no list of organizations" in log
     assert "Clear list_organizations, with what follows it" in log
 
-    # as it says; and the last step waits for the first where nothing is between them
+    # done as the log says; then without the middle task, where summarize has to wait for the list itself
     assert clear(airflow, run_id, "list_organizations", "aggregate_organization", "summarize")["state"] == "success"
     assert database.trend("acme", "2026-11-03")["total_classifications"] == 3
     assert clear(airflow, run_id, "list_organizations", "summarize")["state"] == "success"

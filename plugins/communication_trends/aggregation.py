@@ -90,6 +90,7 @@ class Result:
     :param period: which one.
     :param outcome: ``filled``, ``corrected``, ``unchanged``, ``kept``, ``failed``, as in sql/upsert_trends.sql.
     :param messages: how many the source has.
+    :param alerts: how many alerts the source has.
     :param stored_messages: how many the stored trend had before; None where none was stored.
     :param reason: why it failed, and what mends it where no retry does.
     :param may_pass: whether a retry may mend it.
@@ -99,6 +100,7 @@ class Result:
     period: Period
     outcome: str
     messages: int | None = None
+    alerts: int | None = None
     stored_messages: int | None = None
     reason: str = ""
     may_pass: bool = True
@@ -112,16 +114,31 @@ class Outcome:
     :param results: one for each organization and period that was tried.
     :param names: what to call an organization, by id: its slug, or the id where it has none.
     :param deleted: ids of organizations that the source does not have any more.
-    :param purged_days: of a week or month: days by organization id of which the source has fewer rows than their
-        stored daily trends were made from.
-    :param ended_by: the error that ended the work early, as no organization would have fared better; or None.
+    :param purged_days: by organization id and week or month: days of which the source has fewer rows than their
+        stored daily trends were made from, so that the longer period's trend lacks them.
+    :param ended_by: the error that ended the work early, since every organization would have met it; or None.
     """
 
     results: list[Result] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
-    purged_days: dict[str, list[Period]] = field(default_factory=dict)
+    purged_days: dict[tuple[str, Period], list[Period]] = field(default_factory=dict)
     ended_by: Exception | None = None
+
+    @property
+    def rows_read(self) -> dict[str, int]:
+        """Source rows that the trends were made from, by table; not those that the checks count again."""
+        done = self.of(*DONE)
+        return {
+            "organizations": len({result.organization for result in done}),
+            "topic_classifications": sum(result.messages or 0 for result in done),
+            "escalation_alerts": sum(result.alerts or 0 for result in done),
+        }
+
+    @property
+    def rows_written(self) -> dict[str, int]:
+        """Rows that were inserted or updated, by table."""
+        return {"communication_trends": len(self.of(*WRITTEN))}
 
     def name(self, organization: str) -> str:
         """Return what to call an organization."""
@@ -173,8 +190,7 @@ class Aggregation:
         """
         Do the work, and return what became of it.
 
-        Nothing is raised for what a database answers: it is the reason of a result that failed. What an error leaves
-        undone is as it was before.
+        A database's errors are not raised: each is the reason of the results that failed. What failed stays as it was.
         """
         work, outcome = self.work, self._outcome
         if self.source is not self.target:
@@ -189,8 +205,9 @@ class Aggregation:
         for periods in _chunks(work.earlier, max(1, AT_ONCE // max(1, len(stored)))):
             if stored and not outcome.ended_by:
                 self._store_together(periods, stored)
-        if stored and work.period.kind is not DAILY and not outcome.ended_by:
-            self._look_for_purged_days(stored)
+        for period in (work.period, *work.earlier):
+            if period.kind is not DAILY and not outcome.ended_by:
+                self._look_for_purged_days(period)
         return outcome
 
     def _store_together(self, periods: Sequence[Period], ids: Sequence[str]) -> None:
@@ -263,7 +280,7 @@ class Aggregation:
             trends = self._computed(reading.rows(self._aggregate_sql, parameters), periods, ids)
             if same:
                 return self._write(reading, reading, trends, periods)
-            # opened only now: it would have been idle while the source was read
+            # opened only now, so that it is not idle while the source is read
             with self.target.transaction(read_only=False) as writing:
                 return self._write(reading, writing, trends, periods)
 
@@ -318,10 +335,11 @@ class Aggregation:
         key = row["organization_id"], row["period_start"]
         period = next(period for period in periods if period.start == row["period_start"])
         messages = trends[key]["total_classifications"]
+        alerts = sum(trends[key]["escalation_counts"].values())
         if row["outcome"] == "unknown":
             reason = "the target's organizations do not have it. Add it there, or correct the setting source_conn_id"
-            return Result(key[0], period, "failed", messages, None, reason)
-        return Result(key[0], period, row["outcome"], messages, row["stored_classifications"])
+            return Result(key[0], period, "failed", messages, alerts, reason=reason)
+        return Result(key[0], period, row["outcome"], messages, alerts, row["stored_classifications"])
 
     def _hold_against_source(self, reading: Transaction, written: Sequence[Mapping[str, Any]]) -> None:
         """Hold what was computed against the numbers of source rows, counted apart from it on the same snapshot."""
@@ -366,7 +384,7 @@ class Aggregation:
             )
 
     def _look_up_names(self) -> None:
-        """Learn the names of organizations that have not been aggregated; whoever remains is called by its id."""
+        """Learn the slugs of organizations that have not been aggregated; one that is not found is called by its id."""
         try:
             with self.source.transaction(read_only=True) as lookup:
                 rows = lookup.rows(
@@ -377,17 +395,20 @@ class Aggregation:
         else:
             self._outcome.names.update({row["id"]: row["slug"] or row["id"] for row in rows})
 
-    def _look_for_purged_days(self, ids: Sequence[str]) -> None:
+    def _look_for_purged_days(self, period: Period) -> None:
         """Find days of a week or month whose stored daily trends were made from more rows than the source has."""
-        own = self.work.period
+        # a trend that was kept has them, and what was there before is not this run's to judge
+        outcomes = (*WRITTEN, "unchanged") if period == self.work.period else WRITTEN
+        found = {result.organization: result.messages for result in self._outcome.of(*outcomes, period=period)}
+        if not found:
+            return
         try:
             with self.target.transaction(read_only=True) as stored:
                 daily = stored.rows(
                     self.target.sql("daily_trends.sql"),
-                    {"period_start": own.start, "period_end": own.end, "organization_ids": list(ids)},
+                    {"period_start": period.start, "period_end": period.end, "organization_ids": list(found)},
                 )
-            found = {result.organization: result.messages for result in self._outcome.of(*DONE, period=own)}
-            suspects = _with_fewer_rows(daily, found, days=(own.end - own.start).days)
+            suspects = _with_fewer_rows(daily, found, days=(period.end - period.start).days)
             if not suspects:
                 return
             days = {DAILY.containing(row["trend_date"].date()): None for row in daily}
@@ -400,17 +421,17 @@ class Aggregation:
                     )
                 }
         except DATABASE_ERRORS as error:
-            log.warning("Whether rows of %s have been purged is not known: %s", own, explain(error))
+            log.warning("Whether rows of %s have been purged is not known: %s", period, explain(error))
             return
         for row in daily:
             left = counted.get((row["organization_id"], row["trend_date"]))
             if left is not None and left < row["total_classifications"]:
                 day = DAILY.containing(row["trend_date"].date())
-                self._outcome.purged_days.setdefault(row["organization_id"], []).append(day)
+                self._outcome.purged_days.setdefault((row["organization_id"], period), []).append(day)
 
 
 def _with_fewer_rows(daily: Sequence[Mapping[str, Any]], found: Mapping[str, int | None], *, days: int) -> list[str]:
-    """Return the organizations whose daily trends may have been made from more rows than were found for them all."""
+    """Return the organizations whose daily trends may have been made from more rows than the whole period has now."""
     totals: dict[str, list[int]] = {}
     for row in daily:
         totals.setdefault(row["organization_id"], []).append(row["total_classifications"])
@@ -427,7 +448,7 @@ def _bounds(periods: Sequence[Period]) -> dict[str, list[datetime.datetime]]:
 
 
 def _as_json(trends: Any) -> str:
-    # as it is, not escaped: a database in another encoding says which text it cannot hold
+    # not as \u escapes: so a database in another encoding names the character that it cannot hold
     return json.dumps(list(trends), default=str, ensure_ascii=False)
 
 

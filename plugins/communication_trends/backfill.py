@@ -60,8 +60,8 @@ class Backfill(BackfillJobRunner):
         self.dates: list[datetime.datetime] = []
 
     def interrupt(self, signum: int, frame: Any) -> None:
-        """End at the next point where nothing is half done; asked again, at once. A signal handler."""
-        # the executor's processes have inherited it, and a terminal signals them all: they have to stay for a tidy end
+        """Handle a signal: end at the next point where nothing is half done; at the second signal, at once."""
+        # a terminal signals the executor's processes too, which have inherited this: they go on, for a tidy end
         if os.getpid() != self.process:
             return
         if self.interrupted:
@@ -118,7 +118,7 @@ class Backfill(BackfillJobRunner):
         session.flush()
         run = super()._get_dag_run(dagrun_info, dag, session=session)
         if run is not None and not self._is_mine(run):
-            # from an earlier command: running in name only, or waiting for a next try
+            # left by an earlier command: such instances run in name only, or wait for their next try
             self._reset_instances(run, session)
             run.creating_job_id = self.job.id
             session.flush()
@@ -129,7 +129,7 @@ class Backfill(BackfillJobRunner):
         run.set_state(DagRunState.FAILED)
 
     def _reset_instances(self, run: DagRun, session: Any) -> None:
-        """Make the unfinished task instances of a run such that a backfill takes them up, with all their tries."""
+        """Reset the unfinished task instances of a run, so that a backfill takes them up with all their tries."""
         for instance in run.get_task_instances(state=State.unfinished, session=session):
             instance.state = None
             if self.dag.has_task(instance.task_id):
@@ -147,7 +147,7 @@ class Backfill(BackfillJobRunner):
         next, mostly this loop itself. It hears of the new task instances only if the executor reports that end before
         the database shows it, which on a busy machine it does not. It then ends as "BackfillJob is deadlocked".
         """
-        # the one of this thread: it has what the round has done, not yet committed
+        # this thread's session: it sees what the round has done and not committed yet
         session = Session()  # type: ignore[misc]
         there = {
             ti.key.primary: ti

@@ -16,7 +16,9 @@ __all__ = [
     "DAG",
     "HAS_EXTERNAL_VIEWS",
     "REST_API",
+    "UI_ADDRESS",
     "exponential_backoff",
+    "flush_metrics",
     "name_task_instance",
     "rest_api_authentication",
     "run_after",
@@ -24,7 +26,7 @@ __all__ = [
     "triggered_by",
 ]
 
-# Airflow 3.2 made the flag a multiplier
+# a flag until Airflow 3.1, the multiplier itself since 3.2
 exponential_backoff: Any = 2.0 if AIRFLOW_V_3_2_PLUS else True
 """Value of ``retry_exponential_backoff`` that doubles the delay with each retry."""
 
@@ -34,7 +36,7 @@ class _Airflow2DAG(sdk.DAG):
 
     def run(self, **options: Any) -> None:
         """Make the runs of ``airflow dags backfill``, which calls this."""
-        # here: it brings Airflow's executors, which no task process needs
+        # not at the top: it loads Airflow's executors, which no task process needs
         from communication_trends.backfill import run_backfill
 
         run_backfill(self, **options)
@@ -44,9 +46,13 @@ DAG = sdk.DAG if AIRFLOW_V_3_0_PLUS else _Airflow2DAG
 """Airflow's DAG; on Airflow 2 one whose ``airflow dags backfill`` is mended."""
 
 
-# 3.1.0 has them as well, but its API server takes no session cookie, which is all that a page can bring
+# Airflow 3.1.0 has them as well, but its API server accepts no session cookie: a page in a browser has nothing else
 HAS_EXTERNAL_VIEWS = get_base_airflow_version_tuple() >= (3, 1, 2)
 """Whether Airflow's UI can show a page of a plugin."""
+
+
+UI_ADDRESS = ("api", "") if AIRFLOW_V_3_0_PLUS else ("webserver", "http://localhost:8080")
+"""The section of airflow.cfg that has ``base_url``, and its value where nobody has set it."""
 
 
 REST_API = "/api/v2" if AIRFLOW_V_3_0_PLUS else "/api/v1"
@@ -102,6 +108,16 @@ def task_instance_states(context: Any, task_id: str) -> dict[int, str | None]:
         -1 if name == task_id else int(name.removeprefix(f"{task_id}_")): state
         for name, state in states.get(dag_run.run_id, {}).items()
     }
+
+
+def flush_metrics() -> None:
+    """Send metrics that wait for an interval: Airflow 2 ends a task process without doing so, Airflow 3 does it."""
+    if AIRFLOW_V_3_0_PLUS or not sdk.conf.getboolean("metrics", "otel_on", fallback=False):
+        return
+    from opentelemetry import metrics
+
+    provider: Any = metrics.get_meter_provider()
+    provider.force_flush()
 
 
 def name_task_instance(context: Any, name: str) -> None:

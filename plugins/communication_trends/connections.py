@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 from airflow.providers.common.compat.sdk import (
@@ -21,19 +22,20 @@ from communication_trends.database import DATABASE_ERRORS, Database, Limits, exp
 from communication_trends.errors import DatabaseUnavailableError, DatabaseUnusableError
 
 IGNORED_EXTRA = {"cursor", "autocommit", "row_factory", "cursor_factory", "connection_factory", "async", "async_"}
-"""Of a connection's extra, what changes how Python gets its rows; the package has its own way, with either driver."""
+"""Keys of a connection's extra that are left out: they change how rows are returned, which the package sets itself."""
 
 
 @contextmanager
-def connected(conn_id: str, limits: Limits | None = None) -> Iterator[Database]:
+def connected(conn_id: str, limits: Limits | None = None, sql_path: Path | None = None) -> Iterator[Database]:
     """
     Open a connection and close it again, whatever happens.
 
     :param conn_id: id of an Airflow connection.
     :param limits: how long the database may take; by default as the settings say.
+    :param sql_path: folder of the statements; by default as the settings say.
     :raises AirflowFailException: when Airflow knows no such connection.
-    :raises DatabaseUnavailableError: when there is no connecting now.
-    :raises DatabaseUnusableError: when there never is, as the connection and the server are.
+    :raises DatabaseUnavailableError: when the server cannot be reached now; trying again may help.
+    :raises DatabaseUnusableError: when the connection or the server has to be corrected first.
     """
     limits = limits or Limits(settings.statement_timeout(), settings.lock_timeout())
     try:
@@ -52,11 +54,12 @@ def connected(conn_id: str, limits: Limits | None = None) -> Iterator[Database]:
     except (AirflowOptionalProviderFeatureException, ImportError, AttributeError, TypeError, ValueError) as error:
         raise DatabaseUnusableError(f"connection {conn_id!r} cannot be used: {error}: correct it") from error
     with closing(connection):
-        yield Database(connection, sql_path=settings.sql_path(), limits=limits, name=f"connection {conn_id!r}")
+        sql_path = sql_path or settings.sql_path()
+        yield Database(connection, sql_path=sql_path, limits=limits, name=f"connection {conn_id!r}")
 
 
 def _extra(given: dict[str, Any], limits: Limits) -> dict[str, Any]:
-    """Return a connection's extra with what the package needs: a server that is gone is noticed within a minute."""
+    """Return a connection's extra, with defaults by which a server that is gone is noticed within a minute."""
     return {
         "connect_timeout": math.ceil(limits.network),
         "keepalives": 1,

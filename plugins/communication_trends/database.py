@@ -61,7 +61,7 @@ REMEDIES = {
 """Errors that no retry can mend, by SQLSTATE, with what does (PostgreSQL documentation, appendix A)."""
 
 OF_ONE_ORGANIZATION = frozenset({"0A000", "22001", "22P02", "22P05", "23502", "23514"})
-"""Those of them that one organization's rows alone can bring about, so that the others of a batch may fare better."""
+"""Those of `REMEDIES` that the rows of one organization can cause: the other organizations of its batch may succeed."""
 
 CONNECTION_REMEDIES = {
     "(password|ident|peer|gssapi|ldap|certificate) authentication failed|no password supplied": (
@@ -87,7 +87,7 @@ CONNECTION_REMEDIES = {
 """Errors at connecting that no retry can mend, by their text: no driver gives the SQLSTATE of these."""
 
 CONFLICTS = frozenset({"40001", "40P01"})
-"""SQLSTATEs of a transaction that another one, or a replica's recovery, keeps from going on: begin anew."""
+"""SQLSTATEs of a transaction that collided with another one, or with a replica's recovery: it has to begin anew."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Limits:
 
     :param statement: seconds after which the server ends a statement.
     :param lock: seconds after which it stops waiting for a lock.
-    :param network: seconds after which connecting is given up, and an answer that is due.
+    :param network: seconds that connecting may take, and an answer that the server should have sent already.
     """
 
     statement: float = 300
@@ -106,12 +106,12 @@ class Limits:
 
     @property
     def answer(self) -> float:
-        """Seconds after which a statement is ended from here: the server has not kept its own limit."""
+        """Seconds after which we give up on a statement ourselves: the server has not ended it at its own limit."""
         return self.statement + self.network
 
     @property
     def idle(self) -> float:
-        """Seconds after which the server ends a transaction that waits for us, or with us for the other database."""
+        """Seconds after which the server ends a transaction that is idle, as it is while the other database works."""
         return max(self.answer, 60)
 
 
@@ -159,10 +159,11 @@ class Database:
         self.name = name
         self._sql_path = sql_path
         self._is_replica = False
-        # rows that arrive between two statements cannot make the aggregate and the count that verifies it disagree
+        # One snapshot for all statements of a transaction: rows that arrive between two of them cannot make the
+        # aggregate and the count that verifies it disagree.
         if _is_psycopg3(connection):
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            # a statement prepared on one session of a pooler is not there on the next
+            # Prepare nothing on the server: behind a pooler the next transaction may be on another session.
             connection.prepare_threshold = None
             self._notices: list[str] = []
             connection.add_notice_handler(
@@ -188,7 +189,7 @@ class Database:
         :param read_only: whether PostgreSQL is to refuse any write.
         :param aggregating: whether it is planned as suits the aggregation, see sql/session.sql.
         :raises DatabaseUnavailableError: when there is no answer in time, or a replica ended the transaction to go on.
-        :raises DatabaseUnusableError: when its text cannot be had as UTF-8.
+        :raises DatabaseUnusableError: when the encoding is SQL_ASCII, so that nobody knows what its text means.
         """
         try:
             opened = Transaction(self)
@@ -211,20 +212,20 @@ class Database:
             yield opened
             self._commit()
         except BaseException:
-            # what is broken cannot do it; closing rolls back as well
+            # a broken connection cannot roll back; closing it does the same
             with suppress(*DATABASE_ERRORS), self.bounded("the rollback"):
                 self.connection.rollback()
             raise
 
     def require_replayed(self, until: datetime.datetime, target: Database) -> None:
         """
-        Make sure that all is here that was committed before a moment; anywhere but on a replica it is.
+        Make sure that all is here that was committed before a moment. Only on a replica may it not be.
 
-        To be called before the transaction that relies on it, so that its snapshot is the later one.
+        Call this before the transaction that relies on it begins, so that the transaction's snapshot is the later one.
 
         :param until: the moment, UTC.
-        :param target: where trends are stored; if that is the replica's primary, it says how far the replica has to be.
-        :raises DatabaseUnavailableError: when the replica is not that far, and how far it is.
+        :param target: where trends are stored; the replica's primary, if it is that, is asked how far it has to be.
+        :raises DatabaseUnavailableError: when the replica is not that far; says how far it is.
         """
         primary: dict[str, Any] = {"system": None, "written": None}
         deadline = time.monotonic() + self.limits.network
@@ -243,14 +244,14 @@ class Database:
 
     def _commit(self) -> None:
         self._notices.clear()
-        # statement_timeout does not count here: PostgreSQL stops it before it commits
+        # PostgreSQL stops counting statement_timeout before it commits, so the commit is canceled from here
         canceling = _timer(self.limits.statement, self._cancel)
         try:
             with self.bounded("the commit; whether it is stored shows at the next try"):
                 self.connection.commit()
         finally:
             canceling.cancel()
-        # a canceled wait for a standby is a success to PostgreSQL, with a warning
+        # where the wait for a standby was canceled, PostgreSQL reports success, with a warning
         if any(re.search("synchronous replication|SyncRepWait", notice) for notice in self._notices):
             raise DatabaseUnavailableError(
                 f"{self.name}: committed on the primary, but no synchronous standby confirmed it within "
@@ -258,7 +259,7 @@ class Database:
             )
 
     def _cancel(self) -> None:
-        # any other way to cancel, psycopg2's included, stops all threads for as long as the network is silent
+        # Every other way to cancel, psycopg2's included, would block all threads for as long as the network is silent.
         if _is_psycopg3(self.connection) and psycopg.capabilities.has_cancel_safe():
             with suppress(*DATABASE_ERRORS):
                 self.connection.cancel_safe(timeout=self.limits.network)
@@ -266,7 +267,7 @@ class Database:
     @contextmanager
     def bounded(self, waiting_for: str) -> Iterator[None]:
         """
-        Give up what the server should have ended by itself: it is stopped, the network silent, a pooler's queue long.
+        Give up where the server should have ended the wait: it is stopped, or the network or a pooler is stuck.
 
         The socket is shut down from another thread, which wakes either driver wherever it waits.
 
@@ -306,7 +307,7 @@ class Database:
 
 def _timer(seconds: float, action: Callable[[], None]) -> threading.Timer:
     timer = threading.Timer(seconds, action)
-    # nothing waits for it when the process ends
+    # so that a process that ends does not wait for it
     timer.daemon = True
     timer.start()
     return timer
@@ -341,8 +342,8 @@ def is_lost(error: BaseException) -> bool:
     code = sqlstate(error)
     return (
         code is None
-        or code in {"25006", "25P03", "25P04", "53300"}  # read-only, idle or too long a transaction, no room
-        or (code[:2] in {"08", "57", "58"} and code != "57014")  # 57014: a timeout, which may be one organization's
+        or code in {"25006", "25P03", "25P04", "53300"}  # read-only, idle or open for too long, no connection
+        or (code[:2] in {"08", "57", "58"} and code != "57014")  # 57014: a timeout, perhaps one organization's
     )
 
 

@@ -1,51 +1,58 @@
-"""Removes old runs of the DAG, with their task instances, over Airflow's public REST API."""
+"""Removes old runs of the DAGs, with their task instances, over Airflow's public REST API."""
 
 from __future__ import annotations
 
 import datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseHook, BaseOperator
 
 from communication_trends import settings
 from communication_trends.compat import REST_API, rest_api_authentication
+from communication_trends.period import KINDS
 
 PAGE = 100
-RECENT = datetime.timedelta(days=3)
-"""Age of the day of a scheduled run up to which the run is kept in any case."""
 
 
 class RemoveOldRunsOperator(BaseOperator):
     """
     Keep the latest runs of a DAG by state, and delete older ones with their task instances and XComs.
 
-    :param target_dag_id: the DAG whose runs are counted
+    :param period: name of the length of the DAG's periods: ``daily``, ``weekly`` or ``monthly``
     """
 
     ui_color = "#fce8e6"
 
-    def __init__(self, *, target_dag_id: str, **kwargs: Any) -> None:
+    def __init__(self, *, period: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.target_dag_id = target_dag_id
+        self.period = period
+
+    @property
+    def target_dag_id(self) -> str:
+        """Id of the DAG whose runs are removed."""
+        return KINDS[self.period].dag_id
 
     def execute(self, context: Any) -> dict[str, int]:
         """
         Return how many runs were removed.
 
         :param context: Airflow's context.
-        :raises AirflowFailException: when the API refuses the login or the user may not delete runs.
-        :raises AirflowException: when it answers with any other error, or not at all; Airflow retries it.
+        :raises AirflowFailException: when the API refuses the login, the user may not delete runs, or some runs cannot
+            be removed, after all others were.
+        :raises AirflowException: when it answers with an error of its own, or not at all; Airflow retries it.
         """
         conn_id = settings.api_conn_id()
         connection = BaseHook.get_connection(conn_id)
         address = f"{connection.schema or 'http'}://{connection.host}:{connection.port or 8080}"
+        refused: dict[str, str] = {}
         try:
             with httpx.Client(base_url=address, timeout=60) as client:
                 rest_api_authentication(client, connection.login or "", connection.password or "")
-                return {
-                    "removedCompletedRuns": self._remove(client, "success", settings.keep_completed_runs()),
-                    "removedFailedRuns": self._remove(client, "failed", settings.keep_failed_runs()),
+                removed = {
+                    "removedCompletedRuns": self._remove(client, "success", settings.keep_completed_runs(), refused),
+                    "removedFailedRuns": self._remove(client, "failed", settings.keep_failed_runs(), refused),
                 }
         except httpx.HTTPStatusError as error:
             message = f"connection {conn_id!r}: Airflow's API answered {error.response.status_code}"
@@ -58,29 +65,71 @@ class RemoveOldRunsOperator(BaseOperator):
             raise AirflowException(
                 f"connection {conn_id!r}: no answer from Airflow's API at {address}: {error}"
             ) from None
+        if refused:
+            reasons = ", ".join(f"{run_id!r} ({reason})" for run_id, reason in list(refused.items())[:20])
+            may_pass = any(reason.startswith("5") for reason in refused.values())
+            raise (AirflowException if may_pass else AirflowFailException)(
+                f"{len(refused)} runs of {self.target_dag_id} could not be removed: {reasons}. "
+                f"{sum(removed.values())} others were. docs/run-history.md says what to do with those that stay."
+            )
+        return removed
 
-    def _remove(self, client: httpx.Client, state: str, keep: int) -> int:
+    def _remove(self, client: httpx.Client, state: str, keep: int, refused: dict[str, str]) -> int:
+        """Remove all but the latest runs that ended in a state, note those that could not be, return how many were."""
         if not keep:
             self.log.info("All runs that ended %s are kept.", state)
             return 0
         path = f"{REST_API}/dags/{self.target_dag_id}/dagRuns"
         removed = 0
-        # what is left after the latest ones moves up with each page removed
-        offset = keep
-        query: dict[str, str | int] = {"state": state, "order_by": "-end_date", "limit": PAGE}
-        while runs := client.get(path, params={**query, "offset": offset}).raise_for_status().json()["dag_runs"]:
-            old = [run for run in runs if not _is_recent_scheduled(run)]
-            for run in old:
-                client.delete(f"{path}/{run['dag_run_id']}").raise_for_status()
-            removed += len(old)
-            offset += len(runs) - len(old)
-            self.log.info("Removed %d runs that ended %s so far; the latest %d are kept.", removed, state, keep)
+        for run_id in self._old_runs(client, path, state, keep):
+            answer = _delete(client, path, run_id)
+            if answer is None:
+                refused[run_id] = "its id cannot be a part of a URL there"
+            elif answer.is_success:
+                removed += 1
+            elif answer.status_code == 404:
+                self.log.warning("%r is not there any more: somebody else has removed it.", run_id)
+            elif answer.status_code in (401, 403):
+                answer.raise_for_status()
+            else:
+                refused[run_id] = f"{answer.status_code}: {answer.text[:200]}"
+        self.log.info("Removed %d runs that ended %s; the latest %d are kept.", removed, state, keep)
         return removed
 
+    def _old_runs(self, client: httpx.Client, path: str, state: str, keep: int) -> list[str]:
+        """Return the ids of the runs that ended in a state, but not of the latest ones and those that are needed."""
+        query: dict[str, str | int] = {"state": state, "order_by": "-end_date", "limit": PAGE}
+        # a dict, so that each is there once: a run that ends meanwhile moves the others to the next page
+        found: dict[str, None] = {}
+        offset = keep
+        while runs := client.get(path, params={**query, "offset": offset}).raise_for_status().json()["dag_runs"]:
+            found |= {run["dag_run_id"]: None for run in runs if not self._is_needed(run)}
+            offset += len(runs)
+        return list(found)
 
-def _is_recent_scheduled(run: dict[str, Any]) -> bool:
-    """Whether Airflow may take the day for one that is still due, and run it again, if this run were gone."""
-    if run["run_type"] != "scheduled":
+    def _is_needed(self, run: dict[str, Any]) -> bool:
+        """Whether Airflow may take its period for one that is still due, and run it again, if this run were gone."""
+        if run["run_type"] not in ("scheduled", "backfill"):
+            return False
+        due = KINDS[self.period].last_due(datetime.datetime.now(datetime.timezone.utc)).previous()
+        logical_date = datetime.datetime.fromisoformat(run["logical_date"].replace("Z", "+00:00"))
+        return logical_date.replace(tzinfo=None) >= due.start
+
+
+def _delete(client: httpx.Client, path: str, run_id: str) -> httpx.Response | None:
+    """Delete a run, and return what the API answered; None where the run's URL means something else."""
+    # The client takes "." and ".." for steps in the path, so they are quoted. A server or proxy may do so all the same,
+    # and with slashes: then this is the URL of the DAG, or of a task instance of another run.
+    url = f"{path}/{quote(run_id, safe='').replace('.', '%2E')}"
+    if (run_id in (".", "..") or "/" in run_id) and not _is_run(client.get(url), run_id):
+        return None
+    return client.delete(url)
+
+
+def _is_run(answer: httpx.Response, run_id: str) -> bool:
+    """Whether what the API answered is the run."""
+    try:
+        found = answer.json()
+    except ValueError:
         return False
-    day = datetime.datetime.fromisoformat(run["logical_date"].replace("Z", "+00:00"))
-    return day > datetime.datetime.now(datetime.timezone.utc) - RECENT
+    return answer.is_success and isinstance(found, dict) and found.get("dag_run_id") == run_id

@@ -6,12 +6,12 @@ import datetime
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Asset, BaseOperator
 
-from communication_trends import settings
+from communication_trends import __version__, metrics, settings
 from communication_trends.aggregation import Aggregation, HotspotRule, Outcome, Result, Work
 from communication_trends.compat import (
     name_task_instance,
@@ -20,7 +20,9 @@ from communication_trends.compat import (
     triggered_by,
 )
 from communication_trends.connections import connected, errors_explained
+from communication_trends.database import Database
 from communication_trends.errors import InvalidInputError
+from communication_trends.notifications import attention, tell_attention, tell_digest
 from communication_trends.params import (
     batch_size,
     refuse_unknown_keys,
@@ -36,7 +38,7 @@ ASSETS = {
 """The table, for Airflow: updated once by each run that succeeds, with its summary as the event's extra."""
 
 OUTCOME_KEY = "outcome"
-"""XCom key of what a task instance has to tell that the table does not show; pushed only if there is any."""
+"""XCom key of what a task instance tells summarize beyond what the table shows; pushed only if there is something."""
 
 LOGGED_AT_ONCE = 50
 """Organizations in a line of the log."""
@@ -52,6 +54,20 @@ class TrendsOperator(BaseOperator):
     def __init__(self, *, period: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.period = period
+        # rows by connection and table, once the task instance has run
+        self.rows_read: dict[str, dict[str, int]] = {}
+        self.rows_written: dict[str, dict[str, int]] = {}
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """
+        Return the tables that were read and written, for Airflow's OpenLineage provider; nobody else calls this.
+
+        :param task_instance: not needed.
+        """
+        # here: neither the provider nor anything of it is needed otherwise
+        from communication_trends.lineage import operator_lineage
+
+        return operator_lineage(self.rows_read, self.rows_written)
 
     @property
     def kind(self) -> PeriodKind:
@@ -91,6 +107,14 @@ class TrendsOperator(BaseOperator):
         except InvalidInputError as error:
             raise AirflowFailException(str(error)) from None
         return self.run_period(context).earlier(lookback)
+
+    def connected(self, conn_id: str) -> AbstractContextManager[Database]:
+        """
+        Open a connection, with the statements that belong to the DAG file, those of its bundle for example.
+
+        :param conn_id: id of an Airflow connection.
+        """
+        return connected(conn_id, sql_path=settings.sql_path(self.dag.fileloc))
 
 
 class ListOrganizationsOperator(TrendsOperator):
@@ -133,6 +157,7 @@ class ListOrganizationsOperator(TrendsOperator):
         with errors_explained():
             self._check_tables(period)
             organizations = self._organizations(wanted, period)
+        self.rows_read = {settings.source_conn_id(): {"organizations": len(organizations)}}
         batches = self._batches(organizations, params["organizations_per_task"])
         self.log.info(
             "%s: %d organizations in %d task instances%s.",
@@ -166,7 +191,7 @@ class ListOrganizationsOperator(TrendsOperator):
         sides.setdefault(settings.conn_id(), []).append("target")
         problems = []
         for conn_id, checked in sides.items():
-            with connected(conn_id) as database, database.transaction(read_only=True) as check:
+            with self.connected(conn_id) as database, database.transaction(read_only=True) as check:
                 rows = check.rows(database.sql("check_tables.sql"), {"sides": checked})
                 if "target" in checked:
                     run = {"period_starts": [period.start], "trend_period": period.kind.name}
@@ -180,10 +205,10 @@ class ListOrganizationsOperator(TrendsOperator):
         if wanted is not None:
             storable = [entry for entry in wanted if _is_storable(entry)]
             parameters = {"ids": [id_ for id_ in map(_as_id, storable) if id_], "slugs": storable}
-        with connected(settings.source_conn_id()) as source:
+        with self.connected(settings.source_conn_id()) as source:
             if settings.source_conn_id() != settings.conn_id():
                 # a replica that lags behind would not know of the latest organizations either
-                with connected(settings.conn_id()) as target:
+                with self.connected(settings.conn_id()) as target:
                     source.require_replayed(period.end, target)
             with source.transaction(read_only=True) as listing:
                 found = listing.rows(self.sql, parameters)
@@ -241,13 +266,15 @@ class AggregateTrendsOperator(TrendsOperator):
             ),
         )
         with ExitStack() as stack, errors_explained():
-            target = stack.enter_context(connected(settings.conn_id()))
+            target = stack.enter_context(self.connected(settings.conn_id()))
             source = target
             if settings.source_conn_id() != settings.conn_id():
-                source = stack.enter_context(connected(settings.source_conn_id()))
+                source = stack.enter_context(self.connected(settings.source_conn_id()))
             outcome = Aggregation(
                 work, source=source, target=target, aggregate_sql=self.aggregate_sql, upsert_sql=self.upsert_sql
             ).run()
+        self.rows_read = {settings.source_conn_id(): outcome.rows_read}
+        self.rows_written = {settings.conn_id(): outcome.rows_written}
         self._tell(work, outcome)
         if told := _told(context["ti"].map_index, work, outcome):
             context["ti"].xcom_push(key=OUTCOME_KEY, value=told)
@@ -263,13 +290,13 @@ class AggregateTrendsOperator(TrendsOperator):
             )
 
     def _tell(self, work: Work, outcome: Outcome) -> None:
-        """Say what happened: a line for many organizations, a line for each that something is the matter with."""
+        """Log what happened: many organizations to a line, and a line for each that was kept, changed or failed."""
         own = work.period
         for id_ in outcome.deleted:
             self.log.warning("%s: the organization has been deleted since it was listed; nothing to store.", id_)
         for outcomes, said in ((("filled", "corrected"), "Stored %s"), (("unchanged",), "%s is stored already")):
             names = [f"{outcome.name(one.organization)} ({one.messages})" for one in outcome.of(*outcomes, period=own)]
-            # a line for each would take longer than its aggregation
+            # fifty to a line: a line for each would take longer than its aggregation
             for start in range(0, len(names), LOGGED_AT_ONCE):
                 listed = ", ".join(names[start : start + LOGGED_AT_ONCE])
                 self.log.info(f"{said}, with so many classifications: %s.", own, listed)
@@ -282,12 +309,12 @@ class AggregateTrendsOperator(TrendsOperator):
                 result.messages,
                 result.stored_messages,
             )
-        for id_, days in outcome.purged_days.items():
+        for (id_, lacking), days in outcome.purged_days.items():
             self.log.warning(
                 "%s: source rows of %s have been purged: of %s fewer messages are left than the stored daily trends "
                 "were made from. The trend lacks them.",
                 outcome.name(id_),
-                own,
+                lacking,
                 ", ".join(map(str, days)),
             )
         changes: dict[str, list[str]] = {}
@@ -315,12 +342,24 @@ class SummarizeTrendsOperator(TrendsOperator):
 
     :param list_task_id: task that returned the batches of organizations
     :param aggregate_task_id: mapped task that aggregated them
+    :param attention_notifier: called where something is unusual
+    :param digest_notifier: called once a week
     """
 
     ui_color = "#fef7e0"
 
-    def __init__(self, *, list_task_id: str, aggregate_task_id: str, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        list_task_id: str,
+        aggregate_task_id: str,
+        attention_notifier: Any = None,
+        digest_notifier: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.attention_notifier = attention_notifier
+        self.digest_notifier = digest_notifier
         self.list_task_id = list_task_id
         self.aggregate_task_id = aggregate_task_id
 
@@ -335,18 +374,20 @@ class SummarizeTrendsOperator(TrendsOperator):
         batches = self._listed_batches(context, period)
         with errors_explained():
             summary, changed, failed = self._summary(context, period, batches)
-        self.log.info("Summary: %s", json.dumps(summary, ensure_ascii=False))
+        self.log.info("Summary (version %s): %s", __version__, json.dumps(summary, ensure_ascii=False))
         if changed:
             self.log.info("Earlier %ss that changed: %s", self.kind.noun, json.dumps(changed))
+        tell_attention(self.attention_notifier, context, period, summary)
         if problem := self._problem(summary, failed):
             context["ti"].xcom_push(key="return_value", value=summary)
             raise AirflowFailException(problem)
         for asset in self.outlets:
             context["outlet_events"][asset].extra = {**summary, "changedPeriods": changed}
+        tell_digest(self.digest_notifier, context, period, summary)
         return summary
 
     def _listed_batches(self, context: Any, period: Period) -> list[list[str]]:
-        """Return the ids of each batch; a list that is not there is no empty list."""
+        """Return the ids of each batch; fail where the list is missing, which is not the same as an empty one."""
         state = task_instance_states(context, self.list_task_id).get(-1)
         if state != "success":
             raise AirflowFailException(
@@ -371,8 +412,9 @@ class SummarizeTrendsOperator(TrendsOperator):
         failed = self._failed_by_state(context, batches, outcomes)
         stored = self._stored(period, earlier, ids)
         # what counts is what is in the table, not what a task instance says of itself
-        failed |= {id_ for id_, row in stored.items() if row["messages"][period] is None}
-        failed |= self._unknown_to_target([id_ for id_ in ids if id_ not in stored])
+        missing = {id_ for id_, row in stored.items() if row["messages"][period] is None}
+        missing |= self._unknown_to_target([id_ for id_ in ids if id_ not in stored])
+        failed |= missing
         kept = {id_ for outcome in outcomes.values() for id_ in outcome["kept"]} - failed
         processed = [id_ for id_ in ids if id_ not in failed]
         total = sum(stored[id_]["messages"][period] for id_ in processed if id_ in stored)
@@ -398,12 +440,17 @@ class SummarizeTrendsOperator(TrendsOperator):
             "errors": len(failed),
             "failedOrganizations": sorted(_name(stored.get(id_), id_) for id_ in failed),
             "lookback": lookback,
+            "attention": attention(period, processed),
         }
+        trends = sum(messages is not None for row in stored.values() for messages in row["messages"].values())
+        self.rows_read = {settings.conn_id(): {"organizations": len(stored), "communication_trends": trends}}
+        behind = missing | {id_ for id_, row in stored.items() if _missing(row, earlier)}
+        metrics.send(summary, behind=len(behind), started=context["dag_run"].start_date)
         return summary, changed, failed_earlier
 
     def _outcomes(self, context: Any, batches: list[list[str]]) -> dict[int, dict[str, Any]]:
-        """Return what task instances told, by map index; not what instances of a longer list left before a clear."""
-        # asked for as a list, so that one outcome comes as a list as well
+        """Return what task instances told, by map index, without leftovers of a longer list from before a clear."""
+        # task_ids as a list: otherwise a single outcome would come as it is, not in a list
         told = context["ti"].xcom_pull(task_ids=[self.aggregate_task_id], key=OUTCOME_KEY) or []
         return {outcome["mapIndex"]: outcome for outcome in told if outcome and 0 <= outcome["mapIndex"] < len(batches)}
 
@@ -414,14 +461,14 @@ class SummarizeTrendsOperator(TrendsOperator):
         failed: set[str] = set()
         for index, batch in enumerate(batches):
             if states.get(index) != "success":
-                # an instance that was killed told nothing: then all of its organizations count as failed
+                # an instance that was killed has told nothing: then all of its organizations count as failed
                 failed |= set(outcomes[index]["failed"]) if index in outcomes else set(batch)
         return failed
 
     def _stored(self, period: Period, earlier: Sequence[Period], ids: list[str]) -> dict[str, dict[str, Any]]:
         """Return what is in the table, by organization: its messages by period, None where no trend is stored."""
         periods = [period, *(earlier or period.earlier(1))]
-        with connected(settings.conn_id()) as database, database.transaction(read_only=True) as check:
+        with self.connected(settings.conn_id()) as database, database.transaction(read_only=True) as check:
             rows = check.rows(
                 database.sql("stored_trends.sql"),
                 {
@@ -441,10 +488,10 @@ class SummarizeTrendsOperator(TrendsOperator):
         }
 
     def _unknown_to_target(self, ids: list[str]) -> set[str]:
-        """Return the organizations that the source still has; others have been deleted, which is nobody's failure."""
+        """Return those that the source has, of organizations that the target lacks; the others have been deleted."""
         if not ids or settings.source_conn_id() == settings.conn_id():
             return set()
-        with connected(settings.source_conn_id()) as database, database.transaction(read_only=True) as listing:
+        with self.connected(settings.source_conn_id()) as database, database.transaction(read_only=True) as listing:
             return {row["id"] for row in listing.rows(database.sql("organizations.sql"), {"ids": ids, "slugs": []})}
 
     def _lookback(
@@ -469,8 +516,7 @@ class SummarizeTrendsOperator(TrendsOperator):
             failures |= {(date, id_) for date, id_ in outcome["failedEarlier"]}
         for id_, row in stored.items():
             if id_ not in failed:
-                missing = [one for one in earlier if row["messages"][one] is None and row["existed"][one]]
-                failures |= {(str(one.first_date), id_) for one in missing}
+                failures |= {(str(one.first_date), id_) for one in _missing(row, earlier)}
         return (
             {"periods": len(earlier), **counts, "failed": len(failures)},
             dict(sorted(changed.items())),
@@ -526,12 +572,17 @@ def _change(result: Result) -> str:
     return f"{result.period} corrected ({result.stored_messages} → {result.messages})"
 
 
+def _missing(row: Mapping[str, Any], periods: Sequence[Period]) -> list[Period]:
+    """Return the periods that an organization, a row of ``_stored``, has no trend of though it existed."""
+    return [one for one in periods if row["messages"][one] is None and row["existed"][one]]
+
+
 def _name(row: Mapping[str, Any] | None, id_: str) -> str:
     return (row and row["slug"]) or id_
 
 
 def _is_storable(text: str) -> bool:
-    """Whether PostgreSQL can hold the text at all: no NUL, no lone surrogate."""
+    """Whether a PostgreSQL text can hold this: no NUL, no lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:

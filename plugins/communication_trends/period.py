@@ -151,7 +151,7 @@ def trend_period(
     now: datetime.datetime,
 ) -> Period:
     """
-    Return the period that a run aggregates (docs: README, "Which period a run is for").
+    Return the period that a run aggregates (docs/reference.md, "Which period a run is for").
 
     :param kind: the length of the DAG's periods.
     :param triggered_by: ``schedule``, ``backfill`` or ``manual``.

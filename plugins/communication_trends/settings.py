@@ -15,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseNotifier, conf
+from airflow.providers.common.compat.sdk import BaseNotifier, conf, get_parsing_context
 
+from communication_trends.compat import UI_ADDRESS
 from communication_trends.database import Limits
 from communication_trends.errors import InvalidInputError
 from communication_trends.period import DAILY, MONTHLY, WEEKLY, PeriodKind
@@ -40,12 +41,19 @@ def source_conn_id() -> str:
     return conf.get(SECTION, "source_conn_id", fallback="") or conn_id()
 
 
-def sql_path() -> Path:
-    """Folder of the ``.sql`` templates; by default ``sql`` beside the plugins or the DAGs folder."""
+def sql_path(dag_file: str | None = None) -> Path:
+    """
+    Folder of the ``.sql`` templates: ``sql_path``, or else ``sql`` beside the DAG file, the plugins or the DAGs folder.
+
+    :param dag_file: path of the DAG file, in a DAG bundle for example; its folder and the one above it come first.
+    :raises InvalidInputError: when it is nowhere there.
+    """
     given = conf.get(SECTION, "sql_path", fallback="")
     plugins = Path(__file__).parents[1]
-    beside = [plugins, plugins.resolve(), Path(conf.get("core", "dags_folder"))]
-    candidates = [Path(given)] if given else [folder.parent / "sql" for folder in beside]
+    # a bundle is either this repository, with the DAG file in dags/, or a folder with the DAG file in it
+    folders = [*Path(dag_file).parents[:2]] if dag_file else []
+    folders += [plugins.parent, plugins.resolve().parent, Path(conf.get("core", "dags_folder")).parent]
+    candidates = [Path(given)] if given else [folder / "sql" for folder in folders]
     for folder in candidates:
         if (folder / "aggregate_trends.sql").is_file():
             return folder
@@ -97,7 +105,7 @@ def lock_timeout() -> float:
 
 
 def execution_timeout() -> datetime.timedelta:
-    """How long a task instance may take: as long as 20 statements that each come to their limit."""
+    """How long a task instance may take: as long as 20 statements that each run into statement_timeout."""
     return datetime.timedelta(seconds=20 * Limits(statement=statement_timeout()).answer)
 
 
@@ -106,43 +114,47 @@ def max_parallel_organizations() -> int:
     return _number("max_parallel_organizations", "16", int, at_least=1)
 
 
-def failure_callback() -> Any:
+def notifier(name: str, *, called_by: str | None = None) -> Any:
     """
-    What Airflow calls when a run has failed: ``failure_notifier``, a class, with ``failure_notifier_kwargs``, JSON.
+    Whom to call: a class derived from Airflow's BaseNotifier, made with the arguments of ``…_kwargs``, JSON.
 
+    :param name: the setting: ``failure_notifier``, ``attention_notifier`` or ``digest_notifier``.
+    :param called_by: the task that calls it, if it is a task: the processes of other tasks get None, since importing
+        Slack's notifier alone would double what an organization costs.
+    :returns: the notifier; None where the setting is empty.
     :raises InvalidInputError: when there is no such class, or it does not take the arguments.
     """
-    path = conf.get(SECTION, "failure_notifier", fallback="").strip()
-    if not path:
+    path = conf.get(SECTION, name, fallback="").strip()
+    if not path or (called_by and get_parsing_context().task_id not in (None, called_by)):
         return None
-    module, _, name = path.rpartition(".")
+    module, _, class_name = path.rpartition(".")
     try:
-        notifier = getattr(importlib.import_module(module), name)
-        if not issubclass(notifier, BaseNotifier):
+        kind = getattr(importlib.import_module(module), class_name)
+        if not issubclass(kind, BaseNotifier):
             raise TypeError("it is not a notifier")
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise InvalidInputError(
-            f"[{SECTION}] failure_notifier: {path!r} cannot be used: {error}. Give the import path of a class derived "
+            f"[{SECTION}] {name}: {path!r} cannot be used: {error}. Give the import path of a class derived "
             "from Airflow's BaseNotifier, and install the provider that has it; or leave it empty."
         ) from error
-    given = conf.get(SECTION, "failure_notifier_kwargs", fallback="{}")
+    given = conf.get(SECTION, f"{name}_kwargs", fallback="{}")
     try:
-        return notifier(**json.loads(given))
+        return kind(**json.loads(given))
     except (TypeError, ValueError) as error:
         # not the value itself: it may hold a secret
         raise InvalidInputError(
-            f"[{SECTION}] failure_notifier_kwargs: not the arguments of {path}: {error}. Give a JSON object with the "
+            f"[{SECTION}] {name}_kwargs: not the arguments of {path}: {error}. Give a JSON object with the "
             "arguments by name."
         ) from error
 
 
 def keep_completed_runs() -> int:
-    """Runs of the DAG that succeeded, the latest ones, that the history DAG keeps; 0 keeps all."""
+    """Runs of each DAG that succeeded, the latest ones, that the history DAG keeps; 0 keeps all."""
     return _number("keep_completed_runs", "50", int, at_least=0)
 
 
 def keep_failed_runs() -> int:
-    """Runs of the DAG that failed, the latest ones, that the history DAG keeps; 0 keeps all."""
+    """Runs of each DAG that failed, the latest ones, that the history DAG keeps; 0 keeps all."""
     return _number("keep_failed_runs", "100", int, at_least=0)
 
 
@@ -154,6 +166,13 @@ def api_conn_id() -> str:
 def lookback(kind: PeriodKind) -> int:
     """Earlier periods that a scheduled run does again: ``lookback_days``, ``lookback_weeks``, ``lookback_months``."""
     return _number(f"lookback_{kind.noun}s", str(DEFAULT_LOOKBACK[kind]), int, at_least=0, at_most=MAX_LOOKBACK)
+
+
+def ui_url() -> str | None:
+    """Address of Airflow's UI, without a slash at its end: ``base_url``; None where nobody has set it."""
+    section, unset = UI_ADDRESS
+    given = (conf.get(section, "base_url", fallback="") or "").rstrip("/")
+    return None if given in ("", unset) else given
 
 
 def max_map_length() -> int:

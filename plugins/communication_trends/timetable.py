@@ -85,9 +85,9 @@ def _interval(period: Period) -> DataInterval:
 
 
 def _named_date(moment: datetime.datetime) -> datetime.date | None:
-    """Return the date that the first moment of a day in any time zone stands for; None for any other moment."""
+    """Return the date whose day begins at this moment in the moment's own time zone; None for any other moment."""
     before = (moment.astimezone(UTC) - datetime.timedelta.resolution).astimezone(moment.tzinfo)
-    # 01:00 is the first where summer time starts at midnight, as in Cairo
+    # where summer time starts at midnight, as in Cairo, a day begins at 01:00
     if moment.time() == datetime.time.min or before.date() < moment.date():
         return datetime.date(moment.year, moment.month, moment.day)
     return None

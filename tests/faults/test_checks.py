@@ -240,7 +240,7 @@ def test_the_columns_of_the_index_may_be_in_any_order(server, database, columns)
 
 APPLIED = (ROOT / "sql" / "schema" / "communication_trends.sql").read_text()
 
-# each with what the check says of it and what mends it: as the remedy has it, or in words with a statement that does it
+# each case: what is done to the table, what the check says, and the remedy (in words, with a statement that does it)
 STORING = {
     "an insert rule": (
         "create rule r as on insert to communication_trends do also notify stored",
@@ -607,7 +607,7 @@ def test_an_empty_table_that_the_search_path_finds_first_is_no_source(server, da
     assert "topic_classifications of the schema scratch is empty and hides that of the schema public" in run.log
     assert database.connection.execute("select from public.communication_trends").fetchall() == []
 
-    # the schema that is meant, alone; or a table that is not empty
+    # two ways to mend it: only the right schema in the path, or rows in the table that comes first
     database.connection.execute(f"alter database {database.name} set search_path = public")
     assert checked(server, database) == {}
     database.connection.execute(

@@ -67,7 +67,7 @@ def now() -> datetime.datetime:
 
 
 def later() -> datetime.datetime:
-    """No transaction of a busy server is past it before the replica is asked."""
+    """Return a moment that no transaction of the server can have reached when the replica is asked."""
     return now() + datetime.timedelta(hours=1)
 
 
@@ -78,14 +78,14 @@ def paused(replica: Server) -> Iterator[None]:
         is_paused = "select from pg_get_wal_replay_pause_state() as state where state = 'paused'"
         wait_until(lambda: connection.execute(is_paused).fetchall())
         yield
-        # promoted meanwhile, it has nothing to resume
+        # a replica that was promoted meanwhile has nothing to resume
         with suppress(psycopg.Error):
             connection.execute("select pg_wal_replay_resume()")
 
 
 def test_a_replica_that_is_behind_says_how_far(server, database, replica):
     with opened(server, database.name) as primary, opened(replica, database.name) as standby:
-        # a primary that has been idle for as long as one likes
+        # nothing has been written since, however long that is: the replica has it all
         standby.require_replayed(now(), primary)
         with paused(replica):
             database.classify("acme", count=100)
@@ -97,7 +97,7 @@ def test_a_replica_that_is_behind_says_how_far(server, database, replica):
             assert 1_000 < missing < 10_000_000
             assert "Its replay is paused: select pg_wal_replay_resume()" in message
             assert is_lost(raised.value)
-        # also for a moment to come: there is no more to be had
+        # a moment to come is reached too: the replica has all that there is
         standby.require_replayed(now() + datetime.timedelta(hours=1), primary)
         with standby.transaction(read_only=True) as transaction:
             assert transaction.rows("select count(*) as n from topic_classifications") == [{"n": 100}]
@@ -150,7 +150,7 @@ def test_where_the_target_is_another_server_the_receiver_is_asked(server, databa
                 database.classify("acme")
                 with pytest.raises(DatabaseUnavailableError, match="bytes of its primary's log are missing"):
                     standby.require_replayed(later(), target)
-            # cut off, it knows of no more, which proves nothing
+            # cut off from its primary, the replica cannot know whether there is more
             with replica.connect("postgres") as control:
                 control.execute("alter system set primary_conninfo = ''")
                 control.execute("select pg_reload_conf()")

@@ -80,7 +80,7 @@ def test_in_a_batch_of_500_exactly_the_poisoned_ones_fail(database, run_dag):
 def test_a_batch_is_named_after_itself_where_an_error_ends_its_one_by_one_pass(database, run_dag):
     for slug in ("acme", "beta"):
         database.classify(slug)
-    # no transaction takes a sequence back: the batch meets an error, acme alone the end of the session
+    # a rollback does not set a sequence back: so the batch meets an error, then acme alone the end of its session
     database.connection.execute("create sequence calls")
     end = "perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(10);"
     before_writing(database, "acme", f"if nextval('calls') > 1 then {end} end if; raise 'poisoned';")

@@ -111,7 +111,7 @@ def test_an_abandoned_transaction_is_ended_by_the_server(opened):
         with database.transaction(read_only=True) as transaction:
             # no less, however short the other limits are: a busy worker takes its time between two statements
             assert transaction.rows(show) == [{"timeout": "1min"}]
-        # the session, which a pooler may hand on, has the server's own
+        # outside of a transaction the session has the server's own settings: a pooler may hand it on
         with database.connection.cursor() as cursor:
             cursor.execute(show)
             assert cursor.fetchone() == ("0",)
@@ -161,7 +161,7 @@ def test_a_commit_that_no_standby_confirms(server, database, opened, request):
         target.transaction(read_only=False) as transaction,
     ):
         transaction.rows("update organizations set name = 'changed'")
-    # it is there, and was said not to be safe
+    # the row is stored, and the error has said that no standby has confirmed it
     with opened() as target, target.transaction(read_only=True) as transaction:
         assert transaction.rows("select name from organizations") == [{"name": "changed"}]
 

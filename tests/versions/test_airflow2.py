@@ -17,6 +17,12 @@ from local.airflow import run_airflow
 if AIRFLOW_V_3_0_PLUS:
     pytest.skip("Airflow 2 only: make test-airflow VERSION=2.11.2", allow_module_level=True)
 
+WEEKLY, MONTHLY = "communication_trends_weekly", "communication_trends_monthly"
+EDGES = [
+    *("2025-10-12 23:59:59.999999", "2025-12-29 00:00", "2026-01-04 23:59:59.999999", "2026-01-05 00:00"),
+    *("2024-02-01 00:00", "2024-02-29 23:59:59.999999", "2024-03-01 00:00"),
+]
+"""Moments at which weeks and months begin and end."""
 BACKFILL = ["dags", "backfill", "-s", "2026-11-01", "-e", "2026-11-04"]
 
 
@@ -50,6 +56,8 @@ def test_a_backfill_makes_exactly_its_days_and_can_be_repeated(airflow):
     database = airflow.database
     messages, alerts = source_rows()
     insert(database, messages, alerts)
+    for edge in EDGES:
+        database.classify("acme", at=edge)
     days = DAYS[1:5]
     run_airflow(airflow.environment, "dags", "reserialize")
     backfill(airflow)
@@ -73,11 +81,12 @@ def test_a_backfill_makes_exactly_its_days_and_can_be_repeated(airflow):
 def test_the_scheduler_runs_the_day_that_is_due_and_what_is_triggered(airflow):
     database = airflow.database
     airflow.start("scheduler")
-    run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "-c", '{"date": "2026-10-31"}', "-r", "by_hand")
+    # called so that its URL collapses: the history DAG has to remove it later
+    run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "-c", '{"date": "2026-10-31"}', "-r", ".")
     run_airflow(airflow.environment, "dags", "unpause", DAG_ID)
 
     def ended():
-        found = [run for id_, run in runs(airflow).items() if id_ == "by_hand" or id_.startswith("scheduled__")]
+        found = [run for id_, run in runs(airflow).items() if id_ == "." or id_.startswith("scheduled__")]
         return len(found) == 2 and all(run["state"] in ("success", "failed") for run in found) and found
 
     found = airflow.wait_until(ended, seconds=240, what="both runs have ended")
@@ -89,6 +98,34 @@ def test_the_scheduler_runs_the_day_that_is_due_and_what_is_triggered(airflow):
     messages, alerts = source_rows()
     assert stored(database)["acme", "2026-10-31"] == expected("acme", DAYS[0], messages, alerts)
     assert database.trend("acme", day)["total_classifications"] == 0
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "timezone", "first", "last", "made"),
+    [
+        # weeks whose Monday is in the range, months whose 1st is, both ends included
+        (WEEKLY, "UTC", "2025-10-01", "2025-10-31", ["2025-10-06", "2025-10-13", "2025-10-20", "2025-10-27"]),
+        # ISO week 1 of 2026 begins in 2025; ends west and east of UTC
+        (WEEKLY, "America/New_York", "2025-12-29", "2026-01-04", ["2025-12-29"]),
+        (MONTHLY, "Pacific/Auckland", "2024-02-01", "2024-03-01", ["2024-02-01", "2024-03-01"]),
+    ],
+)
+def test_a_backfill_makes_the_weeks_and_months_that_begin_in_the_range(airflow, dag_id, timezone, first, last, made):
+    database = airflow.database
+    airflow.stop("scheduler")
+    environment = {**airflow.environment, "AIRFLOW__CORE__DEFAULT_TIMEZONE": timezone}
+    database.connection.execute("delete from communication_trends where trend_period <> 'daily'")
+    run_airflow(environment, "dags", "backfill", "-s", first, "-e", last, dag_id, timeout=400)
+    stored = database.trends(dag_id.removeprefix("communication_trends_"))
+    assert sorted({date for _, date in stored}) == made
+    listed = run_airflow(airflow.environment, "dags", "list-runs", "-d", dag_id, "-o", "json").stdout
+    ids = {run["run_id"] for run in json.loads(listed[listed.index("[{") :])}
+    assert ids >= {f"backfill__{date}T00:00:00+00:00" for date in made}
+    # of each the first and the last moment, not the one after
+    expected = {"2025-10-06": 1, "2025-12-29": 2, "2024-02-01": 2, "2024-03-01": 1}
+    assert {date: stored["acme", date]["total_classifications"] for date in made} == {
+        date: expected.get(date, 0) for date in made
+    }
 
 
 @pytest.mark.parametrize(("timezone", "first", "last"), [("Pacific/Auckland", 5, 6), ("America/New_York", 8, 9)])

@@ -1,6 +1,7 @@
 """
-``airflow dags backfill`` of Airflow 2.11, with exactly the command of the README: beside a busy machine's other work,
-and when it fails, is interrupted or is killed.
+``airflow dags backfill`` of Airflow 2.11, with exactly the command of docs/backfill.md.
+
+Beside a busy machine's other work, and when it fails, is interrupted or is killed.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from communication_trends.period import KINDS
 from local.airflow import Airflow, airflow_environment, run_airflow
 
 if AIRFLOW_V_3_0_PLUS:
-    pytest.skip("Airflow 2 only: make test-airflow2", allow_module_level=True)
+    pytest.skip("Airflow 2 only: make test-backfill", allow_module_level=True)
 
 pytestmark = pytest.mark.slow
 COMMAND = ["dags", "backfill", "-s", "2026-11-01", "-e", "2026-11-04", DAG_ID]
@@ -36,7 +37,7 @@ MAPPED = "aggregate_organization"
 BUSY_LOOPS = int(os.environ.get("BUSY_LOOPS", "8"))
 
 
-# 20 and 10 is what docs/reliability.md tells of
+# How often to repeat: more than once where the loop itself has been changed.
 BACKFILLS = int(os.environ.get("BACKFILLS", "1"))
 BACKFILLS_WITH_SCHEDULER = int(os.environ.get("BACKFILLS_WITH_SCHEDULER", "1"))
 AT_ONCE = int(os.environ.get("BACKFILLS_AT_ONCE", "1"))
@@ -100,7 +101,7 @@ def busy_loops():
 
 
 def backfill(airflow, *options):
-    """Run the command of the README; return its exit code and what it printed."""
+    """Run the command of docs/backfill.md; return its exit code and what it printed."""
     began = time.monotonic()
     result = run_airflow(airflow.environment, *COMMAND, *options, check=False, timeout=900)
     print(f"ended with {result.returncode} after {time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.0f}")

@@ -15,6 +15,7 @@ import pytest
 from airflow_dag import DAG_ID
 from psycopg.types.json import Jsonb
 
+from communication_trends import __version__
 from local import ROOT
 from local.airflow import run_airflow
 
@@ -79,9 +80,10 @@ def half_up(value):
     return int(decimal.Decimal(value).quantize(decimal.Decimal(1), decimal.ROUND_HALF_UP))
 
 
-def expected(slug, day, messages, alerts):
-    """Return the trend as Python computes it, without SQL."""
-    mine = [row for row in messages if row[0] == slug and row[1].date() == day]
+def expected(slug, day, messages, alerts, days=1):
+    """Return the trend of a day, or of so many from it on, as Python computes it, without SQL."""
+    dates = [day + datetime.timedelta(days=age) for age in range(days)]
+    mine = [row for row in messages if row[0] == slug and row[1].date() in dates]
     tones = [row[5]["tone"] for row in mine if isinstance(row[5], dict) and row[5]["tone"]]
     confidences = [row[4] for row in mine if row[4] is not None]
     hotspots = []
@@ -94,7 +96,7 @@ def expected(slug, day, messages, alerts):
         "topic_distribution": dict(collections.Counter(row[2] for row in mine)),
         "sentiment_distribution": dict(collections.Counter(tones)),
         "escalation_counts": dict(
-            collections.Counter(row[2] for row in alerts if row[:1] == (slug,) and row[1].date() == day)
+            collections.Counter(row[2] for row in alerts if row[:1] == (slug,) and row[1].date() in dates)
         ),
         "channel_hotspots": sorted(hotspots, key=lambda h: (-h["riskScore"], -h["messageCount"], h["channelId"])),
         "total_classifications": len(mine),
@@ -102,8 +104,8 @@ def expected(slug, day, messages, alerts):
     }
 
 
-def stored(database):
-    return {key: {name: row[name] for name in COLUMNS} for key, row in database.trends().items()}
+def stored(database, period="daily"):
+    return {key: {name: row[name] for name in COLUMNS} for key, row in database.trends(period).items()}
 
 
 def python(code, **environment):
@@ -152,11 +154,11 @@ def test_the_dags_load_without_errors_and_warnings(tmp_path):
     ],
 )
 def test_a_package_that_is_too_old_or_missing_is_named_in_one_sentence(package, version, said):
-    # as if it were so: what is installed is as it should be
+    # only pretended: what is installed is not too old
     code = (
         "import importlib.metadata as metadata, json, airflow; real = metadata.version\n"
         "from airflow_dag import load_bag; from airflow.providers_manager import ProvidersManager\n"
-        # they ask for Airflow's version as well, and are not what this is about
+        # Airflow's providers ask for its version too: they are loaded before it is changed
         "for name in ProvidersManager().providers: __import__(name.replace('apache-', '').replace('-', '.'))\n"
         "def version(name):\n"
         f"  if name != {package!r}: return real(name)\n"
@@ -177,7 +179,7 @@ def test_the_plugin_is_listed_and_nothing_else_of_the_package():
     listed = json.loads(run_airflow({}, "plugins", "-o", "json").stdout)
     ours = [plugin for plugin in listed if "communication_trends" in json.dumps(plugin)]
     assert [plugin["name"] for plugin in ours] == ["communication_trends"]
-    assert "communication_trends_plugin.py" in ours[0]["source"]
+    assert f"communication_trends_plugin.py ({__version__})" in ours[0]["source"]
 
 
 @pytest.mark.parametrize("syntax", ["glob", "regexp"])
@@ -190,14 +192,15 @@ def test_the_package_is_no_plugin_in_either_ignore_syntax(syntax):
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Africa/Cairo"])
-def test_dates_are_utc_days_in_every_default_time_zone(zone):
+def test_dates_are_utc_dates_in_every_default_time_zone(zone):
     # 24 April 2026 has no midnight in Cairo
     code = (
         "from airflow.utils import timezone; from airflow.timetables.base import TimeRestriction;"
         "from communication_trends.timetable import PeriodTimetable;"
-        "t, i = PeriodTimetable(), None\n"
-        "for f, l in (('2026-11-01', '2026-11-04'), ('2026-04-22', '2026-04-24')):\n"
-        "  r, i = TimeRestriction(timezone.parse(f), timezone.parse(l), True), None\n"
+        "from communication_trends.period import DAILY, MONTHLY, WEEKLY\n"
+        "for k, f, l in ((DAILY, '2026-11-01', '2026-11-04'), (DAILY, '2026-04-22', '2026-04-24'),\n"
+        "    (WEEKLY, '2026-12-28', '2027-01-04'), (MONTHLY, '2024-02-01', '2024-03-01')):\n"
+        "  t, r, i = PeriodTimetable(k), TimeRestriction(timezone.parse(f), timezone.parse(l), True), None\n"
         "  while i := t.next_dagrun_info(last_automated_data_interval=i and i.data_interval, restriction=r):\n"
         "    print('day', i.logical_date.isoformat())"
     )
@@ -216,4 +219,8 @@ def test_dates_are_utc_days_in_every_default_time_zone(zone):
         "2026-04-22",
         "2026-04-23",
         "2026-04-24",
+        "2026-12-28",
+        "2027-01-04",
+        "2024-02-01",
+        "2024-03-01",
     ]

@@ -1,25 +1,25 @@
 """
 One running Airflow of each version, which others use as well: their DAGs, their plugins, one scheduler.
 
-Every kind of run is made in it for real. Their DAG is scheduled on the trends, and their mail server hears of a failed
-run. The tests are in order: each goes on from where the one before has left Airflow.
+Every kind of run is made in it for real. Their DAG is scheduled on the trends, their mail server hears of a failed run
+and of what is unusual, their chat gets the digest. The tests are in order: each goes on from where the one before has
+left Airflow.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
+import re
 import shutil
-import socket
-from email import message_from_bytes
 
 import httpx
 import psycopg
 import pytest
-from aiosmtpd.controller import Controller
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_dag import DAG_ID
 from conftest import running_airflow_on
+from listeners import mail_server, webhook_server
 from psycopg.rows import dict_row
 from test_every_version import DAYS, SLUGS, expected, insert, source_rows, stored
 
@@ -29,6 +29,8 @@ from local.airflow import run_airflow
 
 WEEKLY = "communication_trends_weekly"
 MONTHLY = "communication_trends_monthly"
+
+NOTIFIERS = ["smtp.notifications.smtp.SmtpNotifier", "slack.notifications.slack_webhook.SlackWebhookNotifier"]
 
 THEIR_FILES = {
     "plugins/operators.py": "THEIRS = 'operators'\n",
@@ -49,32 +51,20 @@ THEIR_FILES = {
 }
 
 
-class Mailbox:
-    """What an SMTP server got."""
-
-    def __init__(self):
-        self.mails = []
-        self.port = 0
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802
-        self.mails.append((envelope.rcpt_tos, message_from_bytes(envelope.content)))
-        return "250 OK"
-
-
 @pytest.fixture(scope="module")
 def mailbox():
-    mailbox = Mailbox()
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        mailbox.port = listener.getsockname()[1]
-    controller = Controller(mailbox, hostname="127.0.0.1", port=mailbox.port)
-    controller.start()
-    yield mailbox
-    controller.stop()
+    with mail_server() as mailbox:
+        yield mailbox
 
 
 @pytest.fixture(scope="module")
-def foreign(server, tmp_path_factory, mailbox):
+def webhook():
+    with webhook_server() as webhook:
+        yield webhook
+
+
+@pytest.fixture(scope="module")
+def foreign(server, tmp_path_factory, mailbox, webhook):
     home = tmp_path_factory.mktemp("foreign")
     for name, text in THEIR_FILES.items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)
@@ -87,23 +77,26 @@ def foreign(server, tmp_path_factory, mailbox):
         ignored.write((ROOT / "plugins" / ".airflowignore").read_text())
     shutil.copytree(ROOT / "sql", home / "include" / "communication_trends" / "sql")
     shutil.copy(ROOT / "docs" / "examples" / "trends_consumer.py", home / "dags")
-    mail = {
-        "conn_type": "smtp",
-        "host": "127.0.0.1",
-        "port": mailbox.port,
-        "extra": {"disable_ssl": True, "disable_tls": True, "from_email": "airflow@example.com"},
-    }
-    message = {"to": "oncall@example.com", "subject": "{{ run_id }} failed", "html_content": "{{ run_id }}"}
+    failed = {"to": "oncall@example.com", "subject": "{{ run_id }} failed", "html_content": "{{ run_id }}"}
+    # what docs/notifications.md says
+    unusual = {"to": "lead@example.com", "subject": "{{ attention.subject }}", "html_content": "{{ attention.html }}"}
+    digest = {"text": "{{ digest.text }}"}
+    smtp, slack = (f"airflow.providers.{name}" for name in NOTIFIERS)
     with running_airflow_on(
         server,
         home,
         AIRFLOW__CORE__DAGS_FOLDER=str(home / "dags"),
         AIRFLOW__CORE__PLUGINS_FOLDER=str(home / "plugins"),
         AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH=str(home / "include" / "communication_trends" / "sql"),
-        AIRFLOW__COMMUNICATION_TRENDS__FAILURE_NOTIFIER="airflow.providers.smtp.notifications.smtp.SmtpNotifier",
-        AIRFLOW__COMMUNICATION_TRENDS__FAILURE_NOTIFIER_KWARGS=json.dumps(message),
+        AIRFLOW__COMMUNICATION_TRENDS__FAILURE_NOTIFIER=smtp,
+        AIRFLOW__COMMUNICATION_TRENDS__FAILURE_NOTIFIER_KWARGS=json.dumps(failed),
+        AIRFLOW__COMMUNICATION_TRENDS__ATTENTION_NOTIFIER=smtp,
+        AIRFLOW__COMMUNICATION_TRENDS__ATTENTION_NOTIFIER_KWARGS=json.dumps(unusual),
+        AIRFLOW__COMMUNICATION_TRENDS__DIGEST_NOTIFIER=slack,
+        AIRFLOW__COMMUNICATION_TRENDS__DIGEST_NOTIFIER_KWARGS=json.dumps(digest),
         AIRFLOW__COMMUNICATION_TRENDS__RETRIES="0",
-        AIRFLOW_CONN_SMTP_DEFAULT=json.dumps(mail),
+        AIRFLOW_CONN_SMTP_DEFAULT=mailbox.connection,
+        AIRFLOW_CONN_SLACK_DEFAULT=webhook.slack_connection,
     ) as (airflow, database):
         yield airflow, database
 
@@ -112,6 +105,14 @@ def metadata(airflow, statement, *values):
     uri = airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
     with psycopg.connect(uri, row_factory=dict_row) as connection:
         return connection.execute(statement, values).fetchall()
+
+
+def extra(event):
+    return event["extra"] if isinstance(event["extra"], dict) else json.loads(event["extra"])
+
+
+def scheduled(event):
+    return extra(event)["triggeredBy"] == "schedule"
 
 
 def run_states(airflow, dag_id):
@@ -152,6 +153,8 @@ def test_the_scheduler_runs_the_day_that_is_due(foreign):
     yesterday = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=27)).date()
     insert(database, *source_rows())
     database.classify("acme", topic="complaint", at=f"{yesterday} 23:59:59.999999", count=3)
+    last_week = yesterday - datetime.timedelta(days=yesterday.weekday() + 7)
+    database.classify("acme", at=f"{last_week} 12:00", count=3)
     airflow.start(*(["api-server", "dag-processor", "scheduler"] if AIRFLOW_V_3_0_PLUS else ["scheduler"]))
     run_airflow(airflow.environment, "dags", "unpause", "trends_consumer")
     run_airflow(airflow.environment, "dags", "unpause", DAG_ID)
@@ -163,7 +166,7 @@ def test_the_scheduler_runs_the_day_that_is_due(foreign):
     assert database.trend("acme", day)["topic_distribution"] == ({"complaint": 3} if day == yesterday else {})
 
 
-def test_the_scheduler_runs_the_week_and_the_month_that_are_due(foreign):
+def test_the_scheduler_runs_the_week_and_the_month_that_are_due_and_the_week_has_a_digest(foreign, webhook):
     airflow, database = foreign
     for dag_id, lengths in {WEEKLY: [7], MONTHLY: [28, 29, 30, 31]}.items():
         run_airflow(airflow.environment, "dags", "unpause", dag_id)
@@ -176,6 +179,15 @@ def test_the_scheduler_runs_the_week_and_the_month_that_are_due(foreign):
             (dag_id.removeprefix("communication_trends_"), first),
         ).fetchone()
         assert rows["count"] == len(SLUGS)
+    # the daily run of a Sunday has sent it as well: the weekly DAG was off
+    sundays = [day for day in runs(airflow, "scheduled") if day.isoweekday() == 7]
+    (week,) = runs(airflow, "scheduled", WEEKLY)
+    texts = [posted["text"] for posted in webhook.posted]
+    assert len(texts) == 1 + len(sundays)
+    for text in texts:
+        assert text.startswith(f"Communication trends, {week.day} {week:%b}")
+        assert re.search(r"\n- Acme: \d+ messages", text)
+        assert (f"\n\n{airflow.url}/plugin/communication-trends?period=" in text) == HAS_EXTERNAL_VIEWS
 
 
 def test_a_manual_run_is_for_the_date_of_its_conf_or_for_its_data_interval(foreign):
@@ -206,14 +218,20 @@ def test_a_manual_run_is_for_the_date_of_its_conf_or_for_its_data_interval(forei
 
 def test_airflow_dags_test_is_for_its_data_interval(foreign):
     airflow, database = foreign
-    run_airflow(airflow.environment, "dags", "test", DAG_ID, str(DAYS[0]))
+    # paused, since the scheduler would run the same task instances at the same time
+    run_airflow(airflow.environment, "dags", "pause", DAG_ID)
+    done = run_airflow(airflow.environment, "dags", "test", DAG_ID, str(DAYS[0]), check=False)
+    run_airflow(airflow.environment, "dags", "unpause", DAG_ID)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     assert {slug for slug, day in stored(database) if day == "2026-10-30"} == set(SLUGS)
 
 
 def test_a_backfill_of_four_days_makes_exactly_those(foreign):
     airflow, database = foreign
-    before = set(stored(database))
     days = DAYS[1:5]
+    # the tests before have stored some of them
+    database.connection.execute("delete from communication_trends where trend_date = any(%s)", [days])
+    before = set(stored(database))
     if AIRFLOW_V_3_0_PLUS:
         dates = ["--from-date", str(days[0]), "--to-date", str(days[-1])]
         run_airflow(airflow.environment, "backfill", "create", "--dag-id", DAG_ID, *dates)
@@ -230,6 +248,41 @@ def test_a_backfill_of_four_days_makes_exactly_those(foreign):
     messages, alerts = source_rows()
     rows = {key: row for key, row in stored(database).items() if key not in before}
     assert rows == {(slug, str(day)): expected(slug, day, messages, alerts) for day in days for slug in SLUGS}
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "first", "last", "made"),
+    [
+        # weeks whose Monday is in the range, months whose 1st is
+        (WEEKLY, "2026-10-26", "2026-11-08", {"2026-10-26": 7, "2026-11-02": 7}),
+        (MONTHLY, "2026-09-02", "2026-10-31", {"2026-10-01": 31}),
+    ],
+)
+def test_a_backfill_of_weeks_or_months_makes_those_that_begin_in_the_range(foreign, dag_id, first, last, made):
+    airflow, database = foreign
+    database.connection.execute("delete from communication_trends where trend_period <> 'daily'")
+    run_airflow(airflow.environment, "dags", "unpause", dag_id)
+    if AIRFLOW_V_3_0_PLUS:
+        dates = ["--from-date", first, "--to-date", last, "--reprocess-behavior", "completed"]
+        run_airflow(airflow.environment, "backfill", "create", "--dag-id", dag_id, *dates)
+    else:
+        dates = ["-s", first, "-e", last, "--reset-dagruns", "-y"]
+        run_airflow(airflow.environment, "dags", "backfill", *dates, dag_id, timeout=400)
+    found = airflow.wait_until(
+        lambda: len(found := runs(airflow, "backfill", dag_id)) == len(made) and found,
+        seconds=300,
+        what="the runs are there",
+    )
+    run_airflow(airflow.environment, "dags", "pause", dag_id)
+    assert {str(day): (run["state"], run["length"].days) for day, run in found.items()} == {
+        day: ("success", length) for day, length in made.items()
+    }
+    messages, alerts = source_rows()
+    assert stored(database, dag_id.removeprefix("communication_trends_")) == {
+        (slug, day): expected(slug, datetime.date.fromisoformat(day), messages, alerts, days=length)
+        for day, length in made.items()
+        for slug in SLUGS
+    }
 
 
 @pytest.mark.skipif(not HAS_EXTERNAL_VIEWS, reason="the page needs Airflow 3.1.2")
@@ -272,6 +325,13 @@ def test_the_page_answers_a_range_to_somebody_logged_in_and_to_nobody_else(forei
 
 def test_a_run_starts_the_dags_that_are_scheduled_on_the_trends_and_a_failed_one_sends_a_mail(foreign, mailbox):
     airflow, database = foreign
+    # eight Thursdays before
+    for week, count in enumerate([4, 5, 6, 5, 4, 5, 6, 5], start=1):
+        database.connection.execute(
+            "insert into communication_trends (organization_id, trend_date, trend_period, total_classifications)"
+            " values (%s, %s, 'daily', %s)",
+            (database.organization("acme"), datetime.date(2026, 11, 5) - datetime.timedelta(7 * week), count),
+        )
     run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "-r", "good", "-c", '{"date": "2026-11-05"}')
 
     def ended(dag_id, run_id=None):
@@ -280,6 +340,11 @@ def test_a_run_starts_the_dags_that_are_scheduled_on_the_trends_and_a_failed_one
         return found if found and set(found) <= {"success", "failed"} else None
 
     assert airflow.wait_until(lambda: ended(DAG_ID, "good"), seconds=180, what="the run has ended") == ["success"]
+    messages = expected("acme", DAYS[5], *source_rows())["total_classifications"]
+    said = f"{messages} messages; on Thursdays usually 4 to 6"
+    ((recipients, mail),) = [one for one in mailbox.mails if one[0] == ["lead@example.com"]]
+    assert mail["subject"].startswith("Communication trends, Thu, 5 Nov 2026: ")
+    assert f"<b>Acme</b>{'</a>' if HAS_EXTERNAL_VIEWS else ''}: {said}</li>" in mail.get_body(("html",)).get_content()
     consumed = airflow.wait_until(lambda: ended("trends_consumer"), seconds=180, what="the consumer has run")
     assert set(consumed) == {"success"}
 
@@ -303,10 +368,26 @@ def test_a_run_starts_the_dags_that_are_scheduled_on_the_trends_and_a_failed_one
     extras = {event["source_run_id"]: event["extra"] for event in events}
     assert len(events) == len(extras)
     assert "bad" not in extras
-    extra = extras["good"] if isinstance(extras["good"], dict) else json.loads(extras["good"])
-    assert {key: extra[key] for key in ("trendDate", "organizationsProcessed", "trendsCreated", "errors")} == {
+    good = extra({"extra": extras["good"]})
+    assert {key: good[key] for key in ("trendDate", "organizationsProcessed", "trendsCreated", "errors")} == {
         "trendDate": "2026-11-05",
         "organizationsProcessed": 3,
         "trendsCreated": 3,
         "errors": 0,
     }
+    assert said in [one["sentence"] for one in good["attention"]["findings"]]
+
+    # weeks and months have assets of their own, which wake nobody who waits for the days
+    kinds = "asset" if AIRFLOW_V_3_0_PLUS else "dataset"
+    updates = metadata(
+        airflow, f"select source_dag_id, uri, extra from {table} join {kinds} on {kinds}.id = {table}.{kinds}_id"
+    )
+    uris = {DAG_ID: "communication_trends", **{dag_id: dag_id for dag_id in (WEEKLY, MONTHLY)}}
+    assert {(update["source_dag_id"], update["uri"]) for update in updates} == set(uris.items())
+    heard = metadata(
+        airflow, f"select distinct source_dag_id from dagrun_{kinds}_event join {table} on {table}.id = event_id"
+    )
+    assert [row["source_dag_id"] for row in heard] == [DAG_ID]
+    # a scheduled run looks back over one of its periods
+    looked_back = {(row["source_dag_id"], extra(row)["lookback"]["periods"]) for row in updates if scheduled(row)}
+    assert looked_back == {(DAG_ID, 7), (WEEKLY, 1), (MONTHLY, 1)}

@@ -16,6 +16,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 
+from communication_trends import __version__
 from web import rows
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -897,6 +898,7 @@ def test_the_page_is_told_who_may_run_what(web):
         [given] = re.findall(r'data-facts="([^"]*)"', text)
         facts = json.loads(html.unescape(given))
         assert facts["riskyTopics"] == ["complaint", "escalation"]
+        assert facts["version"] == __version__
         assert facts["periods"]["daily"] == {"dagId": DAG_ID, "delay": 10_800, "mayRun": may_run}
 
 

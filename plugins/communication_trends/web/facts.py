@@ -7,7 +7,7 @@ from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.models.dag import DagModel
 
-from communication_trends import settings
+from communication_trends import __version__, settings
 from communication_trends.period import DAILY, MONTHLY, WEEKLY
 
 
@@ -27,6 +27,7 @@ def facts(user: BaseUser) -> dict[str, Any]:
             for kind in (DAILY, WEEKLY, MONTHLY)
         },
         "riskyTopics": settings.hotspot_topics(),
+        "version": __version__,
     }
 
 

@@ -4,6 +4,7 @@
  * @typedef {object} Facts
  * @property {Object<string, {dagId: string, delay: number, mayRun: boolean}>} periods by kind; delay in seconds
  * @property {string[]} riskyTopics
+ * @property {string} version of the package
  */
 
 /** @returns {Facts} */

@@ -32,6 +32,7 @@ const MEAN_REACH = 6;
 const AT_ONCE = 2;
 
 const facts = readFacts();
+byId("version").textContent = facts.version;
 const page = {
   /** what is shown, as the address has it */
   view: readView(),

@@ -1,0 +1,55 @@
+"""The figures of a run, sent through whichever export Airflow has on: StatsD, Datadog, OpenTelemetry."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from communication_trends.compat import flush_metrics
+
+log = logging.getLogger(__name__)
+
+
+def send(summary: Mapping[str, Any], *, behind: int, started: datetime.datetime | None) -> None:
+    """
+    Send the figures of a run as gauges named ``communication_trends.<period>.<trigger>.<figure>``.
+
+    Nothing is raised: a run does not fail for its metrics. What went wrong is in the log.
+
+    :param summary: what ``summarize`` returns.
+    :param behind: organizations that lack a stored trend of the run's own period or of one that it looked back to.
+    :param started: when the run started, aware; its seconds are counted from there.
+    """
+    try:
+        # not at the top: only summarize sends metrics, and other task processes need not pay for the import
+        from airflow.providers.common.compat.sdk import Stats
+
+        period, trigger = summary["period"], summary["triggeredBy"]
+        for figure, value in _figures(summary, behind, started).items():
+            # in the name, since plain StatsD has no tags; and as tags, for exports that have. Short: Airflow 2.11 cuts
+            # a name for OpenTelemetry after 63 characters
+            name = f"communication_trends.{period}.{trigger}.{figure}"
+            Stats.gauge(name, value, tags={"period": period, "triggered_by": trigger})
+        flush_metrics()
+    # any exception: Airflow can be told to use a client of one's own
+    except Exception:
+        log.exception("The run's metrics were not sent. The trends are stored all the same.")
+
+
+def _figures(summary: Mapping[str, Any], behind: int, started: datetime.datetime | None) -> dict[str, float]:
+    lookback = summary["lookback"]
+    figures = {
+        "processed": summary["organizationsProcessed"],
+        "failed": summary["errors"],
+        "failed_earlier": lookback["failed"],
+        "behind": behind,
+        "kept": summary["keptTrends"] + lookback["kept"],
+        "filled": lookback["filled"],
+        "corrected": lookback["corrected"],
+        "messages": summary["totalClassifications"],
+    }
+    if started:
+        figures["seconds"] = round((datetime.datetime.now(datetime.timezone.utc) - started).total_seconds(), 3)
+    return figures

@@ -1,0 +1,187 @@
+"""The docs name all there is, and nothing that is not: held against the running code."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from airflow_dag import load_bag
+
+from communication_trends import __version__, settings
+from communication_trends.params import dag_params
+from communication_trends.period import KINDS
+from local import ROOT
+
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+NOTIFIER = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
+
+PACKAGE = "plugins/communication_trends"
+FOLDERS = ["dags", "plugins", PACKAGE, f"{PACKAGE}/web", f"{PACKAGE}/web/static", "sql", "sql/schema", "sql/web"]
+
+
+def section(page: str, heading: str) -> str:
+    """Return what is under a heading, up to the next one of its level or above."""
+    level = heading.partition(" ")[0]
+    found = re.search(rf"^{re.escape(heading)}\n(.*?)(?=^#{{1,{len(level)}}} |\Z)", page, re.MULTILINE | re.DOTALL)
+    assert found, f"there is no heading {heading!r}"
+    return found[1]
+
+
+def table(page: str, heading: str) -> dict[str, list[str]]:
+    """Return the rows of the first table under a heading, by the name in backticks that each begins with."""
+    found = re.search(r"(^\|.*\n)+", section(page, heading), re.MULTILINE)
+    assert found, f"there is no table under {heading!r}"
+    rows = re.findall(r"^\| `([^`]+)` \|(.*)\|$", found[0], re.MULTILINE)
+    return {name: [cell.strip() for cell in cells.split("|")] for name, cells in rows}
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that a page's headings have on GitHub and elsewhere."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.fixture
+def settings_read(monkeypatch) -> dict[str, str]:
+    """What the settings module asks Airflow's configuration for, each with its default."""
+    read: dict[str, str] = {}
+    ask = settings.conf.get
+
+    def get(section: str, key: str, **kwargs):
+        if section == settings.SECTION:
+            read[key] = kwargs["fallback"]
+        return ask(section, key, **kwargs)
+
+    monkeypatch.setattr(settings.conf, "get", get)
+    known = -1
+    while known < len(read):
+        known = len(read)
+        for name in read:
+            # without a notifier, nothing asks for its arguments
+            if name.endswith("_notifier"):
+                monkeypatch.setenv(f"AIRFLOW__COMMUNICATION_TRENDS__{name.upper()}", NOTIFIER)
+                monkeypatch.setenv(f"AIRFLOW__COMMUNICATION_TRENDS__{name.upper()}_KWARGS", '{"to": "a@example.com"}')
+        for name, function in inspect.getmembers(settings, inspect.isfunction):
+            needed = [one for one in inspect.signature(function).parameters.values() if one.default is one.empty]
+            if function.__module__ != settings.__name__ or name.startswith("_"):
+                continue
+            if not needed:
+                function()
+            elif [one.annotation for one in needed] == ["PeriodKind"]:
+                for kind in KINDS.values():
+                    function(kind)
+        # the DAGs ask for the notifiers
+        assert load_bag().import_errors == {}
+    return read
+
+
+def test_each_setting_is_in_the_reference_with_its_default(settings_read):
+    rows = table(REFERENCE, "## Settings")
+    assert rows.keys() == settings_read.keys()
+    for name, default in settings_read.items():
+        if default:
+            assert rows[name][-1] == f"`{default}`", name
+
+
+def test_each_param_is_in_the_reference_with_its_default():
+    rows = table(REFERENCE, "## Params")
+    for kind in KINDS.values():
+        params = dag_params(kind)
+        assert rows.keys() == params.keys()
+        for name, param in params.items():
+            assert rows[name][-1].startswith(f"`{str(param.value).lower().replace('none', 'null')}`"), name
+
+
+def test_each_dag_is_in_the_reference():
+    assert table(REFERENCE, "## DAGs").keys() == load_bag().dags.keys()
+
+
+def test_each_key_of_the_summary_is_in_the_reference(database, run_dag):
+    database.organization("acme")
+    summary = run_dag({"date": "2026-11-01"}).summary
+    rows = table(REFERENCE, "## Summary")
+    assert rows.keys() == summary.keys()
+    assert all(f"`{key}`" in rows["lookback"][-1] for key in summary["lookback"])
+
+
+def test_each_column_of_the_table_is_in_the_reference(database):
+    columns = database.connection.execute(
+        "select column_name from information_schema.columns where table_name = 'communication_trends'"
+    ).fetchall()
+    assert table(REFERENCE, "## The table").keys() == {row["column_name"] for row in columns}
+
+
+def test_each_route_and_its_parameters_are_in_the_reference():
+    from communication_trends.web.app import create_app
+
+    prefix = "/api/v1"
+    routes = {path.removeprefix(prefix): route["get"] for path, route in create_app().openapi()["paths"].items()}
+    assert table(REFERENCE, "## API").keys() == routes.keys()
+    text = section(REFERENCE, "## API")
+    parameters = {parameter["name"] for route in routes.values() for parameter in route.get("parameters", [])}
+    assert {"period", "from", "to"} <= parameters
+    assert [name for name in sorted(parameters) if not re.search(rf"`{name}[`=]|{{{name}}}", text)] == []
+
+
+def test_each_make_target_is_in_the_reference():
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    targets = re.findall(r"^ +(make \S+)", listed, re.MULTILINE)
+    assert "make demo" in targets
+    assert table(REFERENCE, "## make targets").keys() == set(targets)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_each_file_of_the_package_has_a_line_in_the_architecture(folder):
+    lines = re.findall(r"^- `([^`]+)`", section(ARCHITECTURE, f"### `{folder}/`"), re.MULTILINE)
+    assert len(lines) == len(set(lines))
+    assert sorted(lines) == sorted(path.name for path in (ROOT / folder).iterdir() if path.is_file())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_link_is_broken(page):
+    text = re.sub(r"^(```.*?^```|    .*?$)", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if "://" not in link and not (target.exists() and (not anchor or anchor in anchors(target))):
+            broken.append(link)
+    assert broken == []
+
+
+def test_no_page_is_left_without_a_link_to_it():
+    linked = {
+        (page.parent / link).resolve()
+        for page in PAGES
+        for link in re.findall(r"\]\(([^)\s#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    }
+    assert [page.name for page in PAGES if page not in linked and page.name != "README.md"] == []
+
+
+def test_the_pages_that_the_code_names_are_there():
+    suffixes = {".py", ".sql", ".js", ".css", ".html", ".yaml", ".toml", ".txt"}
+    sources = [
+        path
+        for folder in ("dags", "plugins", "sql", "local", "demo", "bench", "tests")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in suffixes
+    ]
+    named = {
+        (str(path.relative_to(ROOT)), name)
+        for path in sources
+        for name in re.findall(r"\bdocs/[\w-]+\.md\b", path.read_text(encoding="utf-8"))
+    }
+    assert named
+    assert [entry for entry in sorted(named) if not (ROOT / entry[1]).exists()] == []
+
+
+def test_the_changelogs_latest_version_is_the_packages():
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## \[([^\]]+)\](?: - \d{4}-\d{2}-\d{2})?$", changelog, re.MULTILINE)
+    assert headings[:2] == ["Unreleased", __version__]

@@ -1,0 +1,366 @@
+"""What people are told: by mail and by webhook, of runs through Airflow. All figures by hand."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import shutil
+
+import pytest
+from listeners import mail_server, webhook_server
+
+from communication_trends import settings
+from communication_trends.errors import InvalidInputError
+from communication_trends.notifications import FINDINGS, digest, tell_digest
+from communication_trends.period import DAILY, WEEKLY, Period
+from communication_trends.stored import Range
+from local import ROOT
+
+SMTP = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
+SLACK = "airflow.providers.slack.notifications.slack_webhook.SlackWebhookNotifier"
+HOSTILE = "<img src=x onerror=alert(1)> {{ 7 * 7 }} & <!channel> @everyone\r\nBcc: x@example.com \u202egnp"
+AS_TEXT = "‹img src=x onerror=alert(1)› {{ 7 * 7 }} & ‹!channel› ＠everyone Bcc: x＠example.com gnp"
+AS_HTML = "&lt;img src=x onerror=alert(1)&gt; {{ 7 * 7 }} &amp; &lt;!channel&gt; @everyone Bcc: x@example.com gnp"
+TUESDAY = datetime.date(2026, 11, 3)
+WEEK = datetime.date(2026, 11, 2)
+D = datetime.timedelta
+BASE = "https://airflow.example.com"
+PAGE = f"{BASE}/plugin/communication-trends"
+
+
+@pytest.fixture
+def given(monkeypatch):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", f"{BASE}/")
+    return lambda name, value: monkeypatch.setenv(f"AIRFLOW__COMMUNICATION_TRENDS__{name.upper()}", value)
+
+
+@pytest.fixture
+def mailbox(monkeypatch, given):
+    """A mail server that either notifier writes to."""
+    with mail_server() as mailbox:
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", mailbox.connection)
+        for name in ("attention", "digest"):
+            given(f"{name}_notifier", SMTP)
+            message = {"subject": f"{{{{ {name}.subject }}}}", "html_content": f"{{{{ {name}.html }}}}"}
+            given(f"{name}_notifier_kwargs", json.dumps({"to": "lead@example.com", **message}))
+        yield mailbox
+
+
+def store(database, slug, date, *, period="daily", topics, alerts=0, confidence=None):
+    """Store a trend."""
+    database.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
+        " escalation_counts, total_classifications, avg_confidence) values (%s, %s, %s, %s, %s, %s, %s)",
+        (
+            database.organization(slug),
+            date,
+            period,
+            json.dumps(topics),
+            json.dumps({"high": alerts} if alerts else {}),
+            sum(topics.values()),
+            confidence,
+        ),
+    )
+
+
+def name(database, slug, text):
+    database.connection.execute("update organizations set name = %s where id = %s", (text, database.organization(slug)))
+
+
+def an_alarming_tuesday(database, slug="acme", alerts=58):
+    """20 messages as on each of the eight Tuesdays before, but alerts."""
+    quiet = {"complaint": 2, "general": 18}
+    for week, count in enumerate([3, 2, 6, 4, 5, 2, 3, 6], start=1):
+        store(database, slug, TUESDAY - D(7 * week), topics=quiet, alerts=count)
+    for topic, count in quiet.items():
+        database.classify(slug, topic=topic, at=f"{TUESDAY} 12:00", count=count)
+    database.escalate(slug, "critical", at=f"{TUESDAY} 13:00", count=alerts)
+
+
+def test_a_run_says_what_is_unusual_and_the_notifier_is_called_once(database, run_dag, mailbox):
+    an_alarming_tuesday(database)
+    name(database, "acme", HOSTILE)
+    database.classify("young", at=f"{TUESDAY} 12:00", count=500)
+    run = run_dag({"date": str(TUESDAY)})
+    assert run.state == "success"
+    assert run.summary["attention"] == {
+        "organizationsCompared": 1,
+        "totalEntries": 1,
+        "findings": [
+            {
+                "organization": "acme",
+                "name": " ".join(HOSTILE.replace("\u202e", "").split())[:79] + "…",
+                "figure": "escalations",
+                "direction": "up",
+                "value": 58,
+                "usualLow": 2,
+                "usualHigh": 6,
+                "comparedWith": 8,
+                "sentence": "58 alerts; on Tuesdays usually 2 to 6",
+            }
+        ],
+    }
+    ((recipients, mail),) = mailbox.mails
+    assert recipients == ["lead@example.com"]
+    assert mail["subject"] == "Communication trends, Tue, 3 Nov 2026: 1 unusual figure"
+    assert mail["bcc"] is None
+    content = mail.get_body(("html",)).get_content()
+    query = "period=daily&amp;from=2026-09-08&amp;to=2026-11-03"
+    name_in_html = f'<a href="{PAGE}?organization=acme&amp;{query}"><b>{AS_HTML[: AS_HTML.index("x@ex")]}'
+    assert name_in_html in content
+    assert ": 58 alerts; on Tuesdays usually 2 to 6</li>" in content
+    assert f'<p><a href="{PAGE}?{query}">' in content
+    assert "<img" not in content
+
+
+def test_a_run_that_finds_nothing_tells_nobody(database, run_dag, mailbox):
+    an_alarming_tuesday(database, alerts=6)
+    run = run_dag({"date": str(TUESDAY)})
+    assert run.summary["attention"] == {"organizationsCompared": 1, "totalEntries": 0, "findings": []}
+    assert mailbox.mails == []
+
+
+def test_a_failed_run_says_what_it_found(database, run_dag, mailbox):
+    an_alarming_tuesday(database)
+    database.classify("broken", at=f"{TUESDAY} 12:00")
+    database.connection.execute(
+        "alter table communication_trends add constraint broken check (organization_id <> "
+        f"'{database.organization('broken')}')"
+    )
+    run = run_dag({"date": str(TUESDAY)})
+    assert (run.state, run.summary["failedOrganizations"]) == ("failed", ["broken"])
+    assert [one["organization"] for one in run.summary["attention"]["findings"]] == ["acme"]
+    assert len(mailbox.mails) == 1
+
+
+def test_a_summary_stays_small(database, run_dag, mailbox):
+    slugs = [f"tenant-{number:02}" for number in range(12)]
+    for number, slug in enumerate(slugs):
+        an_alarming_tuesday(database, slug, alerts=40 + number)
+        name(database, slug, "n" * 5000)
+    run = run_dag({"date": str(TUESDAY), "organizations_per_task": 12})
+    found = run.summary["attention"]
+    assert (found["organizationsCompared"], found["totalEntries"], len(found["findings"])) == (12, 12, FINDINGS)
+    # the most unusual first
+    assert [one["organization"] for one in found["findings"]] == slugs[:1:-1]
+    assert len(json.dumps(found)) < 5000
+    ((_, mail),) = mailbox.mails
+    assert "<li>and 2 more</li>" in mail.get_body(("html",)).get_content()
+
+
+def test_what_cannot_be_found_out_is_null_and_a_warning(database, run_dag, mailbox, given, tmp_path):
+    an_alarming_tuesday(database)
+    sql = shutil.copytree(ROOT / "sql", tmp_path / "sql")
+    (sql / "web" / "attention.sql").write_text("select broken")
+    given("sql_path", str(sql))
+    run = run_dag({"date": str(TUESDAY)})
+    assert run.state == "success"
+    assert run.summary["attention"] is None
+    assert "What is unusual in 2026-11-03 is not known" in run.log
+    assert mailbox.mails == []
+
+
+def test_a_day_that_is_not_over_is_not_judged(database, run_dag, mailbox):
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    for week in range(1, 9):
+        store(database, "acme", today - D(7 * week), topics={"general": 1000})
+    run = run_dag({"date": str(today)})
+    assert run.state == "success"
+    assert run.summary["attention"] is None
+    assert mailbox.mails == []
+
+
+@pytest.mark.parametrize("which", ["attention", "digest"])
+def test_a_notifier_that_fails_is_an_error_in_the_log_and_costs_nothing_else(database, run_dag, given, which):
+    dag_id = "communication_trends_daily" if which == "attention" else "communication_trends_weekly"
+    an_alarming_tuesday(database)
+    given(f"{which}_notifier", SLACK)
+    given(f"{which}_notifier_kwargs", json.dumps({"slack_webhook_conn_id": "nowhere", "text": "{{ digest.text }}"}))
+    run = run_dag({"date": str(TUESDAY)}, dag_id=dag_id)
+    assert run.state == "success"
+    assert f"{which}_notifier failed: nobody was told." in run.log
+
+
+@pytest.mark.parametrize("which", ["failure", "attention", "digest"])
+@pytest.mark.parametrize(
+    ("value", "arguments", "named"),
+    [
+        ("nowhere.Notifier", "{}", "notifier: 'nowhere.Notifier' cannot be used"),
+        ("json.JSONDecoder", "{}", "notifier: 'json.JSONDecoder' cannot be used: it is not a notifier"),
+        (SMTP, '{"no_such": 1}', f"notifier_kwargs: not the arguments of {SMTP}"),
+        (SMTP, "{", f"notifier_kwargs: not the arguments of {SMTP}"),
+    ],
+)
+def test_a_notifier_that_cannot_be_used_is_named_with_its_setting(given, which, value, arguments, named):
+    given(f"{which}_notifier", value)
+    given(f"{which}_notifier_kwargs", arguments)
+    with pytest.raises(InvalidInputError) as error:
+        settings.notifier(f"{which}_notifier")
+    assert str(error.value).startswith(f"[communication_trends] {which}_{named}")
+
+
+def test_only_the_task_that_calls_a_notifier_imports_it(given, monkeypatch):
+    given("digest_notifier", SMTP)
+    given("digest_notifier_kwargs", '{"to": "lead@example.com"}')
+    made = {}
+    for task_id in (None, "summarize", "aggregate_organization"):
+        if task_id:
+            # as Airflow tells the DAG file whose process it is in
+            monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_TASK_ID", task_id)
+        made[task_id] = settings.notifier("digest_notifier", called_by="summarize") is not None
+    assert made == {None: True, "summarize": True, "aggregate_organization": False}
+
+
+def a_week(database, *, period):
+    """
+    Store two weeks and eight before.
+
+    acme: 20 messages, 2 risky, 3 alerts each week; then 40, 12 and 15. beta: 10 messages, nothing before.
+    """
+    shares = [1] if period == "weekly" else [1, 0, 0, 0, 0, 0, 0]
+    for week in range(10):
+        for day, share in enumerate(shares):
+            date = WEEK - D(7 * week) + D(day)
+            now = {"complaint": 12, "general": 28} if week == 0 else {"complaint": 2, "general": 18}
+            store(
+                database,
+                "acme",
+                date,
+                period=period,
+                topics={topic: count * share for topic, count in now.items()},
+                alerts=(15 if week == 0 else 3) * share,
+                confidence=80 if share else None,
+            )
+            if week < 2:
+                store(database, "idle", date, period=period, topics={})
+            if week == 0:
+                store(database, "beta", date, period=period, topics={"general": 10 * share}, confidence=70)
+
+
+WEEKLY_DIGEST = f"""\
+Communication trends, 2 Nov – 8 Nov 2026: 1 organization unusual
+
+All organizations, against 26 Oct – 1 Nov 2026
+- 40 messages (▲ 100.0 %)
+- 15 alerts (▲ 400.0 %)
+- risk 30 % (▲ 20.0 points)
+- confidence 80 % (unchanged)
+- Counted: 2 of 3 organization-weeks, those stored in both weeks
+
+Organizations to look at
+- {AS_TEXT[:79]}…: 15 alerts; in the weeks before usually 3. \
+30 % of the messages are complaints or escalations; in the weeks before usually 10 %. \
+40 messages; in the weeks before usually 20. \
+40 messages (▲ 100.0 %), 15 alerts (▲ 400.0 %), risk 30 % (▲ 20.0 points), confidence 80 % (unchanged)
+- Beta: 10 messages; nothing to compare with
+
+Gaps
+- {AS_TEXT[:79]}…: no data for 7 Nov, 8 Nov
+
+{PAGE}?period=weekly&from=2026-10-26&to=2026-11-08"""
+
+
+def test_a_digest_of_a_week_by_hand(database, given):
+    a_week(database, period="weekly")
+    name(database, "acme", HOSTILE)
+    for day in range(7):
+        for slug in ("acme", "idle", "beta"):
+            if slug != "acme" or day < 5:
+                store(database, slug, WEEK + D(day), topics={})
+    week = Period(WEEKLY, WEEK)
+    now = datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)
+    message = digest(Range(week, week, week), now)
+    assert message.text == WEEKLY_DIGEST
+    assert "<img" not in message.html
+    assert message.html.count("onerror=alert(1)&gt; {{ 7 * 7 }} &amp; &lt;!channel&gt; @everyone") == 2
+    link = "period=weekly&amp;from=2026-11-02&amp;to=2026-11-08"
+    assert f'<a href="{PAGE}?organization=beta&amp;{link}"><b>Beta</b></a>: 10 messages;' in message.html
+    assert [(one["organization"], one["figure"], one["value"]) for one in message.findings] == [
+        ("acme", "escalations", 15),
+        ("acme", "riskScore", 30),
+        ("acme", "totalClassifications", 40),
+    ]
+    # half an hour after the week, its Sunday is not late yet
+    early = digest(Range(week, week, week), datetime.datetime(2026, 11, 9, 3, 30, tzinfo=datetime.timezone.utc))
+    assert "no data for 7 Nov\n" in early.text
+
+
+def test_a_digest_from_daily_trends(database, given):
+    a_week(database, period="daily")
+    sunday = Period(DAILY, WEEK + D(6))
+    week = Range(Period(DAILY, WEEK), sunday, sunday)
+    # of idle, three days are not stored the week before
+    database.connection.execute(
+        "delete from communication_trends where organization_id = %s and trend_date between '2026-10-26' and"
+        " '2026-10-28'",
+        (database.organization("idle"),),
+    )
+    text = digest(week, datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)).text
+    assert "- Counted: 11 of 21 organization-days, those stored in both weeks\n" in text
+    assert "- Acme: Mon, 2 Nov: 15 alerts; on Mondays usually 3. " in text
+    assert "None: all organizations have each day up to Sun, 8 Nov." in text
+
+
+def test_a_digest_says_what_it_does_not_know(database, given, tmp_path):
+    store(database, "acme", WEEK, period="weekly", topics={"general": 5})
+    week = Period(WEEKLY, WEEK)
+    now = datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)
+    young = digest(Range(week, week, week), now)
+    assert young.subject.endswith(": too little is stored to say what is unusual")
+    assert "Nothing to compare: no organization-week is stored in both weeks." in young.text
+    assert "No day of the week is stored, of any organization." in young.text
+    sql = shutil.copytree(ROOT / "sql", tmp_path / "sql")
+    (sql / "web" / "attention.sql").write_text("select broken")
+    given("sql_path", str(sql))
+    assert digest(Range(week, week, week), now).subject.endswith(": what is unusual is not known")
+
+
+def test_without_the_address_of_airflow_there_is_no_link(database, given, monkeypatch):
+    monkeypatch.delenv("AIRFLOW__API__BASE_URL")
+    a_week(database, period="weekly")
+    week = Period(WEEKLY, WEEK)
+    message = digest(Range(week, week, week), datetime.datetime.now(datetime.timezone.utc))
+    assert "http" not in message.text + message.html
+
+
+def test_a_weekly_run_sends_its_digest_to_slack(database, run_dag, given, monkeypatch):
+    database.classify("acme", topic="complaint", at=f"{WEEK} 12:00", count=12)
+    name(database, "acme", HOSTILE)
+    given("digest_notifier", SLACK)
+    given("digest_notifier_kwargs", json.dumps({"text": "{{ digest.text }}"}))
+    with webhook_server() as webhook:
+        monkeypatch.setenv("AIRFLOW_CONN_SLACK_DEFAULT", webhook.slack_connection)
+        run = run_dag({"date": str(WEEK)}, dag_id="communication_trends_weekly")
+        assert run.state == "success"
+        # some organizations are no week
+        some = run_dag({"date": str(WEEK), "organizations": ["acme"]}, dag_id="communication_trends_weekly")
+        assert some.state == "success"
+    [posted] = webhook.posted
+    assert posted["text"].startswith("Communication trends, 2 Nov – 8 Nov 2026: too little is stored")
+    assert f"- {AS_TEXT[:79]}…: 12 messages; nothing to compare with\n" in posted["text"]
+
+
+@pytest.mark.parametrize(
+    ("date", "run_by", "weekly", "sent"),
+    [
+        ("2026-11-08", "schedule", None, 1),
+        ("2026-11-08", "schedule", "2026-10-19", 1),
+        # the weekly DAG is on
+        ("2026-11-08", "schedule", "2026-10-26", 0),
+        ("2026-11-08", "schedule", "2026-11-02", 0),
+        ("2026-11-07", "schedule", None, 0),
+        ("2026-11-08", "manual", None, 0),
+        ("2026-11-08", "backfill", None, 0),
+    ],
+)
+def test_the_daily_run_of_a_sunday_sends_it_where_the_weekly_dag_is_off(database, mailbox, date, run_by, weekly, sent):
+    from airflow_dag import load_dag
+
+    if weekly:
+        store(database, "acme", weekly, period="weekly", topics={"general": 5})
+    dag = load_dag()
+    context = {"dag": dag, "params": {"organizations": None}}
+    period = Period(DAILY, datetime.date.fromisoformat(date))
+    tell_digest(dag.get_task("summarize").digest_notifier, context, period, {"triggeredBy": run_by})
+    assert len(mailbox.mails) == sent
+    assert "digest" not in context
