@@ -148,7 +148,7 @@ matched_days as (
                         from
                             jsonb_each(
                                 case
-                                    jsonb_typeof(communication_trends.escalation_counts)
+                                jsonb_typeof(communication_trends.escalation_counts)
                                     when 'object'
                                         then communication_trends.escalation_counts
                                 end
