@@ -17,7 +17,7 @@ EARLIER = 8
 """Periods that one is compared with: of days, the same weekday of so many weeks before."""
 
 ENOUGH = 6
-"""Of them must be stored; with fewer, nothing is said."""
+"""How many of them must be stored; with fewer, nothing is said."""
 
 SCATTER = 1.3
 """Variance of a count in a quiet history, as a multiple of its mean: a little more than Poisson's."""

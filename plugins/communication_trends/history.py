@@ -99,7 +99,7 @@ class RemoveOldRunsOperator(BaseOperator):
     def _old_runs(self, client: httpx.Client, path: str, state: str, keep: int) -> list[str]:
         """Return the ids of the runs that ended in a state, but not of the latest ones and those that are needed."""
         query: dict[str, str | int] = {"state": state, "order_by": "-end_date", "limit": PAGE}
-        # ordered, each once: a run that ends meanwhile moves the others on
+        # a dict, so that each is there once: a run that ends meanwhile moves the others to the next page
         found: dict[str, None] = {}
         offset = keep
         while runs := client.get(path, params={**query, "offset": offset}).raise_for_status().json()["dag_runs"]:

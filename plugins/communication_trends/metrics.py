@@ -23,7 +23,7 @@ def send(summary: Mapping[str, Any], *, behind: int, started: datetime.datetime 
     :param started: when the run started, aware; its seconds are counted from there.
     """
     try:
-        # here: only summarize sends any, and no other task process is to pay for the import
+        # not at the top: only summarize sends metrics, and other task processes need not pay for the import
         from airflow.providers.common.compat.sdk import Stats
 
         period, trigger = summary["period"], summary["triggeredBy"]
@@ -33,7 +33,7 @@ def send(summary: Mapping[str, Any], *, behind: int, started: datetime.datetime 
             name = f"communication_trends.{period}.{trigger}.{figure}"
             Stats.gauge(name, value, tags={"period": period, "triggered_by": trigger})
         flush_metrics()
-    # whatever it is: a client of one's own can be configured
+    # any exception: Airflow can be told to use a client of one's own
     except Exception:
         log.exception("The run's metrics were not sent. The trends are stored all the same.")
 

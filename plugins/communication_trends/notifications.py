@@ -23,15 +23,15 @@ from communication_trends.stored import GRACE, READABLE, Attention, Range, Readi
 log = logging.getLogger(__name__)
 
 FINDINGS = 10
-"""The most unusual figures that are named in a summary; XComs and asset events stay small."""
+"""Findings that a summary names, the most unusual first: few, so that XComs and asset events stay small."""
 
 ORGANIZATIONS = 5
 """Organizations that a digest names."""
 
 LONGEST = 80
-"""Characters of a name."""
+"""Characters of a name at most; longer ones are cut."""
 
-# chat programs act on these: Slack's <!channel>, Discord's @everyone
+# look-alikes for what chat programs act on: Slack's <!channel>, Discord's @everyone
 _HARMLESS = str.maketrans({"<": "‹", ">": "›", "@": "＠"})
 
 
@@ -104,7 +104,7 @@ def attention(period: Period, organizations: Sequence[str]) -> dict[str, Any] | 
         with reading() as database:
             found = unusual(database, period.kind, [period], organizations=organizations)
     except Exception:
-        # all trends are stored by now
+        # no reason to fail the run: all trends are stored by now
         log.warning("What is unusual in %s is not known; the run goes on without it.", period, exc_info=True)
         return None
     return {
@@ -195,11 +195,11 @@ def _tell(key: str, notifier: Any, context: Any, build: Callable[[], Message | N
         message = build()
         if message is None:
             return
-        # both are changed by being used
+        # copies: calling a notifier changes it and the context
         notifier, context = copy.copy(notifier), copy.copy(context)
         context[key] = message
         notifier(context)
-    # the time limit of the task instance is none of the others
+    # AirflowTaskTimeout is a BaseException
     except (Exception, AirflowTaskTimeout):
         log.exception("%s_notifier failed: nobody was told. The run goes on; its summary has the findings.", key)
 
@@ -256,7 +256,7 @@ def _organizations_to_look_at(database: Reading, week: Range, found: Sequence[Un
         by_change=False,
         limit=2 * ORGANIZATIONS,
         offset=0,
-        # what is no count is nothing, not an error
+        # a stored trend that cannot be read counts as none, instead of failing the statement
         trusting=False,
         hotspot_min_messages=settings.hotspot_min_messages(),
         **_asked(week),
@@ -321,7 +321,7 @@ def _changed(now: figures.Sums, before: figures.Sums) -> list[str]:
     said = []
     for noun, count, earlier in (("message", now.messages, before.messages), ("alert", now.alerts, before.alerts)):
         change = figures.change_percent(count, earlier)
-        # from nothing to nothing
+        # none now and none before is no change, though no percentage
         said.append(f"{_count(count, noun)} ({_moved(0 if count == earlier else change, '%')})")
     for name, value, change in (
         ("risk", now.risk_score, figures.risk_change(now, before)),

@@ -16,7 +16,7 @@ from communication_trends.period import ONE_DAY, Period, PeriodKind
 MAX_COUNT = 2_147_483_647
 """The largest number that is taken for a count."""
 
-# in strict mode an array is not looked through, and what cannot be compared makes the whole unknown: no trend either
+# strict: otherwise jsonpath would look into arrays. What cannot be compared gives null, not false: unreadable as well
 READABLE = {
     "broken_counts": f"strict $.* < 0 || $.* > {MAX_COUNT} || $.* == null",
     "broken_hotspots": "strict "

@@ -787,6 +787,24 @@ def test_what_is_not_there_yet_does_not_look_like_what_was(visit):
     expect(page.locator("#cards")).to_have_css("opacity", "1")
 
 
+def test_a_slow_panel_keeps_nobody_waiting(visit):
+    one = visit()
+    page = one.open(RANGE)
+    held = []
+    page.route("**/api/v1/hotspots**", lambda route: held.append(route))
+    page.get_by_role("button", name="7 days").click()
+    expect(page.locator("#subtitle")).to_contain_text("23 Oct – 29 Oct 2026")
+    expect(page.locator("#card-messages .against")).to_contain_text("16 Oct – 22 Oct 2026")
+    expect(page.locator("#charts")).to_have_css("opacity", "1")
+    expect(page.locator("#hotspots")).to_have_css("opacity", "0.35")
+    expect(page.locator("#main")).to_have_attribute("aria-busy", "true")
+    [route] = held
+    route.continue_()
+    one.drawn()
+    expect(page.locator("#hotspots")).to_have_css("opacity", "1")
+    expect(page.locator("#hotspots tbody")).to_contain_text("27 Oct")
+
+
 def test_an_ended_login_has_a_way_back(visit, web):
     one = visit()
     page = one.page

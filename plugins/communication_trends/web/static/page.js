@@ -69,7 +69,6 @@ async function load() {
   showBar();
   try {
     await fill(view, mine.signal);
-    if (page.asking === mine) finished(view);
   } catch (error) {
     if (error.name === "AbortError" || page.asking !== mine) return;
     broken(view, error instanceof Problem ? error : new Problem(`This page has a fault: ${error}`));
@@ -81,7 +80,10 @@ async function load() {
 
 const sameView = (view) => page.drawn && JSON.stringify(page.drawn.view) === JSON.stringify(view);
 
-/** Ask for everything at once; what the page is about decides its state, every other panel has its own failure. */
+/**
+ * Ask for everything at once. What the page is about decides its state, and is drawn as soon as it is there; every other
+ * panel comes when its answer comes, and has its own failure.
+ */
 async function fill(view, signal) {
   const { organization, period } = view;
   const days = range();
@@ -113,9 +115,9 @@ async function fill(view, signal) {
     ["ranking", "Organizations", main],
   ];
   // none may fail unheard while the first is waited for
-  const settled = Promise.allSettled(panels.map(([, , answer]) => answer));
+  const settled = panels.map(([, , answer]) => Promise.allSettled([answer]));
+  const isOther = !sameView(view);
   const [drawnTrends, earlier, findings] = await Promise.all([trends, before, marks]);
-  const answers = await settled;
   signal.throwIfAborted();
   page.drawn = {
     view,
@@ -125,10 +127,18 @@ async function fill(view, signal) {
     answers: new Map(),
     time: Date.now(),
   };
-  panels.forEach(([id, title], index) => {
-    page.drawn.answers.set(id, { title, ...answers[index] });
-  });
+  // what is there of another view must not look like this one's
+  if (isOther) for (const [id] of panels) byId(id).dataset.waiting = "";
   draw();
+  finished(view);
+  await Promise.all(
+    panels.map(async ([id, title], index) => {
+      const [outcome] = await settled[index];
+      signal.throwIfAborted();
+      page.drawn.answers.set(id, { title, ...outcome });
+      drawPanel(id);
+    }),
+  );
 }
 
 const ranked = ({ sort, order, offset }, days) => ({
@@ -213,67 +223,83 @@ const logIn = () => leaveTo(`${base()}/api/v2/auth/login?next=${encodeURICompone
 
 // ---- drawing ----
 
+/** Draw the charts, and all panels whose answers are there. */
 function draw() {
   const { view, trends, before, findings, answers } = page.drawn;
   const { organization, period } = view;
   const days = { from: trends.from, to: trends.to };
-  const own = { period, organization, ...days };
-  const every = !organization;
-  const wasInside = byId("main").contains(document.activeElement);
   const { mayRun } = facts.periods[period];
-  const csv = (path, parameters) => route(path, { ...own, ...parameters, format: "csv" });
-  const drawers = {
-    cards: (box, [comparison]) => drawCards(box, comparison, trends),
-    attention: (box, answer) =>
-      drawAttention(box, answer, {
-        total: every ? trends.organizationsTotal : null,
-        marked: findings,
-        csv: csv("attention", { from: answer.from, to: answer.to }),
-        show,
-      }),
-    gaps: (box, answer) =>
-      organization
-        ? drawGaps(box, answer, { mayRun, offer })
-        : drawFreshness(box, answer, { mayRun, offer, show }),
-    ranking: (box, answer) =>
-      drawRanking(box, answer, {
-        view,
-        csv: route("overview", {
-          period,
-          ...days,
-          sort: view.sort,
-          order: view.order,
-          format: "csv",
-        }),
-        show,
-      }),
-    hotspots: (box, answer) => drawHotspots(box, answer, { every, csv: csv("hotspots"), show }),
-  };
   showHead();
-  for (const [id, { title, status, value, reason }] of answers) {
-    if (status === "fulfilled") drawers[id](byId(id), value);
-    else if (reason instanceof Problem) drawFailure(byId(id), title, reason, load);
-    else throw reason;
-  }
-  drawChannel(byId("channel"), trends, organization ? view.channel : null, show);
-  drawRun(byId("run"), page.run, leaveTo);
-  drawCharts(byId("charts"), {
-    trends,
-    view,
-    before,
-    findings,
-    csv: route(trendsPath(organization), { period, ...days, format: "csv" }),
-    riskyTopics: facts.riskyTopics,
-    kept: page.kept,
-    show,
-    onGap: (date) =>
-      mayRun && offer([{ date, organizations: every ? null : [trends.organization] }]),
+  for (const id of answers.keys()) drawPanel(id);
+  keepFocus(() => {
+    drawChannel(byId("channel"), trends, organization ? view.channel : null, show);
+    drawRun(byId("run"), page.run, leaveTo);
+    drawCharts(byId("charts"), {
+      trends,
+      view,
+      before,
+      findings,
+      csv: route(trendsPath(organization), { period, ...days, format: "csv" }),
+      riskyTopics: facts.riskyTopics,
+      kept: page.kept,
+      show,
+      onGap: (date) =>
+        mayRun && offer([{ date, organizations: organization ? [trends.organization] : null }]),
+    });
   });
-  // where what had the focus is gone, going on with the keys begins at what came instead
+}
+
+/** Draw one panel from its answer, or say why there is none. */
+function drawPanel(id) {
+  const { title, status, value, reason } = page.drawn.answers.get(id);
+  const box = byId(id);
+  delete box.dataset.waiting;
+  keepFocus(() => {
+    if (status === "fulfilled") DRAWERS[id](box, value, page.drawn);
+    else if (reason instanceof Problem) drawFailure(box, title, reason, load);
+    else throw reason;
+  });
+}
+
+/** Where what had the focus is gone after drawing, going on with the keys begins at what came instead. */
+function keepFocus(drawing) {
+  const wasInside = byId("main").contains(document.activeElement);
+  drawing();
   const { activeElement } = document;
   if (wasInside && (activeElement === document.body || !activeElement.checkVisibility()))
     byId("main").focus({ preventScroll: true });
 }
+
+/** The address of a panel's numbers as CSV. */
+const csvOf = (path, { view: { period, organization }, trends: { from, to } }, parameters = {}) =>
+  route(path, { period, organization, from, to, ...parameters, format: "csv" });
+
+const DRAWERS = {
+  cards: (box, [comparison], { trends }) => drawCards(box, comparison, trends),
+  attention: (box, answer, drawn) =>
+    drawAttention(box, answer, {
+      total: drawn.view.organization ? null : drawn.trends.organizationsTotal,
+      marked: drawn.findings,
+      csv: csvOf("attention", drawn, { from: answer.from, to: answer.to }),
+      show,
+    }),
+  gaps: (box, answer, { view: { organization, period } }) => {
+    const { mayRun } = facts.periods[period];
+    if (organization) drawGaps(box, answer, { mayRun, offer });
+    else drawFreshness(box, answer, { mayRun, offer, show });
+  },
+  ranking: (box, answer, drawn) => {
+    const { view } = drawn;
+    const csv = csvOf("overview", drawn, { sort: view.sort, order: view.order });
+    drawRanking(box, answer, { view, csv, show });
+  },
+  hotspots: (box, answer, drawn) =>
+    drawHotspots(box, answer, {
+      every: !drawn.view.organization,
+      csv: csvOf("hotspots", drawn),
+      show,
+    }),
+};
 
 function showHead() {
   const { view, trends } = page.drawn;
