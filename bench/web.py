@@ -159,7 +159,7 @@ CLICK = """label => new Promise(resolve => {
 
 def measure_page(server: Server, home: Path, database: str, what: str, last: datetime.date, target: int) -> None:
     """
-    Print the time until the page has drawn its charts: opened with an empty cache, opened again, and after a click.
+    Print the time until the page has drawn all of it: opened with an empty cache, opened again, and after a click.
 
     :param server: where the database is.
     :param home: AIRFLOW_HOME.
@@ -192,16 +192,16 @@ def measure_page(server: Server, home: Path, database: str, what: str, last: dat
                 opened, clicked = [], []
                 for _ in range(4):
                     page = context.new_page()
+                    started = time.perf_counter()
                     page.goto(f"{airflow.url}/communication-trends/?{query}")
                     page.wait_for_function(DRAWN)
-                    # by the browser's own clock: when the last chart is in the document
-                    opened.append(page.evaluate("performance.now()"))
+                    opened.append(1000 * (time.perf_counter() - started))
                     for label in ("7 days", "90 days", "30 days"):
                         clicked.append(page.evaluate(CLICK, label))
                     page.close()
                 print(
                     f"{title:34} opened {opened[0]:5.0f} ms, again {statistics.median(opened[1:]):5.0f} ms;"
-                    f" click to charts {statistics.median(clicked):5.0f} ms, at most {max(clicked):5.0f} ms"
+                    f" click to all drawn {statistics.median(clicked):5.0f} ms, at most {max(clicked):5.0f} ms"
                     f" (target {target})",
                     flush=True,
                 )
@@ -225,7 +225,7 @@ def fill_with_the_story(server: Server, database: str) -> datetime.date:
 
     last = LAST_DAY
     with server.connect(database) as connection:
-        apply_schema(connection, "source_tables.sql", "communication_trends.sql", "indexes.sql")
+        apply_schema(connection, "source_tables.sql", "communication_trends.sql")
         story.load(connection, last)
     os.environ["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"] = server.airflow_connection(database)
     period = DAILY.containing(last)

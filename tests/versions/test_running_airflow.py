@@ -364,6 +364,7 @@ def test_a_run_starts_the_dags_that_are_scheduled_on_the_trends_and_a_failed_one
 
     # three organizations, one update; the failed run made none
     table = "asset_event" if AIRFLOW_V_3_0_PLUS else "dataset_event"
+    # of this DAG: the run of a week has the same id as that of its first day
     events = metadata(airflow, f"select source_run_id, extra from {table} where source_dag_id = %s", DAG_ID)
     extras = {event["source_run_id"]: event["extra"] for event in events}
     assert len(events) == len(extras)
