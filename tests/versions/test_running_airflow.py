@@ -381,7 +381,8 @@ def test_a_run_starts_the_dags_that_are_scheduled_on_the_trends_and_a_failed_one
     # weeks and months have assets of their own, which wake nobody who waits for the days
     kinds = "asset" if AIRFLOW_V_3_0_PLUS else "dataset"
     updates = metadata(
-        airflow, f"select source_dag_id, uri, extra from {table} join {kinds} on {kinds}.id = {table}.{kinds}_id"
+        airflow,
+        f"select source_dag_id, uri, {table}.extra from {table} join {kinds} on {kinds}.id = {table}.{kinds}_id",
     )
     uris = {DAG_ID: "communication_trends", **{dag_id: dag_id for dag_id in (WEEKLY, MONTHLY)}}
     assert {(update["source_dag_id"], update["uri"]) for update in updates} == set(uris.items())
