@@ -225,7 +225,7 @@ def fill_with_the_story(server: Server, database: str) -> datetime.date:
 
     last = LAST_DAY
     with server.connect(database) as connection:
-        apply_schema(connection, "source_tables.sql", "communication_trends.sql", "indexes.sql")
+        apply_schema(connection, "source_tables.sql", "communication_trends.sql")
         story.load(connection, last)
     os.environ["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"] = server.airflow_connection(database)
     period = DAILY.containing(last)

@@ -42,12 +42,16 @@ DATABASE, METADATA = "communication_trends", "airflow"
 DONE = {"success", "failed"}
 SUMMARY_KEYS = [
     "trendDate",
+    "period",
     "triggeredBy",
     "organizationsProcessed",
     "trendsCreated",
     "keptTrends",
+    "totalClassifications",
     "errors",
     "failedOrganizations",
+    "lookback",
+    "attention",
 ]
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 165)

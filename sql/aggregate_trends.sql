@@ -1,11 +1,11 @@
 -- The trend of each organization and period, in one pass over its messages and one over
--- its alerts. Lateral, so that the plan is the same for one and for thousands. json, not
--- jsonb, since text leaves the server. Casts to text, since a column may be an enum.
+-- its alerts. Lateral, so that the plan is the same for one and for thousands. json,
+-- not jsonb, since text leaves the server. Cast to text, since columns may be enums.
 select
     organizations.id::text as organization_id,
     organizations.slug::text as slug,
     periods.period_start,
-    -- in or before the period
+    -- made before its end
     coalesce(organizations.created_at < periods.period_end, true) as existed,
     trends.topic_distribution,
     trends.sentiment_distribution,

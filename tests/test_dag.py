@@ -139,6 +139,14 @@ def test_sql_is_rendered_and_highlighted_in_the_ui(dag):
     assert list(dag.template_searchpath) == [str(ROOT / "sql")]
 
 
+def test_the_aggregate_is_not_cut_in_the_ui():
+    from airflow.serialization.helpers import serialize_template_field  # Airflow 3
+
+    sql = (ROOT / "sql" / "aggregate_trends.sql").read_text(encoding="utf-8")
+    assert serialize_template_field(sql, "aggregate_sql") == sql
+    assert serialize_template_field(sql + 50 * " ", "aggregate_sql").startswith("Truncated.")
+
+
 def test_importing_the_dag_file_connects_to_nothing():
     """No socket is opened and no driver asked to connect, as Python's own audit events tell."""
     script = (

@@ -117,7 +117,9 @@ def flush_metrics() -> None:
     from opentelemetry import metrics
 
     provider: Any = metrics.get_meter_provider()
-    provider.force_flush()
+    # where StatsD is on as well, Airflow uses that one, and there is nothing to flush
+    if hasattr(provider, "force_flush"):
+        provider.force_flush()
 
 
 def name_task_instance(context: Any, name: str) -> None:

@@ -101,7 +101,7 @@ totals as (
 ),
 
 -- one row per organization and period with a trend in both ranges; no row is read
--- unless it is ordered by a change
+-- unless it is ordered by a change, and then only what that change is of
 matched_days as (
     select
         trends.organization_id,
@@ -127,27 +127,37 @@ matched_days as (
             greatest(communication_trends.total_classifications, 0) as messages,
             communication_trends.avg_confidence::bigint
             * communication_trends.total_classifications as confidence,
-            (
-                select
-                    coalesce(sum((
-                        communication_trends.topic_distribution -> topics.name
-                    )::integer), 0)
-                from unnest(%(hotspot_topics)s::text[]) as topics (name)
-                where
-                    communication_trends.topic_distribution -> topics.name
-                    between '0'::jsonb and '2147483647'::jsonb
-            ) as risky,
-            (
-                select coalesce(sum(severities.count::integer), 0)
-                from
-                    jsonb_each(
-                        case jsonb_typeof(communication_trends.escalation_counts)
-                            when 'object'
-                                then communication_trends.escalation_counts
-                        end
-                    ) as severities (name, count)
-                where severities.count between '0'::jsonb and '2147483647'::jsonb
-            ) as alerts
+            case
+                when %(sort)s::text = 'riskScoreChange'
+                    then (
+                        select
+                            coalesce(sum((
+                                communication_trends.topic_distribution
+                                -> topics.name
+                            )::integer), 0)
+                        from unnest(%(hotspot_topics)s::text[]) as topics (name)
+                        where
+                            communication_trends.topic_distribution -> topics.name
+                            between '0'::jsonb and '2147483647'::jsonb
+                    )
+            end as risky,
+            case
+                when %(sort)s::text = 'escalationsChange'
+                    then (
+                        select coalesce(sum(severities.count::integer), 0)
+                        from
+                            jsonb_each(
+                                case
+                                jsonb_typeof(communication_trends.escalation_counts)
+                                    when 'object'
+                                        then communication_trends.escalation_counts
+                                end
+                            ) as severities (name, count)
+                        where
+                            severities.count
+                            between '0'::jsonb and '2147483647'::jsonb
+                    )
+            end as alerts
         from communication_trends
         where
             %(by_change)s::boolean

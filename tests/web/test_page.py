@@ -774,7 +774,8 @@ def test_the_page_asks_again_by_itself(visit):
 
 def test_what_is_not_there_yet_does_not_look_like_what_was(visit):
     page = visit().open(RANGE)
-    held, released = [], []
+    held: list = []
+    released: list[bool] = []
     page.route("**/api/v1/**", lambda route: route.continue_() if released else held.append(route))
     page.get_by_role("button", name="7 days").click()
     expect(page.locator("body")).to_have_attribute("data-state", "loading")
