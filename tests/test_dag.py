@@ -144,7 +144,7 @@ def test_the_aggregate_is_not_cut_in_the_ui():
 
     sql = (ROOT / "sql" / "aggregate_trends.sql").read_text(encoding="utf-8")
     assert serialize_template_field(sql, "aggregate_sql") == sql
-    assert serialize_template_field(sql + 50 * " ", "aggregate_sql").startswith("Truncated.")
+    assert str(serialize_template_field(sql + 50 * " ", "aggregate_sql")).startswith("Truncated.")
 
 
 def test_importing_the_dag_file_connects_to_nothing():

@@ -364,6 +364,7 @@ def test_a_run_starts_the_dags_that_are_scheduled_on_the_trends_and_a_failed_one
 
     # three organizations, one update; the failed run made none
     table = "asset_event" if AIRFLOW_V_3_0_PLUS else "dataset_event"
+    # of this DAG: the run of a week has the same id as that of its first day
     events = metadata(airflow, f"select source_run_id, extra from {table} where source_dag_id = %s", DAG_ID)
     extras = {event["source_run_id"]: event["extra"] for event in events}
     assert len(events) == len(extras)
@@ -380,7 +381,8 @@ def test_a_run_starts_the_dags_that_are_scheduled_on_the_trends_and_a_failed_one
     # weeks and months have assets of their own, which wake nobody who waits for the days
     kinds = "asset" if AIRFLOW_V_3_0_PLUS else "dataset"
     updates = metadata(
-        airflow, f"select source_dag_id, uri, extra from {table} join {kinds} on {kinds}.id = {table}.{kinds}_id"
+        airflow,
+        f"select source_dag_id, uri, {table}.extra from {table} join {kinds} on {kinds}.id = {table}.{kinds}_id",
     )
     uris = {DAG_ID: "communication_trends", **{dag_id: dag_id for dag_id in (WEEKLY, MONTHLY)}}
     assert {(update["source_dag_id"], update["uri"]) for update in updates} == set(uris.items())
