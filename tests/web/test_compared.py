@@ -319,6 +319,7 @@ def test_attention_says_what_is_unusual_in_words(api, made):
         f"{API}/attention", params={"from": "2026-10-27", "to": "2026-10-27", "organization": "alarmed"}
     ).json()
     [finding] = answer["findings"]
+    assert answer["organizationsCompared"] == 1
     assert finding == {
         "organization": finding["organization"],
         "date": "2026-10-27",
@@ -339,4 +340,5 @@ def test_attention_says_what_is_unusual_in_words(api, made):
         (tuesdays[1:4],),
     )
     asked = {"from": "2026-10-27", "to": "2026-10-27", "organization": "alarmed"}
-    assert api.get(f"{API}/attention", params=asked).json()["findings"] == []
+    answer = api.get(f"{API}/attention", params=asked).json()
+    assert (answer["findings"], answer["organizationsCompared"]) == ([], 0)

@@ -95,18 +95,18 @@ async function fill(view, signal) {
   const before = hasMean(view)
     ? get(trendsPath(organization), weekBefore(days)).then((answer) => answer.days)
     : null;
-  const main = organization ? null : get("overview", ranked(view, days));
-  const comparison = get("comparison", own);
-  const gaps = organization ? trends : get("freshness", { ...days, limit: BEHIND });
-  const hotspots = get("hotspots", { ...own, limit: HOTSPOTS });
-  const attention = get("attention", { organization, to: days.to, limit: FINDINGS });
-  // the marks in the charts are of the whole range
+  // the marks in the charts are of the whole range; before the panels, since the charts wait for them
   const marks = organization
     ? get("attention", { ...own, limit: BEHIND }).then(
         ({ findings }) => findings,
         () => [],
       )
     : [];
+  const main = organization ? null : get("overview", ranked(view, days));
+  const comparison = get("comparison", own);
+  const gaps = organization ? trends : get("freshness", { ...days, limit: BEHIND });
+  const hotspots = get("hotspots", { ...own, limit: HOTSPOTS });
+  const attention = get("attention", { organization, to: days.to, limit: FINDINGS });
   const panels = [
     ["cards", "Figures", Promise.all([comparison, trends])],
     ["attention", "Unusual", attention],
