@@ -230,13 +230,20 @@ def test_the_services_run_the_dag(server, secrets, tmp_path, profile):
         assert httpx.post(f"http://127.0.0.1:{api}/auth/token", json=login).status_code == 201
         assert httpx.post(f"http://127.0.0.1:{api}/auth/token", json={**login, "password": "admin"}).status_code == 401
         with server.connect("communication_trends") as connection:
-            stored = connection.execute(STORED).fetchall()
+            stored = connection.execute(STORED, [ended[0][1]]).fetchall()
             assert stored == connection.execute(COUNTED, [ended[0][1]]).fetchall()
             assert sum(total for _, total in stored) > 0
 
 
-ENDED_RUNS = "select state, data_interval_start from dag_run where state in ('success', 'failed')"
-STORED = "select organization_id, total_classifications from communication_trends order by organization_id"
+ENDED_RUNS = """
+select state, data_interval_start from dag_run
+where state in ('success', 'failed') and dag_id = 'communication_trends_daily'
+"""
+STORED = """
+select organization_id, total_classifications from communication_trends
+where trend_period = 'daily' and trend_date = %s at time zone 'utc'
+order by organization_id
+"""
 COUNTED = """
 select organizations.id, count(messages.id)::integer
 from organizations

@@ -8,6 +8,7 @@ from typing import Any
 from airflow.providers.common.compat import sdk
 from airflow.providers.common.compat.version_compat import (
     AIRFLOW_V_3_0_PLUS,
+    AIRFLOW_V_3_1_PLUS,
     AIRFLOW_V_3_2_PLUS,
     get_base_airflow_version_tuple,
 )
@@ -111,8 +112,8 @@ def task_instance_states(context: Any, task_id: str) -> dict[int, str | None]:
 
 
 def flush_metrics() -> None:
-    """Send metrics that wait for an interval: Airflow 2 ends a task process without doing so, Airflow 3 does it."""
-    if AIRFLOW_V_3_0_PLUS or not sdk.conf.getboolean("metrics", "otel_on", fallback=False):
+    """Send metrics that wait for an interval: before 3.1, Airflow ends a task process without doing so."""
+    if AIRFLOW_V_3_1_PLUS or not sdk.conf.getboolean("metrics", "otel_on", fallback=False):
         return
     from opentelemetry import metrics
 
