@@ -1,7 +1,9 @@
 """
-A month of one large organization, without the optional indexes: how long it takes, and how much memory.
+A day, with and without lookback, and a month of one large organization, without the optional indexes: how long they
+take, and how much memory.
 
-The work is done in a process of its own, as a task's is: ``python -m bench.month DSN ORGANIZATION`` is that process.
+The work is done in a process of its own, as a task's is: ``python -m bench.month DSN ORGANIZATION PERIOD LOOKBACK`` is
+that process.
 """
 
 from __future__ import annotations
@@ -40,14 +42,26 @@ def measure(server: Server, report: Report, *, quick: bool) -> None:
     row = connection.execute("select count(*), pg_table_size('topic_classifications') from topic_classifications")
     count, size = row.fetchone() or (0, 0)
     say(f"{count:,} rows, {size / 1e9:.1f} GB")
+    day(server, report, ids(connection)[LARGE], connection)
     for run in ("the first run", "a run that finds it stored"):
-        told = _task_process(server.dsn("month"), ids(connection)[LARGE])
+        told = _task_process(server.dsn("month"), ids(connection)[LARGE], "monthly", 0)
         say(f"{run}: {json.dumps(told)}")
-        if told["failed"]:
-            raise RuntimeError(told["failed"])
         report.add(f"a month of {count:,} messages, {run}", [told["seconds"]], unit="s")
         report.add(f"a month of {count:,} messages, {run}: the task's process", [told["processMegabytes"]], unit="MB")
         report.add(f"a month of {count:,} messages, {run}: its backend", [told["backendMegabytes"]], unit="MB")
+
+
+def day(server: Server, report: Report, organization: str, connection: psycopg.Connection[Any]) -> None:
+    """Measure the last day with the seven before it, in which nothing has changed, and without."""
+    _task_process(server.dsn("month"), organization, "daily", 7)
+    taken: dict[int, list[float]] = {7: [], 0: []}
+    for _ in range(3):
+        for lookback, seconds in taken.items():
+            connection.execute("delete from communication_trends where trend_date = %s", [LAST_DAY])
+            told = _task_process(server.dsn("month"), organization, "daily", lookback)
+            say(f"a day with a lookback of {lookback}: {json.dumps(told)}")
+            seconds.append(told["seconds"])
+    report.add("a day of one large organization, with a lookback of 7 days against none", taken[7], taken[0], "s")
 
 
 def _make_rows(connection: psycopg.Connection[Any], per_day: int) -> None:
@@ -81,24 +95,28 @@ def _make_rows(connection: psycopg.Connection[Any], per_day: int) -> None:
     connection.execute("analyze")
 
 
-def _task_process(dsn: str, organization: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "bench.month", dsn, organization]
+def _task_process(dsn: str, organization: str, period: str, lookback: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "bench.month", dsn, organization, period, str(lookback)]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    if told["failed"]:
+        raise RuntimeError(told["failed"])
+    return told
 
 
-def _work(dsn: str, organization: str) -> dict[str, Any]:
-    """Aggregate and store the month with the default limits, as a task instance does."""
+def _work(dsn: str, organization: str, period: str, lookback: str) -> dict[str, Any]:
+    """Aggregate and store the last period with the default limits, as a task instance does."""
     sys.path.insert(0, str(ROOT / "plugins"))
     from communication_trends.aggregation import Aggregation, Work
     from communication_trends.database import Database, Limits
-    from communication_trends.period import MONTHLY
+    from communication_trends.period import KINDS
 
     with psycopg.connect(dsn) as connection:
         database = Database(connection, sql_path=ROOT / "sql", limits=Limits())
-        month = MONTHLY.containing(datetime.date.fromisoformat(LAST_DAY))
+        own = KINDS[period].containing(datetime.date.fromisoformat(LAST_DAY))
         started = time.monotonic()
-        outcome = Aggregation(Work([organization], month), source=database, target=database).run()
+        work = Work([organization], own, earlier=own.earlier(int(lookback)))
+        outcome = Aggregation(work, source=database, target=database).run()
         seconds = time.monotonic() - started
         status = Path(f"/proc/{connection.info.backend_pid}/status").read_text()
     sizes = dict(line.split(":", 1) for line in status.splitlines())
