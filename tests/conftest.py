@@ -25,6 +25,18 @@ from local.servers import Server, apply_schema, postgres
 DAY = datetime.date(2026, 11, 1)
 """The day that most tests are about."""
 
+LONGEST = [
+    "test_running_airflow.py",
+    "test_scheduler.py",
+    "test_page.py",
+    "test_page_in_airflow.py",
+    "test_metrics.py",
+    "test_demo.py",
+    "test_replica.py",
+    "test_bundles.py",
+]
+"""Files that take minutes, the longest first: they begin first, so that no process is left with one at the end."""
+
 _stack = ExitStack()
 _server: Server | None = None
 
@@ -63,6 +75,12 @@ def pytest_configure(config: pytest.Config) -> None:
         TEMPLATE_DATABASE=template,
         EMPTY_METADATA_DATABASE=empty_metadata,
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; within a file the order stays."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 def pytest_report_header(config: pytest.Config) -> str:
