@@ -32,6 +32,8 @@ def airflow_with_bundle(server, tmp_path):
         AIRFLOW__CORE__DAGS_FOLDER=str(tmp_path / "dags"),
         AIRFLOW__CORE__PLUGINS_FOLDER=str(tmp_path / "plugins"),
         AIRFLOW__COMMUNICATION_TRENDS__RETRIES="0",
+        # seconds until a new commit's file is parsed
+        AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL="5",
         # by default one folder for all Airflows of a machine
         AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH=str(tmp_path / "bundles"),
     ) as (airflow, database):
