@@ -244,12 +244,9 @@ def trigger(airflow: Airflow, kind: PeriodKind, **conf: object) -> dict[str, Any
 
 def summary(airflow: Airflow, run: dict[str, Any]) -> dict[str, Any]:
     """Return what ``summarize`` returned; a run in which nothing could be listed has returned nothing."""
-    path = f"/api/v2/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/taskInstances/summarize/xcomEntries/return_value"
-    response = airflow.request("GET", path)
-    if response.status_code == 404:
+    returned = airflow.returned(run["dag_id"], run["dag_run_id"], "summarize")
+    if returned is None:
         return dict.fromkeys(SUMMARY_KEYS, "–")
-    value = response.raise_for_status().json()["value"]
-    returned = json.loads(value) if isinstance(value, str) else value
     # the metadata database does not keep the order of the keys
     return {key: returned[key] for key in SUMMARY_KEYS}
 

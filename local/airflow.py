@@ -53,14 +53,18 @@ def run_airflow(environment: Mapping[str, str], *arguments: str, **kwargs: Any) 
 
     :param environment: from `airflow_environment`.
     :param arguments: what follows ``airflow`` on the command line.
-    :raises subprocess.CalledProcessError: when it fails; its output is attached.
+    :raises subprocess.CalledProcessError: when it fails; with the end of its output as a note.
     """
-    return subprocess.run(
-        [sys.executable, "-m", "airflow", *arguments],
-        env={**os.environ, **environment},
-        text=True,
-        **{"check": True, "capture_output": True, **kwargs},
-    )
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "airflow", *arguments],
+            env={**os.environ, **environment},
+            text=True,
+            **{"check": True, "capture_output": True, **kwargs},
+        )
+    except subprocess.CalledProcessError as error:
+        error.add_note(f"{(error.stdout or '')[-6000:]}{(error.stderr or '')[-3000:]}")
+        raise
 
 
 def _kept_secret(path: Path) -> str:
@@ -185,6 +189,21 @@ class Airflow:
         token.raise_for_status()
         headers = {"Authorization": f"Bearer {token.json()['access_token']}"}
         return httpx.request(method, self.url + path, headers=headers, **{"timeout": 60, **kwargs})
+
+    def returned(self, dag_id: str, run_id: str, task_id: str) -> Any:
+        """
+        Return what a task instance returned, over the REST API; None where it has returned nothing.
+
+        :param dag_id: id of its DAG.
+        :param run_id: id of its run.
+        :param task_id: id of its task.
+        """
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        response = self.request("GET", path)
+        if response.status_code == 404:
+            return None
+        value = response.raise_for_status().json()["value"]
+        return json.loads(value) if isinstance(value, str) else value
 
     def _answers(self) -> bool:
         try:

@@ -203,17 +203,11 @@ def running_airflow_on(server: Server, home: Path, **settings: str) -> Iterator[
     :param home: its AIRFLOW_HOME.
     :param settings: environment variables beside those of the stack.
     """
-    # here, since Airflow reads its environment when it is imported
-    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
-
     metadata, name = (f"{kind}_{uuid.uuid4().hex[:12]}" for kind in ("airflow", "test"))
     server.create_database(metadata, template=os.environ["EMPTY_METADATA_DATABASE"])
     server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
     environment = airflow_environment(home, server, metadata=metadata, database=name)
-    # Several run side by side: what each does while it waits is time that the others lack.
-    # seconds until a file that has not changed is parsed again, and between the scheduler's loops
-    section = "DAG_PROCESSOR" if AIRFLOW_V_3_0_PLUS else "SCHEDULER"
-    environment[f"AIRFLOW__{section}__MIN_FILE_PROCESS_INTERVAL"] = "600"
+    # several run side by side: what each does while it waits is time that the others lack
     environment["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "0.5"
     airflow = Airflow({**environment, **settings})
     try:

@@ -82,6 +82,9 @@ def test_a_run_takes_the_sql_of_its_own_commit_from_a_git_bundle(airflow_with_bu
     airflow.request("POST", f"{dag}/dagRuns", json=body).raise_for_status()
     assert finished_run(airflow, "first")["state"] == "success"
     assert database.trend("acme")["topic_distribution"] == {"from a bundle": 3}
+    summary = airflow.returned(DAG_ID, "first", "summarize")
+    # known, since its statement is in the bundle as well
+    assert summary["attention"] == {"organizationsCompared": 0, "totalEntries": 0, "findings": []}
 
     # another commit, with an aggregation of its own
     statement = work / "sql" / "aggregate_trends.sql"
@@ -113,6 +116,7 @@ def test_sql_is_found_beside_the_dag_file_of_a_local_bundle_and_beside_its_folde
     run = run_airflow(airflow.environment, "dags", "test", DAG_ID, "-c", '{"date": "2026-11-01"}', check=False)
     assert database.trends().keys() == {("acme", "2026-11-01")}, run.stdout[-3000:] + run.stderr[-3000:]
     assert database.trend("acme")["topic_distribution"] == {"from a bundle": 3}
+    assert "What is unusual" not in run.stdout + run.stderr
 
 
 def test_sql_path_moves_the_templates_of_a_bundle_as_well(tmp_path, monkeypatch):

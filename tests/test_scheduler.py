@@ -71,9 +71,7 @@ def trigger(airflow, **conf):
 
 
 def summary(airflow, run_id):
-    path = f"{DAG_URL}/dagRuns/{run_id}/taskInstances/summarize/xcomEntries/return_value"
-    value = airflow.request("GET", path).json()["value"]
-    return json.loads(value) if isinstance(value, str) else value
+    return airflow.returned(DAG_ID, run_id, "summarize")
 
 
 def test_the_first_scheduled_run_is_for_the_latest_day_that_is_due(running):

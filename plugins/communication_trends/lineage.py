@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 
 from airflow.providers.openlineage.extractors import OperatorLineage
 from airflow.providers.postgres.hooks.postgres import PostgresHook
@@ -16,12 +17,13 @@ Rows = Mapping[str, Mapping[str, int]]
 """Numbers of rows, by id of an Airflow connection and name of a table."""
 
 
-def operator_lineage(read: Rows, written: Rows) -> OperatorLineage:
+def operator_lineage(read: Rows, written: Rows, sql_path: Path) -> OperatorLineage:
     """
     Return tables with their rows as OpenLineage's datasets.
 
     :param read: what was read.
     :param written: what was inserted or updated.
+    :param sql_path: folder of the statements.
     """
     return OperatorLineage(
         inputs=[
@@ -30,7 +32,7 @@ def operator_lineage(read: Rows, written: Rows) -> OperatorLineage:
                 name,
                 inputFacets={"inputStatistics": input_statistics_input_dataset.InputStatisticsInputDatasetFacet(rows)},
             )
-            for namespace, name, rows in _named(read)
+            for namespace, name, rows in _named(read, sql_path)
         ],
         outputs=[
             OutputDataset(
@@ -40,17 +42,17 @@ def operator_lineage(read: Rows, written: Rows) -> OperatorLineage:
                     "outputStatistics": output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rows)
                 },
             )
-            for namespace, name, rows in _named(written)
+            for namespace, name, rows in _named(written, sql_path)
         ],
     )
 
 
-def _named(tables: Rows) -> list[tuple[str, str, int]]:
+def _named(tables: Rows, sql_path: Path) -> list[tuple[str, str, int]]:
     """Return namespace, full name and rows of each table, the names as OpenLineage's naming has them for PostgreSQL."""
     named = []
     for conn_id, rows in tables.items():
         namespace = _namespace(conn_id)
-        with connected(conn_id) as database, database.transaction(read_only=True) as lookup:
+        with connected(conn_id, sql_path=sql_path) as database, database.transaction(read_only=True) as lookup:
             found = lookup.rows(database.sql("table_names.sql"), {"tables": list(rows)})
         named += [(namespace, one["full_name"], rows[one["name"]]) for one in found]
     return named

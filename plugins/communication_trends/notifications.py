@@ -8,6 +8,7 @@ import html
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,7 +18,7 @@ from communication_trends import figures, settings
 from communication_trends.attention import earlier_periods
 from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from communication_trends.params import requested_organizations
-from communication_trends.period import DAILY, MONTHLY, WEEKLY, Period
+from communication_trends.period import DAILY, KINDS, MONTHLY, WEEKLY, Period
 from communication_trends.stored import GRACE, READABLE, Attention, Range, Reading, Unusual, reading, unusual
 
 log = logging.getLogger(__name__)
@@ -90,18 +91,19 @@ class Message:
         return "\n".join(parts)
 
 
-def attention(period: Period, organizations: Sequence[str]) -> dict[str, Any] | None:
+def attention(period: Period, organizations: Sequence[str], sql_path: Path | None = None) -> dict[str, Any] | None:
     """
     Return what is unusual in a run's period, for its summary; None, with a word in the log, where that is not known.
 
     :param period: the run's.
     :param organizations: ids of those whose trends it has stored.
+    :param sql_path: folder of the statements; by default as the settings say.
     """
     if period.next_date > datetime.datetime.now(datetime.timezone.utc).date():
         log.info("%s (UTC) is not over: what is unusual in it cannot be said yet.", period)
         return None
     try:
-        with reading() as database:
+        with reading(sql_path=sql_path) as database:
             found = unusual(database, period.kind, [period], organizations=organizations)
     except Exception:
         # no reason to fail the run: all trends are stored by now
@@ -128,7 +130,9 @@ def tell_attention(notifier: Any, context: Any, period: Period, summary: Mapping
         _tell("attention", notifier, context, lambda: _attention_message(period, found))
 
 
-def tell_digest(notifier: Any, context: Any, period: Period, summary: Mapping[str, Any]) -> None:
+def tell_digest(
+    notifier: Any, context: Any, period: Period, summary: Mapping[str, Any], sql_path: Path | None = None
+) -> None:
     """
     Call the notifier of ``digest_notifier`` with the week that a run has completed.
 
@@ -139,33 +143,40 @@ def tell_digest(notifier: Any, context: Any, period: Period, summary: Mapping[st
     :param context: Airflow's.
     :param period: the run's, which has succeeded.
     :param summary: the run's.
+    :param sql_path: folder of the statements; by default as the settings say.
     """
     now = datetime.datetime.now(datetime.timezone.utc)
     run_by, of_some = summary["triggeredBy"], requested_organizations(context["params"]["organizations"]) is not None
     if not notifier or of_some or run_by == "backfill" or period.next_date > now.date():
         return
     if period.kind is WEEKLY:
-        _tell("digest", notifier, context, lambda: digest(Range(period, period, period), now))
+        _tell("digest", notifier, context, lambda: digest(Range(period, period, period), now, sql_path))
     elif run_by == "schedule" and period.kind is DAILY and period.first_date.isoweekday() == 7:
         week = Range(period.earlier(6)[-1], period, period)
-        _tell("digest", notifier, context, lambda: None if _weekly_is_on(period) else digest(week, now))
+        _tell(
+            "digest",
+            notifier,
+            context,
+            lambda: None if _weekly_is_on(period, sql_path) else digest(week, now, sql_path),
+        )
 
 
-def digest(week: Range, now: datetime.datetime) -> Message:
+def digest(week: Range, now: datetime.datetime, sql_path: Path | None = None) -> Message:
     """
     Return what a lead should know of a week.
 
     :param week: the week's trends: its weekly ones, or seven daily ones.
     :param now: the present, aware.
+    :param sql_path: folder of the statements; by default as the settings say.
     """
     found: Attention | None = None
     try:
-        with reading() as database:
+        with reading(sql_path=sql_path) as database:
             found = unusual(database, week.kind, week.periods(), organizations=None)
     except Exception:
         log.warning("What was unusual in that week is not known; the digest goes on without it.", exc_info=True)
     findings = found.findings if found else []
-    with reading() as database:
+    with reading(sql_path=sql_path) as database:
         changes = _changes(database, week)
         to_look_at = _organizations_to_look_at(database, week, findings)
         gaps = _gaps(database, week, now)
@@ -220,10 +231,10 @@ def _attention_message(period: Period, found: Mapping[str, Any]) -> Message:
     )
 
 
-def _weekly_is_on(sunday: Period) -> bool:
+def _weekly_is_on(sunday: Period, sql_path: Path | None) -> bool:
     """Whether the weekly DAG has stored anything of this week or of the one before."""
     week = WEEKLY.containing(sunday.first_date)
-    with reading() as database:
+    with reading(sql_path=sql_path) as database:
         rows = database.rows("any_stored", period=WEEKLY.name, days=[week.start, week.previous().start])
     return rows[0]["any_stored"]
 
@@ -360,7 +371,7 @@ def _page_url(**query: str) -> str | None:
         return None
     if HAS_EXTERNAL_VIEWS:
         return f"{address}/plugin/communication-trends?{urlencode(query)}"
-    return f"{address}/dags/communication_trends_{query['period']}"
+    return f"{address}/dags/{KINDS[query['period']].dag_id}"
 
 
 def _html_name(line: Line) -> str:

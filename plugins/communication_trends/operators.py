@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Asset, BaseOperator
@@ -67,7 +68,7 @@ class TrendsOperator(BaseOperator):
         # here: neither the provider nor anything of it is needed otherwise
         from communication_trends.lineage import operator_lineage
 
-        return operator_lineage(self.rows_read, self.rows_written)
+        return operator_lineage(self.rows_read, self.rows_written, self.sql_path)
 
     @property
     def kind(self) -> PeriodKind:
@@ -108,13 +109,18 @@ class TrendsOperator(BaseOperator):
             raise AirflowFailException(str(error)) from None
         return self.run_period(context).earlier(lookback)
 
+    @property
+    def sql_path(self) -> Path:
+        """Folder of the statements that belong to the DAG file, those of its bundle for example."""
+        return settings.sql_path(self.dag.fileloc)
+
     def connected(self, conn_id: str) -> AbstractContextManager[Database]:
         """
-        Open a connection, with the statements that belong to the DAG file, those of its bundle for example.
+        Open a connection, with the statements that belong to the DAG file.
 
         :param conn_id: id of an Airflow connection.
         """
-        return connected(conn_id, sql_path=settings.sql_path(self.dag.fileloc))
+        return connected(conn_id, sql_path=self.sql_path)
 
 
 class ListOrganizationsOperator(TrendsOperator):
@@ -373,7 +379,8 @@ class SummarizeTrendsOperator(TrendsOperator):
         period = self.run_period(context)
         batches = self._listed_batches(context, period)
         with errors_explained():
-            summary, changed, failed = self._summary(context, period, batches)
+            summary, changed, failed, behind = self._summary(context, period, batches)
+        metrics.send(summary, behind=behind, started=context["dag_run"].start_date)
         self.log.info("Summary (version %s): %s", __version__, json.dumps(summary, ensure_ascii=False))
         if changed:
             self.log.info("Earlier %ss that changed: %s", self.kind.noun, json.dumps(changed))
@@ -383,7 +390,7 @@ class SummarizeTrendsOperator(TrendsOperator):
             raise AirflowFailException(problem)
         for asset in self.outlets:
             context["outlet_events"][asset].extra = {**summary, "changedPeriods": changed}
-        tell_digest(self.digest_notifier, context, period, summary)
+        tell_digest(self.digest_notifier, context, period, summary, self.sql_path)
         return summary
 
     def _listed_batches(self, context: Any, period: Period) -> list[list[str]]:
@@ -404,8 +411,11 @@ class SummarizeTrendsOperator(TrendsOperator):
 
     def _summary(
         self, context: Any, period: Period, batches: list[list[str]]
-    ) -> tuple[dict[str, Any], dict[str, dict[str, int]], list[str]]:
-        """Return the summary, how many trends of which earlier periods changed, and the names of those that failed."""
+    ) -> tuple[dict[str, Any], dict[str, dict[str, int]], list[str], int]:
+        """
+        Return the summary, how many trends of which earlier periods changed, the names of those that failed, and how
+        many organizations lack a trend of any of the periods.
+        """
         ids = [id_ for batch in batches for id_ in batch]
         earlier = self.earlier_periods(context)
         outcomes = self._outcomes(context, batches)
@@ -440,13 +450,12 @@ class SummarizeTrendsOperator(TrendsOperator):
             "errors": len(failed),
             "failedOrganizations": sorted(_name(stored.get(id_), id_) for id_ in failed),
             "lookback": lookback,
-            "attention": attention(period, processed),
+            "attention": attention(period, processed, self.sql_path),
         }
         trends = sum(messages is not None for row in stored.values() for messages in row["messages"].values())
         self.rows_read = {settings.conn_id(): {"organizations": len(stored), "communication_trends": trends}}
         behind = missing | {id_ for id_, row in stored.items() if _missing(row, earlier)}
-        metrics.send(summary, behind=len(behind), started=context["dag_run"].start_date)
-        return summary, changed, failed_earlier
+        return summary, changed, failed_earlier, len(behind)
 
     def _outcomes(self, context: Any, batches: list[list[str]]) -> dict[int, dict[str, Any]]:
         """Return what task instances told, by map index, without leftovers of a longer list from before a clear."""

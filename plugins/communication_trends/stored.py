@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from communication_trends import attention, settings
@@ -126,13 +127,15 @@ class Reading:
 
 
 @contextmanager
-def reading(limits: Limits | None = None) -> Iterator[Reading]:
+def reading(limits: Limits | None = None, sql_path: Path | None = None) -> Iterator[Reading]:
     """
     Open a connection and one read-only transaction on one snapshot, and close both.
 
     :param limits: how long the database may take; by default as the settings say.
+    :param sql_path: folder of the statements; by default as the settings say.
     """
-    with connected(settings.conn_id(), limits) as database, database.transaction(read_only=True) as transaction:
+    opening = connected(settings.conn_id(), limits, sql_path)
+    with opening as database, database.transaction(read_only=True) as transaction:
         opened = Reading(database, transaction)
         opened.rows("session")
         yield opened

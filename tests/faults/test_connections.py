@@ -12,6 +12,7 @@ import psycopg
 import psycopg2
 import psycopg2.extensions
 import pytest
+from airflow import settings as airflow_settings
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from conftest import Database as Application
 from psycopg.rows import dict_row
@@ -57,6 +58,9 @@ def encoded(server, monkeypatch) -> Iterator[Any]:
         return Application(names[-1], connection)
 
     yield make
+    # what Airflow has opened to its metadata database meanwhile has the environment's encoding: not for later tests
+    assert airflow_settings.engine
+    airflow_settings.engine.dispose()
     for name in names:
         server.drop_database(name)
 

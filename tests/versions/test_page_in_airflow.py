@@ -7,8 +7,6 @@ one, make test-airflow on the others.
 
 from __future__ import annotations
 
-import datetime
-import shutil
 from collections.abc import Iterator
 
 import httpx
@@ -21,16 +19,11 @@ from local.airflow import Airflow
 if not HAS_EXTERNAL_VIEWS:
     pytest.skip("the page needs Airflow 3.1.2", allow_module_level=True)
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from web import rows
+from playwright.sync_api import Browser, Page, expect
+from web import chromium, rows
+from web.chromium import NOW
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
-
-NOW = datetime.datetime(2026, 10, 30, 12, tzinfo=datetime.timezone.utc)
-"""What the browser's clock says, so that "the last 7 days" are the same whenever the tests run."""
-
-expect.set_options(timeout=60_000)
+pytestmark = chromium.needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +36,8 @@ def airflow(server, tmp_path_factory) -> Iterator[Airflow]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    with chromium.started() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -8,39 +8,28 @@ import html
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from communication_trends import __version__
-from web import rows
+from web import chromium, rows
+from web.chromium import NOW, PATIENCE
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
+pytestmark = chromium.needs_chromium
 
 DAG_ID = "communication_trends_daily"
 FROM, TO = datetime.date(2026, 9, 30), datetime.date(2026, 10, 29)
 RANGE = f"from={FROM}&to={TO}"
-PATIENCE = 60_000
-"""Milliseconds; the machine may be busy."""
-NOW = datetime.datetime(2026, 10, 30, 12, tzinfo=datetime.timezone.utc)
-"""What the browser's clock says, so that "the last 7 days" are the same whenever the tests run."""
-
-expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    with chromium.started() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
