@@ -1,19 +1,20 @@
 -- The trend of each organization and period, in one pass over its messages and one over
--- its alerts. Lateral, so that the plan is the same for one and for thousands. json,
--- not jsonb, since text leaves the server. Cast to text, since columns may be enums.
+-- its alerts. Lateral, so that the plan is the same for one and for thousands. JSON
+-- as text: it goes to sql/upsert_trends.sql as it is. Other columns are cast to text,
+-- since they may be enums.
 select
     organizations.id::text as organization_id,
     organizations.slug::text as slug,
     periods.period_start,
     -- made before its end
     coalesce(organizations.created_at < periods.period_end, true) as existed,
-    trends.topic_distribution,
-    trends.sentiment_distribution,
+    trends.topic_distribution::text as topic_distribution,
+    trends.sentiment_distribution::text as sentiment_distribution,
     (
         select
             coalesce(
                 json_object_agg(severities.severity, severities.alert_count), '{}'
-            )
+            )::text
         from (
             select
                 alerts.severity::text as severity,
@@ -27,7 +28,7 @@ select
             group by alerts.severity::text
         ) as severities
     ) as escalation_counts,
-    trends.channel_hotspots,
+    trends.channel_hotspots::text as channel_hotspots,
     trends.total_classifications,
     trends.avg_confidence
 from organizations

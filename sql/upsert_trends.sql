@@ -8,16 +8,24 @@
 with
 -- as sql/aggregate_trends.sql returned them
 incoming_trends as materialized (
-    select incoming.*
+    select
+        incoming.organization_id,
+        incoming.period_start,
+        incoming.topic_distribution::jsonb as topic_distribution,
+        incoming.sentiment_distribution::jsonb as sentiment_distribution,
+        incoming.escalation_counts::jsonb as escalation_counts,
+        incoming.channel_hotspots::jsonb as channel_hotspots,
+        incoming.total_classifications,
+        incoming.avg_confidence
     from
         jsonb_to_recordset(%(trends)s::jsonb)
             as incoming (
                 organization_id uuid,
                 period_start timestamp,
-                topic_distribution jsonb,
-                sentiment_distribution jsonb,
-                escalation_counts jsonb,
-                channel_hotspots jsonb,
+                topic_distribution text,
+                sentiment_distribution text,
+                escalation_counts text,
+                channel_hotspots text,
                 total_classifications bigint,
                 avg_confidence bigint
             )

@@ -1,5 +1,31 @@
 -- One row per trend just stored that is not what was computed: which columns differ, or
 -- that no row is there. A trigger or a rule of the application may have changed it.
+with
+-- as sql/aggregate_trends.sql returned them
+incoming as (
+    select
+        computed.organization_id,
+        computed.period_start,
+        computed.topic_distribution::jsonb as topic_distribution,
+        computed.sentiment_distribution::jsonb as sentiment_distribution,
+        computed.escalation_counts::jsonb as escalation_counts,
+        computed.channel_hotspots::jsonb as channel_hotspots,
+        computed.total_classifications,
+        computed.avg_confidence
+    from
+        jsonb_to_recordset(%(trends)s::jsonb)
+            as computed (
+                organization_id uuid,
+                period_start timestamp,
+                topic_distribution text,
+                sentiment_distribution text,
+                escalation_counts text,
+                channel_hotspots text,
+                total_classifications bigint,
+                avg_confidence bigint
+            )
+)
+
 select
     incoming.organization_id::text as organization_id,
     incoming.period_start,
@@ -36,18 +62,7 @@ select
                 then 'avg_confidence'
         end
     ) as different_columns
-from
-    jsonb_to_recordset(%(trends)s::jsonb)
-        as incoming (
-            organization_id uuid,
-            period_start timestamp,
-            topic_distribution jsonb,
-            sentiment_distribution jsonb,
-            escalation_counts jsonb,
-            channel_hotspots jsonb,
-            total_classifications bigint,
-            avg_confidence bigint
-        )
+from incoming
 left join communication_trends as stored
     on
         incoming.organization_id = stored.organization_id

@@ -60,6 +60,8 @@ def aggregate(database, *slugs: str, **changes: Any) -> dict[str, dict[str, Any]
     assert all((row.pop("period_start"), row.pop("existed")) == (DAY_START, False) for row in rows)
     # through JSON, as the package hands them on: numbers must survive it
     trends = json.loads(json.dumps(rows))
+    for trend in trends:
+        trend.update({name: json.loads(trend[name]) for name, value in IDLE.items() if isinstance(value, dict | list)})
     return {names[trend.pop("organization_id")]: trend for trend in trends}
 
 

@@ -295,7 +295,7 @@ class Aggregation:
             found.add(id_)
             self._outcome.names[id_] = row.pop("slug") or id_
             is_earlier = row["period_start"] != self.work.period.start
-            is_empty = not row["total_classifications"] and not row["escalation_counts"]
+            is_empty = not row["total_classifications"] and not _counts(row["escalation_counts"])
             if row.pop("existed") or not is_earlier or not is_empty:
                 trends[id_, row["period_start"]] = row
         self._outcome.deleted += [id_ for id_ in ids if id_ not in found and id_ not in self._outcome.deleted]
@@ -323,19 +323,20 @@ class Aggregation:
         if written:
             self._hold_against_source(reading, written)
             self._hold_against_table(writing, written)
-        results = [self._result(row, trends, periods) for row in judged]
+        by_start = {period.start: period for period in periods}
+        results = [self._result(row, trends, by_start) for row in judged]
         return sorted(results, key=lambda result: result.period.first_date, reverse=True)
 
     def _result(
         self,
         row: Mapping[str, Any],
         trends: Mapping[tuple[str, datetime.datetime], dict[str, Any]],
-        periods: Sequence[Period],
+        periods: Mapping[datetime.datetime, Period],
     ) -> Result:
         key = row["organization_id"], row["period_start"]
-        period = next(period for period in periods if period.start == row["period_start"])
+        period = periods[row["period_start"]]
         messages = trends[key]["total_classifications"]
-        alerts = sum(trends[key]["escalation_counts"].values())
+        alerts = sum(_counts(trends[key]["escalation_counts"]).values())
         if row["outcome"] == "unknown":
             reason = "the target's organizations do not have it. Add it there, or correct the setting source_conn_id"
             return Result(key[0], period, "failed", messages, alerts, reason=reason)
@@ -359,9 +360,9 @@ class Aggregation:
             row = counted[trend["organization_id"], trend["period_start"]]
             for what, computed, found in (
                 ("classifications in total", trend["total_classifications"], row["messages"]),
-                ("over all topics", sum(trend["topic_distribution"].values()), row["messages"]),
-                ("over all tones", sum(trend["sentiment_distribution"].values()), row["toned_messages"]),
-                ("over all severities", sum(trend["escalation_counts"].values()), row["alerts"]),
+                ("over all topics", sum(_counts(trend["topic_distribution"]).values()), row["messages"]),
+                ("over all tones", sum(_counts(trend["sentiment_distribution"]).values()), row["toned_messages"]),
+                ("over all severities", sum(_counts(trend["escalation_counts"]).values()), row["alerts"]),
                 ("with an average", trend["avg_confidence"] is not None, row["confident_messages"] > 0),
             ):
                 if computed != found:
@@ -445,6 +446,12 @@ def _bounds(periods: Sequence[Period]) -> dict[str, list[datetime.datetime]]:
         "period_starts": [period.start for period in periods],
         "period_ends": [period.end for period in periods],
     }
+
+
+def _counts(distribution: str) -> dict[str, int]:
+    """Return a column of JSON, which the package passes on as text, as numbers by name."""
+    # most organization-days have no alerts
+    return json.loads(distribution) if distribution != "{}" else {}
 
 
 def _as_json(trends: Any) -> str:
