@@ -63,11 +63,12 @@ def two_databases(server, tmp_path_factory):
 def run(airflow, **settings):
     """Run the DAG in a process of its own, and return what that process imported of lineage."""
     code = (
-        "import datetime, json, sys; from airflow_dag import load_dag\n"
+        "import datetime, json, os, sys; from airflow_dag import load_dag\n"
         "now = datetime.datetime.now(datetime.timezone.utc)\n"
         f"run = load_dag(retries=0).test(logical_date=now, run_after=now, run_conf={CONF!r})\n"
         "ours = [name for name in sys.modules if name.startswith(('communication_trends.lineage', 'openlineage.'))]\n"
-        "print('told:', json.dumps([str(run.state), ours]))"
+        # on a line of its own: what logs beside it may not have ended its line
+        "os.write(1, f'\\ntold: {json.dumps([str(run.state), ours])}\\n'.encode())"
     )
     path = os.pathsep.join([str(ROOT / "tests"), str(ROOT)])
     environment = {**os.environ, **airflow.environment, "PYTHONPATH": path, **settings}

@@ -9,9 +9,11 @@ from __future__ import annotations
 import datetime
 import os
 import signal
+from contextlib import suppress
 from typing import Any
 
 import pendulum
+import psutil
 from airflow.configuration import conf
 from airflow.exceptions import BackfillUnfinished
 from airflow.executors.executor_loader import ExecutorLoader
@@ -74,6 +76,8 @@ class Backfill(BackfillJobRunner):
         try:
             super()._execute()
         finally:
+            if self.interrupted:
+                self._end_orphans()
             self._fail_unfinished_runs()
         # Airflow itself is content with runs that failed or were never made: after Ctrl-C, with
         # --continue-on-failures, where a scheduled run is in the way, where the range holds no day
@@ -96,6 +100,29 @@ class Backfill(BackfillJobRunner):
             for run in _unfinished_runs(self.dag_id, session):
                 if run.logical_date in self.dates and (run.state == DagRunState.QUEUED or self._is_mine(run)):
                     self._fail(run, session)
+
+    def _end_orphans(self) -> None:
+        """
+        End the processes of this command's tasks that its executor has lost.
+
+        Ctrl-C in a terminal ends the processes that watch over tasks, and not the tasks, which have process groups of
+        their own. They would go on, store trends, and write that their run is running.
+        """
+        with create_session() as session:
+            runs = session.query(DagRun).filter_by(dag_id=self.dag_id, creating_job_id=self.job.id)
+            ids = [run.run_id for run in runs]
+        orphans = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, ProcessLookupError):
+                # as Airflow's StandardTaskRunner names it: DAG, task, run
+                words = " ".join(process.cmdline()).split()
+                task_of_dag = words[:4] == ["airflow", "task", "runner:", self.dag_id]
+                if task_of_dag and set(words) & set(ids) and os.getsid(process.pid) == os.getsid(0):
+                    process.kill()
+                    orphans.append(process)
+        if orphans:
+            psutil.wait_procs(orphans, timeout=10)
+            self.log.warning("Ended %d tasks that were still running.", len(orphans))
 
     def _dates_without_success(self) -> list[str]:
         with create_session() as session:

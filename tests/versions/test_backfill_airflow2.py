@@ -16,6 +16,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psutil
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_dag import DAG_ID, load_bag
@@ -168,6 +169,13 @@ def start_and_wait_for_a_lock(airflow, stack):
     return process
 
 
+def is_in_session(process, session):
+    try:
+        return os.getsid(process.pid) == session
+    except ProcessLookupError:
+        return False
+
+
 def test_interrupted_it_leaves_nothing_unfinished_and_can_be_started_again(airflow):
     # a terminal signals each process of the group: Ctrl-C, and when it is lost; kill signals one
     ways = [(signal.SIGINT, os.killpg), (signal.SIGHUP, os.killpg), (signal.SIGTERM, os.kill)]
@@ -176,7 +184,9 @@ def test_interrupted_it_leaves_nothing_unfinished_and_can_be_started_again(airfl
             process = start_and_wait_for_a_lock(airflow, stack)
             send(process.pid, signum)
             assert process.wait(timeout=120) != 0
-            assert sorted(set(run_states(airflow).values())) in (["failed"], ["failed", "success"]), signum
+            log = (airflow.logs / "backfill.log").read_text(errors="replace")[-6000:]
+            assert sorted(set(run_states(airflow).values())) in (["failed"], ["failed", "success"]), (signum, log)
+            assert not [one for one in psutil.process_iter() if is_in_session(one, process.pid)], signum
         airflow.processes.clear()
     assert_complete(airflow, backfill(airflow))
 
