@@ -1,7 +1,7 @@
 """
 How often what is unusual for a tenant is found, and how often something is called unusual for nothing.
 
-Usage: ``PYTHONPATH=plugins .venv/bin/python -m bench.attention``; two minutes. Histories are stationary, with a week's
+Usage: ``.venv/bin/python -m bench.attention``; two minutes. Histories are stationary, with a week's
 rhythm and 1.3 times Poisson's variance (negative binomial); each figure varies by itself. Candidates: a conditional
 binomial test on the counts of eight weeks as if they were Poisson's, three standard deviations of the eight, and the
 package's.

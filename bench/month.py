@@ -106,7 +106,6 @@ def _task_process(dsn: str, organization: str, period: str, lookback: int) -> di
 
 def _work(dsn: str, organization: str, period: str, lookback: str) -> dict[str, Any]:
     """Aggregate and store the last period with the default limits, as a task instance does."""
-    sys.path.insert(0, str(ROOT / "plugins"))
     from communication_trends.aggregation import Aggregation, Work
     from communication_trends.database import Database, Limits
     from communication_trends.period import KINDS

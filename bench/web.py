@@ -1,7 +1,7 @@
 """
 Database time of the page's requests, and time until the page has drawn its charts.
 
-Usage: ``PYTHONPATH=plugins .venv/bin/python -m bench.web``; minutes. On 2 cores one organization over 90 days is to
+Usage: ``.venv/bin/python -m bench.web``; minutes. On 2 cores one organization over 90 days is to
 take 50 ms of database time, the overview of 1,000 organizations over 90 days 250 ms, and that of 50,000 over 30 days
 3 s. From a click to the charts it is to take 1 s on the demo's rows, 2 s with 1,000 organizations.
 """
