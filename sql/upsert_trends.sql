@@ -31,7 +31,7 @@ incoming_trends as materialized (
             )
 ),
 
--- beside what is stored, and how much of each is counted in the JSON of both
+-- beside what is stored
 compared_trends as materialized (
     select
         incoming_trends.*,
@@ -46,31 +46,9 @@ compared_trends as materialized (
         and not (
             stored.avg_confidence is distinct from incoming_trends.avg_confidence
         ) as is_same,
-        -- the guard: less of anything means that source rows have been purged
-        incoming_trends.total_classifications < stored.total_classifications
-        or (
-            incoming_trends.avg_confidence is null
-            and stored.avg_confidence is not null
-        )
-        or exists (
-            select 1
-            from (
-                values
-                (incoming_trends.escalation_counts, stored.escalation_counts),
-                (incoming_trends.sentiment_distribution, stored.sentiment_distribution)
-            ) as counted (now_found, once_found)
-            where (
-                select coalesce(sum(entries.amount::numeric), 0)
-                from jsonb_path_query(
-                    counted.now_found, '$.* ? (@.type() == "number")'
-                ) as entries (amount)
-            ) < (
-                select coalesce(sum(entries.amount::numeric), 0)
-                from jsonb_path_query(
-                    counted.once_found, '$.* ? (@.type() == "number")'
-                ) as entries (amount)
-            )
-        ) as is_less
+        stored.sentiment_distribution as stored_sentiments,
+        stored.escalation_counts as stored_escalations,
+        stored.avg_confidence as stored_confidence
     from incoming_trends
     left join organizations
         on incoming_trends.organization_id = organizations.id
@@ -88,7 +66,42 @@ judged_trends as materialized (
             when not compared_trends.is_known then 'unknown'
             when not compared_trends.is_stored then 'filled'
             when compared_trends.is_same then 'unchanged'
-            when compared_trends.is_less and not %(force)s::boolean then 'kept'
+            when %(force)s::boolean then 'corrected'
+            -- the guard: less of anything means that source rows have been purged;
+            -- down here, since most trends are the same, and counting takes longer
+            when
+                compared_trends.total_classifications
+                < compared_trends.stored_classifications
+                or (
+                    compared_trends.avg_confidence is null
+                    and compared_trends.stored_confidence is not null
+                )
+                or exists (
+                    select 1
+                    from (
+                        values
+                        (
+                            compared_trends.escalation_counts,
+                            compared_trends.stored_escalations
+                        ),
+                        (
+                            compared_trends.sentiment_distribution,
+                            compared_trends.stored_sentiments
+                        )
+                    ) as counted (now_found, once_found)
+                    where (
+                        select coalesce(sum(entries.amount::numeric), 0)
+                        from jsonb_path_query(
+                            counted.now_found, '$.* ? (@.type() == "number")'
+                        ) as entries (amount)
+                    ) < (
+                        select coalesce(sum(entries.amount::numeric), 0)
+                        from jsonb_path_query(
+                            counted.once_found, '$.* ? (@.type() == "number")'
+                        ) as entries (amount)
+                    )
+                )
+                then 'kept'
             else 'corrected'
         end as outcome
     from compared_trends
