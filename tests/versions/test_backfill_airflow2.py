@@ -186,8 +186,12 @@ def test_interrupted_it_leaves_nothing_unfinished_and_can_be_started_again(airfl
             assert process.wait(timeout=120) != 0
             log = (airflow.logs / "backfill.log").read_text(errors="replace")[-6000:]
             assert sorted(set(run_states(airflow).values())) in (["failed"], ["failed", "success"]), (signum, log)
-            assert not [one for one in psutil.process_iter() if is_in_session(one, process.pid)], signum
-        airflow.processes.clear()
+            airflow.processes.clear()
+            airflow.wait_until(
+                lambda session=process.pid: not any(is_in_session(one, session) for one in psutil.process_iter()),
+                seconds=20,
+                what="nothing of the command runs any more",
+            )
     assert_complete(airflow, backfill(airflow))
 
 
