@@ -1,15 +1,14 @@
 -- The trend of each organization and period, in one pass over its messages and one over
 -- its alerts. Lateral, so that the plan is the same for one and for thousands. JSON
--- as text: it goes to sql/upsert_trends.sql as it is. Other columns are cast to text,
--- since they may be enums.
+-- as text, since it is passed on as it is. Cast to text, since columns may be enums.
 select
     organizations.id::text as organization_id,
     organizations.slug::text as slug,
     periods.period_start,
     -- made before its end
     coalesce(organizations.created_at < periods.period_end, true) as existed,
-    trends.topic_distribution::text as topic_distribution,
-    trends.sentiment_distribution::text as sentiment_distribution,
+    trends.topic_distribution,
+    trends.sentiment_distribution,
     (
         select
             coalesce(
@@ -28,7 +27,7 @@ select
             group by alerts.severity::text
         ) as severities
     ) as escalation_counts,
-    trends.channel_hotspots::text as channel_hotspots,
+    trends.channel_hotspots,
     trends.total_classifications,
     trends.avg_confidence
 from organizations
@@ -37,11 +36,11 @@ cross join
         as periods (period_start, period_end)
 inner join lateral (  -- noqa: ST05
     select
-        coalesce(json_object_agg(topic, total) filter (where kind = 3), '{}')
+        coalesce(json_object_agg(topic, total) filter (where kind = 3), '{}')::text
             as topic_distribution,
         coalesce(
             json_object_agg(tone, total) filter (where kind = 5 and tone <> ''), '{}'
-        ) as sentiment_distribution,
+        )::text as sentiment_distribution,
         coalesce(
             json_agg(
                 json_build_object(
@@ -63,7 +62,7 @@ inner join lateral (  -- noqa: ST05
                 and risky > %(hotspot_min_ratio)s::numeric * total
             ),
             '[]'
-        ) as channel_hotspots,
+        )::text as channel_hotspots,
         coalesce(sum(total) filter (where kind = 3), 0)::bigint
             as total_classifications,
         -- the mean, rounded half up; the same over each kind, so over all of them

@@ -219,6 +219,8 @@ def test_a_manual_run_is_for_the_date_of_its_conf_or_for_its_data_interval(forei
 def test_airflow_dags_test_is_for_its_data_interval(foreign):
     airflow, database = foreign
     # the scheduler would run the same task instances at the same time, and looks even at the runs of paused DAGs
+    unfinished = "select 1 from dag_run join dag using (dag_id) where state in ('queued', 'running') and not is_paused"
+    airflow.wait_until(lambda: not metadata(airflow, unfinished), seconds=180, what="nothing runs")
     airflow.stop("scheduler")
     run_airflow(airflow.environment, "dags", "test", DAG_ID, str(DAYS[0]))
     airflow.start("scheduler")
