@@ -1,22 +1,13 @@
 -- Stores aggregated rows in communication_trends. One row per organization and period
--- that came in, with what became of it:
---   unknown    the target has no such organization: nothing is written
---   unchanged  the same trend is stored already: nothing is written
---   kept       the stored trend was made from more than is left: nothing is written
+-- that came in, with what became of it; of the first three nothing is written:
+--   unknown    the target has no such organization
+--   unchanged  the same trend is stored already
+--   kept       the stored trend was made from more than is left
 --   filled     no trend was stored
 --   corrected  another trend was stored
 with
--- as sql/aggregate_trends.sql returned them
-incoming_trends as materialized (
-    select
-        incoming.organization_id,
-        incoming.period_start,
-        incoming.topic_distribution::jsonb as topic_distribution,
-        incoming.sentiment_distribution::jsonb as sentiment_distribution,
-        incoming.escalation_counts::jsonb as escalation_counts,
-        incoming.channel_hotspots::jsonb as channel_hotspots,
-        incoming.total_classifications,
-        incoming.avg_confidence
+trends as materialized (
+    select incoming.*
     from
         jsonb_to_recordset(%(trends)s::jsonb)
             as incoming (
@@ -31,80 +22,78 @@ incoming_trends as materialized (
             )
 ),
 
--- beside what is stored
-compared_trends as materialized (
+compared as materialized (
     select
-        incoming_trends.*,
+        trends.*,
         organizations.id is not null as is_known,
         stored.organization_id is not null as is_stored,
         stored.total_classifications as stored_classifications,
-        stored.topic_distribution = incoming_trends.topic_distribution
-        and stored.sentiment_distribution = incoming_trends.sentiment_distribution
-        and stored.escalation_counts = incoming_trends.escalation_counts
-        and stored.channel_hotspots = incoming_trends.channel_hotspots
-        and stored.total_classifications = incoming_trends.total_classifications
+        stored.topic_distribution = trends.topic_distribution::jsonb
+        and stored.sentiment_distribution = trends.sentiment_distribution::jsonb
+        and stored.escalation_counts = trends.escalation_counts::jsonb
+        and stored.channel_hotspots = trends.channel_hotspots::jsonb
+        and stored.total_classifications = trends.total_classifications
         and not (
-            stored.avg_confidence is distinct from incoming_trends.avg_confidence
+            stored.avg_confidence is distinct from trends.avg_confidence
         ) as is_same,
         stored.sentiment_distribution as stored_sentiments,
         stored.escalation_counts as stored_escalations,
         stored.avg_confidence as stored_confidence
-    from incoming_trends
+    from trends
     left join organizations
-        on incoming_trends.organization_id = organizations.id
+        on trends.organization_id = organizations.id
     left join communication_trends as stored
         on
-            incoming_trends.organization_id = stored.organization_id
-            and incoming_trends.period_start = stored.trend_date
+            trends.organization_id = stored.organization_id
+            and trends.period_start = stored.trend_date
             and stored.trend_period = %(trend_period)s::text
 ),
 
 judged_trends as materialized (
     select
-        compared_trends.*,
+        compared.*,
         case
-            when not compared_trends.is_known then 'unknown'
-            when not compared_trends.is_stored then 'filled'
-            when compared_trends.is_same then 'unchanged'
+            when not compared.is_known then 'unknown'
+            when not compared.is_stored then 'filled'
+            when compared.is_same then 'unchanged'
             when %(force)s::boolean then 'corrected'
-            -- the guard: less of anything means that source rows have been purged;
-            -- down here, since most trends are the same, and counting takes longer
+            -- the guard: less of anything
             when
-                compared_trends.total_classifications
-                < compared_trends.stored_classifications
+                compared.total_classifications
+                < compared.stored_classifications
                 or (
-                    compared_trends.avg_confidence is null
-                    and compared_trends.stored_confidence is not null
+                    compared.avg_confidence is null
+                    and compared.stored_confidence is not null
                 )
                 or exists (
                     select 1
                     from (
                         values
                         (
-                            compared_trends.escalation_counts,
-                            compared_trends.stored_escalations
+                            compared.escalation_counts::jsonb,
+                            compared.stored_escalations
                         ),
                         (
-                            compared_trends.sentiment_distribution,
-                            compared_trends.stored_sentiments
+                            compared.sentiment_distribution::jsonb,
+                            compared.stored_sentiments
                         )
-                    ) as counted (now_found, once_found)
+                    ) as counted (now, once)
                     where (
                         select coalesce(sum(entries.amount::numeric), 0)
                         from jsonb_path_query(
-                            counted.now_found, '$.* ? (@.type() == "number")'
+                            counted.now, '$.* ? (@.type() == "number")'
                         ) as entries (amount)
                     ) < (
                         select coalesce(sum(entries.amount::numeric), 0)
                         from jsonb_path_query(
-                            counted.once_found, '$.* ? (@.type() == "number")'
+                            counted.once, '$.* ? (@.type() == "number")'
                         ) as entries (amount)
                     )
                 )
                 then 'kept'
             else 'corrected'
         end as outcome
-    from compared_trends
+    from compared
 ),
 
 -- only what differs, so that a run that finds all as it was leaves no dead rows
@@ -126,10 +115,10 @@ written_trends as (
         organization_id,
         period_start as trend_date,
         %(trend_period)s::text as trend_period,
-        topic_distribution,
-        sentiment_distribution,
-        escalation_counts,
-        channel_hotspots,
+        topic_distribution::jsonb,
+        sentiment_distribution::jsonb,
+        escalation_counts::jsonb,
+        channel_hotspots::jsonb,
         total_classifications,
         avg_confidence
     from judged_trends
