@@ -1,31 +1,5 @@
 -- One row per trend just stored that is not what was computed: which columns differ, or
 -- that no row is there. A trigger or a rule of the application may have changed it.
-with
--- as sql/aggregate_trends.sql returned them
-incoming as (
-    select
-        computed.organization_id,
-        computed.period_start,
-        computed.topic_distribution::jsonb as topic_distribution,
-        computed.sentiment_distribution::jsonb as sentiment_distribution,
-        computed.escalation_counts::jsonb as escalation_counts,
-        computed.channel_hotspots::jsonb as channel_hotspots,
-        computed.total_classifications,
-        computed.avg_confidence
-    from
-        jsonb_to_recordset(%(trends)s::jsonb)
-            as computed (
-                organization_id uuid,
-                period_start timestamp,
-                topic_distribution text,
-                sentiment_distribution text,
-                escalation_counts text,
-                channel_hotspots text,
-                total_classifications bigint,
-                avg_confidence bigint
-            )
-)
-
 select
     incoming.organization_id::text as organization_id,
     incoming.period_start,
@@ -34,21 +8,26 @@ select
         ', ',
         case
             when
-                stored.topic_distribution is distinct from incoming.topic_distribution
+                stored.topic_distribution
+                is distinct from incoming.topic_distribution::jsonb
                 then 'topic_distribution'
         end,
         case
             when
                 stored.sentiment_distribution
-                is distinct from incoming.sentiment_distribution
+                is distinct from incoming.sentiment_distribution::jsonb
                 then 'sentiment_distribution'
         end,
         case
-            when stored.escalation_counts is distinct from incoming.escalation_counts
+            when
+                stored.escalation_counts
+                is distinct from incoming.escalation_counts::jsonb
                 then 'escalation_counts'
         end,
         case
-            when stored.channel_hotspots is distinct from incoming.channel_hotspots
+            when
+                stored.channel_hotspots
+                is distinct from incoming.channel_hotspots::jsonb
                 then 'channel_hotspots'
         end,
         case
@@ -62,7 +41,18 @@ select
                 then 'avg_confidence'
         end
     ) as different_columns
-from incoming
+from
+    jsonb_to_recordset(%(trends)s::jsonb)
+        as incoming (
+            organization_id uuid,
+            period_start timestamp,
+            topic_distribution text,
+            sentiment_distribution text,
+            escalation_counts text,
+            channel_hotspots text,
+            total_classifications bigint,
+            avg_confidence bigint
+        )
 left join communication_trends as stored
     on
         incoming.organization_id = stored.organization_id
@@ -70,11 +60,11 @@ left join communication_trends as stored
         and stored.trend_period = %(trend_period)s::text
 where
     stored.organization_id is null
-    or stored.topic_distribution is distinct from incoming.topic_distribution
+    or stored.topic_distribution is distinct from incoming.topic_distribution::jsonb
     or stored.sentiment_distribution
-    is distinct from incoming.sentiment_distribution
-    or stored.escalation_counts is distinct from incoming.escalation_counts
-    or stored.channel_hotspots is distinct from incoming.channel_hotspots
+    is distinct from incoming.sentiment_distribution::jsonb
+    or stored.escalation_counts is distinct from incoming.escalation_counts::jsonb
+    or stored.channel_hotspots is distinct from incoming.channel_hotspots::jsonb
     or stored.total_classifications
     is distinct from incoming.total_classifications
     or stored.avg_confidence is distinct from incoming.avg_confidence;

@@ -295,7 +295,7 @@ class Aggregation:
             found.add(id_)
             self._outcome.names[id_] = row.pop("slug") or id_
             is_earlier = row["period_start"] != self.work.period.start
-            is_empty = not row["total_classifications"] and not _counts(row["escalation_counts"])
+            is_empty = not row["total_classifications"] and not _total(row["escalation_counts"])
             if row.pop("existed") or not is_earlier or not is_empty:
                 trends[id_, row["period_start"]] = row
         self._outcome.deleted += [id_ for id_ in ids if id_ not in found and id_ not in self._outcome.deleted]
@@ -336,7 +336,7 @@ class Aggregation:
         key = row["organization_id"], row["period_start"]
         period = periods[row["period_start"]]
         messages = trends[key]["total_classifications"]
-        alerts = sum(_counts(trends[key]["escalation_counts"]).values())
+        alerts = _total(trends[key]["escalation_counts"])
         if row["outcome"] == "unknown":
             reason = "the target's organizations do not have it. Add it there, or correct the setting source_conn_id"
             return Result(key[0], period, "failed", messages, alerts, reason=reason)
@@ -360,9 +360,9 @@ class Aggregation:
             row = counted[trend["organization_id"], trend["period_start"]]
             for what, computed, found in (
                 ("classifications in total", trend["total_classifications"], row["messages"]),
-                ("over all topics", sum(_counts(trend["topic_distribution"]).values()), row["messages"]),
-                ("over all tones", sum(_counts(trend["sentiment_distribution"]).values()), row["toned_messages"]),
-                ("over all severities", sum(_counts(trend["escalation_counts"]).values()), row["alerts"]),
+                ("over all topics", _total(trend["topic_distribution"]), row["messages"]),
+                ("over all tones", _total(trend["sentiment_distribution"]), row["toned_messages"]),
+                ("over all severities", _total(trend["escalation_counts"]), row["alerts"]),
                 ("with an average", trend["avg_confidence"] is not None, row["confident_messages"] > 0),
             ):
                 if computed != found:
@@ -448,10 +448,10 @@ def _bounds(periods: Sequence[Period]) -> dict[str, list[datetime.datetime]]:
     }
 
 
-def _counts(distribution: str) -> dict[str, int]:
-    """Return a column of JSON, which the package passes on as text, as numbers by name."""
+def _total(distribution: str) -> int:
+    """Return how many are counted in a column of JSON, which the package passes on as text."""
     # most organization-days have no alerts
-    return json.loads(distribution) if distribution != "{}" else {}
+    return sum(json.loads(distribution).values()) if distribution != "{}" else 0
 
 
 def _as_json(trends: Any) -> str:

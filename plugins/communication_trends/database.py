@@ -140,7 +140,7 @@ class Transaction:
         """
         with self._database.bounded("the statement"):
             self._cursor.execute(sql, parameters)
-        return list(self._cursor.fetchall()) if self._cursor.description else []
+        return self._cursor.fetchall() if self._cursor.description else []
 
 
 class Database:
