@@ -68,7 +68,7 @@ def measure(server: Server, home: Path, broker: str, executor: str, settings: di
         for worker in ("worker-1", "worker-2") if executor == "CeleryExecutor" else ():
             options = ["--celery-hostname", worker, "--concurrency", str(PROCESSES // 2), "--skip-serve-logs"]
             airflow.run(worker, "celery", "worker", *options)
-        airflow.wait_until(lambda: airflow.request("GET", DAG_URL).is_success, seconds=180, what="the DAG is parsed")
+        airflow.wait_until(lambda: airflow.request("GET", DAG_URL).is_success, what="the DAG is parsed")
         airflow.request("PATCH", DAG_URL, json={"is_paused": False}).raise_for_status()
 
         def ended(count: int) -> bool:

@@ -107,7 +107,7 @@ def runner(home: Path, server: Server, database: str, **settings: str) -> Iterat
             answers = [airflow.request("GET", f"/api/v2/dags/{dag_id}") for dag_id in dag_ids]
             return all(answer.is_success for answer in answers)
 
-        airflow.wait_until(parsed, seconds=180, what="the DAGs are parsed")
+        airflow.wait_until(parsed, what="the DAGs are parsed")
         # the run that is due comes before the measured ones, not beside them
         for dag_id in dag_ids:
             airflow.request("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False}).raise_for_status()

@@ -146,7 +146,6 @@ def unpause(airflow: Airflow, *kinds: PeriodKind) -> None:
         url = dag_url(kind)
         airflow.wait_until(
             lambda: airflow.request("GET", url).is_success,  # noqa: B023, called before the next turn
-            seconds=180,
             what=f"{kind.dag_id} is parsed",
         )
         airflow.request("PATCH", url, json={"is_paused": False}).raise_for_status()

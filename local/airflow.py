@@ -107,6 +107,7 @@ class Airflow:
         }
         self.logs = home / "logs"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._token: str | None = None
 
     def start(self, *components: str) -> None:
         """
@@ -119,7 +120,7 @@ class Airflow:
             listen = ["--host", "127.0.0.1", "--port", str(self.port)] if component == "api-server" else []
             self.run(component, component, *listen)
             if component == "api-server":
-                self.wait_until(self._answers, seconds=120, what="the API server answers")
+                self.wait_until(self._answers, what="the API server answers")
 
     def run(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         """
@@ -155,13 +156,13 @@ class Airflow:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(timeout=20)
 
-    def wait_until(self, condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
+    def wait_until(self, condition: Callable[[], Any], *, what: str, seconds: float = 600) -> Any:
         """
         Return the condition's first true value.
 
         :param condition: called every half second.
-        :param seconds: how long at most.
         :param what: what is waited for, for the error.
+        :param seconds: how long at most; patient by default, since a machine may have much else to do.
         :raises TimeoutError: when it stays false.
         :raises RuntimeError: when a component ends meanwhile.
         """
@@ -184,10 +185,11 @@ class Airflow:
         :param path: such as ``/api/v2/dags``.
         :param kwargs: what `httpx.request` takes.
         """
-        username, password = self.login
-        token = httpx.post(f"{self.url}/auth/token", json={"username": username, "password": password}, timeout=30)
-        token.raise_for_status()
-        headers = {"Authorization": f"Bearer {token.json()['access_token']}"}
+        if self._token is None:
+            username, password = self.login
+            token = httpx.post(f"{self.url}/auth/token", json={"username": username, "password": password}, timeout=60)
+            self._token = token.raise_for_status().json()["access_token"]
+        headers = {"Authorization": f"Bearer {self._token}"}
         return httpx.request(method, self.url + path, headers=headers, **{"timeout": 60, **kwargs})
 
     def returned(self, dag_id: str, run_id: str, task_id: str) -> Any:

@@ -56,7 +56,7 @@ def finished_run(airflow, run_id):
         run = airflow.request("GET", f"/api/v2/dags/{DAG_ID}/dagRuns/{run_id}").json()
         return run if run["state"] in ("success", "failed") else None
 
-    return airflow.wait_until(ended, seconds=180, what=f"run {run_id} has ended")
+    return airflow.wait_until(ended, what=f"run {run_id} has ended")
 
 
 def test_a_run_takes_the_sql_of_its_own_commit_from_a_git_bundle(airflow_with_bundle, tmp_path):
@@ -73,7 +73,7 @@ def test_a_run_takes_the_sql_of_its_own_commit_from_a_git_bundle(airflow_with_bu
     database.classify("acme", topic="from a bundle", count=3)
     airflow.start()
     dag = f"/api/v2/dags/{DAG_ID}"
-    airflow.wait_until(lambda: airflow.request("GET", dag).is_success, seconds=180, what="the DAG is parsed")
+    airflow.wait_until(lambda: airflow.request("GET", dag).is_success, what="the DAG is parsed")
     airflow.request("PATCH", dag, json={"is_paused": False}).raise_for_status()
     found = airflow.request("GET", dag).json()
     assert found["bundle_name"] == "trends"
@@ -94,9 +94,7 @@ def test_a_run_takes_the_sql_of_its_own_commit_from_a_git_bundle(airflow_with_bu
     git(work, "commit", "--all", "-m", "two")
     git(work, "push", str(origin), "main")
     version = found["bundle_version"]
-    airflow.wait_until(
-        lambda: airflow.request("GET", dag).json()["bundle_version"] != version, seconds=120, what="it is fetched"
-    )
+    airflow.wait_until(lambda: airflow.request("GET", dag).json()["bundle_version"] != version, what="it is fetched")
     airflow.request("POST", f"{dag}/dagRuns", json={**body, "dag_run_id": "second"}).raise_for_status()
     assert finished_run(airflow, "second")["state"] == "success"
     assert database.trend("acme")["topic_distribution"] == {"FROM A BUNDLE": 3}

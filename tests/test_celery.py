@@ -46,15 +46,14 @@ def running(server, tmp_path_factory):
         for name in WORKERS:
             options = ["--celery-hostname", name, "--concurrency", str(PROCESSES), "--skip-serve-logs"]
             airflow.run(name, "celery", "worker", *options)
-        airflow.wait_until(lambda: airflow.request("GET", DAG_URL).is_success, seconds=180, what="the DAG is parsed")
+        airflow.wait_until(lambda: airflow.request("GET", DAG_URL).is_success, what="the DAG is parsed")
         airflow.wait_until(
             lambda: all(f"{name} ready." in (airflow.logs / f"{name}.log").read_text() for name in WORKERS),
-            seconds=180,
             what="the workers are ready",
         )
         airflow.request("PATCH", DAG_URL, json={"is_paused": False}).raise_for_status()
         # unpaused, the DAG runs for the latest day that is due; there are no organizations yet
-        airflow.wait_until(lambda: ended(airflow, f"{DAG_URL}/dagRuns"), seconds=180, what="the first run has ended")
+        airflow.wait_until(lambda: ended(airflow, f"{DAG_URL}/dagRuns"), what="the first run has ended")
         yield airflow, database
 
 
@@ -93,7 +92,6 @@ def test_a_run_completes_though_a_worker_is_killed_at_work(running, server):
         waiting = "select count(*) from pg_locks where not granted and relation = 'communication_trends'::regclass"
         airflow.wait_until(
             lambda: connection.execute(waiting).fetchone() == (PROCESSES * len(WORKERS),),
-            seconds=180,
             what="each process of the workers is about to store a trend",
         )
         victim = airflow.processes.pop(WORKERS[0])
@@ -102,7 +100,7 @@ def test_a_run_completes_though_a_worker_is_killed_at_work(running, server):
         assert len(lost) == PROCESSES
         os.killpg(victim.pid, signal.SIGKILL)
         victim.wait()
-    run = airflow.wait_until(lambda: ended(airflow, run_url), seconds=300, what="the run has ended")
+    run = airflow.wait_until(lambda: ended(airflow, run_url), what="the run has ended")
     assert run["state"] == "success"
     assert {ti["state"] for ti in instances().values()} == {"success"}
     assert all(instances()[index]["try_number"] > 1 for index in lost)

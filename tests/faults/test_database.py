@@ -49,7 +49,7 @@ def sessions(database) -> list[dict[str, object]]:
     ).fetchall()
 
 
-def wait_until(condition, seconds: float = 60) -> None:
+def wait_until(condition, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

@@ -43,7 +43,7 @@ def scheduled_runs(airflow):
         found = response.json()["dag_runs"]
         return found if found and all(run["state"] in {"success", "failed"} for run in found) else None
 
-    found = airflow.wait_until(ended, seconds=240, what="the scheduled runs have ended")
+    found = airflow.wait_until(ended, what="the scheduled runs have ended")
     return {datetime.date.fromisoformat(run["logical_date"][:10]): run for run in found}
 
 
@@ -66,7 +66,7 @@ def night(server, tmp_path_factory):
                 database.classify(slug, at=f"{days_before(today, back)[0]} 12:00:00", count=count + back)
         database.connection.execute("update organizations set created_at = %s", days_before(today, 30))
         airflow.start()
-        airflow.wait_until(lambda: airflow.request("GET", DAG_URL).is_success, seconds=180, what="the DAG is parsed")
+        airflow.wait_until(lambda: airflow.request("GET", DAG_URL).is_success, what="the DAG is parsed")
         airflow.request("PATCH", DAG_URL, json={"is_paused": False}).raise_for_status()
         ((day, run),) = scheduled_runs(airflow).items()
         assert run["state"] == "success"
@@ -90,9 +90,9 @@ def nights_after_three_missed_ones(night, *, components):
         def moved_on():
             return (airflow.request("GET", DAG_URL).json()["next_dagrun_logical_date"] or "")[:10] == str(day)
 
-        airflow.wait_until(moved_on, seconds=120, what="the DAG processor has seen which run is due")
+        airflow.wait_until(moved_on, what="the DAG processor has seen which run is due")
     airflow.start(*components)
-    airflow.wait_until(lambda: day in scheduled_runs(airflow), seconds=240, what="the run that is due is there")
+    airflow.wait_until(lambda: day in scheduled_runs(airflow), what="the run that is due is there")
     runs = scheduled_runs(airflow)
     (before,) = days_before(day, 4)
     assert runs.pop(before)["dag_run_id"] == "scheduled__before_the_outage"

@@ -245,7 +245,7 @@ def test_a_replica_conflict_in_a_run_is_left_to_the_backoff(server, database, re
     def clean_up_when_it_dozes() -> None:
         with server.connect(database.name) as primary, replica.connect(database.name) as standby:
             dozing = "select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
-            wait_until(lambda: standby.execute(dozing).fetchall(), seconds=300)
+            wait_until(lambda: standby.execute(dozing).fetchall())
             primary.execute("delete from classifications where ctid in (select ctid from classifications limit 10)")
             primary.execute("vacuum classifications")
 

@@ -48,7 +48,7 @@ def runs(airflow, *arguments):
 
 
 def backfill(airflow, *options):
-    run_airflow(airflow.environment, *BACKFILL, *options, DAG_ID, timeout=400)
+    run_airflow(airflow.environment, *BACKFILL, *options, DAG_ID, timeout=900)
 
 
 def test_a_backfill_makes_exactly_its_days_and_can_be_repeated(airflow):
@@ -88,7 +88,7 @@ def test_the_scheduler_runs_the_day_that_is_due_and_what_is_triggered(airflow):
         found = [run for id_, run in runs(airflow).items() if id_ == "." or id_.startswith("scheduled__")]
         return len(found) == 2 and all(run["state"] in ("success", "failed") for run in found) and found
 
-    found = airflow.wait_until(ended, seconds=240, what="both runs have ended")
+    found = airflow.wait_until(ended, what="both runs have ended")
     assert [run["state"] for run in found] == ["success", "success"]
     (scheduled,) = [id_ for id_ in runs(airflow) if id_.startswith("scheduled__")]
     day = scheduled.removeprefix("scheduled__")[:10]
@@ -114,7 +114,7 @@ def test_a_backfill_makes_the_weeks_and_months_that_begin_in_the_range(airflow, 
     airflow.stop("scheduler")
     environment = {**airflow.environment, "AIRFLOW__CORE__DEFAULT_TIMEZONE": timezone}
     database.connection.execute("delete from communication_trends where trend_period <> 'daily'")
-    run_airflow(environment, "dags", "backfill", "-s", first, "-e", last, dag_id, timeout=400)
+    run_airflow(environment, "dags", "backfill", "-s", first, "-e", last, dag_id, timeout=900)
     stored = database.trends(dag_id.removeprefix("communication_trends_"))
     assert sorted({date for _, date in stored}) == made
     listed = run_airflow(airflow.environment, "dags", "list-runs", "-d", dag_id, "-o", "json").stdout
@@ -134,7 +134,7 @@ def test_a_backfill_makes_utc_days_under_another_default_timezone(airflow, timez
     airflow.environment["AIRFLOW__CORE__DEFAULT_TIMEZONE"] = timezone
     try:
         dates = ["-s", f"2026-11-{first:02}", "-e", f"2026-11-{last:02}"]
-        run_airflow(airflow.environment, "dags", "backfill", *dates, DAG_ID, timeout=400)
+        run_airflow(airflow.environment, "dags", "backfill", *dates, DAG_ID, timeout=900)
     finally:
         del airflow.environment["AIRFLOW__CORE__DEFAULT_TIMEZONE"]
     assert sorted(set(runs(airflow)) - before) == [
@@ -160,7 +160,7 @@ def test_over_rest_a_run_is_made_and_the_history_dag_keeps_the_latest(airflow):
         except httpx.HTTPError:
             return False
 
-    airflow.wait_until(answers, seconds=180, what="the webserver answers")
+    airflow.wait_until(answers, what="the webserver answers")
     made = api.post(f"/dags/{DAG_ID}/dagRuns", json={"conf": {"date": "2026-10-30"}}).raise_for_status().json()
     for _ in range(2):
         api.post(f"/dags/{DAG_ID}/dagRuns", json={"conf": {"organizations": ["nobody"]}}).raise_for_status()
@@ -169,7 +169,7 @@ def test_over_rest_a_run_is_made_and_the_history_dag_keeps_the_latest(airflow):
         found = runs(airflow).values()
         return all(run["state"] in ("success", "failed") for run in found) and list(found)
 
-    found = airflow.wait_until(ended, seconds=240, what="all runs have ended")
+    found = airflow.wait_until(ended, what="all runs have ended")
     assert airflow.database.trend("acme", "2026-10-30")["trend_date"].isoformat() == "2026-10-30T00:00:00"
     succeeded = sorted((run["end_date"], run["run_id"]) for run in found if run["state"] == "success")
     failed = {run["run_id"] for run in found if run["state"] == "failed"}
@@ -185,7 +185,7 @@ def test_over_rest_a_run_is_made_and_the_history_dag_keeps_the_latest(airflow):
         states = [run["state"] for run in api.get(f"{history}/dagRuns").json()["dag_runs"]]
         return states if states and set(states) <= {"success", "failed"} else None
 
-    assert airflow.wait_until(cleaned, seconds=180, what="the history DAG has run") == ["success"]
+    assert airflow.wait_until(cleaned, what="the history DAG has run") == ["success"]
     # 3 that succeeded, and the latest scheduled one, without which Airflow would make it again; 0 keeps all that failed
     (scheduled,) = [run_id for _, run_id in succeeded if run_id.startswith("scheduled__")]
     left = {run_id for _, run_id in succeeded[-3:]} | failed | {scheduled}

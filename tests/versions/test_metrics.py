@@ -180,7 +180,7 @@ def ended(airflow, run_id=None):
         found = [state for id_, state in run_states(airflow, DAG_ID).items() if run_id in (None, id_)]
         return found[0] if found and set(found) <= {"success", "failed"} else None
 
-    return airflow.wait_until(state, seconds=240, what=f"the run {run_id} has ended")
+    return airflow.wait_until(state, what=f"the run {run_id} has ended")
 
 
 def restart(airflow, **settings):
@@ -281,7 +281,7 @@ def test_an_opentelemetry_collector_gets_each_figure_of_a_run(running, collector
     state, seconds = run(airflow, "otel")
     assert state == "failed"
     prefix = "airflow.communication_trends.daily.manual."
-    found = airflow.wait_until(lambda: otel_gauges(collector.requests, prefix), seconds=30, what="the figures arrived")
+    found = airflow.wait_until(lambda: otel_gauges(collector.requests, prefix), what="the figures arrived")
     assert {json.dumps(tags) for _, tags in found.values()} == {
         json.dumps({"period": "daily", "triggered_by": "manual"})
     }

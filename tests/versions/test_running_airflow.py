@@ -133,7 +133,7 @@ def runs(airflow, run_type, dag_id=DAG_ID):
         )
         return found if found and all(run["state"] in ("success", "failed") for run in found) else None
 
-    found = airflow.wait_until(ended, seconds=300, what=f"{run_type} runs have ended")
+    found = airflow.wait_until(ended, what=f"{run_type} runs have ended")
     assert len({run["day"] for run in found}) == len(found)
     return {run["day"]: run for run in found}
 
@@ -206,7 +206,6 @@ def test_a_manual_run_is_for_the_date_of_its_conf_or_for_its_data_interval(forei
         run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "--exec-date", moment)
     found = airflow.wait_until(
         lambda: len(made := runs(airflow, "manual")) == len(expected_days) and made,
-        seconds=120,
         what="the runs are there",
     )
     assert {run["state"] for run in found.values()} == {"success"}
@@ -220,7 +219,7 @@ def test_airflow_dags_test_is_for_its_data_interval(foreign):
     airflow, database = foreign
     # the scheduler would run the same task instances at the same time, and looks even at the runs of paused DAGs
     unfinished = "select 1 from dag_run join dag using (dag_id) where state in ('queued', 'running') and not is_paused"
-    airflow.wait_until(lambda: not metadata(airflow, unfinished), seconds=180, what="nothing runs")
+    airflow.wait_until(lambda: not metadata(airflow, unfinished), what="nothing runs")
     airflow.stop("scheduler")
     run_airflow(airflow.environment, "dags", "test", DAG_ID, str(DAYS[0]))
     airflow.start("scheduler")
@@ -238,12 +237,11 @@ def test_a_backfill_of_four_days_makes_exactly_those(foreign):
         run_airflow(airflow.environment, "backfill", "create", "--dag-id", DAG_ID, *dates)
         airflow.wait_until(
             lambda: metadata(airflow, "select id from backfill where completed_at is not null"),
-            seconds=400,
             what="the backfill is closed",
         )
     else:
         dates = ["-s", str(days[0]), "-e", str(days[-1])]
-        run_airflow(airflow.environment, "dags", "backfill", *dates, DAG_ID, timeout=400)
+        run_airflow(airflow.environment, "dags", "backfill", *dates, DAG_ID, timeout=900)
     made = runs(airflow, "backfill")
     assert {day: run["state"] for day, run in made.items()} == dict.fromkeys(days, "success")
     messages, alerts = source_rows()
@@ -269,10 +267,9 @@ def test_a_backfill_of_weeks_or_months_makes_those_that_begin_in_the_range(forei
     else:
         # paused: the scheduler would start a run that the command has reset before the command does
         dates = ["-s", first, "-e", last, "--reset-dagruns", "-y"]
-        run_airflow(airflow.environment, "dags", "backfill", *dates, dag_id, timeout=400)
+        run_airflow(airflow.environment, "dags", "backfill", *dates, dag_id, timeout=900)
     found = airflow.wait_until(
         lambda: len(found := runs(airflow, "backfill", dag_id)) == len(made) and found,
-        seconds=300,
         what="the runs are there",
     )
     run_airflow(airflow.environment, "dags", "pause", dag_id)
@@ -341,25 +338,25 @@ def test_a_run_starts_the_dags_that_are_scheduled_on_the_trends_and_a_failed_one
         found = [state for id_, state in states.items() if run_id in (None, id_)]
         return found if found and set(found) <= {"success", "failed"} else None
 
-    assert airflow.wait_until(lambda: ended(DAG_ID, "good"), seconds=180, what="the run has ended") == ["success"]
+    assert airflow.wait_until(lambda: ended(DAG_ID, "good"), what="the run has ended") == ["success"]
     messages = expected("acme", DAYS[5], *source_rows())["total_classifications"]
     said = f"{messages} messages; on Thursdays usually 4 to 6"
     ((recipients, mail),) = [one for one in mailbox.mails if one[0] == ["lead@example.com"]]
     assert mail["subject"].startswith("Communication trends, Thu, 5 Nov 2026: ")
     # a link where Airflow knows its address
     assert f"<b>Acme</b>{'</a>' if AIRFLOW_V_3_0_PLUS else ''}: {said}</li>" in mail.get_body(("html",)).get_content()
-    consumed = airflow.wait_until(lambda: ended("trends_consumer"), seconds=180, what="the consumer has run")
+    consumed = airflow.wait_until(lambda: ended("trends_consumer"), what="the consumer has run")
     assert set(consumed) == {"success"}
 
     database.connection.execute("alter table communication_trends add constraint broken check (false) not valid")
     run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "-r", "bad", "-c", '{"date": "2026-11-06"}')
-    assert airflow.wait_until(lambda: ended(DAG_ID, "bad"), seconds=180, what="the run has ended") == ["failed"]
+    assert airflow.wait_until(lambda: ended(DAG_ID, "bad"), what="the run has ended") == ["failed"]
 
     def about_bad():
         # the scheduled run may have met the constraint as well: it has a mail of its own
         return [(to, mail) for to, mail in mailbox.mails if mail["subject"] == "bad failed"]
 
-    airflow.wait_until(about_bad, seconds=120, what="the mail is there")
+    airflow.wait_until(about_bad, what="the mail is there")
     airflow.stop("scheduler")
     ((recipients, mail),) = about_bad()
     assert recipients == ["oncall@example.com"]

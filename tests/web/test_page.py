@@ -37,7 +37,6 @@ def dag(web):
     """The DAG, ready to be triggered."""
     ready = web.airflow.wait_until(
         lambda: web.airflow.request("PATCH", f"/api/v2/dags/{DAG_ID}", json={"is_paused": False}).is_success,
-        seconds=180,
         what="the DAG is there",
     )
     assert ready
@@ -616,7 +615,7 @@ def test_a_run_says_what_became_of_each_organization(visit, web, dag):
         run = web.airflow.request("POST", f"{dag}/dagRuns", json={"logical_date": None, "conf": conf}).json()
         path = f"{dag}/dagRuns/{run['dag_run_id']}"
         web.airflow.wait_until(
-            lambda: web.airflow.request("GET", path).json()["state"] == "failed", seconds=240, what="the run has ended"
+            lambda: web.airflow.request("GET", path).json()["state"] == "failed", what="the run has ended"
         )
         one = visit(user="admin")
         page = one.page
@@ -653,7 +652,6 @@ def test_airflows_own_form_with_its_date_picker(visit, web, dag):
     page.get_by_role("button", name="Trigger").last.click()
     web.airflow.wait_until(
         lambda: "2026-10-15" in stored(web, "acme", "topic_distribution")["complaint"],
-        seconds=240,
         what="the day of the form is stored",
     )
     page = one.open(f"organization=acme&{RANGE}")
