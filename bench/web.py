@@ -211,6 +211,60 @@ def measure_page(server: Server, home: Path, database: str, what: str, last: dat
         airflow.stop()
 
 
+def measure_the_whole_page(server: Server, home: Path, database: str, what: str, last: datetime.date) -> None:
+    """
+    Print how long one person, and three at once, wait until all of the page is drawn, and which answers they never got.
+
+    :param server: where the database is.
+    :param home: AIRFLOW_HOME.
+    :param database: the one with the trends.
+    :param what: what it has, in words.
+    :param last: its last day; the browser's clock says the noon after it.
+    """
+    chromium = shutil.which("chromium")
+    if not chromium:
+        return
+    from playwright.sync_api import sync_playwright
+
+    airflow = Airflow(airflow_environment(home, server, metadata="bench_airflow", database=database))
+    noon = datetime.datetime.combine(last, datetime.time(12), datetime.timezone.utc) + datetime.timedelta(1)
+    try:
+        airflow.start("api-server")
+        token = airflow.request("GET", "/communication-trends/").request.headers["authorization"].split()[1]
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+            for people in (1, 3):
+                pages = []
+                statuses: list[int] = []
+                started = time.perf_counter()
+                for _ in range(people):
+                    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+                    context.set_default_timeout(300_000)
+                    context.clock.set_fixed_time(noon)
+                    context.add_cookies([{"name": "_token", "value": token, "url": airflow.url}])
+                    pages.append(context.new_page())
+                    pages[-1].on("response", lambda answer: statuses.append(answer.status))  # noqa: B023
+                    pages[-1].goto(f"{airflow.url}/communication-trends/", wait_until="commit")
+                charts, whole = [], []
+                for page in pages:
+                    page.wait_for_selector("#topics .main-svg")
+                    charts.append(time.perf_counter() - started)
+                    page.wait_for_function(DRAWN)
+                    whole.append(time.perf_counter() - started)
+                panels = sum(page.locator("#main p.problem").count() for page in pages)
+                print(
+                    f"{what}, {people} at once: charts after at most {max(charts):.1f} s, all of the page after"
+                    f" {max(whole):.1f} s; answers of 503, which are asked again: {statuses.count(503)}; other failures:"
+                    f" {sum(status >= 400 and status != 503 for status in statuses)}; panels without an answer: {panels}",
+                    flush=True,
+                )
+                for page in pages:
+                    page.context.close()
+            browser.close()
+    finally:
+        airflow.stop()
+
+
 def fill_with_the_story(server: Server, database: str) -> datetime.date:
     """
     Make the demo's rows and their trends, and return the last day of them.
@@ -262,6 +316,7 @@ def main() -> None:
                 ("bench_web", "1,000", LAST_DAY, 2000),
             ):
                 measure_page(server, Path(folder) / "airflow", database, what, last, target)
+            measure_the_whole_page(server, Path(folder) / "airflow", "bench_web_many", "50,000", LAST_DAY)
         finally:
             for database in (*databases, "bench_demo", "bench_airflow"):
                 server.drop_database(database)

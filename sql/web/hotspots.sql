@@ -1,26 +1,18 @@
 -- One page of the channels that ran hot in a period of the range, the riskiest first:
 -- of one organization, or of all where none is given.
 with
--- one row per trend
-stored_trends as materialized (
+-- one row per channel and period; read by several processes where PostgreSQL can
+hot_periods as (
     select
         communication_trends.organization_id,
         communication_trends.trend_date,
-        communication_trends.channel_hotspots,
-        coalesce(
-            not communication_trends.topic_distribution
-            @@ %(broken_counts)s::jsonpath
-            and not communication_trends.sentiment_distribution
-            @@ %(broken_counts)s::jsonpath
-            and not communication_trends.escalation_counts
-            @@ %(broken_counts)s::jsonpath
-            and not communication_trends.channel_hotspots
-            @@ %(broken_hotspots)s::jsonpath
-            and communication_trends.total_classifications >= 0
-            and coalesce(communication_trends.avg_confidence, 0) between 0 and 100,
-            false
-        ) as readable
+        hotspots.entry ->> 'channelId' as channel_id,
+        trunc((hotspots.entry ->> 'riskScore')::numeric) as risk_score,
+        trunc((hotspots.entry ->> 'messageCount')::numeric) as message_count
     from communication_trends
+    cross join
+        jsonb_array_elements(communication_trends.channel_hotspots)
+            as hotspots (entry)
     where
         communication_trends.trend_period = %(period)s::text
         and communication_trends.trend_date >= %(first_day)s::timestamp
@@ -30,20 +22,14 @@ stored_trends as materialized (
             %(organization_id)s::uuid is null
             or communication_trends.organization_id = %(organization_id)s::uuid
         )
-),
-
--- one row per channel and period
-hot_periods as (
-    select
-        stored_trends.organization_id,
-        stored_trends.trend_date,
-        hotspots.entry ->> 'channelId' as channel_id,
-        trunc((hotspots.entry ->> 'riskScore')::numeric) as risk_score,
-        trunc((hotspots.entry ->> 'messageCount')::numeric) as message_count
-    from stored_trends
-    cross join
-        jsonb_array_elements(stored_trends.channel_hotspots) as hotspots (entry)
-    where stored_trends.readable
+        -- what cannot be read is filtered out before anything is computed of it
+        and not communication_trends.topic_distribution @@ %(broken_counts)s::jsonpath
+        and not communication_trends.sentiment_distribution
+        @@ %(broken_counts)s::jsonpath
+        and not communication_trends.escalation_counts @@ %(broken_counts)s::jsonpath
+        and not communication_trends.channel_hotspots @@ %(broken_hotspots)s::jsonpath
+        and communication_trends.total_classifications >= 0
+        and coalesce(communication_trends.avg_confidence, 0) between 0 and 100
 ),
 
 -- one row per channel; its score weighs each hot period by its messages

@@ -1,130 +1,136 @@
 -- All organizations together: one row per period of the range, with the sums of its
 -- readable trends, or with nulls where there is none.
 with
--- one row per organization and period
-stored_trends as materialized (
+-- one row per period, figure and key of a distribution; each readable trend is read
+-- once, by several processes where PostgreSQL can
+figures as (
     select
         communication_trends.trend_date,
-        communication_trends.topic_distribution,
-        communication_trends.sentiment_distribution,
-        communication_trends.escalation_counts,
-        communication_trends.channel_hotspots,
-        communication_trends.total_classifications,
-        communication_trends.avg_confidence,
-        coalesce(
-            not communication_trends.topic_distribution
-            @@ %(broken_counts)s::jsonpath
-            and not communication_trends.sentiment_distribution
-            @@ %(broken_counts)s::jsonpath
-            and not communication_trends.escalation_counts
-            @@ %(broken_counts)s::jsonpath
-            and not communication_trends.channel_hotspots
-            @@ %(broken_hotspots)s::jsonpath
-            and communication_trends.total_classifications >= 0
-            and coalesce(communication_trends.avg_confidence, 0) between 0 and 100,
-            false
-        ) as readable
+        entries.figure,
+        entries.name,
+        sum(entries.value) as total,
+        count(*) as trends
     from communication_trends
+    cross join
+        lateral (
+            select
+                'topics' as figure,
+                topics.name,
+                trunc(topics.value::numeric) as value
+            from
+                jsonb_each(communication_trends.topic_distribution)
+                    as topics (name, value)
+            union all
+            select
+                'tones' as figure,
+                tones.name,
+                trunc(tones.value::numeric) as value
+            from
+                jsonb_each(communication_trends.sentiment_distribution)
+                    as tones (name, value)
+            union all
+            select
+                'escalations' as figure,
+                severities.name,
+                trunc(severities.value::numeric) as value
+            from
+                jsonb_each(communication_trends.escalation_counts)
+                    as severities (name, value)
+            union all
+            select
+                totals.figure,
+                '' as name,
+                totals.value
+            from (
+                values
+                ('messages', communication_trends.total_classifications::numeric),
+                ('hotspots', jsonb_array_length(communication_trends.channel_hotspots)),
+                (
+                    'confidence',
+                    communication_trends.avg_confidence::numeric
+                    * communication_trends.total_classifications
+                ),
+                -- of a trend without an average, neither side of the mean
+                (
+                    'confident',
+                    case
+                        when communication_trends.avg_confidence is not null
+                            then communication_trends.total_classifications
+                    end
+                )
+            ) as totals (figure, value)
+        ) as entries
     where
         communication_trends.trend_period = %(period)s::text
         and communication_trends.trend_date >= %(first_day)s::timestamp
         and communication_trends.trend_date <= %(last_day)s::timestamp
-),
-
--- one row per organization, period, distribution and key
-entries as (
-    select
-        stored_trends.trend_date,
-        'topics' as distribution,
-        topics.name,
-        topics.value
-    from stored_trends
-    cross join
-        jsonb_each(stored_trends.topic_distribution) as topics (name, value)
-    where stored_trends.readable
-    union all
-    select
-        stored_trends.trend_date,
-        'tones' as distribution,
-        tones.name,
-        tones.value
-    from stored_trends
-    cross join
-        jsonb_each(stored_trends.sentiment_distribution) as tones (name, value)
-    where stored_trends.readable
-    union all
-    select
-        stored_trends.trend_date,
-        'escalations' as distribution,
-        severities.name,
-        severities.value
-    from stored_trends
-    cross join
-        jsonb_each(stored_trends.escalation_counts) as severities (name, value)
-    where stored_trends.readable
-),
-
--- one row per period, distribution and key
-counts as (
-    select
-        entries.trend_date,
-        entries.distribution,
-        entries.name,
-        sum(trunc(entries.value::numeric)) as total
-    from entries
+        -- what cannot be read is filtered out before anything is computed of it
+        and not communication_trends.topic_distribution @@ %(broken_counts)s::jsonpath
+        and not communication_trends.sentiment_distribution
+        @@ %(broken_counts)s::jsonpath
+        and not communication_trends.escalation_counts @@ %(broken_counts)s::jsonpath
+        and not communication_trends.channel_hotspots @@ %(broken_hotspots)s::jsonpath
+        and communication_trends.total_classifications >= 0
+        and coalesce(communication_trends.avg_confidence, 0) between 0 and 100
     group by
-        entries.trend_date,
-        entries.distribution,
+        communication_trends.trend_date,
+        entries.figure,
         entries.name
 ),
 
--- one row per period
-distributions as (
+-- one row per period with a readable trend; the mean weighs each organization by its
+-- messages
+readable as (
     select
-        counts.trend_date,
-        jsonb_object_agg(counts.name, counts.total)
-        filter (where counts.distribution = 'topics') as topic_distribution,
-        jsonb_object_agg(counts.name, counts.total)
-        filter (where counts.distribution = 'tones') as sentiment_distribution,
-        jsonb_object_agg(counts.name, counts.total)
-        filter (where counts.distribution = 'escalations') as escalation_counts
-    from counts
-    group by counts.trend_date
-),
-
--- one row per period; the mean weighs each organization by its messages
-totals as (
-    select
-        stored_trends.trend_date,
-        count(*) filter (where stored_trends.readable) as organizations_stored,
-        count(*) filter (where not stored_trends.readable)
-            as organizations_unreadable,
-        sum(stored_trends.total_classifications)
-        filter (where stored_trends.readable) as total_classifications,
-        sum(
-            case
-                when stored_trends.readable
-                    then jsonb_array_length(stored_trends.channel_hotspots)
-            end
-        ) as hotspot_count,
+        figures.trend_date,
+        jsonb_object_agg(figures.name, figures.total)
+        filter (where figures.figure = 'topics') as topic_distribution,
+        jsonb_object_agg(figures.name, figures.total)
+        filter (where figures.figure = 'tones') as sentiment_distribution,
+        jsonb_object_agg(figures.name, figures.total)
+        filter (where figures.figure = 'escalations') as escalation_counts,
+        sum(figures.trends) filter (where figures.figure = 'messages')::bigint
+            as organizations_stored,
+        sum(figures.total) filter (where figures.figure = 'messages')
+            as total_classifications,
+        sum(figures.total) filter (where figures.figure = 'hotspots')
+            as hotspot_count,
         floor(
-            sum(
-                stored_trends.avg_confidence::numeric
-                * stored_trends.total_classifications
-            ) filter (where stored_trends.readable)
+            sum(figures.total) filter (where figures.figure = 'confidence')
             / nullif(
-                sum(stored_trends.total_classifications)
-                filter (
-                    where
-                    stored_trends.readable
-                    and stored_trends.avg_confidence is not null
-                ),
-                0
+                sum(figures.total) filter (where figures.figure = 'confident'), 0
             )
             + 0.5
         ) as avg_confidence
-    from stored_trends
-    group by stored_trends.trend_date
+    from figures
+    group by figures.trend_date
+),
+
+-- one row per period with a trend
+totals as (
+    select
+        stored_trends.trend_date,
+        stored_trends.trends - coalesce(readable.organizations_stored, 0)
+            as organizations_unreadable,
+        coalesce(readable.organizations_stored, 0) as organizations_stored,
+        readable.topic_distribution,
+        readable.sentiment_distribution,
+        readable.escalation_counts,
+        readable.total_classifications,
+        readable.hotspot_count,
+        readable.avg_confidence
+    from (
+        select
+            communication_trends.trend_date,
+            count(*) as trends
+        from communication_trends
+        where
+            communication_trends.trend_period = %(period)s::text
+            and communication_trends.trend_date >= %(first_day)s::timestamp
+            and communication_trends.trend_date <= %(last_day)s::timestamp
+        group by communication_trends.trend_date
+    ) as stored_trends
+    left join readable on stored_trends.trend_date = readable.trend_date
 ),
 
 -- one row per moment from which organizations exist: by their first trend, where
@@ -175,9 +181,9 @@ select
         when expected.organizations_existing > 0 then 'missing'
         else 'notCreated'
     end as state,
-    coalesce(distributions.topic_distribution, '{}') as topic_distribution,
-    coalesce(distributions.sentiment_distribution, '{}') as sentiment_distribution,
-    coalesce(distributions.escalation_counts, '{}') as escalation_counts,
+    coalesce(totals.topic_distribution, '{}') as topic_distribution,
+    coalesce(totals.sentiment_distribution, '{}') as sentiment_distribution,
+    coalesce(totals.escalation_counts, '{}') as escalation_counts,
     coalesce(totals.total_classifications, 0)::bigint as total_classifications,
     totals.avg_confidence::bigint as avg_confidence,
     coalesce(totals.hotspot_count, 0)::bigint as hotspot_count,
@@ -193,5 +199,4 @@ select
     (select count(*) from organizations) as organizations_total
 from expected
 left join totals on expected.first_day = totals.trend_date
-left join distributions on expected.first_day = distributions.trend_date
 order by expected.first_day;

@@ -8,7 +8,10 @@ import html
 import json
 import os
 import re
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -791,6 +794,38 @@ def test_a_slow_panel_keeps_nobody_waiting(visit):
     one.drawn()
     expect(page.locator("#hotspots")).to_have_css("opacity", "1")
     expect(page.locator("#hotspots tbody")).to_contain_text("27 Oct")
+
+
+def test_what_others_keep_from_being_answered_is_asked_again(visit, web, server):
+    one = visit()
+    refused = threading.Event()
+
+    def look(answer) -> None:
+        if answer.status == 503 and answer.headers.get("retry-after"):
+            refused.set()
+
+    def keep_asking() -> None:
+        while not refused.is_set():
+            web.get(f"/communication-trends/api/v1/trends?{RANGE}")
+
+    one.page.on("response", look)
+    with ThreadPoolExecutor(12) as others, server.connect(web.connection.info.dbname) as locking:
+        with locking.transaction():
+            # whoever reads waits for the table: four have a connection, and eight come before the page
+            locking.execute("lock table communication_trends")
+            asked = [others.submit(keep_asking) for _ in range(12)]
+            time.sleep(1)
+            one.page.goto(f"{one.url}/communication-trends/?{RANGE}")
+            deadline = time.monotonic() + 60
+            while not refused.is_set() and time.monotonic() < deadline:
+                one.page.wait_for_timeout(100)
+        assert refused.is_set()
+        for other in asked:
+            other.result()
+    one.drawn()
+    expect(one.page.locator("#ranking tbody tr").first).to_be_visible()
+    expect(one.page.locator("body")).to_have_attribute("data-state", "ready")
+    assert one.page.locator("#main p.problem").count() == 0
 
 
 def test_an_ended_login_has_a_way_back(visit, web):

@@ -2,6 +2,9 @@
 
 const PREFIX = "/communication-trends/";
 
+/** How often a question is asked that others keep from being answered: for a minute and a half, then it is a problem. */
+const MOST_TIMES = 10;
+
 /** Where Airflow's API server is, which may have a path of its own before the page's. */
 export const base = () => location.pathname.slice(0, location.pathname.indexOf(PREFIX));
 
@@ -37,22 +40,39 @@ export const trendsPath = (organization) =>
   organization ? `organizations/${encodeURIComponent(organization)}/trends` : "trends";
 
 /**
- * Return the JSON that an address answers with.
+ * Return the JSON that an address answers with. Where others have all the places, it is asked again, when the answer says.
  *
  * @throws {Problem} in words for the person who reads the page
  * @throws {DOMException} named AbortError, when `options.signal` says so
  */
 export async function ask(url, options = {}) {
-  let answer;
+  for (let times = 1; ; times += 1) {
+    const answer = await answerOf(url, options);
+    if (answer.ok) return answer.json();
+    const seconds = Number(answer.headers.get("Retry-After"));
+    if (answer.status === 503 && seconds > 0 && times < MOST_TIMES) {
+      await pause(1000 * seconds, options.signal);
+    } else {
+      const body = await answer.json().catch(() => ({}));
+      throw problemOf(answer.status, body.detail);
+    }
+  }
+}
+
+async function answerOf(url, options) {
   try {
-    answer = await fetch(url, { credentials: "same-origin", ...options });
+    return await fetch(url, { credentials: "same-origin", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem("Airflow's API server does not answer.");
   }
-  if (answer.ok) return answer.json();
-  const body = await answer.json().catch(() => ({}));
-  throw problemOf(answer.status, body.detail);
+}
+
+function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    setTimeout(resolve, milliseconds);
+    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
 }
 
 /** Return the problem of an answer that is none. */
