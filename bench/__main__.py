@@ -2,8 +2,8 @@
 What the package costs, as ratios measured side by side in one run.
 
 Usage: ``python -m bench [--quick] [SECTION …]``; sections are ``sql``, ``runs``, ``batches``, ``range``,
-``lookback``; and ``month``, only when it is named, since it needs 9 GB. Prints one table; writes bench/results.json
-when it measured all but that in full.
+``lookback``; and, only when they are named, ``month``, which needs 9 GB, and ``many``, 100,000 organizations. Prints
+one table; writes bench/results.json when it measured all but these in full.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def main() -> None:
     parser.add_argument("sections", nargs="*", help=", ".join(SECTIONS))
     arguments = parser.parse_args()
     sections = arguments.sections or SECTIONS
-    if unknown := set(sections) - {*SECTIONS, "month"}:
-        parser.error(f"unknown section {', '.join(sorted(unknown))}. Sections: {', '.join(SECTIONS)}, month.")
+    if unknown := set(sections) - {*SECTIONS, "month", "many"}:
+        parser.error(f"unknown section {', '.join(sorted(unknown))}. Sections: {', '.join(SECTIONS)}, month, many.")
     report = Report()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         home = Path(folder)
@@ -43,6 +43,10 @@ def main() -> None:
                 from bench import month
 
                 month.measure(server, report, quick=arguments.quick)
+            if "many" in sections:
+                from bench import many
+
+                many.measure(home, server, report, quick=arguments.quick)
     report.print()
     if not arguments.quick and not arguments.sections:
         report.write(statement.HERE / "results.json")

@@ -251,11 +251,12 @@ def measure_the_whole_page(server: Server, home: Path, database: str, what: str,
                     charts.append(time.perf_counter() - started)
                     page.wait_for_function(DRAWN)
                     whole.append(time.perf_counter() - started)
-                panels = sum(page.locator("#main p.problem").count() for page in pages)
+                failures = sum(status >= 400 and status != 503 for status in statuses)
+                unanswered = sum(page.locator("#main p.problem").count() for page in pages)
                 print(
                     f"{what}, {people} at once: charts after at most {max(charts):.1f} s, all of the page after"
-                    f" {max(whole):.1f} s; answers of 503, which are asked again: {statuses.count(503)}; other failures:"
-                    f" {sum(status >= 400 and status != 503 for status in statuses)}; panels without an answer: {panels}",
+                    f" {max(whole):.1f} s; 503, which is asked again: {statuses.count(503)};"
+                    f" other failures: {failures}; panels without an answer: {unanswered}",
                     flush=True,
                 )
                 for page in pages:

@@ -23,8 +23,8 @@ CONNECTIONS = 4
 PATIENCE = 3
 """Seconds that a request waits for one of them."""
 
-STATEMENT_TIMEOUT = 30
-"""Seconds; a person is waiting."""
+STATEMENT_TIMEOUT = 50
+"""Seconds; a person is waiting, and many a proxy gives up after 60."""
 
 LIMITS = Limits(statement=STATEMENT_TIMEOUT, lock=5, network=5)
 
