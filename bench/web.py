@@ -252,11 +252,11 @@ def measure_the_whole_page(server: Server, home: Path, database: str, what: str,
                     page.wait_for_function(DRAWN)
                     whole.append(time.perf_counter() - started)
                 failures = sum(status >= 400 and status != 503 for status in statuses)
-                unanswered = sum(page.locator("#main p.problem").count() for page in pages)
+                unanswered = [text for page in pages for text in page.locator("#main p.problem").all_inner_texts()]
                 print(
                     f"{what}, {people} at once: charts after at most {max(charts):.1f} s, all of the page after"
                     f" {max(whole):.1f} s; 503, which is asked again: {statuses.count(503)};"
-                    f" other failures: {failures}; panels without an answer: {unanswered}",
+                    f" other failures: {failures}; panels without an answer: {unanswered or None}",
                     flush=True,
                 )
                 for page in pages:

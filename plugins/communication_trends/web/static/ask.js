@@ -2,8 +2,8 @@
 
 const PREFIX = "/communication-trends/";
 
-/** How often a question is asked that others keep from being answered: for a minute and a half, then it is a problem. */
-const MOST_TIMES = 10;
+/** How often a question is asked that others keep from being answered: for some minutes, then it is a problem. */
+const MOST_TIMES = 30;
 
 /** Where Airflow's API server is, which may have a path of its own before the page's. */
 export const base = () => location.pathname.slice(0, location.pathname.indexOf(PREFIX));
