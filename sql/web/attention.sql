@@ -62,42 +62,63 @@ figures as materialized (
     where stored_trends.readable
 ),
 
--- one row per organization and period of which enough is stored, with the periods
--- before it in any order
-compared as materialized (
+-- one row per trend that is compared, and one for each period that it is earlier than
+placed as (
     select
-        current.organization_id,
-        current.trend_date,
-        current.messages,
-        current.risky,
-        current.alerts,
-        current.negative,
-        current.messages >= 1.5 * avg(earlier.messages)
-        or current.messages <= 0.5 * avg(earlier.messages)
-        or current.risky >= 1.5 * avg(earlier.risky)
-        or current.alerts >= 1.5 * avg(earlier.alerts)
-        or current.negative >= 1.5 * avg(earlier.negative) as is_suspect,
-        array_agg(earlier.messages) as earlier_messages,
-        array_agg(earlier.risky) as earlier_risky,
-        array_agg(earlier.alerts) as earlier_alerts,
-        array_agg(earlier.negative) as earlier_negative
-    from figures as current
+        figures.organization_id,
+        figures.trend_date as day,
+        true as is_current,
+        figures.messages,
+        figures.risky,
+        figures.alerts,
+        figures.negative
+    from figures
+    where figures.trend_date = any(%(compared_days)s::timestamp[])
+    union all
+    select
+        figures.organization_id,
+        pairs.day,
+        false as is_current,
+        figures.messages,
+        figures.risky,
+        figures.alerts,
+        figures.negative
+    from figures
     inner join
         unnest(%(earlier_days)s::timestamp[], %(compared_days)s::timestamp[])
             as pairs (earlier_day, day)
-        on current.trend_date = pairs.day
-    inner join figures as earlier
-        on
-            current.organization_id = earlier.organization_id
-            and pairs.earlier_day = earlier.trend_date
+        on figures.trend_date = pairs.earlier_day
+),
+
+-- one row per organization and period of which enough is stored, with the periods
+-- before it in any order. Grouped, not joined: of trends just written the planner
+-- expects hardly a row, and would read all of them again for each
+compared as materialized (
+    select
+        placed.organization_id,
+        placed.day as trend_date,
+        max(placed.messages) filter (where placed.is_current) as messages,
+        max(placed.risky) filter (where placed.is_current) as risky,
+        max(placed.alerts) filter (where placed.is_current) as alerts,
+        max(placed.negative) filter (where placed.is_current) as negative,
+        avg(placed.messages) filter (where not placed.is_current) as mean_messages,
+        avg(placed.risky) filter (where not placed.is_current) as mean_risky,
+        avg(placed.alerts) filter (where not placed.is_current) as mean_alerts,
+        avg(placed.negative) filter (where not placed.is_current) as mean_negative,
+        array_agg(placed.messages) filter (where not placed.is_current)
+            as earlier_messages,
+        array_agg(placed.risky) filter (where not placed.is_current) as earlier_risky,
+        array_agg(placed.alerts) filter (where not placed.is_current)
+            as earlier_alerts,
+        array_agg(placed.negative) filter (where not placed.is_current)
+            as earlier_negative
+    from placed
     group by
-        current.organization_id,
-        current.trend_date,
-        current.messages,
-        current.risky,
-        current.alerts,
-        current.negative
-    having count(*) >= %(enough)s::integer
+        placed.organization_id,
+        placed.day
+    having
+        bool_or(placed.is_current)
+        and count(*) filter (where not placed.is_current) >= %(enough)s::integer
 ),
 
 -- one row per organization and period that may be unusual
@@ -112,7 +133,12 @@ suspects as (
         coalesce(organizations.slug::text, organizations.id::text) as slug
     from compared
     inner join organizations on compared.organization_id = organizations.id
-    where compared.is_suspect
+    where
+        compared.messages >= 1.5 * compared.mean_messages
+        or compared.messages <= 0.5 * compared.mean_messages
+        or compared.risky >= 1.5 * compared.mean_risky
+        or compared.alerts >= 1.5 * compared.mean_alerts
+        or compared.negative >= 1.5 * compared.mean_negative
 )
 
 select

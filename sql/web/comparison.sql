@@ -1,11 +1,17 @@
 -- Two ranges, over the organization-days with a readable trend in both: of one
 -- organization, or of all where none is given. One row.
 with
--- one row per readable trend of either range
-figures as materialized (
+-- one row per readable trend of either range, with the day of the range that it is of
+-- or compared with
+figures as (
     select
         communication_trends.organization_id,
-        communication_trends.trend_date,
+        communication_trends.trend_date >= %(first_day)s::timestamp as is_current,
+        case
+            when communication_trends.trend_date >= %(first_day)s::timestamp
+                then communication_trends.trend_date
+            else communication_trends.trend_date + %(shift)s::interval
+        end as day,
         communication_trends.total_classifications as messages,
         (
             select
@@ -58,6 +64,31 @@ figures as materialized (
         )
 ),
 
+-- one row per organization and day with a readable trend in both ranges. Grouped, not
+-- joined: of trends just written the planner expects hardly a row, and would read all
+-- of them again for each
+matched as (
+    select
+        sum(figures.messages) filter (where figures.is_current) as messages,
+        sum(figures.messages) filter (where not figures.is_current)
+            as previous_messages,
+        sum(figures.risky) filter (where figures.is_current) as risky,
+        sum(figures.risky) filter (where not figures.is_current) as previous_risky,
+        sum(figures.alerts) filter (where figures.is_current) as alerts,
+        sum(figures.alerts) filter (where not figures.is_current) as previous_alerts,
+        sum(figures.confidence) filter (where figures.is_current) as confidence,
+        sum(figures.confidence) filter (where not figures.is_current)
+            as previous_confidence,
+        sum(figures.confident) filter (where figures.is_current) as confident,
+        sum(figures.confident) filter (where not figures.is_current)
+            as previous_confident
+    from figures
+    group by
+        figures.organization_id,
+        figures.day
+    having count(*) = 2
+),
+
 -- one row per organization
 beginnings as (
     select
@@ -97,24 +128,14 @@ possible as (
 select
     (select possible.days from possible) as possible_days,
     count(*) as matched_days,
-    sum(current.messages)::bigint as messages,
-    sum(previous.messages)::bigint as previous_messages,
-    sum(current.risky)::bigint as risky,
-    sum(previous.risky)::bigint as previous_risky,
-    sum(current.alerts)::bigint as alerts,
-    sum(previous.alerts)::bigint as previous_alerts,
-    sum(current.confidence)::bigint as confidence,
-    sum(previous.confidence)::bigint as previous_confidence,
-    sum(current.confident)::bigint as confident,
-    sum(previous.confident)::bigint as previous_confident
-from figures as current
-inner join figures as previous
-    on
-        current.organization_id = previous.organization_id
-        and current.trend_date
-        = previous.trend_date + %(shift)s::interval
-where
-    current.trend_date >= %(first_day)s::timestamp
-    and current.trend_date <= %(last_day)s::timestamp
-    and previous.trend_date >= %(previous_first_day)s::timestamp
-    and previous.trend_date <= %(previous_last_day)s::timestamp;
+    sum(matched.messages)::bigint as messages,
+    sum(matched.previous_messages)::bigint as previous_messages,
+    sum(matched.risky)::bigint as risky,
+    sum(matched.previous_risky)::bigint as previous_risky,
+    sum(matched.alerts)::bigint as alerts,
+    sum(matched.previous_alerts)::bigint as previous_alerts,
+    sum(matched.confidence)::bigint as confidence,
+    sum(matched.previous_confidence)::bigint as previous_confidence,
+    sum(matched.confident)::bigint as confident,
+    sum(matched.previous_confident)::bigint as previous_confident
+from matched;

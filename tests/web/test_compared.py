@@ -10,9 +10,12 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 
+from communication_trends.attention import ENOUGH, earlier_periods
 from communication_trends.period import DAILY
+from communication_trends.stored import READABLE
 from communication_trends.web import answers, reading
 from communication_trends.web.ranges import Range, range_of
+from local import ROOT
 from web import rows
 from web.conftest import API
 
@@ -342,3 +345,51 @@ def test_attention_says_what_is_unusual_in_words(api, made):
     asked = {"from": "2026-10-27", "to": "2026-10-27", "organization": "alarmed"}
     answer = api.get(f"{API}/attention", params=asked).json()
     assert (answer["findings"], answer["organizationsCompared"]) == ([], 0)
+
+
+def nodes(plan):
+    """Return each node of a plan."""
+    return [plan, *(node for child in plan.get("Plans", []) for node in nodes(child))]
+
+
+@pytest.mark.parametrize("statement", ["attention", "comparison"])
+def test_what_is_just_written_is_not_read_once_for_each_organization(database, statement):
+    """As in the first nights: of what was just written the planner knows nothing."""
+    organizations, weeks = 600, 9
+    connection = database.connection
+    connection.execute(
+        "alter table communication_trends set (autovacuum_enabled = false);"
+        "analyze communication_trends;"
+        "insert into organizations (name, slug)"
+        f" select 'Organization ' || n, 'organization-' || n from generate_series(1, {organizations}) as ns (n);"
+        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
+        " sentiment_distribution, escalation_counts, channel_hotspots, total_classifications)"
+        " select id, timestamp '2026-10-29' - back * interval '7 days', 'daily',"
+        """ '{"general": 9}', '{}', '{}', '[]', 9"""
+        f" from organizations cross join generate_series(0, {weeks - 1}) as weeks (back);"
+        # what it knows is of a table with hardly a row
+        "update pg_class set reltuples = 1 where oid = 'communication_trends'::regclass"
+    )
+    day = DAILY.containing(D("2026-10-29"))
+    earlier = [period.start for period in earlier_periods(day)]
+    before = range_of(DAILY, D("2026-10-29"), D("2026-10-29"), now=datetime.datetime.now(datetime.timezone.utc))
+    parameters = {
+        **READABLE,
+        **before.parameters,
+        **before.parameters_before,
+        "hotspot_topics": ["complaint", "escalation"],
+        "organization_id": None,
+        "organization_ids": None,
+        "needed_days": [day.start, *earlier],
+        "earlier_days": earlier,
+        "compared_days": [day.start] * len(earlier),
+        "enough": ENOUGH,
+    }
+    sql = (ROOT / "sql" / "web" / f"{statement}.sql").read_text()
+    plan = connection.execute(f"explain (analyze, format json) {sql}", parameters).fetchone()["QUERY PLAN"]
+    passed = [
+        node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Join Filter", 0))
+        for node in nodes(plan[0]["Plan"])
+    ]
+    assert max(passed) >= 2 * organizations
+    assert max(passed) <= 3 * organizations * weeks
