@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import statistics
 import threading
 import time
@@ -13,8 +12,9 @@ from pathlib import Path
 
 import psutil
 
+from bench.browser import CHROMIUM, contexts
 from bench.report import Report, say
-from bench.runs import DAG_ID, DAY, Runner, _anew, grow, runner
+from bench.runs import DAG_ID, DAY, Runner, anew, grow, runner
 from bench.statement import open_database
 from local.servers import Server
 
@@ -38,7 +38,7 @@ def measure(home: Path, server: Server, report: Report, *, quick: bool) -> None:
             for number in (few, many):
                 grow(connection, number)
                 with watched(airflow) as (memory, opened):
-                    taken = [_anew(connection, partial(airflow.run, DAG_ID, date=DAY)) for _ in range(2)]
+                    taken = [anew(connection, partial(airflow.run, DAG_ID, date=DAY)) for _ in range(2)]
                 each[number] = [1000 * seconds / number for seconds in taken]
                 report.add(f"{number:,} organizations, default settings", taken, unit="s")
                 for kind, most in memory.items():
@@ -82,24 +82,17 @@ def watched(airflow: Runner) -> Iterator[tuple[dict[str, int], list[float]]]:
                         memory["PostgreSQL"] = max(memory.get("PostgreSQL", 0), process.memory_info().rss)
 
     def open_the_grid() -> None:
-        chromium = shutil.which("chromium")
-        if not chromium:
+        if not CHROMIUM:
             return
-        from playwright.sync_api import sync_playwright
-
-        token = airflow.airflow.request("GET", f"/api/v2/dags/{DAG_ID}").request.headers["authorization"].split()[1]
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-            context = browser.new_context(viewport={"width": 1440, "height": 1000})
-            context.add_cookies([{"name": "_token", "value": token, "url": airflow.airflow.url}])
+        with contexts(airflow.airflow) as context:
+            kept = context()
             while not over.wait(2):
-                page = context.new_page()
+                page = kept.new_page()
                 before = time.perf_counter()
                 page.goto(f"{airflow.airflow.url}/dags/{DAG_ID}")
                 page.get_by_text("aggregate_organization").first.wait_for()
                 opened.append(time.perf_counter() - before)
                 page.close()
-            browser.close()
 
     watching = [threading.Thread(target=look) for look in (look_at_memory, open_the_grid)]
     for thread in watching:

@@ -206,18 +206,18 @@ def batches(airflow: Runner, connection: psycopg.Connection[Any], report: Report
     number = len(grow(connection, 2_000 if quick else 10_000))
     conf = {"organizations_per_task": 500} if quick else {}
     # all of them write each row: the package's would find it unchanged otherwise
-    ours = [_anew(connection, partial(airflow.run, DAG_ID, date=DAY, **conf)) for _ in range(1 if quick else 3)]
-    loop = [_anew(connection, partial(_loop, connection))]
+    ours = [anew(connection, partial(airflow.run, DAG_ID, date=DAY, **conf)) for _ in range(1 if quick else 3)]
+    loop = [anew(connection, partial(_loop, connection))]
     how = "in batches of 500" if quick else "default settings"
     report.add(f"{number:,} organizations, {how}, against a loop in Python", ours, loop, "s")
     report.add(f"growth: {number:,} organizations, time of each", [1000 * seconds / number for seconds in ours])
     if quick:
         return
-    dbt = [_anew(connection, partial(_dbt, connection)) for _ in range(4)][1:]
+    dbt = [anew(connection, partial(_dbt, connection)) for _ in range(4)][1:]
     report.add(f"{number:,} organizations, default settings, against dbt run", ours, dbt, "s")
     for size in (100, 250, 500, 1000, 2500, 5000):
         taken = [
-            _anew(connection, partial(airflow.run, DAG_ID, date=DAY, organizations_per_task=size)) for _ in range(2)
+            anew(connection, partial(airflow.run, DAG_ID, date=DAY, organizations_per_task=size)) for _ in range(2)
         ]
         report.add(f"growth: {number:,} organizations in batches of {size:,}", taken, unit="s")
     # the rows are the package's again, no longer the loop's
@@ -226,7 +226,7 @@ def batches(airflow: Runner, connection: psycopg.Connection[Any], report: Report
         raise RuntimeError(f"dbt's rows differ: {different[:3]}")
 
 
-def _anew(connection: psycopg.Connection[Any], run: Callable[[], float]) -> float:
+def anew(connection: psycopg.Connection[Any], run: Callable[[], float]) -> float:
     """Return the seconds of a run that has each trend of the day to write, as every night."""
     connection.execute("delete from communication_trends where trend_date = %s", [DAY])
     connection.execute("vacuum communication_trends")
@@ -245,7 +245,7 @@ def lookback(airflow: Runner, connection: psycopg.Connection[Any], report: Repor
         taken: dict[int, list[float]] = {7: [], 0: []}
         for _ in range(rounds):
             for periods, seconds in taken.items():
-                seconds.append(_anew(connection, partial(airflow.run, DAG_ID, date=DAY, lookback=periods)))
+                seconds.append(anew(connection, partial(airflow.run, DAG_ID, date=DAY, lookback=periods)))
         how = "one to a task instance" if number <= 1000 else "default settings"
         report.add(f"{number:,} organizations, {how}, with a lookback of 7 days against none", taken[7], taken[0], "s")
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import shutil
 import statistics
 import tempfile
 import time
@@ -21,6 +20,7 @@ from typing import Any
 
 import psycopg
 
+from bench.browser import CHROMIUM, contexts
 from local.airflow import Airflow, airflow_environment, run_airflow
 from local.servers import Server, apply_schema, postgres
 
@@ -168,30 +168,22 @@ def measure_page(server: Server, home: Path, database: str, what: str, last: dat
     :param last: its last day; the browser's clock says the noon after it.
     :param target: ms from a click to the charts.
     """
-    chromium = shutil.which("chromium")
-    if not chromium:
+    if not CHROMIUM:
         print("no Chromium: the page is not measured")
         return
-    from playwright.sync_api import sync_playwright
-
     environment = airflow_environment(home, server, metadata="bench_airflow", database=database)
     airflow = Airflow(environment)
-    noon = datetime.datetime.combine(last, datetime.time(12), datetime.timezone.utc) + datetime.timedelta(1)
     with server.connect(database) as connection:
         row = connection.execute("select slug from organizations order by slug limit 1").fetchone()
     assert row
     try:
         airflow.start("api-server")
-        token = airflow.request("GET", "/communication-trends/").request.headers["authorization"].split()[1]
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        with contexts(airflow, last) as context:
             for title, query in {f"overview of {what}": "", f"one of {what}": f"organization={row[0]}"}.items():
-                context = browser.new_context(viewport={"width": 1440, "height": 1000})
-                context.clock.set_fixed_time(noon)
-                context.add_cookies([{"name": "_token", "value": token, "url": airflow.url}])
+                kept = context()
                 opened, clicked = [], []
                 for _ in range(4):
-                    page = context.new_page()
+                    page = kept.new_page()
                     started = time.perf_counter()
                     page.goto(f"{airflow.url}/communication-trends/?{query}")
                     page.wait_for_function(DRAWN)
@@ -205,8 +197,6 @@ def measure_page(server: Server, home: Path, database: str, what: str, last: dat
                     f" (target {target})",
                     flush=True,
                 )
-                context.close()
-            browser.close()
     finally:
         airflow.stop()
 
@@ -221,28 +211,20 @@ def measure_the_whole_page(server: Server, home: Path, database: str, what: str,
     :param what: what it has, in words.
     :param last: its last day; the browser's clock says the noon after it.
     """
-    chromium = shutil.which("chromium")
-    if not chromium:
+    if not CHROMIUM:
         return
-    from playwright.sync_api import sync_playwright
-
     airflow = Airflow(airflow_environment(home, server, metadata="bench_airflow", database=database))
-    noon = datetime.datetime.combine(last, datetime.time(12), datetime.timezone.utc) + datetime.timedelta(1)
     try:
         airflow.start("api-server")
-        token = airflow.request("GET", "/communication-trends/").request.headers["authorization"].split()[1]
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        with contexts(airflow, last) as context:
             for people in (1, 3):
-                pages = []
                 statuses: list[int] = []
+                pages = []
                 started = time.perf_counter()
                 for _ in range(people):
-                    context = browser.new_context(viewport={"width": 1440, "height": 1000})
-                    context.set_default_timeout(300_000)
-                    context.clock.set_fixed_time(noon)
-                    context.add_cookies([{"name": "_token", "value": token, "url": airflow.url}])
-                    pages.append(context.new_page())
+                    own = context()
+                    own.set_default_timeout(300_000)
+                    pages.append(own.new_page())
                     pages[-1].on("response", lambda answer: statuses.append(answer.status))  # noqa: B023
                     pages[-1].goto(f"{airflow.url}/communication-trends/", wait_until="commit")
                 charts, whole = [], []
@@ -261,7 +243,6 @@ def measure_the_whole_page(server: Server, home: Path, database: str, what: str,
                 )
                 for page in pages:
                     page.context.close()
-            browser.close()
     finally:
         airflow.stop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -107,7 +108,6 @@ class Airflow:
         }
         self.logs = home / "logs"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._token: str | None = None
 
     def start(self, *components: str) -> None:
         """
@@ -177,6 +177,13 @@ class Airflow:
             time.sleep(0.5)
         raise TimeoutError(f"waited {seconds} seconds until {what}")
 
+    @functools.cached_property
+    def token(self) -> str:
+        """The admin's access token, asked for once."""
+        username, password = self.login
+        answer = httpx.post(f"{self.url}/auth/token", json={"username": username, "password": password}, timeout=60)
+        return answer.raise_for_status().json()["access_token"]
+
     def request(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
         """
         Send one request to the REST API, logged in as admin.
@@ -185,11 +192,7 @@ class Airflow:
         :param path: such as ``/api/v2/dags``.
         :param kwargs: what `httpx.request` takes.
         """
-        if self._token is None:
-            username, password = self.login
-            token = httpx.post(f"{self.url}/auth/token", json={"username": username, "password": password}, timeout=60)
-            self._token = token.raise_for_status().json()["access_token"]
-        headers = {"Authorization": f"Bearer {self._token}"}
+        headers = {"Authorization": f"Bearer {self.token}"}
         return httpx.request(method, self.url + path, headers=headers, **{"timeout": 60, **kwargs})
 
     def returned(self, dag_id: str, run_id: str, task_id: str) -> Any:

@@ -194,6 +194,13 @@ def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
     server.drop_database(name)
 
 
+def rows_handled(node: dict[str, Any]) -> list[float]:
+    """Return of each node of a plan, from ``explain (analyze, format json)``, how many rows it has handled."""
+    rows = node["Actual Rows"] + node.get("Rows Removed by Join Filter", 0) + node.get("Rows Removed by Filter", 0)
+    below = [count for child in node.get("Plans", []) for count in rows_handled(child)]
+    return [node["Actual Loops"] * rows, *below]
+
+
 @contextmanager
 def running_airflow_on(server: Server, home: Path, **settings: str) -> Iterator[tuple[Airflow, Database]]:
     """

@@ -185,13 +185,13 @@ def unusual(
     :param organizations: ids of those that are looked at; None for all.
     """
     by_date = {period.first_date: period for period in periods}
-    pairs = [(earlier.start, period.start) for period in periods for earlier in attention.earlier_periods(period)]
+    # each period is read for itself and for those it is earlier than
+    pairs = [(read.start, period.start) for period in periods for read in (period, *attention.earlier_periods(period))]
     rows = database.rows(
         "attention",
         organization_ids=None if organizations is None else list(organizations),
         period=kind.name,
-        needed_days=sorted({day for pair in pairs for day in pair}),
-        earlier_days=[earlier for earlier, _ in pairs],
+        read_days=[read for read, _ in pairs],
         compared_days=[day for _, day in pairs],
         enough=attention.ENOUGH,
         hotspot_topics=settings.hotspot_topics(),

@@ -27,7 +27,7 @@ stored_trends as materialized (
     from communication_trends
     where
         communication_trends.trend_period = %(period)s::text
-        and communication_trends.trend_date = any(%(needed_days)s::timestamp[])
+        and communication_trends.trend_date = any(%(read_days)s::timestamp[])
         and (
             %(organization_ids)s::uuid[] is null
             or communication_trends.organization_id
@@ -62,32 +62,21 @@ figures as materialized (
     where stored_trends.readable
 ),
 
--- one row per trend that is compared, and one for each period that it is earlier than
+-- one row per trend and period that it is compared for: its own, or a later one
 placed as (
     select
         figures.organization_id,
-        figures.trend_date as day,
-        true as is_current,
-        figures.messages,
-        figures.risky,
-        figures.alerts,
-        figures.negative
-    from figures
-    where figures.trend_date = any(%(compared_days)s::timestamp[])
-    union all
-    select
-        figures.organization_id,
-        pairs.day,
-        false as is_current,
+        pairs.compared_day as day,
+        pairs.compared_day = figures.trend_date as is_current,
         figures.messages,
         figures.risky,
         figures.alerts,
         figures.negative
     from figures
     inner join
-        unnest(%(earlier_days)s::timestamp[], %(compared_days)s::timestamp[])
-            as pairs (earlier_day, day)
-        on figures.trend_date = pairs.earlier_day
+        unnest(%(read_days)s::timestamp[], %(compared_days)s::timestamp[])
+            as pairs (read_day, compared_day)
+        on figures.trend_date = pairs.read_day
 ),
 
 -- one row per organization and period of which enough is stored, with the periods

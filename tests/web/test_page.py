@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 from communication_trends import __version__
 from web import chromium, rows
 from web.chromium import NOW, PATIENCE
+from web.conftest import API
 
 pytestmark = chromium.needs_chromium
 
@@ -806,7 +807,7 @@ def test_what_others_keep_from_being_answered_is_asked_again(visit, web, server)
 
     def keep_asking() -> None:
         while not refused.is_set():
-            web.get(f"/communication-trends/api/v1/trends?{RANGE}")
+            web.get(f"{API}/trends?{RANGE}")
 
     one.page.on("response", look)
     with ThreadPoolExecutor(12) as others, server.connect(web.connection.info.dbname) as locking:
