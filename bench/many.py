@@ -86,6 +86,8 @@ def watched(airflow: Runner) -> Iterator[tuple[dict[str, int], list[float]]]:
             return
         with contexts(airflow.airflow) as context:
             kept = context()
+            # one that takes long is measured, not given up
+            kept.set_default_timeout(300_000)
             while not over.wait(2):
                 page = kept.new_page()
                 before = time.perf_counter()
