@@ -29,6 +29,7 @@ class Report:
     def __init__(self) -> None:
         self.results: list[dict[str, Any]] = []
         self.versions = {"python": platform.python_version()}
+        self.section = ""
 
     def add(self, name: str, ours: Sequence[float], reference: Sequence[float] = (), unit: str = "ms") -> float:
         """
@@ -44,6 +45,7 @@ class Report:
         other = statistics.median(reference) if reference else None
         ratio = 0.0 if other is None else round(mine / other if unit == "1/s" else other / mine, 3)
         result = {
+            "section": self.section,
             "name": name,
             "ours": round(mine, 3),
             "reference": None if other is None else round(other, 3),
@@ -76,5 +78,10 @@ class Report:
         console.print(table)
 
     def write(self, path: Path) -> None:
-        """Write all results as JSON."""
-        path.write_text(json.dumps(self.results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        """Write the results as JSON; those of sections that were not measured stay as they are."""
+        measured = {result["section"] for result in self.results}
+        others = [
+            result for result in json.loads(path.read_text(encoding="utf-8")) if result["section"] not in measured
+        ]
+        text = json.dumps(others + self.results, indent=1, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
@@ -139,20 +138,19 @@ def measure(home: Path, server: Server, report: Report, sections: Collection[str
         with runner(home / "airflow", server, "application") as airflow:
             report.versions["airflow"] = run_airflow(airflow.airflow.environment, "version").stdout.split()[-1]
             say("Airflow runs, LocalExecutor")
-            if "runs" in sections:
-                one_by_one(airflow, connection, report, quick=quick)
-            if "range" in sections:
-                days(airflow, connection, report, quick=quick)
-            if "lookback" in sections:
-                lookback(airflow, connection, report, quick=quick)
-            if "batches" in sections:
-                batches(airflow, connection, report, quick=quick)
+            # the smallest number of organizations first
+            for section, measured in {
+                "runs": one_by_one,
+                "range": days,
+                "lookback": lookback,
+                "batches": batches,
+            }.items():
+                if section in sections:
+                    report.section = section
+                    measured(airflow, connection, report, quick=quick)
             if "runs" in sections and not quick:
+                report.section = "runs"
                 memory(airflow, connection, report)
-        if "runs" in sections and not quick:
-            settings = {"AIRFLOW__COMMUNICATION_TRENDS__MAX_PARALLEL_ORGANIZATIONS": "4"}
-            with runner(home / "bounded", server, "application", **settings) as airflow:
-                _inserts_during(airflow, report, "max_parallel_organizations = 4")
     server.drop_database("application")
 
 
@@ -179,26 +177,45 @@ def grow(connection: psycopg.Connection[Any], number: int) -> list[str]:
 
 
 def one_by_one(airflow: Runner, connection: psycopg.Connection[Any], report: Report, *, quick: bool) -> None:
-    """Measure an organization to a task instance, against as many task instances that do nothing."""
+    """Measure an organization to a task instance, with and without lookback, and as many that do nothing."""
     each: dict[int, list[float]] = {}
+    ours = partial(airflow.run, DAG_ID, date=DAY)
     for number, rounds in {30: 1}.items() if quick else {10: 3, 100: 3, 200: 4, 1000: 2}.items():
-        grow(connection, number)
-        taken: dict[str, list[float]] = {DAG_ID: [], FLOOR_ID: [], BARE_FLOOR_ID: []}
+        slugs = grow(connection, number)
+        ways = {"one day": partial(anew, connection, ours)}
+        if number in (30, 200):
+            _add_earlier_days(airflow, connection, slugs)
+            ways = {
+                "functions that do nothing": partial(airflow.run, FLOOR_ID, tasks=number),
+                "bare operators that do nothing": partial(airflow.run, BARE_FLOOR_ID, tasks=number),
+                **ways,
+                "lookback": partial(anew, connection, partial(ours, lookback=7)),
+            }
+        taken: dict[str, list[float]] = {way: [] for way in ways}
         for _ in range(rounds):
-            if number in (30, 200):
-                for floor in (FLOOR_ID, BARE_FLOOR_ID):
-                    taken[floor].append(airflow.run(floor, tasks=number))
-            taken[DAG_ID].append(airflow.run(DAG_ID, date=DAY))
-        for floor, name in ((FLOOR_ID, "functions"), (BARE_FLOOR_ID, "bare operators")):
-            if taken[floor]:
-                what = f"{number} organizations, one to a task instance, against {name} that do nothing"
-                report.add(what, taken[DAG_ID], taken[floor], "s")
-        each[number] = [1000 * seconds / number for seconds in taken[DAG_ID]]
+            for way, run in ways.items():
+                taken[way].append(run())
+        for days in ("one day", "lookback"):
+            for way in list(ways)[:2] if "lookback" in ways else ():
+                what = f"{number} organizations, one to a task instance, {days}, against {way}"
+                report.add(what, taken[days], taken[way], "s")
+        if "lookback" in ways:
+            what = f"{number} organizations, one to a task instance, with a lookback of 7 days against none"
+            report.add(what, taken["lookback"], taken["one day"], "s")
+        each[number] = [1000 * seconds / number for seconds in taken["one day"]]
         if not quick:
             report.add(f"growth: {number:,} organizations, time of each", each[number])
     if not quick:
         report.add("time of each organization, 1,000 against 100", each[1000], each[100])
-        _inserts_during(airflow, report, "max_parallel_organizations = 16")
+
+
+def _add_earlier_days(airflow: Runner, connection: psycopg.Connection[Any], slugs: list[str]) -> None:
+    """Add the seven days before the measured one, and their trends: what a night looks back over, unchanged."""
+    connection.execute("update organizations set created_at = '2026-01-01'")
+    connection.execute("delete from topic_classifications where created_at < %s", [DAY])
+    fill(connection, dict.fromkeys(slugs, 20), days=7, last_day="2026-10-31")
+    connection.execute("vacuum analyze")
+    airflow.run(DAG_ID, date=DAY, lookback=7)
 
 
 def batches(airflow: Runner, connection: psycopg.Connection[Any], report: Report, *, quick: bool) -> None:
@@ -234,20 +251,15 @@ def anew(connection: psycopg.Connection[Any], run: Callable[[], float]) -> float
 
 
 def lookback(airflow: Runner, connection: psycopg.Connection[Any], report: Report, *, quick: bool) -> None:
-    """Measure what it costs to do the seven days before again: nights on which nothing has changed in them."""
-    for number, rounds in {30: 1}.items() if quick else {200: 4, 10_000: 3}.items():
-        slugs = grow(connection, number)
-        connection.execute("update organizations set created_at = '2026-01-01'")
-        connection.execute("delete from topic_classifications where created_at < %s", [DAY])
-        fill(connection, dict.fromkeys(slugs, 20), days=7, last_day="2026-10-31")
-        connection.execute("vacuum analyze")
-        airflow.run(DAG_ID, date=DAY, lookback=7)
-        taken: dict[int, list[float]] = {7: [], 0: []}
-        for _ in range(rounds):
-            for periods, seconds in taken.items():
-                seconds.append(anew(connection, partial(airflow.run, DAG_ID, date=DAY, lookback=periods)))
-        how = "one to a task instance" if number <= 1000 else "default settings"
-        report.add(f"{number:,} organizations, {how}, with a lookback of 7 days against none", taken[7], taken[0], "s")
+    """Measure what it costs many organizations to do the seven days before again, when nothing has changed in them."""
+    number = 2_000 if quick else 10_000
+    _add_earlier_days(airflow, connection, grow(connection, number))
+    taken: dict[int, list[float]] = {7: [], 0: []}
+    for _ in range(1 if quick else 3):
+        for periods, seconds in taken.items():
+            seconds.append(anew(connection, partial(airflow.run, DAG_ID, date=DAY, lookback=periods)))
+    what = f"{number:,} organizations, default settings, with a lookback of 7 days against none"
+    report.add(what, taken[7], taken[0], "s")
 
 
 def _loop(connection: psycopg.Connection[Any]) -> float:
@@ -351,44 +363,3 @@ def memory(airflow: Runner, connection: psycopg.Connection[Any], report: Report)
             raise RuntimeError(f"airflow dags test: see {output.name}")
         peaks[slug] = used.ru_maxrss / 1000
     report.add(f"peak memory of a process, {HUGE:,} rows against 100", [peaks["million"]], [peaks["few"]], "MB")
-
-
-def _inserts_during(airflow: Runner, report: Report, bound: str) -> None:
-    """Measure how many messages the application stores a second, each committed, while the DAG runs."""
-    slugs = [slug(index) for index in range(50)]
-    ways = {
-        "ours": partial(airflow.run, DAG_ID, date=DAY, organizations=slugs),
-        "floor": lambda: airflow.run(FLOOR_ID, tasks=len(slugs)),
-        "idle": lambda: time.sleep(5),
-    }
-    rates: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(3):
-        for name, meanwhile in ways.items():
-            rates[name].append(_inserts(airflow.server, meanwhile))
-    report.add(
-        f"messages stored a second during a run, {bound}, against an idle Airflow", rates["ours"], rates["idle"], "1/s"
-    )
-    report.add(f"the same, {bound}, against task instances that do nothing", rates["ours"], rates["floor"], "1/s")
-
-
-def _inserts(server: Server, meanwhile: Any) -> float:
-    stop = threading.Event()
-    counted = 0
-
-    def insert() -> None:
-        nonlocal counted
-        statement = read(HERE / "sql" / "insert_one.sql")
-        with server.connect("application") as connection:
-            while not stop.is_set():
-                connection.execute(statement, {"slug": slug(counted % 1000)})  # type: ignore[call-overload]
-                counted += 1
-
-    thread = threading.Thread(target=insert)
-    before = time.perf_counter()
-    thread.start()
-    try:
-        meanwhile()
-    finally:
-        stop.set()
-        thread.join()
-    return counted / (time.perf_counter() - before)

@@ -98,6 +98,24 @@ def without_indexes(connection: Connection) -> None:
         connection.execute(sql.SQL("drop index {}").format(sql.Identifier(name)))
 
 
+def make_bare(connection: Connection) -> None:
+    """Leave the messages without indexes, keys and write-ahead log, so that many millions are made in minutes."""
+    constraints = "select conname from pg_constraint where conrelid = 'topic_classifications'::regclass"
+    for (name,) in connection.execute(f"{constraints} and contype in ('p', 'u', 'f')").fetchall():
+        statement = sql.SQL("alter table topic_classifications drop constraint {}")
+        connection.execute(statement.format(sql.Identifier(name)))
+    without_indexes(connection)
+    connection.execute("alter table topic_classifications set unlogged, set (autovacuum_enabled = off)")
+
+
+def make_application_index(connection: Connection) -> None:
+    """Make the index of the application that finds an organization's rows of a day."""
+    connection.execute(
+        "create index topic_classifications_organization_created_idx"
+        " on topic_classifications (organization_id, created_at)"
+    )
+
+
 def make_optional_indexes(connection: Connection) -> None:
     """Apply sql/schema/indexes.sql."""
     for statement in read(ROOT / "sql" / "schema" / "indexes.sql").split(";"):
@@ -167,6 +185,20 @@ def measure(
                 taken[name].append(milliseconds)
         order = order[1:] + order[:1]
     return taken
+
+
+def measure_all(server: Server, report: Report, *, quick: bool) -> None:
+    """
+    Measure the statement, the optional indexes and, not if quick, a growing table.
+
+    :param server: where databases are made for it.
+    :param report: what takes the results.
+    :param quick: less data.
+    """
+    for part, database in ((one_organization_day, "statement"), (writer, "writer"), (age, "age")):
+        if part is not age or not quick:
+            part(server, report, quick=quick)
+            server.drop_database(database)
 
 
 def one_organization_day(server: Server, report: Report, *, quick: bool) -> None:
@@ -279,12 +311,13 @@ def writer(server: Server, report: Report, *, quick: bool) -> None:
         )
 
 
-def age(server: Server, report: Report) -> None:
+def age(server: Server, report: Report, *, quick: bool) -> None:
     """
     Measure one organization-day in a table that grows older.
 
     :param server: where.
     :param report: what takes the results.
+    :param quick: not measured.
     """
     with open_database(server, "age") as connection:
         sizes = {f"small-{number}": 100 for number in range(20)}

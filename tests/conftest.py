@@ -74,6 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
         airflow_environment(home / "airflow", _server, metadata=metadata, database=template),
         TEMPLATE_DATABASE=template,
         EMPTY_METADATA_DATABASE=empty_metadata,
+        # with the first task instance a scheduler forks all processes that it may have, 32 by default
+        AIRFLOW__CORE__PARALLELISM="8",
     )
 
 

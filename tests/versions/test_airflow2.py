@@ -11,6 +11,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_dag import DAG_ID
 from conftest import running_airflow_on
 from test_every_version import DAYS, SLUGS, expected, insert, source_rows, stored
+from test_running_airflow import metadata
 
 from local.airflow import run_airflow
 
@@ -42,9 +43,9 @@ def airflow(server, tmp_path_factory):
         yield airflow
 
 
-def runs(airflow, *arguments):
-    listed = run_airflow(airflow.environment, "dags", "list-runs", "-d", DAG_ID, "-o", "json", *arguments)
-    return {run["run_id"]: run for run in json.loads(listed.stdout[listed.stdout.index("[{") :])}
+def runs(airflow, dag_id=DAG_ID):
+    found = metadata(airflow, "select run_id, state, end_date from dag_run where dag_id = %s", dag_id)
+    return {run["run_id"]: run for run in found}
 
 
 def backfill(airflow, *options):
@@ -117,9 +118,7 @@ def test_a_backfill_makes_the_weeks_and_months_that_begin_in_the_range(airflow, 
     run_airflow(environment, "dags", "backfill", "-s", first, "-e", last, dag_id, timeout=900)
     stored = database.trends(dag_id.removeprefix("communication_trends_"))
     assert sorted({date for _, date in stored}) == made
-    listed = run_airflow(airflow.environment, "dags", "list-runs", "-d", dag_id, "-o", "json").stdout
-    ids = {run["run_id"] for run in json.loads(listed[listed.index("[{") :])}
-    assert ids >= {f"backfill__{date}T00:00:00+00:00" for date in made}
+    assert set(runs(airflow, dag_id)) >= {f"backfill__{date}T00:00:00+00:00" for date in made}
     # of each the first and the last moment, not the one after
     expected = {"2025-10-06": 1, "2025-12-29": 2, "2024-02-01": 2, "2024-03-01": 1}
     assert {date: stored["acme", date]["total_classifications"] for date in made} == {

@@ -26,9 +26,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_dag import DAG_ID
 from conftest import running_airflow_on
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from test_running_airflow import metadata, run_states
-
-from local.airflow import run_airflow
+from test_running_airflow import metadata, pause, run_states, trigger
 
 CONF = {"date": "2026-11-05", "lookback": 3}
 FIGURES = {
@@ -165,9 +163,10 @@ def running(server, tmp_path_factory, statsd):
         "PYTHONPATH": str(home),
     }
     with running_airflow_on(server, home, **settings) as (airflow, database):
-        run_airflow(airflow.environment, "dags", "reserialize")
-        run_airflow(airflow.environment, "dags", "unpause", DAG_ID)
         airflow.start(*(["api-server", "dag-processor", "scheduler"] if AIRFLOW_V_3_0_PLUS else ["scheduler"]))
+        known = "select 1 from dag where dag_id = %s"
+        airflow.wait_until(lambda: metadata(airflow, known, DAG_ID), what="the DAG is parsed")
+        pause(airflow, DAG_ID, False)
         # the run that the scheduler makes has neither organizations nor figures but zeros
         ended(airflow)
         yield airflow, database
@@ -221,7 +220,7 @@ def rows(running):
 
 def run(airflow, run_id):
     """Make the run, and return its state and seconds."""
-    run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "-r", run_id, "-c", json.dumps(CONF))
+    trigger(airflow, run_id, CONF)
     state = ended(airflow, run_id)
     (row,) = metadata(
         airflow, "select extract(epoch from end_date - start_date) as seconds from dag_run where run_id = %s", run_id

@@ -1,0 +1,83 @@
+"""
+The work of one task instance, without Airflow around it, in a process of its own as a task's is.
+
+``python -m bench.task DSN ORGANIZATION PERIOD DATE LOOKBACK`` is that process.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from communication_trends.aggregation import Aggregation, Outcome, Work
+from communication_trends.database import Database, Limits
+from communication_trends.period import KINDS
+from local import ROOT
+
+
+def in_a_process(dsn: str, organization: str, period: str, date: str, lookback: int) -> dict[str, Any]:
+    """
+    Aggregate and store in a process of its own.
+
+    :param dsn: libpq connection string of the database.
+    :param organization: its id.
+    :param period: ``daily``, ``weekly`` or ``monthly``.
+    :param date: a date in the period, UTC.
+    :param lookback: how many periods before it as well.
+    :returns: seconds; what came out; the most memory, in MiB, that the process and its backend have had.
+    """
+    command = [sys.executable, "-m", "bench.task", dsn, organization, period, date, str(lookback)]
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def work(
+    connection: psycopg.Connection[Any], organizations: Sequence[str], period: str, date: str, lookback: int
+) -> Outcome:
+    """
+    Aggregate and store with the default limits.
+
+    :param connection: to the database with messages and trends.
+    :param organizations: their ids.
+    :param period: ``daily``, ``weekly`` or ``monthly``.
+    :param date: a date in the period, UTC.
+    :param lookback: how many periods before it as well.
+    :raises RuntimeError: when any trend failed.
+    """
+    database = Database(connection, sql_path=ROOT / "sql", limits=Limits())
+    own = KINDS[period].containing(datetime.date.fromisoformat(date))
+    task = Work(organizations, own, earlier=own.earlier(lookback))
+    outcome = Aggregation(task, source=database, target=database).run()
+    if failed := outcome.of("failed"):
+        raise RuntimeError(failed[0].reason)
+    return outcome
+
+
+def _measured(dsn: str, organization: str, period: str, date: str, lookback: str) -> dict[str, Any]:
+    with psycopg.connect(dsn) as connection:
+        started = time.monotonic()
+        outcome = work(connection, [organization], period, date, int(lookback))
+        seconds = time.monotonic() - started
+        status = Path(f"/proc/{connection.info.backend_pid}/status").read_text()
+    sizes = dict(line.split(":", 1) for line in status.splitlines())
+    return {
+        "seconds": round(seconds, 1),
+        "outcome": [(result.outcome, result.messages) for result in outcome.results],
+        "processMegabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        # its shared buffers included
+        "backendMegabytes": round(int(sizes["VmHWM"].split()[0]) / 1024),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measured(*sys.argv[1:])))
