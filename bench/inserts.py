@@ -115,8 +115,9 @@ def _latencies(
             way: [statistics.quantiles(one, n=1000)[round(percentile * 10) - 1] for one in several]
             for way, several in taken.items()
         }
-        for way in ways:
-            report.add(f"an insert, {name}, {bound}, beside {way}, against idle", at[way], at["nothing else"])
+        idle, *busy = ways
+        for way in busy:
+            report.add(f"an insert, {name}, {bound}, beside {way}, against idle", at[way], at[idle])
 
 
 def _during(dsn: str, meanwhile: Callable[[], object]) -> list[float]:
