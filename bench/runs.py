@@ -94,6 +94,8 @@ def runner(home: Path, server: Server, database: str, **settings: str) -> Iterat
         **airflow_environment(home, server, metadata=metadata, database=database),
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH": str(ROOT / "sql"),
+        # Airflow's default
+        "AIRFLOW__CORE__PARALLELISM": "32",
         **settings,
     }
     run_airflow(environment, "db", "migrate")

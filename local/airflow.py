@@ -37,6 +37,8 @@ def airflow_environment(home: Path, server: Server, *, metadata: str, database: 
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        # with its first task instance LocalExecutor forks as many processes as it may have, 32 by default
+        "AIRFLOW__CORE__PARALLELISM": "8",
         "AIRFLOW__CORE__FERNET_KEY": _kept_secret(home / "fernet.key"),
         "AIRFLOW__API_AUTH__JWT_SECRET": _kept_secret(home / "jwt.key"),
         "AIRFLOW__API__SECRET_KEY": _kept_secret(home / "session.key"),

@@ -74,8 +74,6 @@ def pytest_configure(config: pytest.Config) -> None:
         airflow_environment(home / "airflow", _server, metadata=metadata, database=template),
         TEMPLATE_DATABASE=template,
         EMPTY_METADATA_DATABASE=empty_metadata,
-        # with the first task instance a scheduler forks all processes that it may have, 32 by default
-        AIRFLOW__CORE__PARALLELISM="8",
     )
 
 
@@ -217,7 +215,7 @@ def running_airflow_on(server: Server, home: Path, **settings: str) -> Iterator[
     server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
     environment = airflow_environment(home, server, metadata=metadata, database=name)
     # several run side by side: what each does while it waits is time that the others lack
-    environment["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "0.5"
+    environment["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "1"
     airflow = Airflow({**environment, **settings})
     try:
         with server.connect(name, row_factory=dict_row) as connection:

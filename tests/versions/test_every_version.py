@@ -130,49 +130,50 @@ def test_the_dags_load_without_errors_and_warnings(tmp_path):
     assert set(dags) >= {DAG_ID, "communication_trends_history"}
 
 
-@pytest.mark.parametrize(
-    ("package", "version", "said"),
-    [
-        (
-            "apache-airflow-providers-common-compat",
-            "1.12.0",
+def test_a_package_that_is_too_old_or_missing_is_named_in_one_sentence():
+    cases = {
+        ("apache-airflow-providers-common-compat", "1.12.0"): (
             "communication_trends needs apache-airflow-providers-common-compat 1.13.0 or newer; 1.12.0 is installed:"
-            " pip install --upgrade 'apache-airflow-providers-common-compat>=1.13.0'.",
+            " pip install --upgrade 'apache-airflow-providers-common-compat>=1.13.0'."
         ),
-        (
-            "apache-airflow-providers-postgres",
-            None,
+        ("apache-airflow-providers-postgres", None): (
             "communication_trends needs apache-airflow-providers-postgres, which is not installed:"
-            " pip install 'apache-airflow-providers-postgres'.",
+            " pip install 'apache-airflow-providers-postgres'."
         ),
-        ("httpx", None, "communication_trends needs httpx, which is not installed: pip install 'httpx'."),
-        (
-            "airflow",
-            "2.10.5",
-            "communication_trends needs Airflow 2.11 or newer; 2.10.5 is installed: upgrade Airflow.",
+        ("httpx", None): "communication_trends needs httpx, which is not installed: pip install 'httpx'.",
+        ("airflow", "2.10.5"): (
+            "communication_trends needs Airflow 2.11 or newer; 2.10.5 is installed: upgrade Airflow."
         ),
-    ],
-)
-def test_a_package_that_is_too_old_or_missing_is_named_in_one_sentence(package, version, said):
-    # only pretended: what is installed is not too old
+    }
+    # only pretended: what is installed is not too old; each case in a fork, which has loaded Airflow but no DAG yet
     code = (
-        "import importlib.metadata as metadata, json, airflow; real = metadata.version\n"
+        "import importlib.metadata as metadata, json, os, airflow; real = metadata.version\n"
         "from airflow_dag import load_bag; from airflow.providers_manager import ProvidersManager\n"
         # Airflow's providers ask for its version too: they are loaded before it is changed
         "for name in ProvidersManager().providers: __import__(name.replace('apache-', '').replace('-', '.'))\n"
-        "def version(name):\n"
-        f"  if name != {package!r}: return real(name)\n"
-        f"  if {version is None}: raise metadata.PackageNotFoundError(name)\n"
-        f"  return {version!r}\n"
-        "metadata.version = version\n"
-        f"airflow.__version__ = {version!r} if {package!r} == 'airflow' else airflow.__version__\n"
-        "print(json.dumps(load_bag().import_errors))"
+        "def errors(package, pretended):\n"
+        "  def version(name):\n"
+        "    if name != package: return real(name)\n"
+        "    if pretended is None: raise metadata.PackageNotFoundError(name)\n"
+        "    return pretended\n"
+        "  metadata.version = version\n"
+        "  airflow.__version__ = pretended if package == 'airflow' else airflow.__version__\n"
+        "  return load_bag().import_errors\n"
+        "found = []\n"
+        f"for case in {list(cases)}:\n"
+        "  read, write = os.pipe()\n"
+        "  if not os.fork():\n"
+        "    os.write(write, json.dumps(errors(*case)).encode()); os._exit(0)\n"
+        "  os.close(write); os.wait(); found.append(os.fdopen(read).read())\n"
+        "print(json.dumps(found))"
     )
     # the plugin says the same, in the log
     path = os.pathsep.join([str(ROOT / "tests"), str(ROOT / "plugins")])
-    errors = json.loads(python(code, PYTHONPATH=path, AIRFLOW__CORE__PLUGINS_FOLDER="/nowhere"))
-    assert len(errors) == len(list((ROOT / "dags").glob("*.py")))
-    assert all(said in error for error in errors.values())
+    found = json.loads(python(code, PYTHONPATH=path, AIRFLOW__CORE__PLUGINS_FOLDER="/nowhere"))
+    for said, told in zip(cases.values(), found, strict=True):
+        errors = json.loads(told)
+        assert len(errors) == len(list((ROOT / "dags").glob("*.py")))
+        assert all(said in error for error in errors.values())
 
 
 def test_the_plugin_is_listed_and_nothing_else_of_the_package():

@@ -240,6 +240,17 @@ def test_what_is_not_there(api):
     assert api.get(f"{API}/nothing").status_code == 404
 
 
+def test_a_lock_that_somebody_holds_is_named_as_such(api, server):
+    with server.connect(api.connection.info.dbname) as locking, locking.transaction():
+        locking.execute("lock table communication_trends")
+        answer = api.get(f"{API}/trends", params=RANGE)
+    assert (answer.status_code, answer.json()["detail"]) == (
+        503,
+        "Another session has held a lock on the trends for 5 seconds. Try again in a moment.",
+    )
+    assert api.get(f"{API}/trends", params=RANGE).status_code == 200
+
+
 def test_it_describes_itself(api):
     description = api.get(f"{API}/openapi.json").json()
     assert f"{API.removeprefix('/communication-trends')}/overview" in description["paths"]

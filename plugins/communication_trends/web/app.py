@@ -91,8 +91,11 @@ def _database_error(request: Request, error: Exception) -> JSONResponse:
     code = sqlstate(error) or ""
     if remedy := REMEDIES.get(code):
         detail = f"The trends cannot be read: {remedy}."
-    elif code in {"57014", "55P03"}:
+    elif code == "57014":
         detail = f"The database took longer than {reading.STATEMENT_TIMEOUT} seconds. Ask for a shorter range."
+    elif code == "55P03":
+        held = f"Another session has held a lock on the trends for {reading.LIMITS.lock} seconds"
+        detail = f"{held}. Try again in a moment."
     elif is_lost(error):
         detail = "The database with the trends cannot be reached. Try again in a moment."
     else:
