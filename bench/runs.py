@@ -346,6 +346,8 @@ def days(airflow: Runner, connection: psycopg.Connection[Any], report: Report, *
 
 def memory(airflow: Runner, connection: psycopg.Connection[Any], report: Report) -> None:
     """Measure the peak memory of a process that runs the DAG, for few rows and for a million."""
+    # it would run the task instances of ``airflow dags test`` as well
+    airflow.airflow.stop("scheduler")
     fill(connection, {"few": 100, "million": HUGE})
     connection.execute("analyze")
     peaks = {}

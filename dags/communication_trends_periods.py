@@ -6,7 +6,7 @@ import datetime
 
 # first: it says which package is missing or too old, where the imports of Airflow below would fail without a word of it
 from communication_trends import installation  # noqa: F401  # isort: skip
-from airflow.providers.common.compat.sdk import TriggerRule
+from airflow.providers.common.compat.sdk import TriggerRule, get_parsing_context
 
 from communication_trends import settings
 from communication_trends.compat import DAG, exponential_backoff
@@ -62,7 +62,12 @@ PERIODS = [
     (MONTHLY, " (a calendar month)"),
 ]
 
+NEEDED = get_parsing_context().dag_id
+"""The DAG of the task instance that this file is read for: a process of one needs no other. None: all of them."""
+
 for kind, which in PERIODS:
+    if NEEDED not in (None, kind.dag_id):
+        continue
     with DAG(
         dag_id=kind.dag_id,
         dag_display_name=f"Communication trends, {kind.name}",

@@ -52,6 +52,15 @@ def test_the_three_dags_are_alike_but_for_their_periods(dag, dag_id, asset, firs
     assert info.run_after.isoformat() == first_run
 
 
+def test_the_process_of_a_task_instance_reads_its_own_dag_alone(monkeypatch):
+    # what Airflow's task runner sets
+    from airflow.sdk.definitions.context import _AIRFLOW_PARSING_CONTEXT_DAG_ID
+
+    monkeypatch.setenv(_AIRFLOW_PARSING_CONTEXT_DAG_ID, "communication_trends_weekly")
+    bag = load_bag(str(ROOT / "dags" / "communication_trends_periods.py"))
+    assert (list(bag.dags), bag.import_errors) == (["communication_trends_weekly"], {})
+
+
 def test_its_schedule(dag):
     assert isinstance(dag.timetable, PeriodTimetable)
     assert (dag.catchup, dag.max_active_runs) == (False, 1)
