@@ -274,7 +274,8 @@ def test_a_server_without_room_for_a_connection_is_tried_again(database, run_dag
     assert run.state == "failed"
     assert "too many connections for role" in run.log
     assert database.trends() == {}
-    database.connection.execute(f"alter role {role} connection limit 1")
+    # not 1: the server may count a connection that the task instance before has closed a little longer
+    database.connection.execute(f"alter role {role} connection limit -1")
     assert run_dag(NOV_1).state == "success"
 
 
