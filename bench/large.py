@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from bench.report import Report, say
+from bench.runs import DAY
 from bench.statement import (
     COUNT,
     FIVE,
@@ -22,12 +23,11 @@ from bench.statement import (
     make_optional_indexes,
     open_database,
     read,
-    timed,
 )
+from bench.statement import measure as measure_ways
 from bench.task import in_a_process
 from local.servers import Server
 
-DAY = "2026-11-01"
 TRIES = 5
 WAYS = {"ours": OURS, "five": FIVE, "count": COUNT, "two levels": [read(HERE / "sql" / "two_levels.sql")]}
 
@@ -68,12 +68,7 @@ def _statement(connection: psycopg.Connection[Any], report: Report, organization
     ours, other = (tuple(_value(column) for column in answer or ()) for answer in answers)
     if (*ours[4:6], *ours[7:]) != other:
         raise RuntimeError(f"two levels count otherwise: {ours}, {other}")
-    taken: dict[str, list[float]] = {way: [] for way in WAYS}
-    for attempt in range(TRIES + 1):
-        for way, statements in WAYS.items():
-            milliseconds = timed(connection, statements, parameters)
-            if attempt:  # the first one warms up
-                taken[way].append(milliseconds)
+    taken = measure_ways(connection, [organization], TRIES, ways=WAYS)
     report.add(f"{label}, against the five queries", taken["ours"], taken["five"])
     report.add(f"{label}, against count(*)", taken["ours"], taken["count"])
     report.add(f"{label}, counted in two levels in parallel, against count(*)", taken["two levels"], taken["count"])

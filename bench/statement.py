@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +156,11 @@ WAYS = {"ours": OURS, "five": FIVE, "count": COUNT, "by topic": FIVE[:1]}
 
 
 def measure(
-    connection: Connection, organizations: Sequence[str], tries: int, period: dict[str, Any] | None = None
+    connection: Connection,
+    organizations: Sequence[str],
+    tries: int,
+    period: dict[str, Any] | None = None,
+    ways: Mapping[str, Sequence[str]] = WAYS,
 ) -> dict[str, list[float]]:
     """
     Take the ways in turns, so that a busy moment meets all of them.
@@ -165,10 +169,11 @@ def measure(
     :param organizations: ids, taken in turns.
     :param tries: how often.
     :param period: another one than the day, from `bounds`.
+    :param ways: the statements of each way, by its name.
     :returns: milliseconds by way.
     """
-    taken: dict[str, list[float]] = {name: [] for name in WAYS}
-    order = list(WAYS)
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    order = list(ways)
     following = itertools.cycle(organizations)
     for attempt in range(tries + 1):
         for name in order:
@@ -180,7 +185,7 @@ def measure(
                 "organization_id": organization,
                 "organization_ids": [organization],
             }
-            milliseconds = timed(connection, WAYS[name], parameters)
+            milliseconds = timed(connection, ways[name], parameters)
             if attempt:  # the first one warms up
                 taken[name].append(milliseconds)
         order = order[1:] + order[:1]

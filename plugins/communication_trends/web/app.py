@@ -94,8 +94,8 @@ def _database_error(request: Request, error: Exception) -> JSONResponse:
     elif code == "57014":
         detail = f"The database took longer than {reading.STATEMENT_TIMEOUT} seconds. Ask for a shorter range."
     elif code == "55P03":
-        held = f"Another session has held a lock on the trends for {reading.LIMITS.lock} seconds"
-        detail = f"{held}. Try again in a moment."
+        seconds = reading.LIMITS.lock
+        detail = f"Another session has held a lock on the trends for {seconds} seconds. Try again in a moment."
     elif is_lost(error):
         detail = "The database with the trends cannot be reached. Try again in a moment."
     else:
