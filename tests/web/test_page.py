@@ -49,20 +49,11 @@ def dag(web):
 class Visit:
     """A browser page of one user, with what went wrong in it and which hosts it asked."""
 
-    def __init__(
-        self,
-        browser: Browser,
-        web,
-        user: str | None,
-        theme: str = "light",
-        width: int = 1440,
-        now: datetime.datetime | None = NOW,
-    ) -> None:
+    def __init__(self, browser: Browser, web, user: str | None, now: datetime.datetime | None) -> None:
         self.url = web.airflow.url
         self.problems: list[str] = []
         self.foreign: set[str] = set()
-        self.context = browser.new_context(viewport={"width": width, "height": 1000}, accept_downloads=True)
-        self.context.add_init_script(f"localStorage.getItem('theme') ?? localStorage.setItem('theme', '{theme}')")
+        self.context = browser.new_context(accept_downloads=True)
         if now:
             self.context.clock.set_fixed_time(now)
         if user:
@@ -72,6 +63,20 @@ class Visit:
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("request", self._asked)
+
+    def begin(self, theme: str, width: int, now: datetime.datetime | None) -> None:
+        """Forget the test before: its routes, what it stored, what went wrong in it."""
+        self.page.unroute_all(behavior="ignoreErrors")
+        # of the same origin, without a script of its own; without a login it needs none
+        self.page.goto(f"{self.url}/communication-trends/static/icon.svg")
+        self.page.evaluate(
+            "theme => { localStorage.clear(); sessionStorage.clear(); localStorage.setItem('theme', theme); }", theme
+        )
+        self.page.set_viewport_size({"width": width, "height": 1000})
+        if now:
+            self.context.clock.set_fixed_time(now)
+        self.problems.clear()
+        self.foreign.clear()
 
     def _said(self, message) -> None:
         if message.type == "error":
@@ -94,16 +99,38 @@ class Visit:
         expect(inside.locator("#topics .main-svg").first).to_be_visible(timeout=PATIENCE)
 
 
-@pytest.fixture
-def visit(browser, web) -> Iterator:
-    visits: list[Visit] = []
+@pytest.fixture(scope="module")
+def shared(browser) -> Iterator[dict[str, Visit]]:
+    """One visit of each user, which the tests take in turns: a new page has to read Plotly anew, for two seconds."""
+    visits: dict[str, Visit] = {}
+    yield visits
+    for one in visits.values():
+        one.context.close()
 
-    def make(user: str | None = "viewer", **kwargs) -> Visit:
-        visits.append(Visit(browser, web, user, **kwargs))
-        return visits[-1]
+
+@pytest.fixture
+def visit(browser, web, shared) -> Iterator:
+    alone: list[Visit] = []
+
+    def make(
+        user: str | None = "viewer",
+        *,
+        theme: str = "light",
+        width: int = 1440,
+        now: datetime.datetime | None = NOW,
+        own: bool = False,
+    ) -> Visit:
+        """``own``: for a test that changes what the next one could not undo, such as the cookies or the clock."""
+        if own or not (user and now):
+            one = Visit(browser, web, user, now)
+            alone.append(one)
+        else:
+            one = shared[user] = shared.get(user) or Visit(browser, web, user, now)
+        one.begin(theme, width, now)
+        return one
 
     yield make
-    for one in visits:
+    for one in alone:
         one.context.close()
 
 
@@ -680,7 +707,7 @@ def test_accessibility_and_theme(visit, theme, query):
 
 
 def test_the_theme_follows_airflows_switch(visit):
-    one = visit()
+    one = visit(own=True)
     page = one.open()
     other = one.context.new_page()
     other.goto(f"{one.url}/communication-trends/static/icon.svg")
@@ -830,7 +857,7 @@ def test_what_others_keep_from_being_answered_is_asked_again(visit, web, server)
 
 
 def test_an_ended_login_has_a_way_back(visit, web):
-    one = visit()
+    one = visit(own=True)
     page = one.page
     page.goto(f"{one.url}/plugin/communication-trends?organization=dune&{RANGE}")
     frame = page.frame_locator("iframe[title='Communication trends']")
