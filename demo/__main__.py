@@ -105,15 +105,19 @@ def prepared() -> Iterator[tuple[Server, dict[str, str]]]:
         yield server, environment
 
 
-def load(dsn: str) -> None:
+def load(dsn: str, *, again: bool) -> None:
     """
     Apply the schema and load the story.
 
     :param dsn: libpq connection string of the database.
+    :param again: whether to put the rows in place of those that are there, which somebody may have changed.
     """
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("set client_min_messages = warning")
         apply_schema(connection, "source_tables.sql", "communication_trends.sql")
+        if not again and story.is_loaded(connection, yesterday()):
+            say(f"The rows up to {yesterday()} are there already")
+            return
         messages = story.load(connection, yesterday())
     say(f"Loaded {messages:,} messages of {len(story.ORGANIZATIONS)} organizations over {story.DAYS} days")
 
@@ -255,7 +259,7 @@ def run() -> int:
     date = yesterday()
     week = WEEKLY.last_over(now())
     with prepared() as (server, environment):
-        load(server.dsn(DATABASE))
+        load(server.dsn(DATABASE), again=True)
         with airflow_running(environment, DAILY, WEEKLY) as airflow:
             say(f"Running the DAG communication_trends_daily for yesterday, {date}, and whatever its schedule asks for")
             made = {DAILY: trigger(airflow, DAILY, date=str(date))}
@@ -305,7 +309,7 @@ def up() -> int:
             return 1
     note = home() / "up.json"
     with prepared() as (server, environment):
-        load(server.dsn(DATABASE))
+        load(server.dsn(DATABASE), again=False)
         with airflow_running(environment, DAILY, port=port) as airflow, contextlib.suppress(KeyboardInterrupt):
             if not airflow.processes:
                 console.print(f"It is up already: {airflow.url}")
@@ -356,7 +360,7 @@ def backfill(first: str, last: str, period: str) -> int:
         )
         return 2
     with prepared() as (server, environment):
-        load(server.dsn(DATABASE))
+        load(server.dsn(DATABASE), again=False)
         with airflow_running(environment, kind) as airflow:
             body: dict[str, Any] = {
                 "dag_id": kind.dag_id,
@@ -410,7 +414,7 @@ def main() -> int:
             if not connection.startswith("{"):
                 console.print("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB: set it to an Airflow connection as JSON.")
                 return 2
-            load(dsn_of_airflow_connection(connection))
+            load(dsn_of_airflow_connection(connection), again=True)
             return 0
         return {"run": run, "up": up}[arguments.command]()
     except KeyboardInterrupt:

@@ -66,6 +66,19 @@ ORGANIZATIONS = [
 ]
 
 
+def is_loaded(connection: Any, until: datetime.date) -> bool:
+    """
+    Tell whether the story's rows are there, up to a day.
+
+    :param connection: a psycopg connection to a database with the source tables.
+    :param until: the last day of the story, UTC.
+    """
+    # they came in one transaction, so that one of the last day's stands for all
+    first_of_the_last_day = f"{ORGANIZATIONS[0].slug}/{until}/0"
+    statement = "select from topic_classifications where suggestion_id = %s"
+    return bool(connection.execute(statement, [first_of_the_last_day]).fetchall())
+
+
 def load(connection: Any, until: datetime.date) -> int:
     """
     Put the story's rows in place of those of an earlier call, in one transaction.

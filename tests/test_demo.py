@@ -17,7 +17,7 @@ from conftest import server_folder
 
 from demo import story
 from local import ROOT
-from local.servers import SERVER_VARIABLE
+from local.servers import SERVER_VARIABLE, free_port
 
 YESTERDAY = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=1)
 LAST_MONDAY = YESTERDAY - datetime.timedelta(days=(YESTERDAY.weekday() + 1) % 7 + 6)
@@ -42,10 +42,13 @@ def demo(environment, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
 
 
-def test_the_story_is_the_same_each_time(database):
+def test_the_story_is_the_same_each_time(database, monkeypatch):
+    monkeypatch.setattr(story, "DAYS", 10)
     counts = []
+    assert not story.is_loaded(database.connection, YESTERDAY)
     for _ in range(2):
-        assert story.load(database.connection, YESTERDAY) > 100_000
+        assert story.load(database.connection, YESTERDAY) > 20_000
+        assert story.is_loaded(database.connection, YESTERDAY)
         counts.append(
             database.connection.execute(
                 "select slug, topic, count(*) as messages from topic_classifications"
@@ -80,17 +83,58 @@ def test_the_demo_shows_yesterdays_trends(environment):
         assert line.split(organization.name)[1].split()[0] == f"{told:,}"
 
 
-def test_a_backfill_on_the_same_home_makes_the_days_from_first_to_last(environment):
+@pytest.fixture(scope="module")
+def up(environment) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
+    """Start ``make up``, and return its process, its port and what it said; a test interrupts it."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "demo", "up"],
+        # fewer entries than a backfill has runs, to be asked for page by page
+        env={**environment, "PORT": str(port), "AIRFLOW__API__MAXIMUM_PAGE_LIMIT": "2"},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        # as at a terminal: a shell has its background jobs ignore SIGINT, and their children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert process.stdout
+    said = ""
+    for line in process.stdout:
+        said += line
+        if "Ctrl-C stops it" in line:
+            break
+    yield process, port, said
+    if process.poll() is None:
+        interrupt(process)
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=120)
+
+
+def test_up_serves_airflow_and_says_how_to_log_in(environment, up):
+    _, port, said = up
+    assert f"Airflow is up at http://127.0.0.1:{port}" in said
+    assert "are there already" in said
+    words = said.split()
+    login = {"username": words[words.index("user") + 1], "password": words[words.index("password") + 1]}
+    token = httpx.post(f"http://127.0.0.1:{port}/auth/token", json=login, timeout=30)
+    assert token.is_success
+    taken = demo({**environment, "PORT": str(port)}, "up")
+    assert (taken.returncode, f"Port {port} is taken" in taken.stdout) == (1, True)
+
+
+def test_a_backfill_beside_up_makes_the_days_from_first_to_last(environment, up):
     first = YESTERDAY - datetime.timedelta(days=9)
-    # more runs than the REST API gives at a time
-    environment = {**environment, "AIRFLOW__API__MAXIMUM_PAGE_LIMIT": "2"}
     run = demo(environment, "backfill", str(first), str(first + datetime.timedelta(days=2)))
     assert run.returncode == 0, run.stdout + run.stderr
+    assert "Using the Airflow that is up already" in run.stdout
     shown = [line.split() for line in run.stdout.splitlines() if "success" in line]
     assert shown == [[str(first + datetime.timedelta(days=age)), "success", "12", "12", "0", "0"] for age in range(3)]
 
 
-def test_a_backfill_of_weeks_makes_those_that_begin_in_the_range(environment):
+def test_a_backfill_of_weeks_makes_those_that_begin_in_the_range(environment, up):
     first = LAST_MONDAY - 8 * ONE_DAY
     run = demo(environment, "backfill", str(first), str(LAST_MONDAY - ONE_DAY), "weekly")
     assert run.returncode == 0, run.stdout + run.stderr
@@ -98,7 +142,13 @@ def test_a_backfill_of_weeks_makes_those_that_begin_in_the_range(environment):
     assert shown == [[str(first + ONE_DAY), "success", "12", "12", "0", "0"]]
 
 
-def test_a_backfill_right_after_another_is_made_and_tells_when_its_runs_fail(environment):
+def test_up_ends_when_it_is_interrupted_and_the_server_with_it(environment, up):
+    process, _, _ = up
+    interrupt(process)
+    assert not list(Path(environment["COMMUNICATION_TRENDS_DEMO_HOME"]).glob("postgres/postmaster.pid"))
+
+
+def test_a_backfill_with_an_airflow_of_its_own_right_after_another_tells_when_its_runs_fail(environment):
     day = str(YESTERDAY - datetime.timedelta(days=9))
     # an error that no retry mends: how often others are retried is a matter of the DAG as it was parsed before
     broken = {**environment, "AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID": "not_defined"}
@@ -154,34 +204,3 @@ def test_a_backfill_does_not_wait_for_runs_that_are_not_due_yet(capsys, now, per
         assert str(commands.latest_date(commands.KINDS[period])) == latest
         assert commands.backfill(latest, last, period) == 2
     assert f"nor TO after {latest} (UTC)" in capsys.readouterr().out.replace("\n", " ")
-
-
-def test_up_serves_airflow_until_it_is_interrupted(environment, free_port):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "demo", "up"],
-        env={**environment, "PORT": str(free_port)},
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        # as at a terminal: a shell has its background jobs ignore SIGINT, and their children inherit that
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert process.stdout
-    try:
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if "Ctrl-C stops it" in line:
-                break
-        said = "".join(lines)
-        assert f"Airflow is up at http://127.0.0.1:{free_port}" in said
-        words = said.split()
-        login = {"username": words[words.index("user") + 1], "password": words[words.index("password") + 1]}
-        token = httpx.post(f"http://127.0.0.1:{free_port}/auth/token", json=login, timeout=30)
-        assert token.is_success
-        taken = demo({**environment, "PORT": str(free_port)}, "up")
-        assert (taken.returncode, f"Port {free_port} is taken" in taken.stdout) == (1, True)
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=120)
-    assert not list(Path(environment["COMMUNICATION_TRENDS_DEMO_HOME"]).glob("postgres/postmaster.pid"))
