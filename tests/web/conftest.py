@@ -109,7 +109,7 @@ def api(server: Server) -> Iterator[Api]:
     server.drop_database(name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def web(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """Airflow with the simple auth manager: an admin, a viewer, and somebody who may do nothing."""
     settings = {

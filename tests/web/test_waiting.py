@@ -1,4 +1,4 @@
-"""A database that accepts connections and never answers, against a real API server."""
+"""A database that is away, or that accepts connections and never answers, against a real API server."""
 
 from __future__ import annotations
 
@@ -13,25 +13,39 @@ import httpx
 import pytest
 from conftest import running_airflow_on
 
+from local.airflow import Airflow
+from local.servers import free_port
 from web.conftest import API
 
 REQUESTS = 40
 
 
-@pytest.fixture
-def silent_port() -> Iterator[int]:
-    """A port on loopback at which connections are accepted, by the kernel, and nothing is ever said."""
-    with socket.create_server(("127.0.0.1", 0), backlog=200) as listener:
-        yield listener.getsockname()[1]
-
-
-def test_airflow_answers_while_the_database_does_not(server, tmp_path_factory, silent_port):
-    with running_airflow_on(server, tmp_path_factory.mktemp("silent")) as (airflow, _):
+@pytest.fixture(scope="module")
+def airflow(server, tmp_path_factory) -> Iterator[tuple[Airflow, int]]:
+    """An API server, and the port on loopback at which it looks for the database with the trends; nobody is there."""
+    port = free_port()
+    with running_airflow_on(server, tmp_path_factory.mktemp("waiting")) as (airflow, _):
         connection = json.loads(airflow.environment["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"])
         airflow.environment["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"] = json.dumps(
-            {**connection, "host": "127.0.0.1", "port": silent_port}
+            {**connection, "host": "127.0.0.1", "port": port}
         )
         airflow.start("api-server")
+        yield airflow, port
+
+
+def test_a_database_that_is_away_is_said_plainly(airflow):
+    airflow, _ = airflow
+    answer = airflow.request("GET", f"{API}/trends")
+    assert answer.status_code == 503
+    assert answer.json() == {"detail": "The database with the trends cannot be reached. Try again in a moment."}
+    # the page itself needs no database
+    assert airflow.request("GET", "/communication-trends/").status_code == 200
+
+
+def test_airflow_answers_while_the_database_does_not(airflow):
+    airflow, port = airflow
+    # the kernel accepts the connections, and nothing is ever said
+    with socket.create_server(("127.0.0.1", port), backlog=200):
         # the first request builds the application
         headers = airflow.request("GET", "/communication-trends/").request.headers
 
