@@ -26,11 +26,11 @@ DAY = datetime.date(2026, 11, 1)
 """The day that most tests are about."""
 
 LONGEST = [
-    "test_running_airflow.py",
     "test_scheduler.py",
-    "test_page.py",
-    "test_page_in_airflow.py",
+    "test_running_airflow.py",
     "test_metrics.py",
+    "test_page_in_airflow.py",
+    "test_page.py",
     "test_demo.py",
     "test_replica.py",
     "test_bundles.py",

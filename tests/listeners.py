@@ -1,4 +1,4 @@
-"""Who hears of things, on loopback: a mail server, and a web server that takes webhooks."""
+"""Who hears of things, on loopback: a mail server, a web server that takes webhooks, a StatsD server."""
 
 from __future__ import annotations
 
@@ -86,3 +86,47 @@ def webhook_server() -> Iterator[Webhook]:
         finally:
             server.shutdown()
             thread.join()
+
+
+class StatsdServer(threading.Thread):
+    """Keeps every packet that comes over UDP."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.packets: list[str] = []
+
+    @property
+    def port(self) -> int:
+        """Where it listens on loopback."""
+        return int(self.socket.getsockname()[1])
+
+    def run(self) -> None:
+        """Receive until somebody sends the word end."""
+        while (packet := self.socket.recv(65536).decode()) != "end":
+            self.packets += packet.splitlines()
+
+    def gauges(self, prefix: str) -> dict[str, list[float]]:
+        """Return the gauges of a prefix by the rest of their names, each as often as it came."""
+        found: dict[str, list[float]] = {}
+        for packet in self.packets:
+            name, _, rest = packet.partition(":")
+            value, _, kind = rest.partition("|")
+            if name.startswith(prefix):
+                assert kind == "g"
+                found.setdefault(name.removeprefix(prefix), []).append(float(value))
+        return found
+
+
+@contextmanager
+def statsd_server() -> Iterator[StatsdServer]:
+    """Run a StatsD server."""
+    server = StatsdServer()
+    server.start()
+    try:
+        yield server
+    finally:
+        server.socket.sendto(b"end", server.socket.getsockname())
+        server.join()
+        server.socket.close()

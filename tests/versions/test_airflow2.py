@@ -10,10 +10,10 @@ import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_dag import DAG_ID
 from conftest import running_airflow_on
-from test_every_version import DAYS, SLUGS, expected, insert, source_rows, stored
-from test_running_airflow import metadata
 
 from local.airflow import run_airflow
+from versions.test_every_version import DAYS, SLUGS, expected, insert, source_rows, stored
+from versions.test_running_airflow import metadata
 
 if AIRFLOW_V_3_0_PLUS:
     pytest.skip("Airflow 2 only: make test-airflow VERSION=2.11.2", allow_module_level=True)

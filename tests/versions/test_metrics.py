@@ -18,15 +18,16 @@ from __future__ import annotations
 import gzip
 import http.server
 import json
-import socket
 import threading
 
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_dag import DAG_ID
-from conftest import running_airflow_on
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from test_running_airflow import metadata, pause, run_states, trigger
+
+from versions.test_running_airflow import metadata, pause, run_states, trigger
+
+pytestmark = pytest.mark.xdist_group("foreign")
 
 CONF = {"date": "2026-11-05", "lookback": 3}
 FIGURES = {
@@ -49,40 +50,6 @@ class Broken(StatsClient):
             raise OSError("nobody takes this gauge")
         super().gauge(stat, *args, **kwargs)
 """
-
-
-class StatsdServer(threading.Thread):
-    """Keeps every packet that comes over UDP."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.packets = []
-
-    def run(self):
-        while True:
-            packet = self.socket.recv(65536).decode()
-            if packet == "end":
-                return
-            self.packets += packet.splitlines()
-
-    def stop(self):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            sender.sendto(b"end", self.socket.getsockname())
-        self.join()
-        self.socket.close()
-
-    def gauges(self, prefix):
-        """Return the gauges of a prefix by the rest of their names, each as often as it came."""
-        found: dict[str, list[float]] = {}
-        for packet in self.packets:
-            name, _, rest = packet.partition(":")
-            value, _, kind = rest.partition("|")
-            if name.startswith(prefix):
-                assert kind == "g"
-                found.setdefault(name.removeprefix(prefix), []).append(float(value))
-        return found
 
 
 class Collector(http.server.ThreadingHTTPServer):
@@ -132,14 +99,6 @@ def otel_gauges(requests, prefix):
 
 
 @pytest.fixture(scope="module")
-def statsd():
-    server = StatsdServer()
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def collector():
     server = Collector()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -151,33 +110,29 @@ def collector():
 
 
 @pytest.fixture(scope="module")
-def running(server, tmp_path_factory, statsd):
-    home = tmp_path_factory.mktemp("metrics")
-    (home / "broken_statsd.py").write_text(BROKEN_CLIENT)
-    settings = {
-        "AIRFLOW__COMMUNICATION_TRENDS__RETRIES": "0",
-        "AIRFLOW__COMMUNICATION_TRENDS__LOOKBACK_DAYS": "0",
-        "AIRFLOW__METRICS__STATSD_ON": "True",
-        "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
-        "AIRFLOW__METRICS__STATSD_PORT": str(statsd.socket.getsockname()[1]),
-        "PYTHONPATH": str(home),
-    }
-    with running_airflow_on(server, home, **settings) as (airflow, database):
-        airflow.start(*(["api-server", "dag-processor", "scheduler"] if AIRFLOW_V_3_0_PLUS else ["scheduler"]))
-        known = "select 1 from dag where dag_id = %s"
-        airflow.wait_until(lambda: metadata(airflow, known, DAG_ID), what="the DAG is parsed")
-        pause(airflow, DAG_ID, False)
-        # the run that the scheduler makes has neither organizations nor figures but zeros
-        ended(airflow)
-        yield airflow, database
+def running(foreign, collector):
+    """The Airflow of the tests before; it has to be started where these run alone."""
+    airflow, database = foreign
+    database.connection.execute("alter table communication_trends drop constraint if exists broken")
+    if AIRFLOW_V_3_0_PLUS and not airflow.processes:
+        airflow.start("api-server", "dag-processor")
+    airflow.start("scheduler")
+    known = "select 1 from dag where dag_id = %s"
+    airflow.wait_until(lambda: metadata(airflow, known, DAG_ID), what="the DAG is parsed")
+    pause(airflow, DAG_ID, False)
+    scheduled = "select 1 from dag_run where dag_id = %s and run_type = 'scheduled' and state in ('success', 'failed')"
+    airflow.wait_until(lambda: metadata(airflow, scheduled, DAG_ID), what="the scheduled run has ended")
+    yield foreign
+    # while the collector still takes what it sends at its end
+    airflow.stop("scheduler")
 
 
-def ended(airflow, run_id=None):
-    """Return the state of a run, of the only one by default, once it has ended."""
+def ended(airflow, run_id):
+    """Return the state of a run once it has ended."""
 
     def state():
-        found = [state for id_, state in run_states(airflow, DAG_ID).items() if run_id in (None, id_)]
-        return found[0] if found and set(found) <= {"success", "failed"} else None
+        found = run_states(airflow, DAG_ID).get(run_id)
+        return found if found in ("success", "failed") else None
 
     return airflow.wait_until(state, what=f"the run {run_id} has ended")
 
@@ -238,21 +193,24 @@ def log_of_summarize(airflow, run_id):
 
 def test_a_statsd_server_gets_each_figure_of_a_run_once(running, statsd, rows):
     airflow, _ = running
+    # the scheduled run before is a name of its own
+    scheduled = statsd.gauges("airflow.communication_trends.daily.schedule.")
+    assert scheduled.keys() == {"seconds", *FIGURES}
+    assert set(scheduled["failed"]) == {0}
+    statsd.packets.clear()
     state, seconds = run(airflow, "statsd")
     assert state == "failed"
     gauges = statsd.gauges("airflow.communication_trends.daily.manual.")
     (took,) = gauges.pop("seconds")
     assert 0 < took <= seconds
     assert gauges == {name: [value] for name, value in FIGURES.items()}
-    # the scheduled run before is a name of its own
-    scheduled = statsd.gauges("airflow.communication_trends.daily.schedule.")
-    assert scheduled.pop("seconds")[0] > 0
-    assert scheduled == {name: [0] for name in FIGURES}
 
 
-def test_metrics_that_cannot_be_sent_fail_no_run_and_are_in_its_log(running, statsd, rows):
+def test_metrics_that_cannot_be_sent_fail_no_run_and_are_in_its_log(running, statsd, rows, tmp_path):
     airflow, database = running
-    restart(airflow, AIRFLOW__METRICS__STATSD_CUSTOM_CLIENT_PATH="broken_statsd.Broken")
+    (tmp_path / "broken_statsd.py").write_text(BROKEN_CLIENT)
+    client = "broken_statsd.Broken"
+    restart(airflow, AIRFLOW__METRICS__STATSD_CUSTOM_CLIENT_PATH=client, PYTHONPATH=str(tmp_path))
     database.connection.execute("delete from topic_classifications")
     statsd.packets.clear()
     state, _ = run(airflow, "broken")

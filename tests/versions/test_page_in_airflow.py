@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from conftest import running_airflow_on
 
 from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from local.airflow import Airflow
@@ -23,15 +22,22 @@ from playwright.sync_api import Browser, Page, expect
 from web import chromium, rows
 from web.chromium import NOW
 
-pytestmark = chromium.needs_chromium
+pytestmark = [chromium.needs_chromium, pytest.mark.xdist_group("foreign")]
 
 
 @pytest.fixture(scope="module")
-def airflow(server, tmp_path_factory) -> Iterator[Airflow]:
-    with running_airflow_on(server, tmp_path_factory.mktemp("page")) as (airflow, database):
-        rows.fill(database.connection)
+def airflow(foreign) -> Airflow:
+    """The Airflow of the tests before, with rows for the page; its API server is all that has to run."""
+    airflow, database = foreign
+    airflow.stop("scheduler", "dag-processor")
+    database.connection.execute(
+        "truncate organizations cascade; alter table communication_trends"
+        " drop constraint if exists broken, drop constraint if exists poison"
+    )
+    rows.fill(database.connection)
+    if not airflow.processes:
         airflow.start("api-server")
-        yield airflow
+    return airflow
 
 
 @pytest.fixture(scope="module")

@@ -11,94 +11,22 @@ from __future__ import annotations
 import datetime
 import json
 import re
-import shutil
 
 import httpx
 import psycopg
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_dag import DAG_ID
-from conftest import running_airflow_on
-from listeners import mail_server, webhook_server
 from psycopg.rows import dict_row
-from test_every_version import DAYS, SLUGS, expected, insert, source_rows, stored
 
 from communication_trends.compat import HAS_EXTERNAL_VIEWS
-from local import ROOT
 from local.airflow import run_airflow
+from versions.test_every_version import DAYS, SLUGS, expected, insert, source_rows, stored
+
+pytestmark = pytest.mark.xdist_group("foreign")
 
 WEEKLY = "communication_trends_weekly"
 MONTHLY = "communication_trends_monthly"
-
-NOTIFIERS = ["smtp.notifications.smtp.SmtpNotifier", "slack.notifications.slack_webhook.SlackWebhookNotifier"]
-
-THEIR_FILES = {
-    "plugins/operators.py": "THEIRS = 'operators'\n",
-    "plugins/settings.py": "THEIRS = 'settings'\n",
-    "plugins/their_plugin.py": (
-        "from airflow.plugins_manager import AirflowPlugin\n"
-        "import operators, settings\n"
-        "class TheirPlugin(AirflowPlugin):\n"
-        "    name = f'theirs_{operators.THEIRS}_{settings.THEIRS}'\n"
-    ),
-    "plugins/.airflowignore": "not_for_airflow/\n",
-    "dags/theirs.py": (
-        "from airflow.providers.common.compat.sdk import DAG, task\n"
-        "import operators, settings\n"
-        "with DAG(dag_id=f'theirs_{operators.THEIRS}_{settings.THEIRS}', schedule=None):\n"
-        "    task(task_id='only')(lambda: None)()\n"
-    ),
-}
-
-
-@pytest.fixture(scope="module")
-def mailbox():
-    with mail_server() as mailbox:
-        yield mailbox
-
-
-@pytest.fixture(scope="module")
-def webhook():
-    with webhook_server() as webhook:
-        yield webhook
-
-
-@pytest.fixture(scope="module")
-def foreign(server, tmp_path_factory, mailbox, webhook):
-    home = tmp_path_factory.mktemp("foreign")
-    for name, text in THEIR_FILES.items():
-        (home / name).parent.mkdir(parents=True, exist_ok=True)
-        (home / name).write_text(text)
-    # what docs/installing.md says
-    shutil.copy(ROOT / "dags" / "communication_trends_periods.py", home / "dags")
-    shutil.copy(ROOT / "plugins" / "communication_trends_plugin.py", home / "plugins")
-    shutil.copytree(ROOT / "plugins" / "communication_trends", home / "plugins" / "communication_trends")
-    with (home / "plugins" / ".airflowignore").open("a") as ignored:
-        ignored.write((ROOT / "plugins" / ".airflowignore").read_text())
-    shutil.copytree(ROOT / "sql", home / "include" / "communication_trends" / "sql")
-    shutil.copy(ROOT / "docs" / "examples" / "trends_consumer.py", home / "dags")
-    failed = {"to": "oncall@example.com", "subject": "{{ run_id }} failed", "html_content": "{{ run_id }}"}
-    # what docs/notifications.md says
-    unusual = {"to": "lead@example.com", "subject": "{{ attention.subject }}", "html_content": "{{ attention.html }}"}
-    digest = {"text": "{{ digest.text }}"}
-    smtp, slack = (f"airflow.providers.{name}" for name in NOTIFIERS)
-    with running_airflow_on(
-        server,
-        home,
-        AIRFLOW__CORE__DAGS_FOLDER=str(home / "dags"),
-        AIRFLOW__CORE__PLUGINS_FOLDER=str(home / "plugins"),
-        AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH=str(home / "include" / "communication_trends" / "sql"),
-        AIRFLOW__COMMUNICATION_TRENDS__FAILURE_NOTIFIER=smtp,
-        AIRFLOW__COMMUNICATION_TRENDS__FAILURE_NOTIFIER_KWARGS=json.dumps(failed),
-        AIRFLOW__COMMUNICATION_TRENDS__ATTENTION_NOTIFIER=smtp,
-        AIRFLOW__COMMUNICATION_TRENDS__ATTENTION_NOTIFIER_KWARGS=json.dumps(unusual),
-        AIRFLOW__COMMUNICATION_TRENDS__DIGEST_NOTIFIER=slack,
-        AIRFLOW__COMMUNICATION_TRENDS__DIGEST_NOTIFIER_KWARGS=json.dumps(digest),
-        AIRFLOW__COMMUNICATION_TRENDS__RETRIES="0",
-        AIRFLOW_CONN_SMTP_DEFAULT=mailbox.connection,
-        AIRFLOW_CONN_SLACK_DEFAULT=webhook.slack_connection,
-    ) as (airflow, database):
-        yield airflow, database
 
 
 def metadata(airflow, statement, *values):
