@@ -63,9 +63,7 @@ def two_databases(server, tmp_path_factory):
 def run(airflow, **settings):
     """Run the DAG in a process of its own, and return what that process imported of lineage."""
     code = (
-        "import datetime, json, os, sys; from airflow_dag import load_dag\n"
-        "now = datetime.datetime.now(datetime.timezone.utc)\n"
-        f"run = load_dag(retries=0).test(logical_date=now, run_after=now, run_conf={CONF!r})\n"
+        f"import json, os, sys; from airflow_dag import run_once; run = run_once({CONF!r})\n"
         "ours = [name for name in sys.modules if name.startswith(('communication_trends.lineage', 'openlineage.'))]\n"
         # on a line of its own: what logs beside it may not have ended its line
         "os.write(1, f'\\ntold: {json.dumps([str(run.state), ours])}\\n'.encode())"
@@ -96,11 +94,20 @@ def rows_of(datasets, kind):
     )
 
 
-def test_a_run_tells_openlineage_which_tables_it_read_and_wrote_and_how_many_rows(two_databases, server, tmp_path):
+@pytest.fixture(scope="module")
+def lineage(two_databases, server, tmp_path_factory):
+    """Return what a run with lineage has told and imported, and how many sessions it has opened."""
     airflow, target, source_name = two_databases
-    target.connection.execute("truncate communication_trends")
-    run(airflow, **transport(tmp_path / "events"))
-    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    path = tmp_path_factory.mktemp("events") / "events"
+    before = sessions(server, target.name, source_name)
+    modules = run(airflow, **transport(path))
+    opened = sessions(server, target.name, source_name) - before
+    return [json.loads(line) for line in path.read_text().splitlines()], modules, opened
+
+
+def test_a_run_tells_openlineage_which_tables_it_read_and_wrote_and_how_many_rows(two_databases, server, lineage):
+    _, target, source_name = two_databases
+    events, _, _ = lineage
     found = [event for event in events if event["eventType"] == "COMPLETE" and "." in event["job"]["name"]]
     given = conninfo_to_dict(server.uri)
     host = str(given.get("host") or "")
@@ -138,14 +145,14 @@ def test_a_run_tells_openlineage_which_tables_it_read_and_wrote_and_how_many_row
     )
 
 
-def test_without_openlineage_nothing_is_imported_and_nobody_asked_for_it(two_databases, server, tmp_path):
+def test_without_openlineage_nothing_is_imported_and_nobody_asked_for_it(two_databases, server, lineage, tmp_path):
     airflow, target, source_name = two_databases
-    counts = {}
-    for name, settings in {"enabled": {}, "disabled": {"AIRFLOW__OPENLINEAGE__DISABLED": "True"}}.items():
-        before = sessions(server, target.name, source_name)
-        modules = run(airflow, **transport(tmp_path / name), **settings)
-        counts[name] = sessions(server, target.name, source_name) - before
-        assert (tmp_path / name).exists() == (name == "enabled")
-        assert bool(modules) == (name == "enabled")
+    target.connection.execute("truncate communication_trends")
+    before = sessions(server, target.name, source_name)
+    modules = run(airflow, **transport(tmp_path / "events"), AIRFLOW__OPENLINEAGE__DISABLED="True")
+    opened = sessions(server, target.name, source_name) - before
+    assert (modules, (tmp_path / "events").exists()) == ([], False)
+    _, with_lineage, opened_with_lineage = lineage
+    assert with_lineage
     # to name the tables: of the list one database, of two organizations both, of the summary one
-    assert counts["enabled"] - counts["disabled"] == 6
+    assert opened_with_lineage - opened == 6
