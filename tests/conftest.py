@@ -6,6 +6,7 @@ import datetime
 import importlib.metadata
 import os
 import socket
+import subprocess
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from local.airflow import Airflow, airflow_environment, run_airflow
-from local.servers import Server, apply_schema, postgres
+from local.servers import SERVER_VARIABLE, Server, apply_schema, postgres
 
 DAY = datetime.date(2026, 11, 1)
 """The day that most tests are about."""
@@ -39,6 +40,7 @@ LONGEST = [
 
 _stack = ExitStack()
 _server: Server | None = None
+_begun: dict[str, Any] = {}
 
 
 @contextmanager
@@ -52,21 +54,19 @@ def server_folder() -> Iterator[Path]:
 def pytest_configure(config: pytest.Config) -> None:
     """Start PostgreSQL and set Airflow's environment before any test module imports Airflow."""
     global _server
-    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
-        # this process only hands out the tests: each of the others has a server of its own
-        return
     home = _stack.enter_context(server_folder())
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        # this process only hands out the tests: each of the others has a server of its own, begun as a copy of this one
+        if SERVER_VARIABLE not in os.environ:
+            with postgres(home) as server:
+                _begun.update(folder=str(home / "postgres"), databases=prepare(server, home))
+        return
+    begun = getattr(config, "workerinput", {}).get("begun")
+    if begun:
+        subprocess.run(["cp", "--archive", begun["folder"], str(home / "postgres")], check=True)
     _server = _stack.enter_context(postgres(home))
-    # names of its own, so that several runs can share one server
-    suffix = uuid.uuid4().hex[:8]
-    metadata, empty_metadata, template = (f"{name}_{suffix}" for name in ("airflow", "empty_airflow", "template"))
-    for database in (empty_metadata, template):
-        _server.create_database(database)
-    with _server.connect(template) as connection:
-        apply_schema(connection, "source_tables.sql", "communication_trends.sql")
-    run_airflow(
-        airflow_environment(home / "airflow", _server, metadata=empty_metadata, database=template), "db", "migrate"
-    )
+    empty_metadata, template = begun["databases"] if begun else prepare(_server, home)
+    metadata = f"airflow_{uuid.uuid4().hex[:8]}"
     _server.create_database(metadata, template=empty_metadata)
     for database in (metadata, empty_metadata, template):
         _stack.callback(_server.drop_database, database)
@@ -75,6 +75,26 @@ def pytest_configure(config: pytest.Config) -> None:
         TEMPLATE_DATABASE=template,
         EMPTY_METADATA_DATABASE=empty_metadata,
     )
+
+
+def prepare(server: Server, home: Path) -> tuple[str, str]:
+    """Make what each test's databases are copies of: Airflow's own, and the one with the application's tables."""
+    # names of its own, so that several runs can share one server
+    suffix = uuid.uuid4().hex[:8]
+    empty_metadata, template = f"empty_airflow_{suffix}", f"template_{suffix}"
+    for database in (empty_metadata, template):
+        server.create_database(database)
+    with server.connect(template) as connection:
+        apply_schema(connection, "source_tables.sql", "communication_trends.sql")
+    environment = airflow_environment(home / "airflow", server, metadata=empty_metadata, database=template)
+    run_airflow(environment, "db", "migrate")
+    return empty_metadata, template
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a process of pytest-xdist what its server begins as."""
+    node.workerinput["begun"] = _begun
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
