@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
+import itertools
 import os
 import socket
 import subprocess
@@ -27,16 +28,18 @@ DAY = datetime.date(2026, 11, 1)
 """The day that most tests are about."""
 
 LONGEST = [
-    "test_scheduler.py",
-    "test_running_airflow.py",
-    "test_metrics.py",
-    "test_page_in_airflow.py",
-    "test_page.py",
-    "test_demo.py",
-    "test_replica.py",
-    "test_bundles.py",
+    ["test_scheduler.py"],
+    ["test_running_airflow.py", "test_metrics.py", "test_page_in_airflow.py"],
+    ["test_page.py", "test_access.py"],
+    ["test_demo.py"],
+    ["test_replica.py"],
+    ["test_bundles.py"],
 ]
-"""Files that take minutes, the longest first: they begin first, so that no process is left with one at the end."""
+"""
+Files that take minutes, the longest first: they begin first, so that no process is left with one at the end.
+
+Those in one list share an Airflow: one process runs them.
+"""
 
 _stack = ExitStack()
 _server: Server | None = None
@@ -98,16 +101,24 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """
-    Put the longest files first; within a file the order stays.
-
-    A file is one process's, and so are files that name a group of their own, since they share an Airflow.
-    """
-    places = {name: place for place, name in enumerate(LONGEST)}
+    """Put the longest files first; within a file the order stays."""
+    places = {name: place for place, name in enumerate(itertools.chain.from_iterable(LONGEST))}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out whole files, and those that share an Airflow together (xdist_group does nothing from pytest 9.2 on)."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    groups = {name: names[0] for names in LONGEST for name in names}
+
+    class ByAirflow(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return groups.get(Path(path).name, path)
+
+    return ByAirflow(config, log)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

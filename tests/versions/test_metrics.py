@@ -27,8 +27,6 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from versions.test_running_airflow import metadata, pause, run_states, trigger
 
-pytestmark = pytest.mark.xdist_group("foreign")
-
 CONF = {"date": "2026-11-05", "lookback": 3}
 FIGURES = {
     "processed": 3,

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Page, expect
 from web import chromium, rows
 from web.chromium import NOW
 
-pytestmark = [chromium.needs_chromium, pytest.mark.xdist_group("foreign")]
+pytestmark = chromium.needs_chromium
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,6 @@ from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from local.airflow import run_airflow
 from versions.test_every_version import DAYS, SLUGS, expected, insert, source_rows, stored
 
-pytestmark = pytest.mark.xdist_group("foreign")
-
 WEEKLY = "communication_trends_weekly"
 MONTHLY = "communication_trends_monthly"
 

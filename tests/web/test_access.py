@@ -17,7 +17,6 @@ from local.airflow import Airflow, run_airflow
 from web import rows
 from web.conftest import API
 
-pytestmark = pytest.mark.xdist_group("page")
 PATHS = [
     "/communication-trends/",
     "/communication-trends/static/page.js",

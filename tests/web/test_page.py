@@ -22,7 +22,7 @@ from web import chromium, rows
 from web.chromium import NOW, PATIENCE
 from web.conftest import API
 
-pytestmark = [chromium.needs_chromium, pytest.mark.xdist_group("page")]
+pytestmark = chromium.needs_chromium
 
 DAG_ID = "communication_trends_daily"
 FROM, TO = datetime.date(2026, 9, 30), datetime.date(2026, 10, 29)
