@@ -254,6 +254,7 @@ def running_airflow_on(server: Server, home: Path, **settings: str) -> Iterator[
     environment = airflow_environment(home, server, metadata=metadata, database=name)
     # several run side by side: what each does while it waits is time that the others lack
     environment["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "1"
+    environment["AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL"] = "120"
     airflow = Airflow({**environment, **settings})
     try:
         with server.connect(name, row_factory=dict_row) as connection:

@@ -132,7 +132,14 @@ def wait_for_earlier_backfills(airflow):
     airflow.wait_until(closed, what="earlier backfills are closed")
 
 
-def backfill(airflow, *arguments):
+def backfill(airflow, first, last, **options):
+    """Make a backfill over REST, as docs/backfill.md has it."""
+    wait_for_earlier_backfills(airflow)
+    body = {"dag_id": DAG_ID, "from_date": f"{first}T00:00:00Z", "to_date": f"{last}T00:00:00Z", **options}
+    airflow.request("POST", "/api/v2/backfills", json=body).raise_for_status()
+
+
+def backfill_by_command(airflow, *arguments):
     wait_for_earlier_backfills(airflow)
     create = ["backfill", "create", "--dag-id", DAG_ID, *arguments]
     created = run_airflow(airflow.environment, *create, check=False)
@@ -141,7 +148,7 @@ def backfill(airflow, *arguments):
 
 def test_a_backfill_makes_one_run_for_each_day_both_ends_included(running):
     airflow, database = running
-    backfill(airflow, "--from-date", "2026-11-08", "--to-date", "2026-11-11")
+    backfill_by_command(airflow, "--from-date", "2026-11-08", "--to-date", "2026-11-11")
     found = finished(airflow, run_type="backfill")
     assert [run["logical_date"][:10] for run in found] == ["2026-11-08", "2026-11-09", "2026-11-10", "2026-11-11"]
     assert {run["state"] for run in found} == {"success"}
@@ -155,15 +162,7 @@ def test_a_backfill_makes_one_run_for_each_day_both_ends_included(running):
 def test_a_backfill_over_rest_makes_its_days(running):
     airflow, database = running
     days = ["2026-11-12", "2026-11-13"]
-    # as docs/backfill.md has it
-    body = {
-        "dag_id": DAG_ID,
-        "from_date": f"{days[0]}T00:00:00Z",
-        "to_date": f"{days[1]}T00:00:00Z",
-        "reprocess_behavior": "completed",
-    }
-    wait_for_earlier_backfills(airflow)
-    airflow.request("POST", "/api/v2/backfills", json=body).raise_for_status()
+    backfill(airflow, *days, reprocess_behavior="completed")
     of_days = {"logical_date_gte": f"{days[0]}T00:00:00Z", "logical_date_lte": f"{days[1]}T00:00:00Z"}
     airflow.wait_until(lambda: len(runs(airflow, run_type="backfill", **of_days)) == 2, what="both are made")
     found = finished(airflow, run_type="backfill", **of_days)
@@ -174,7 +173,7 @@ def test_a_backfill_over_rest_makes_its_days(running):
 def test_a_backfill_of_a_paused_dag_waits_until_it_is_unpaused(running):
     airflow, database = running
     airflow.request("PATCH", DAG_URL, json={"is_paused": True}).raise_for_status()
-    backfill(airflow, "--from-date", "2026-11-17", "--to-date", "2026-11-17")
+    backfill(airflow, "2026-11-17", "2026-11-17")
     of_day = {"run_type": "backfill", "logical_date_gte": "2026-11-17T00:00:00Z"}
     # the scheduler has had some turns
     time.sleep(5)
@@ -186,8 +185,7 @@ def test_a_backfill_of_a_paused_dag_waits_until_it_is_unpaused(running):
 
 def test_a_backfill_with_a_date_in_its_conf_is_refused(running):
     airflow, database = running
-    conf = json.dumps({"date": "2026-11-15"})
-    backfill(airflow, "--from-date", "2026-11-16", "--to-date", "2026-11-16", "--dag-run-conf", conf)
+    backfill(airflow, "2026-11-16", "2026-11-16", dag_run_conf={"date": "2026-11-15"})
     of_day = {"logical_date_gte": "2026-11-16T00:00:00Z", "logical_date_lte": "2026-11-16T00:00:00Z"}
     (run,) = finished(airflow, run_type="backfill", **of_day)
     assert run["state"] == "failed"
@@ -215,14 +213,13 @@ def test_a_backfill_makes_days_again_backwards_or_leaves_them(running):
     ended = {run["logical_date"][:10]: run["end_date"] for run in runs(airflow, run_type="backfill")}
     for day in days:
         database.classify("acme", topic="later still", at=f"{day} 13:00:00")
-    given = ["--from-date", days[0], "--to-date", days[-1], "--max-active-runs", "1"]
-
     # none, the default: days that have a run are left alone
-    backfill(airflow, *given, "--reprocess-behavior", "none")
+    backfill(airflow, days[0], days[-1], max_active_runs=1)
     found = finished(airflow, run_type="backfill")
     assert {run["logical_date"][:10]: run["end_date"] for run in found} == ended
 
-    backfill(airflow, *given, "--reprocess-behavior", "completed", "--run-backwards")
+    given = ["--from-date", days[0], "--to-date", days[-1], "--max-active-runs", "1"]
+    backfill_by_command(airflow, *given, "--reprocess-behavior", "completed", "--run-backwards")
     airflow.wait_until(
         lambda: all(database.trend("acme", day)["topic_distribution"].get("later still") for day in days),
         what="every day was made again",

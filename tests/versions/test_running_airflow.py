@@ -83,12 +83,23 @@ def runs(airflow, run_type, dag_id=DAG_ID):
 
 def test_both_are_listed(foreign):
     airflow, _ = foreign
-    run_airflow(airflow.environment, "dags", "reserialize")
+    if AIRFLOW_V_3_0_PLUS:
+        airflow.start("api-server", "dag-processor")
+    else:
+        run_airflow(airflow.environment, "dags", "reserialize")
+    ours = {DAG_ID, WEEKLY, MONTHLY, "theirs_operators_settings", "trends_consumer"}
+
+    def listed():
+        return {row["dag_id"] for row in metadata(airflow, "select dag_id from dag")} >= ours
+
+    airflow.wait_until(listed, what="all DAGs are parsed")
     assert not metadata(airflow, "select * from import_error")
-    names = {row["dag_id"] for row in metadata(airflow, "select dag_id from dag")}
-    assert names == {DAG_ID, WEEKLY, MONTHLY, "theirs_operators_settings", "trends_consumer"}
-    listed = json.loads(run_airflow(airflow.environment, "plugins", "-o", "json").stdout)
-    assert {"communication_trends", "theirs_operators_settings"} <= {plugin["name"] for plugin in listed}
+    assert {row["dag_id"] for row in metadata(airflow, "select dag_id from dag")} == ours
+    if AIRFLOW_V_3_0_PLUS:
+        plugins = airflow.request("GET", "/api/v2/plugins").raise_for_status().json()["plugins"]
+    else:
+        plugins = json.loads(run_airflow(airflow.environment, "plugins", "-o", "json").stdout)
+    assert {"communication_trends", "theirs_operators_settings"} <= {plugin["name"] for plugin in plugins}
 
 
 def test_the_scheduler_runs_the_day_that_is_due(foreign):
@@ -98,7 +109,7 @@ def test_the_scheduler_runs_the_day_that_is_due(foreign):
     database.classify("acme", topic="complaint", at=f"{yesterday} 23:59:59.999999", count=3)
     last_week = yesterday - datetime.timedelta(days=yesterday.weekday() + 7)
     database.classify("acme", at=f"{last_week} 12:00", count=3)
-    airflow.start(*(["api-server", "dag-processor", "scheduler"] if AIRFLOW_V_3_0_PLUS else ["scheduler"]))
+    airflow.start("scheduler")
     # what somebody types who has just installed it
     run_airflow(airflow.environment, "dags", "unpause", DAG_ID)
     pause(airflow, "trends_consumer", False)
@@ -203,8 +214,13 @@ def test_a_backfill_of_weeks_or_months_makes_those_that_begin_in_the_range(forei
     airflow, database = foreign
     database.connection.execute("delete from communication_trends where trend_period <> 'daily'")
     pause(airflow, dag_id, False)
-    dates = ["--from-date", first, "--to-date", last, "--reprocess-behavior", "completed"]
-    run_airflow(airflow.environment, "backfill", "create", "--dag-id", dag_id, *dates)
+    body = {
+        "dag_id": dag_id,
+        "from_date": f"{first}T00:00:00Z",
+        "to_date": f"{last}T00:00:00Z",
+        "reprocess_behavior": "completed",
+    }
+    airflow.request("POST", "/api/v2/backfills", json=body).raise_for_status()
     found = airflow.wait_until(
         lambda: len(found := runs(airflow, "backfill", dag_id)) == len(made) and found,
         what="the runs are there",
