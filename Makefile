@@ -37,7 +37,7 @@ backfill: install  ## make backfill FROM=2026-11-01 TO=2026-11-04, both included
 
 # several processes even on two cores: tests wait for Airflows more than they compute
 test: install  ## run the tests, in several processes
-	@$(BIN)/python -m pytest -m "not slow" -n 4 --no-loadscope-reorder
+	@$(BIN)/python -m pytest -m "not slow" -n 3 --no-loadscope-reorder
 
 test-faults: install  ## processes and servers killed in the middle of a run; minutes
 	@$(BIN)/python -m pytest -m slow tests/faults

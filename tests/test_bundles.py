@@ -100,13 +100,12 @@ def test_a_run_takes_the_sql_of_its_own_commit_from_a_git_bundle(airflow_with_bu
     assert database.trend("acme")["topic_distribution"] == {"FROM A BUNDLE": 3}
 
 
-@pytest.mark.parametrize("dags", [".", "dags"])
-def test_sql_is_found_beside_the_dag_file_of_a_local_bundle_and_beside_its_folder(airflow_with_bundle, tmp_path, dags):
+def test_sql_is_found_beside_the_dag_file_of_a_local_bundle(airflow_with_bundle, tmp_path):
+    """Beside the folder of the DAG file it is found in the bundle above."""
     bundle = tmp_path / "bundle"
     shutil.copytree(ROOT / "sql", bundle / "sql")
-    (bundle / dags).mkdir(exist_ok=True)
-    shutil.copy(ROOT / "dags" / DAG_FILE, bundle / dags)
-    airflow, database = airflow_with_bundle(LOCAL, path=str(bundle / dags))
+    shutil.copy(ROOT / "dags" / DAG_FILE, bundle)
+    airflow, database = airflow_with_bundle(LOCAL, path=str(bundle))
     database.classify("acme", topic="from a bundle", count=3)
     run = run_airflow(airflow.environment, "dags", "test", DAG_ID, "-c", '{"date": "2026-11-01"}', check=False)
     assert database.trends().keys() == {("acme", "2026-11-01")}, run.stdout[-3000:] + run.stderr[-3000:]

@@ -118,6 +118,7 @@ class Processes:
         self.services = json.loads(text)
         self.home = home
         self.environment = environment
+        self.processes = {}
 
     def _options(self, name):
         environment = {"PATH": TOOLS, "AIRFLOW_HOME": str(self.home), **self.environment}
@@ -129,11 +130,11 @@ class Processes:
         assert done.returncode == 0, done.stderr[-3000:]
 
     @contextmanager
-    def running(self, name):
-        """Run a service's command in the background, and wait until its health check, which failed before, passes."""
+    def started(self, name):
+        """Run a service's command in the background; its health check fails before."""
         assert not self.healthy(name)
         with (self.home / f"{name}.out").open("wb") as output:
-            process = subprocess.Popen(
+            process = self.processes[name] = subprocess.Popen(
                 self.services[name]["command"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -142,12 +143,6 @@ class Processes:
                 **self._options(name),
             )
         try:
-            deadline = time.monotonic() + 180
-            while not self.healthy(name):
-                output = (self.home / f"{name}.out").read_text()[-3000:]
-                assert process.poll() is None, output
-                assert time.monotonic() < deadline, output
-                time.sleep(1)
             yield
         finally:
             for end in (signal.SIGTERM, signal.SIGKILL):
@@ -155,6 +150,15 @@ class Processes:
                     os.killpg(process.pid, end)
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(timeout=30)
+
+    def wait_until_healthy(self, name):
+        """Wait until the health check of a service that was started passes."""
+        deadline = time.monotonic() + 180
+        while not self.healthy(name):
+            output = (self.home / f"{name}.out").read_text()[-3000:]
+            assert self.processes[name].poll() is None, output
+            assert time.monotonic() < deadline, output
+            time.sleep(1)
 
     def healthy(self, name):
         """Run a service's health check once, and return whether it passes."""
@@ -217,9 +221,13 @@ def test_the_services_run_the_dag(server, secrets, tmp_path, profile):
         prepare_postgres(server, secrets["POSTGRES_PASSWORD"], stack)
         assert processes.healthy("postgres")
         processes.run("airflow-init")
-        for name in ("redis", "api-server", "scheduler", "dag-processor", "triggerer", "worker"):
-            if name in processes.services:
-                stack.enter_context(processes.running(name))
+        # in the order in which they wait for each other; most health checks take two seconds of a processor
+        for together in (["redis", "api-server"], ["scheduler", "dag-processor", "triggerer", "worker"]):
+            names = [name for name in together if name in processes.services]
+            for name in names:
+                stack.enter_context(processes.started(name))
+            for name in names:
+                processes.wait_until_healthy(name)
         metadata = stack.enter_context(server.connect("airflow"))
         deadline = time.monotonic() + 240
         while not (ended := metadata.execute(ENDED_RUNS).fetchall()):
