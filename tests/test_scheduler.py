@@ -1,4 +1,9 @@
-"""Runs that Airflow's scheduler makes: scheduled, triggered over REST, backfilled, run again."""
+"""
+Runs that Airflow's scheduler makes: scheduled, triggered over REST, backfilled, run again.
+
+Other tests stand between those of backfills: Airflow closes a backfill up to half a minute after its runs have ended,
+and makes no other one of the same DAG before.
+"""
 
 from __future__ import annotations
 
@@ -72,6 +77,17 @@ def trigger(airflow, **conf):
 
 def summary(airflow, run_id):
     return airflow.returned(DAG_ID, run_id, "summarize")
+
+
+def clear(airflow, run_id, *task_ids):
+    body = {"dry_run": False, "dag_run_id": run_id, "task_ids": task_ids, "only_failed": False}
+    airflow.request("POST", f"{DAG_URL}/clearTaskInstances", json=body).raise_for_status()
+    return finished_run(airflow, run_id)
+
+
+def states(airflow, run_id):
+    found = airflow.request("GET", f"{DAG_URL}/dagRuns/{run_id}/taskInstances").json()["task_instances"]
+    return {(one["task_id"], one["map_index"]): one["state"] for one in found}
 
 
 def test_the_first_scheduled_run_is_for_the_latest_day_that_is_due(running):
@@ -159,6 +175,25 @@ def test_a_backfill_makes_one_run_for_each_day_both_ends_included(running):
     assert ("acme", "2026-11-12") not in database.trends()
 
 
+def test_a_list_of_organizations_that_is_gone_is_no_empty_list(running):
+    airflow, database = running
+    run_id = trigger(airflow, date="2026-11-03")
+    assert finished_run(airflow, run_id)["state"] == "success"
+    uri = airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
+    with psycopg.connect(uri, autocommit=True) as metadata:
+        metadata.execute("delete from xcom where run_id = %s", [run_id])
+    database.connection.execute("delete from communication_trends where trend_date = '2026-11-03'")
+    assert clear(airflow, run_id, "summarize")["state"] == "failed"
+    log = airflow.request("GET", f"{DAG_URL}/dagRuns/{run_id}/taskInstances/summarize/logs/2?full_content=true").text
+    assert "list_organizations has left no list of organizations" in log
+    assert "Clear list_organizations, with what follows it" in log
+
+    # done as the log says; then without the middle task, where summarize has to wait for the list itself
+    assert clear(airflow, run_id, "list_organizations", "aggregate_organization", "summarize")["state"] == "success"
+    assert database.trend("acme", "2026-11-03")["total_classifications"] == 3
+    assert clear(airflow, run_id, "list_organizations", "summarize")["state"] == "success"
+
+
 def test_a_backfill_over_rest_makes_its_days(running):
     airflow, database = running
     days = ["2026-11-12", "2026-11-13"]
@@ -168,6 +203,25 @@ def test_a_backfill_over_rest_makes_its_days(running):
     found = finished(airflow, run_type="backfill", **of_days)
     assert [(run["logical_date"][:10], run["state"]) for run in found] == [(day, "success") for day in days]
     assert [database.trend("acme", day)["total_classifications"] for day in days] == [12, 13]
+
+
+def test_what_a_task_instance_told_that_a_clear_has_removed_does_not_count(running):
+    airflow, database = running
+    for slug in ("k1", "k2"):
+        database.classify(slug, at="2026-11-02 12:00:00", count=2)
+    run_id = trigger(airflow, date="2026-11-02")
+    assert finished_run(airflow, run_id)["state"] == "success"
+    ids = [database.organization(slug) for slug in ("k1", "k2")]
+    database.connection.execute("delete from topic_classifications where organization_id = any(%s::uuid[])", [ids])
+    everything = ("list_organizations", "aggregate_organization", "summarize")
+    assert clear(airflow, run_id, *everything)["state"] == "success"
+    assert summary(airflow, run_id)["keptTrends"] == 2
+    database.connection.execute("delete from organizations where slug = 'k2'")
+    assert clear(airflow, run_id, *everything)["state"] == "success"
+    assert states(airflow, run_id)["aggregate_organization", 2] == "removed"
+    told = summary(airflow, run_id)
+    assert (told["organizationsProcessed"], told["trendsCreated"], told["keptTrends"]) == (2, 1, 1)
+    database.connection.execute("delete from organizations where slug = 'k1'")
 
 
 def test_a_backfill_of_a_paused_dag_waits_until_it_is_unpaused(running):
@@ -183,6 +237,32 @@ def test_a_backfill_of_a_paused_dag_waits_until_it_is_unpaused(running):
     assert database.trend("acme", "2026-11-17")["total_classifications"] == 17
 
 
+def test_no_more_connections_are_open_than_organizations_may_be_aggregated_at_once(running):
+    airflow, database = running
+    slugs = [f"org-{number}" for number in range(8)]
+    for slug in slugs:
+        database.organization(slug)
+    sessions = "select count(*) from pg_stat_activity where datname = %s and pid <> all(%s) and backend_type = %s"
+
+    def connections():
+        known = [database.connection.info.backend_pid, holder.info.backend_pid]
+        row = database.connection.execute(sessions, (database.name, known, "client backend")).fetchone()
+        return row["count"]
+
+    # whoever stores a trend waits here with its connection open, so that all that may be open at once are seen
+    with psycopg.connect(database.connection.info.dsn, dbname=database.name) as holder:
+        holder.execute("lock table communication_trends in exclusive mode")
+        run_id = trigger(airflow, date="2026-11-15", organizations=slugs)
+        airflow.wait_until(lambda: connections() >= 2, what="two connections are open")
+        seen = []
+        for _ in range(20):
+            seen.append(connections())
+            time.sleep(0.5)
+    assert max(seen) == 2
+    assert finished_run(airflow, run_id)["state"] == "success"
+    assert {("org-0", "2026-11-15"), ("org-7", "2026-11-15")} <= set(database.trends())
+
+
 def test_a_backfill_with_a_date_in_its_conf_is_refused(running):
     airflow, database = running
     backfill(airflow, "2026-11-16", "2026-11-16", dag_run_conf={"date": "2026-11-15"})
@@ -196,6 +276,24 @@ def test_a_backfill_with_a_date_in_its_conf_is_refused(running):
     ).text
     assert "date: '2026-11-15' is given in the conf of a backfill run" in log
     assert not {("acme", "2026-11-15"), ("acme", "2026-11-16")} & set(database.trends())
+
+
+def test_a_failed_organization_is_retried_and_heals(running):
+    airflow, database = running
+    connection = database.connection
+    connection.execute("alter table communication_trends add constraint broken check (total_classifications <> 14)")
+    run_id = trigger(airflow, date="2026-11-14")
+    path = f"{DAG_URL}/dagRuns/{run_id}/taskInstances/aggregate_organization/0"
+
+    def retried():
+        instance = airflow.request("GET", path).json()
+        return instance.get("state") == "up_for_retry" or instance.get("try_number", 0) > 1
+
+    airflow.wait_until(retried, what="it is retried")
+    connection.execute("alter table communication_trends drop constraint broken")
+    assert finished_run(airflow, run_id)["state"] == "success"
+    assert airflow.request("GET", path).json()["try_number"] > 1
+    assert database.trend("acme", "2026-11-14")["total_classifications"] == 14
 
 
 def test_an_old_run_that_is_cleared_means_its_own_day_again(running):
@@ -227,99 +325,6 @@ def test_a_backfill_makes_days_again_backwards_or_leaves_them(running):
     found = [run for run in finished(airflow, run_type="backfill") if run["logical_date"][:10] in days]
     assert {run["state"] for run in found} == {"success"}
     assert [run["logical_date"][:10] for run in sorted(found, key=lambda run: run["end_date"], reverse=True)] == days
-
-
-def test_a_failed_organization_is_retried_and_heals(running):
-    airflow, database = running
-    connection = database.connection
-    connection.execute("alter table communication_trends add constraint broken check (total_classifications <> 14)")
-    run_id = trigger(airflow, date="2026-11-14")
-    path = f"{DAG_URL}/dagRuns/{run_id}/taskInstances/aggregate_organization/0"
-
-    def retried():
-        instance = airflow.request("GET", path).json()
-        return instance.get("state") == "up_for_retry" or instance.get("try_number", 0) > 1
-
-    airflow.wait_until(retried, what="it is retried")
-    connection.execute("alter table communication_trends drop constraint broken")
-    assert finished_run(airflow, run_id)["state"] == "success"
-    assert airflow.request("GET", path).json()["try_number"] > 1
-    assert database.trend("acme", "2026-11-14")["total_classifications"] == 14
-
-
-def clear(airflow, run_id, *task_ids):
-    body = {"dry_run": False, "dag_run_id": run_id, "task_ids": task_ids, "only_failed": False}
-    airflow.request("POST", f"{DAG_URL}/clearTaskInstances", json=body).raise_for_status()
-    return finished_run(airflow, run_id)
-
-
-def states(airflow, run_id):
-    found = airflow.request("GET", f"{DAG_URL}/dagRuns/{run_id}/taskInstances").json()["task_instances"]
-    return {(one["task_id"], one["map_index"]): one["state"] for one in found}
-
-
-def test_a_list_of_organizations_that_is_gone_is_no_empty_list(running):
-    airflow, database = running
-    run_id = trigger(airflow, date="2026-11-03")
-    assert finished_run(airflow, run_id)["state"] == "success"
-    uri = airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
-    with psycopg.connect(uri, autocommit=True) as metadata:
-        metadata.execute("delete from xcom where run_id = %s", [run_id])
-    database.connection.execute("delete from communication_trends where trend_date = '2026-11-03'")
-    assert clear(airflow, run_id, "summarize")["state"] == "failed"
-    log = airflow.request("GET", f"{DAG_URL}/dagRuns/{run_id}/taskInstances/summarize/logs/2?full_content=true").text
-    assert "list_organizations has left no list of organizations" in log
-    assert "Clear list_organizations, with what follows it" in log
-
-    # done as the log says; then without the middle task, where summarize has to wait for the list itself
-    assert clear(airflow, run_id, "list_organizations", "aggregate_organization", "summarize")["state"] == "success"
-    assert database.trend("acme", "2026-11-03")["total_classifications"] == 3
-    assert clear(airflow, run_id, "list_organizations", "summarize")["state"] == "success"
-
-
-def test_what_a_task_instance_told_that_a_clear_has_removed_does_not_count(running):
-    airflow, database = running
-    for slug in ("k1", "k2"):
-        database.classify(slug, at="2026-11-02 12:00:00", count=2)
-    run_id = trigger(airflow, date="2026-11-02")
-    assert finished_run(airflow, run_id)["state"] == "success"
-    ids = [database.organization(slug) for slug in ("k1", "k2")]
-    database.connection.execute("delete from topic_classifications where organization_id = any(%s::uuid[])", [ids])
-    everything = ("list_organizations", "aggregate_organization", "summarize")
-    assert clear(airflow, run_id, *everything)["state"] == "success"
-    assert summary(airflow, run_id)["keptTrends"] == 2
-    database.connection.execute("delete from organizations where slug = 'k2'")
-    assert clear(airflow, run_id, *everything)["state"] == "success"
-    assert states(airflow, run_id)["aggregate_organization", 2] == "removed"
-    told = summary(airflow, run_id)
-    assert (told["organizationsProcessed"], told["trendsCreated"], told["keptTrends"]) == (2, 1, 1)
-    database.connection.execute("delete from organizations where slug = 'k1'")
-
-
-def test_no_more_connections_are_open_than_organizations_may_be_aggregated_at_once(running):
-    airflow, database = running
-    slugs = [f"org-{number}" for number in range(8)]
-    for slug in slugs:
-        database.organization(slug)
-    sessions = "select count(*) from pg_stat_activity where datname = %s and pid <> all(%s) and backend_type = %s"
-
-    def connections():
-        known = [database.connection.info.backend_pid, holder.info.backend_pid]
-        row = database.connection.execute(sessions, (database.name, known, "client backend")).fetchone()
-        return row["count"]
-
-    # whoever stores a trend waits here with its connection open, so that all that may be open at once are seen
-    with psycopg.connect(database.connection.info.dsn, dbname=database.name) as holder:
-        holder.execute("lock table communication_trends in exclusive mode")
-        run_id = trigger(airflow, date="2026-11-15", organizations=slugs)
-        airflow.wait_until(lambda: connections() >= 2, what="two connections are open")
-        seen = []
-        for _ in range(20):
-            seen.append(connections())
-            time.sleep(0.5)
-    assert max(seen) == 2
-    assert finished_run(airflow, run_id)["state"] == "success"
-    assert {("org-0", "2026-11-15"), ("org-7", "2026-11-15")} <= set(database.trends())
 
 
 def test_the_history_dag_keeps_the_latest_runs_of_either_state(running):
