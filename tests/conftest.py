@@ -43,7 +43,8 @@ Those in one list share an Airflow: one process runs them.
 
 _stack = ExitStack()
 _server: Server | None = None
-_begun: dict[str, Any] = {}
+_seed: dict[str, Any] = {}
+"""Folder of a server that was prepared and stopped, of which each process's server begins as a copy; its databases."""
 
 
 @contextmanager
@@ -59,16 +60,16 @@ def pytest_configure(config: pytest.Config) -> None:
     global _server
     home = _stack.enter_context(server_folder())
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
-        # this process only hands out the tests: each of the others has a server of its own, begun as a copy of this one
+        # this process only hands out the tests: each of the others has a server of its own
         if SERVER_VARIABLE not in os.environ:
             with postgres(home) as server:
-                _begun.update(folder=str(home / "postgres"), databases=prepare(server, home))
+                _seed.update(folder=str(home / "postgres"), databases=prepare(server, home))
         return
-    begun = getattr(config, "workerinput", {}).get("begun")
-    if begun:
-        subprocess.run(["cp", "--archive", begun["folder"], str(home / "postgres")], check=True)
+    seed = getattr(config, "workerinput", {}).get("seed")
+    if seed:
+        subprocess.run(["cp", "--archive", seed["folder"], str(home / "postgres")], check=True)
     _server = _stack.enter_context(postgres(home))
-    empty_metadata, template = begun["databases"] if begun else prepare(_server, home)
+    empty_metadata, template = seed["databases"] if seed else prepare(_server, home)
     metadata = f"airflow_{uuid.uuid4().hex[:8]}"
     _server.create_database(metadata, template=empty_metadata)
     for database in (metadata, empty_metadata, template):
@@ -97,7 +98,7 @@ def prepare(server: Server, home: Path) -> tuple[str, str]:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a process of pytest-xdist what its server begins as."""
-    node.workerinput["begun"] = _begun
+    node.workerinput["seed"] = _seed
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
