@@ -35,7 +35,7 @@ COMMAND = ["dags", "backfill", "-s", "2026-11-01", "-e", "2026-11-04", DAG_ID]
 DAYS = [f"2026-11-0{day}" for day in range(1, 5)]
 SLUGS = ["acme", "bolt", "idle"]
 MAPPED = "aggregate_organization"
-# One, since other lanes run beside these tests; where the loop itself has been changed: 8, and more than one repeat.
+# None in CI, where other lanes run beside these tests; 8, and more than one repeat, where the loop has been changed.
 BUSY_LOOPS = int(os.environ.get("BUSY_LOOPS", "1"))
 BACKFILLS = int(os.environ.get("BACKFILLS", "1"))
 BACKFILLS_WITH_SCHEDULER = int(os.environ.get("BACKFILLS_WITH_SCHEDULER", "1"))

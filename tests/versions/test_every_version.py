@@ -186,15 +186,16 @@ def test_the_plugin_is_listed_and_nothing_else_of_the_package():
 def test_the_package_is_no_plugin_in_either_ignore_syntax():
     # each in a fork, which has loaded Airflow but no plugin yet
     code = (
-        "import os, sys; from airflow.plugins_manager import ensure_plugins_loaded\n"
+        "import os, sys; from airflow.plugins_manager import ensure_plugins_loaded; found = []\n"
         "for syntax in ('glob', 'regexp'):\n"
         "  if not os.fork():\n"
         "    os.environ['AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX'] = syntax; ensure_plugins_loaded()\n"
-        "    found = set(sys.modules) & {'operators', 'settings', 'compat', 'period', 'timetable'}\n"
-        "    os._exit(len(found) + 10 * ('communication_trends_plugin' not in str(sys.modules)))\n"
-        "  print(os.waitstatus_to_exitcode(os.wait()[1]), end=' ')\n"
+        "    theirs = set(sys.modules) & {'operators', 'settings', 'compat', 'period', 'timetable'}\n"
+        "    os._exit(len(theirs) + 10 * ('communication_trends_plugin' not in str(sys.modules)))\n"
+        "  found.append(os.waitstatus_to_exitcode(os.wait()[1]))\n"
+        "print(found)"
     )
-    assert python(code, PYTHONPATH=str(ROOT)) == "0 0 "
+    assert python(code, PYTHONPATH=str(ROOT)) == "[0, 0]"
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Africa/Cairo"])
