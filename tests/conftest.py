@@ -31,7 +31,6 @@ LONGEST = [
     ["test_scheduler.py"],
     ["test_running_airflow.py", "test_metrics.py", "test_page_in_airflow.py"],
     ["test_page.py", "test_access.py"],
-    ["test_demo.py"],
     ["test_replica.py"],
     ["test_bundles.py"],
 ]

@@ -24,9 +24,13 @@ LAST_MONDAY = YESTERDAY - datetime.timedelta(days=(YESTERDAY.weekday() + 1) % 7 
 """First day of the last week that is over."""
 ONE_DAY = datetime.timedelta(days=1)
 
-pytestmark = pytest.mark.skipif(
-    SERVER_VARIABLE in os.environ, reason="the demo would keep its databases on the server that the environment names"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        SERVER_VARIABLE in os.environ,
+        reason="the demo would keep its databases on the server that the environment names",
+    ),
+]
 
 
 @pytest.fixture(scope="module")
