@@ -362,21 +362,20 @@ def backfill(first: str, last: str, period: str) -> int:
     with prepared() as (server, environment):
         load(server.dsn(DATABASE), again=False)
         with airflow_running(environment, kind) as airflow:
-            body: dict[str, Any] = {
-                "dag_id": kind.dag_id,
-                "from_date": f"{first}T00:00:00Z",
-                "to_date": f"{last}T00:00:00Z",
-                "reprocess_behavior": "completed",
-                "max_active_runs": 4,
-                "dag_run_conf": {"organizations_per_task": 4},
-            }
             wait_for_backfills(airflow, kind)
-            response = airflow.request("POST", "/api/v2/backfills", json=body)
+            response = airflow.backfill(
+                kind.dag_id,
+                first,
+                last,
+                reprocess_behavior="completed",
+                max_active_runs=4,
+                dag_run_conf={"organizations_per_task": 4},
+            )
             if not response.is_success:
                 console.print(f"[red]Airflow refused the backfill:[/] {response.text}")
                 return 1
             say(f"Airflow makes one run for each {kind.noun} that begins from {first} to {last}, both included")
-            window = {"logical_date_gte": body["from_date"], "logical_date_lte": body["to_date"]}
+            window = {"logical_date_gte": f"{first}T00:00:00Z", "logical_date_lte": f"{last}T00:00:00Z"}
             runs = wait_for(airflow, kind, run_type="backfill", **window)
             table = new_table("the runs of the backfill")
             for heading in (f"{kind.noun} (UTC)", "state", "organizations", "trends", "kept", "errors"):

@@ -33,7 +33,7 @@ def load_dag(dag_id: str = DAG_ID, **task_changes: Any) -> Any:
     return dag
 
 
-def run_once(conf: dict[str, Any]) -> Any:
-    """Run the DAG in this process, without retries, and return the run; for processes that tests start."""
+def run_once(conf: dict[str, Any] | None, *, dag_id: str = DAG_ID, retries: int = 0, **kwargs: Any) -> Any:
+    """Run the DAG once in this process, as ``airflow dags test`` does, and return the run."""
     now = datetime.datetime.now(datetime.timezone.utc)
-    return load_dag(retries=0).test(logical_date=now, run_after=now, run_conf=conf)
+    return load_dag(dag_id, retries=retries).test(logical_date=now, run_after=now, run_conf=conf, **kwargs)

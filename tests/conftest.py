@@ -6,7 +6,6 @@ import datetime
 import importlib.metadata
 import itertools
 import os
-import socket
 import subprocess
 import tempfile
 import uuid
@@ -146,14 +145,6 @@ def server() -> Server:
     """The PostgreSQL server."""
     assert _server
     return _server
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A port on loopback that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @dataclass
@@ -303,18 +294,14 @@ def run_dag(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str])
     ) -> Run:
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
-        from airflow_dag import load_dag
+        from airflow_dag import run_once
 
-        dag = load_dag(dag_id, retries=retries)
         capfd.readouterr()
-        logical_date = datetime.datetime.now(datetime.timezone.utc)
-        dag_run = dag.test(logical_date=logical_date, run_after=logical_date, run_conf=conf, **kwargs)
+        dag_run = run_once(conf, dag_id=dag_id, retries=retries, **kwargs)
         out, err = capfd.readouterr()
         with create_session() as session:
             instances = dag_run.get_task_instances(session=session)
-            pushed = XComModel.get_many(
-                key="return_value", run_id=dag_run.run_id, task_ids="summarize", dag_ids=dag.dag_id
-            )
+            pushed = XComModel.get_many(key="return_value", run_id=dag_run.run_id, task_ids="summarize", dag_ids=dag_id)
             row = session.execute(pushed).scalars().first()
             return Run(
                 state=str(dag_run.state),

@@ -101,7 +101,7 @@ def test_a_run_takes_the_sql_of_its_own_commit_from_a_git_bundle(airflow_with_bu
 
 
 def test_sql_is_found_beside_the_dag_file_of_a_local_bundle(airflow_with_bundle, tmp_path):
-    """Beside the folder of the DAG file it is found in the bundle above."""
+    """The other place, beside the folder of the DAG file, is where the git bundle above has it."""
     bundle = tmp_path / "bundle"
     shutil.copytree(ROOT / "sql", bundle / "sql")
     shutil.copy(ROOT / "dags" / DAG_FILE, bundle)

@@ -149,10 +149,8 @@ def wait_for_earlier_backfills(airflow):
 
 
 def backfill(airflow, first, last, **options):
-    """Make a backfill over REST, as docs/backfill.md has it."""
     wait_for_earlier_backfills(airflow)
-    body = {"dag_id": DAG_ID, "from_date": f"{first}T00:00:00Z", "to_date": f"{last}T00:00:00Z", **options}
-    airflow.request("POST", "/api/v2/backfills", json=body).raise_for_status()
+    airflow.backfill(DAG_ID, first, last, **options).raise_for_status()
 
 
 def backfill_by_command(airflow, *arguments):

@@ -21,7 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 from test_database import wait_until
 
 from communication_trends.connections import connected, errors_explained
-from local.servers import Server
+from local.servers import Server, free_port
 
 NOV_1 = {"date": "2026-11-01"}
 
@@ -29,8 +29,9 @@ pytestmark = pytest.mark.skipif(not shutil.which("pgbouncer"), reason="needs PgB
 
 
 @pytest.fixture
-def pooler(server, free_port) -> Iterator[Server]:
+def pooler(server) -> Iterator[Server]:
     """A pooler with two sessions for all of its clients."""
+    port = free_port()
     given = conninfo_to_dict(server.uri)
     folder = Path(f"/tmp/pooler-{uuid.uuid4().hex[:8]}")
     folder.mkdir()
@@ -40,7 +41,7 @@ def pooler(server, free_port) -> Iterator[Server]:
 * = host={given["host"]} port={given.get("port") or 5432}
 [pgbouncer]
 listen_addr = 127.0.0.1
-listen_port = {free_port}
+listen_port = {port}
 unix_socket_dir =
 auth_type = trust
 auth_file = {folder}/users.txt
@@ -62,13 +63,13 @@ logfile = {folder}/log
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)
 
     def answers() -> bool:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", free_port), timeout=1):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return True
         return False
 
     try:
         wait_until(answers)
-        yield Server(f"postgresql://{given['user']}@127.0.0.1:{free_port}/postgres")
+        yield Server(f"postgresql://{given['user']}@127.0.0.1:{port}/postgres")
     finally:
         process.terminate()
         process.wait(timeout=30)

@@ -55,10 +55,13 @@ def statsd():
 @pytest.fixture(scope="package")
 def foreign(server, tmp_path_factory, mailbox, webhook, statsd) -> Iterator[tuple[Airflow, Database]]:
     """
-    An Airflow with others' plugins and DAGs, this package among them, and a database; no component runs yet.
+    An Airflow with others' plugins and DAGs, this package among them, and a database; all but the scheduler runs.
 
     Shared by several files, the longest of them first: starting one takes longer than what some of them test.
     """
+    # not before: pytest loads this file before tests/conftest.py has set Airflow's environment
+    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
     home = tmp_path_factory.mktemp("foreign")
     for name, text in THEIR_FILES.items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)
@@ -95,4 +98,6 @@ def foreign(server, tmp_path_factory, mailbox, webhook, statsd) -> Iterator[tupl
         AIRFLOW_CONN_SMTP_DEFAULT=mailbox.connection,
         AIRFLOW_CONN_SLACK_DEFAULT=webhook.slack_connection,
     ) as (airflow, database):
+        if AIRFLOW_V_3_0_PLUS:
+            airflow.start("api-server", "dag-processor")
         yield airflow, database

@@ -35,8 +35,6 @@ def airflow(foreign) -> Airflow:
         " drop constraint if exists broken, drop constraint if exists poison"
     )
     rows.fill(database.connection)
-    if not airflow.processes:
-        airflow.start("api-server")
     return airflow
 
 

@@ -83,9 +83,7 @@ def runs(airflow, run_type, dag_id=DAG_ID):
 
 def test_both_are_listed(foreign):
     airflow, _ = foreign
-    if AIRFLOW_V_3_0_PLUS:
-        airflow.start("api-server", "dag-processor")
-    else:
+    if not AIRFLOW_V_3_0_PLUS:
         run_airflow(airflow.environment, "dags", "reserialize")
     ours = {DAG_ID, WEEKLY, MONTHLY, "theirs_operators_settings", "trends_consumer"}
 
@@ -214,13 +212,7 @@ def test_a_backfill_of_weeks_or_months_makes_those_that_begin_in_the_range(forei
     airflow, database = foreign
     database.connection.execute("delete from communication_trends where trend_period <> 'daily'")
     pause(airflow, dag_id, False)
-    body = {
-        "dag_id": dag_id,
-        "from_date": f"{first}T00:00:00Z",
-        "to_date": f"{last}T00:00:00Z",
-        "reprocess_behavior": "completed",
-    }
-    airflow.request("POST", "/api/v2/backfills", json=body).raise_for_status()
+    airflow.backfill(dag_id, first, last, reprocess_behavior="completed").raise_for_status()
     found = airflow.wait_until(
         lambda: len(found := runs(airflow, "backfill", dag_id)) == len(made) and found,
         what="the runs are there",

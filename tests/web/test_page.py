@@ -49,13 +49,11 @@ def dag(web):
 class Visit:
     """A browser page of one user, with what went wrong in it and which hosts it asked."""
 
-    def __init__(self, browser: Browser, web, user: str | None, now: datetime.datetime | None) -> None:
+    def __init__(self, browser: Browser, web, user: str | None) -> None:
         self.url = web.airflow.url
         self.problems: list[str] = []
         self.foreign: set[str] = set()
         self.context = browser.new_context(accept_downloads=True)
-        if now:
-            self.context.clock.set_fixed_time(now)
         if user:
             self.context.add_cookies([{"name": "_token", "value": web.token(user), "url": self.url}])
         self.page: Page = self.context.new_page()
@@ -66,6 +64,8 @@ class Visit:
 
     def begin(self, theme: str, width: int, now: datetime.datetime | None) -> None:
         """Forget the test before: its routes, what it stored, what went wrong in it."""
+        if now:
+            self.context.clock.set_fixed_time(now)
         self.page.unroute_all(behavior="ignoreErrors")
         # of the same origin, without a script of its own; without a login it needs none
         self.page.goto(f"{self.url}/communication-trends/static/icon.svg")
@@ -73,8 +73,6 @@ class Visit:
             "theme => { localStorage.clear(); sessionStorage.clear(); localStorage.setItem('theme', theme); }", theme
         )
         self.page.set_viewport_size({"width": width, "height": 1000})
-        if now:
-            self.context.clock.set_fixed_time(now)
         self.problems.clear()
         self.foreign.clear()
 
@@ -122,10 +120,10 @@ def visit(browser, web, shared) -> Iterator:
     ) -> Visit:
         """``own``: for a test that changes what the next one could not undo, such as the cookies or the clock."""
         if own or not (user and now):
-            one = Visit(browser, web, user, now)
+            one = Visit(browser, web, user)
             alone.append(one)
         else:
-            one = shared[user] = shared.get(user) or Visit(browser, web, user, now)
+            one = shared[user] = shared.get(user) or Visit(browser, web, user)
         one.begin(theme, width, now)
         return one
 
