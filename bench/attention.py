@@ -15,8 +15,8 @@ import random
 import statistics
 from collections.abc import Callable, Sequence
 
-from communication_trends import attention
-from communication_trends.period import DAILY, Period
+from communication_trends.core import anomalies as attention
+from communication_trends.core.period import DAILY, Period
 
 SCATTER = 1.3
 RHYTHM = [1.1, 1.2, 1.15, 1.1, 1.0, 0.5, 0.45]

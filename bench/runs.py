@@ -21,7 +21,7 @@ import psycopg
 
 from bench.report import Report, say
 from bench.statement import FIVE, HERE, HUGE, PARAMETERS, fill, ids, open_database, read
-from communication_trends.rounding import rounded
+from communication_trends.core.totals import rounded
 from local import ROOT
 from local.airflow import Airflow, airflow_environment, run_airflow
 from local.servers import Server

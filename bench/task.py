@@ -18,9 +18,9 @@ from typing import Any
 
 import psycopg
 
-from communication_trends.aggregation import Aggregation, Outcome, Work
-from communication_trends.database import Database, Limits
-from communication_trends.period import KINDS
+from communication_trends.core.aggregation import Aggregation, Outcome, Work
+from communication_trends.core.database import Database, Limits
+from communication_trends.core.period import KINDS
 from local import ROOT
 
 

@@ -101,7 +101,7 @@ def measure(title: str, target: float | None, answer: Callable[[Any], Any]) -> N
 
 def measure_answers(server: Server, database: str, organizations: int) -> None:
     """Print one line per request of the page."""
-    from communication_trends.period import DAILY
+    from communication_trends.core.period import DAILY
     from communication_trends.web import answers
     from communication_trends.web.ranges import Range, range_of
 
@@ -254,9 +254,9 @@ def fill_with_the_story(server: Server, database: str) -> datetime.date:
     :param server: where the database is.
     :param database: an empty one.
     """
-    from communication_trends.aggregation import Aggregation, Work
     from communication_trends.connections import connected
-    from communication_trends.period import DAILY
+    from communication_trends.core.aggregation import Aggregation, Work
+    from communication_trends.core.period import DAILY
     from demo import story
 
     last = LAST_DAY

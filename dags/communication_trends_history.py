@@ -21,8 +21,8 @@ from communication_trends import installation  # noqa: F401  # isort: skip
 from airflow.providers.common.compat.sdk import DAG
 
 from communication_trends import settings
+from communication_trends.core.period import KINDS
 from communication_trends.history import RemoveOldRunsOperator
-from communication_trends.period import KINDS
 
 with DAG(
     dag_id="communication_trends_history",

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import TriggerRule, get_parsing_context
 
 from communication_trends import settings
 from communication_trends.compat import DAG, exponential_backoff
+from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
 from communication_trends.operators import (
     ASSETS,
     AggregateTrendsOperator,
@@ -17,7 +18,6 @@ from communication_trends.operators import (
     SummarizeTrendsOperator,
 )
 from communication_trends.params import dag_params
-from communication_trends.period import DAILY, MONTHLY, WEEKLY
 from communication_trends.timetable import PeriodTimetable
 
 DOC = """

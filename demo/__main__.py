@@ -31,8 +31,8 @@ from rich.box import SIMPLE_HEAD  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from communication_trends.errors import InvalidInputError  # noqa: E402
-from communication_trends.period import DAILY, KINDS, WEEKLY, Period, PeriodKind, parse_date  # noqa: E402
+from communication_trends.core.errors import InvalidInputError  # noqa: E402
+from communication_trends.core.period import DAILY, KINDS, WEEKLY, Granularity, Period, parse_date  # noqa: E402
 from demo import story  # noqa: E402
 from local import ROOT  # noqa: E402
 from local.airflow import Airflow, airflow_environment, run_airflow  # noqa: E402
@@ -63,7 +63,7 @@ def home() -> Path:
     return Path(os.environ.get("COMMUNICATION_TRENDS_DEMO_HOME", ROOT / ".airflow"))
 
 
-def dag_url(kind: PeriodKind) -> str:
+def dag_url(kind: Granularity) -> str:
     """Return where the REST API has the DAG of a length of time."""
     return f"/api/v2/dags/{kind.dag_id}"
 
@@ -78,7 +78,7 @@ def yesterday() -> datetime.date:
     return DAILY.last_over(now()).first_date
 
 
-def latest_date(kind: PeriodKind) -> datetime.date:
+def latest_date(kind: Granularity) -> datetime.date:
     """Return the last date of the latest period whose run is due; a backfill's run for a later one would wait."""
     return kind.last_due(now()).next_date - datetime.timedelta(days=1)
 
@@ -123,7 +123,7 @@ def load(dsn: str, *, again: bool) -> None:
 
 
 @contextlib.contextmanager
-def airflow_running(environment: dict[str, str], *kinds: PeriodKind, port: int = 0) -> Iterator[Airflow]:
+def airflow_running(environment: dict[str, str], *kinds: Granularity, port: int = 0) -> Iterator[Airflow]:
     """Yield the Airflow of ``make up``, if it runs, or else one that lives as long as this block; unpause its DAGs."""
     note = home() / "up.json"
     with contextlib.suppress(OSError, ValueError, KeyError):
@@ -144,7 +144,7 @@ def airflow_running(environment: dict[str, str], *kinds: PeriodKind, port: int =
         airflow.stop()
 
 
-def unpause(airflow: Airflow, *kinds: PeriodKind) -> None:
+def unpause(airflow: Airflow, *kinds: Granularity) -> None:
     """Unpause DAGs as soon as they are parsed: runs of a paused one would only queue."""
     for kind in kinds:
         url = dag_url(kind)
@@ -166,7 +166,7 @@ def listed(airflow: Airflow, path: str, key: str, **query: str) -> list[dict[str
             return entries
 
 
-def wait_for(airflow: Airflow, kind: PeriodKind, **query: str) -> list[dict[str, Any]]:
+def wait_for(airflow: Airflow, kind: Granularity, **query: str) -> list[dict[str, Any]]:
     """Wait until all runs of a DAG that match have ended, telling how far they are; return them."""
     told = ""
 
@@ -185,7 +185,7 @@ def wait_for(airflow: Airflow, kind: PeriodKind, **query: str) -> list[dict[str,
     return airflow.wait_until(ended, seconds=1800, what="the runs have ended")
 
 
-def wait_for_backfills(airflow: Airflow, kind: PeriodKind) -> None:
+def wait_for_backfills(airflow: Airflow, kind: Granularity) -> None:
     """Wait until Airflow has closed earlier backfills: it allows one at a time, and looks every 30 s."""
     told = False
 
@@ -239,7 +239,7 @@ def largest(counts: dict[str, int], limit: int = 2) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in ordered[:limit]) or "–"
 
 
-def trigger(airflow: Airflow, kind: PeriodKind, **conf: object) -> dict[str, Any]:
+def trigger(airflow: Airflow, kind: Granularity, **conf: object) -> dict[str, Any]:
     """Trigger a run."""
     body = {"logical_date": None, "conf": conf}
     return airflow.request("POST", f"{dag_url(kind)}/dagRuns", json=body).raise_for_status().json()

@@ -18,9 +18,9 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from test_aggregate import trend_in_python
 
-from communication_trends.aggregation import Aggregation, HotspotRule, Outcome, Work
-from communication_trends.database import Database, Limits
-from communication_trends.period import DAILY, MONTHLY, WEEKLY, Period, PeriodKind
+from communication_trends.core.aggregation import Aggregation, HotspotRule, Outcome, Work
+from communication_trends.core.database import Database, Limits
+from communication_trends.core.period import DAILY, MONTHLY, WEEKLY, Granularity, Period
 from local import ROOT
 
 NOV_8 = DAILY.containing(datetime.date(2026, 11, 8))
@@ -586,7 +586,7 @@ def test_weeks_and_months_are_made_from_the_rows_and_not_from_days(database, wor
         {"organization": "acme", "severity": "high", "at": datetime.datetime(2026, 11, 8, 23, 59, 59, 999999)},
         {"organization": "acme", "severity": "high", "at": datetime.datetime(2026, 11, 9)},
     ]
-    kinds: list[PeriodKind] = [DAILY, WEEKLY, MONTHLY]
+    kinds: list[Granularity] = [DAILY, WEEKLY, MONTHLY]
     for kind in kinds:
         period = kind.containing(datetime.date(2026, 11, 8))
         assert changes(work_on(period)) == {("acme", str(period)): "filled"}

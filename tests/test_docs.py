@@ -11,8 +11,8 @@ import pytest
 from airflow_dag import load_bag
 
 from communication_trends import __version__, settings
+from communication_trends.core.period import KINDS
 from communication_trends.params import dag_params
-from communication_trends.period import KINDS
 from local import ROOT
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
@@ -21,7 +21,15 @@ ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 NOTIFIER = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
 
 PACKAGE = "plugins/communication_trends"
-FOLDERS = ["dags", "plugins", PACKAGE, f"{PACKAGE}/web", f"{PACKAGE}/web/static", "sql", "sql/schema", "sql/web"]
+FOLDERS = [
+    "dags",
+    "plugins",
+    PACKAGE,
+    *(f"{PACKAGE}/{folder}" for folder in ("core", "operators", "web", "web/static")),
+    "sql",
+    "sql/schema",
+    "sql/web",
+]
 
 
 def section(page: str, heading: str) -> str:
@@ -73,7 +81,7 @@ def settings_read(monkeypatch) -> dict[str, str]:
                 continue
             if not needed:
                 function()
-            elif [one.annotation for one in needed] == ["PeriodKind"]:
+            elif [one.annotation for one in needed] == ["Granularity"]:
                 for kind in KINDS.values():
                     function(kind)
         # the DAGs ask for the notifiers

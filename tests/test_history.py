@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from conftest import running_airflow_on
 
-from communication_trends.period import KINDS
+from communication_trends.core.period import KINDS
 from local.airflow import run_airflow
 
 DAILY, WEEKLY, MONTHLY = (f"communication_trends_{period}" for period in ("daily", "weekly", "monthly"))

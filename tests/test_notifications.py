@@ -10,9 +10,9 @@ import pytest
 from listeners import mail_server, webhook_server
 
 from communication_trends import settings
-from communication_trends.errors import InvalidInputError
+from communication_trends.core.errors import InvalidInputError
+from communication_trends.core.period import DAILY, WEEKLY, Period
 from communication_trends.notifications import FINDINGS, digest, tell_digest
-from communication_trends.period import DAILY, WEEKLY, Period
 from communication_trends.stored import Range
 from local import ROOT
 

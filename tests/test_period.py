@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from communication_trends.errors import InvalidInputError
-from communication_trends.period import DAILY, KINDS, MONTHLY, WEEKLY, parse_date, trend_period
+from communication_trends.core.errors import InvalidInputError
+from communication_trends.core.period import DAILY, KINDS, MONTHLY, WEEKLY, parse_date, resolve_period
 
 NOW = "2026-11-24T10:00:00+00:00"
 
@@ -24,7 +24,7 @@ def day_of(triggered_by="manual", *, kind="daily", run_after=NOW, start=None, en
             "now": now,
         }.items()
     }
-    return str(trend_period(KINDS[kind], triggered_by=triggered_by, date=date, **moments))
+    return str(resolve_period(KINDS[kind], triggered_by=triggered_by, date=date, **moments))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ import jinja2
 import pytest
 from test_aggregate import aggregate
 
-from communication_trends.figures import Sums
-from communication_trends.rounding import rounded
+from communication_trends.core.totals import Sums, rounded
 from local import ROOT
 
 # messages of a channel and the risky ones of them; their share in percent, rounded; whether the channel is a hotspot

@@ -392,8 +392,8 @@ def test_a_failure_in_an_earlier_day_fails_the_run_and_is_named_with_its_day(dat
 @pytest.mark.parametrize("value", ["-1", "many", "1000"])
 def test_a_lookback_setting_that_cannot_be_used_is_named(monkeypatch, value):
     from communication_trends import settings
-    from communication_trends.errors import InvalidInputError
-    from communication_trends.period import DAILY
+    from communication_trends.core.errors import InvalidInputError
+    from communication_trends.core.period import DAILY
 
     monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__LOOKBACK_DAYS", value)
     with pytest.raises(InvalidInputError, match=f"lookback_days: '{value}' is not a whole number from 0 to 366"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from communication_trends import settings
-from communication_trends.errors import InvalidInputError
+from communication_trends.core.errors import InvalidInputError
 from local import ROOT
 
 

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from airflow.timetables.base import DataInterval, TimeRestriction, Timetable
 
-from communication_trends.period import KINDS, MONTHLY, WEEKLY, PeriodKind
+from communication_trends.core.period import KINDS, MONTHLY, WEEKLY, Granularity
 from communication_trends.timetable import PeriodTimetable
 
 
@@ -138,7 +138,7 @@ def test_airflow_can_store_it_and_read_it_back():
         assert again.kind is kind
 
 
-def starts(kind: PeriodKind, first: str, last: str, timezone: str) -> list[str]:
+def starts(kind: Granularity, first: str, last: str, timezone: str) -> list[str]:
     """Return the first dates of the periods that a backfill of a range makes."""
     found: list[str] = []
     last_interval = None

@@ -18,8 +18,9 @@ from airflow.providers.common.compat.sdk import (
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
 from communication_trends import settings
-from communication_trends.database import DATABASE_ERRORS, Database, Limits, explain, remedy
-from communication_trends.errors import DatabaseUnavailableError, DatabaseUnusableError
+from communication_trends.core.database import Database, Limits
+from communication_trends.core.database_errors import DATABASE_ERRORS, explain, remedy
+from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError
 
 IGNORED_EXTRA = {"cursor", "autocommit", "row_factory", "cursor_factory", "connection_factory", "async", "async_"}
 """Keys of a connection's extra that are left out: they change how rows are returned, which the package sets itself."""

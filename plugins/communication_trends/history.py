@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from communication_trends import settings
 from communication_trends.compat import REST_API, rest_api_authentication
-from communication_trends.period import KINDS
+from communication_trends.core.period import KINDS
 
 PAGE = 100
 

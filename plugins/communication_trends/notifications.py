@@ -14,11 +14,12 @@ from urllib.parse import urlencode
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
-from communication_trends import figures, settings
-from communication_trends.attention import earlier_periods
+from communication_trends import settings
 from communication_trends.compat import HAS_EXTERNAL_VIEWS
+from communication_trends.core import totals as figures
+from communication_trends.core.anomalies import earlier_periods
+from communication_trends.core.period import DAILY, KINDS, MONTHLY, WEEKLY, Period
 from communication_trends.params import requested_organizations
-from communication_trends.period import DAILY, KINDS, MONTHLY, WEEKLY, Period
 from communication_trends.stored import GRACE, READABLE, Attention, Range, Reading, Unusual, reading, unusual
 
 log = logging.getLogger(__name__)

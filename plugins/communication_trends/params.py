@@ -8,8 +8,8 @@ from typing import Any
 from airflow.providers.common.compat.sdk import Param
 
 from communication_trends import settings
-from communication_trends.errors import InvalidInputError
-from communication_trends.period import PeriodKind
+from communication_trends.core.errors import InvalidInputError
+from communication_trends.core.period import Granularity
 
 MAX_PER_TASK = 10_000
 """Organizations in one task instance at most: their trends are in memory together."""
@@ -21,7 +21,7 @@ AUTOMATIC_BATCHES = 4
 """Batches to make at least, so that they run side by side."""
 
 
-def dag_params(kind: PeriodKind) -> dict[str, Param]:
+def dag_params(kind: Granularity) -> dict[str, Param]:
     """
     Return the params of a DAG, which are the fields of the UI's trigger form.
 
@@ -91,7 +91,7 @@ def requested_organizations(value: object) -> list[str] | None:
     return list(dict.fromkeys(entries))
 
 
-def requested_lookback(value: object, kind: PeriodKind, triggered_by: str) -> int:
+def requested_lookback(value: object, kind: Granularity, triggered_by: str) -> int:
     """
     Read ``lookback`` of a run's conf: how many earlier periods it does again.
 

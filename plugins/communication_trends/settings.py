@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 from airflow.providers.common.compat.sdk import BaseNotifier, conf, get_parsing_context
 
 from communication_trends.compat import UI_ADDRESS
-from communication_trends.database import Limits
-from communication_trends.errors import InvalidInputError
-from communication_trends.period import DAILY, MONTHLY, WEEKLY, PeriodKind
+from communication_trends.core.database import Limits
+from communication_trends.core.errors import InvalidInputError
+from communication_trends.core.period import DAILY, MONTHLY, WEEKLY, Granularity
 
 SECTION = "communication_trends"
 
@@ -163,7 +163,7 @@ def api_conn_id() -> str:
     return conf.get(SECTION, "api_conn_id", fallback="communication_trends_api")
 
 
-def lookback(kind: PeriodKind) -> int:
+def lookback(kind: Granularity) -> int:
     """Earlier periods that a scheduled run does again: ``lookback_days``, ``lookback_weeks``, ``lookback_months``."""
     return _number(f"lookback_{kind.noun}s", str(DEFAULT_LOOKBACK[kind]), int, at_least=0, at_most=MAX_LOOKBACK)
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from communication_trends import attention, settings
+from communication_trends import settings
 from communication_trends.connections import connected
-from communication_trends.database import Database, Limits, Transaction
-from communication_trends.period import ONE_DAY, Period, PeriodKind
+from communication_trends.core import anomalies as attention
+from communication_trends.core.database import Database, Limits, Transaction
+from communication_trends.core.period import ONE_DAY, Granularity, Period
 
 MAX_COUNT = 2_147_483_647
 """The largest number that is taken for a count."""
@@ -51,7 +52,7 @@ class Range:
     due: Period
 
     @property
-    def kind(self) -> PeriodKind:
+    def kind(self) -> Granularity:
         """The length of each period."""
         return self.first.kind
 
@@ -174,7 +175,7 @@ class Attention:
 
 
 def unusual(
-    database: Reading, kind: PeriodKind, periods: Sequence[Period], *, organizations: Sequence[str] | None
+    database: Reading, kind: Granularity, periods: Sequence[Period], *, organizations: Sequence[str] | None
 ) -> Attention:
     """
     Return what is unusual in some periods.

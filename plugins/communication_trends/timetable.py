@@ -8,7 +8,7 @@ from typing import Any
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 from pendulum import UTC, DateTime
 
-from communication_trends.period import DAILY, KINDS, ONE_DAY, Period, PeriodKind, utc_date
+from communication_trends.core.period import DAILY, KINDS, ONE_DAY, Granularity, Period, utc_date
 
 
 class PeriodTimetable(Timetable):
@@ -23,7 +23,7 @@ class PeriodTimetable(Timetable):
     :param kind: the length of its periods.
     """
 
-    def __init__(self, kind: PeriodKind = DAILY) -> None:
+    def __init__(self, kind: Granularity = DAILY) -> None:
         self.kind = kind
         self.description = f"For each UTC {kind.noun}, {kind.schedule}"
 

@@ -6,3 +6,5 @@ grant select on organizations to communication_trends;
 grant select on topic_classifications to communication_trends;
 grant select on escalation_alerts to communication_trends;
 grant select, insert, update on communication_trends to communication_trends;
+grant select, insert, update
+on communication_trends_provenance to communication_trends;

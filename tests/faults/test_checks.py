@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from conftest import DAY
 
-from communication_trends.database import Database, Limits
-from communication_trends.period import DAILY
+from communication_trends.core.database import Database, Limits
+from communication_trends.core.period import DAILY
 from local import ROOT
 from local.servers import apply_schema
 

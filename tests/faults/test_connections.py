@@ -19,8 +19,8 @@ from psycopg.rows import dict_row
 from silent_proxy import silent_proxy
 
 from communication_trends.connections import connected, errors_explained
-from communication_trends.database import Database, Limits
-from communication_trends.errors import DatabaseUnusableError
+from communication_trends.core.database import Database, Limits
+from communication_trends.core.errors import DatabaseUnusableError
 from local import ROOT
 from local.servers import apply_schema
 

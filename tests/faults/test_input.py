@@ -12,9 +12,9 @@ from airflow_dag import load_dag
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from communication_trends.errors import InvalidInputError
+from communication_trends.core.errors import InvalidInputError
+from communication_trends.core.period import parse_date
 from communication_trends.params import batch_size, requested_organizations
-from communication_trends.period import parse_date
 
 NOV_1 = {"date": "2026-11-01"}
 PARAMS = {"date", "organizations", "force", "organizations_per_task", "lookback"}

@@ -17,8 +17,9 @@ from conftest import server_folder
 from psycopg.rows import dict_row
 from test_database import in_background, wait_until
 
-from communication_trends.database import Database, Limits, is_lost
-from communication_trends.errors import DatabaseUnavailableError
+from communication_trends.core.database import Database, Limits
+from communication_trends.core.database_errors import is_lost
+from communication_trends.core.errors import DatabaseUnavailableError
 from local import ROOT
 from local.servers import SERVER_VARIABLE, Server, postgres
 

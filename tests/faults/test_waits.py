@@ -16,8 +16,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from silent_proxy import silent_proxy
 
-from communication_trends.database import DATABASE_ERRORS, Database, Limits, explain, is_lost
-from communication_trends.errors import DatabaseUnavailableError
+from communication_trends.core.database import Database, Limits
+from communication_trends.core.database_errors import DATABASE_ERRORS, explain, is_lost
+from communication_trends.core.errors import DatabaseUnavailableError
 from local import ROOT
 from local.servers import SERVER_VARIABLE
 

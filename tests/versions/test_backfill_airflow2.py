@@ -24,7 +24,7 @@ from conftest import Database
 from psycopg.rows import dict_row
 
 from communication_trends.compat import DAG
-from communication_trends.period import KINDS
+from communication_trends.core.period import KINDS
 from local.airflow import Airflow, airflow_environment, run_airflow
 
 if AIRFLOW_V_3_0_PLUS:

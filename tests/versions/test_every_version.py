@@ -204,7 +204,7 @@ def test_dates_are_utc_dates_in_every_default_time_zone(zone):
     code = (
         "from airflow.utils import timezone; from airflow.timetables.base import TimeRestriction;"
         "from communication_trends.timetable import PeriodTimetable;"
-        "from communication_trends.period import DAILY, MONTHLY, WEEKLY\n"
+        "from communication_trends.core.period import DAILY, MONTHLY, WEEKLY\n"
         "for k, f, l in ((DAILY, '2026-11-01', '2026-11-04'), (DAILY, '2026-04-22', '2026-04-24'),\n"
         "    (WEEKLY, '2026-12-28', '2027-01-04'), (MONTHLY, '2024-02-01', '2024-03-01')):\n"
         "  t, r, i = PeriodTimetable(k), TimeRestriction(timezone.parse(f), timezone.parse(l), True), None\n"

@@ -11,8 +11,8 @@ from decimal import ROUND_HALF_UP, Decimal
 import pytest
 from conftest import rows_handled
 
-from communication_trends.attention import ENOUGH, earlier_periods
-from communication_trends.period import DAILY
+from communication_trends.core.anomalies import ENOUGH, earlier_periods
+from communication_trends.core.period import DAILY
 from communication_trends.stored import READABLE
 from communication_trends.web import answers, reading
 from communication_trends.web.ranges import Range, range_of

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from communication_trends import web
-from communication_trends.period import DAILY, MONTHLY, WEEKLY
+from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
 
 KINDS = (DAILY, WEEKLY, MONTHLY)
 

@@ -7,7 +7,7 @@ import datetime
 import pytest
 from fastapi.exceptions import RequestValidationError
 
-from communication_trends.period import DAILY, KINDS, MONTHLY, WEEKLY
+from communication_trends.core.period import DAILY, KINDS, MONTHLY, WEEKLY
 from communication_trends.web.ranges import bounded, range_of
 
 D = datetime.date.fromisoformat

@@ -8,7 +8,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.models.dag import DagModel
 from fastapi import HTTPException
 
-from communication_trends.period import DAILY
+from communication_trends.core.period import DAILY
 
 
 def requires_dag(access_entity: DagAccessEntity | None = None) -> Callable[[GetUserDep], None]:

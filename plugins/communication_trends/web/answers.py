@@ -7,9 +7,10 @@ from typing import Any
 
 from fastapi import HTTPException
 
-from communication_trends import figures, settings
-from communication_trends.database import DATABASE_ERRORS, sqlstate
-from communication_trends.period import ONE_DAY
+from communication_trends import settings
+from communication_trends.core import totals as figures
+from communication_trends.core.database_errors import DATABASE_ERRORS, sqlstate
+from communication_trends.core.period import ONE_DAY
 from communication_trends.stored import READABLE, Range, Reading, unusual
 from communication_trends.web import models
 from communication_trends.web.reading import reading

@@ -8,8 +8,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
-from communication_trends.database import DATABASE_ERRORS, REMEDIES, explain, is_lost, sqlstate
-from communication_trends.errors import DatabaseUnusableError, InvalidInputError
+from communication_trends.core.database_errors import DATABASE_ERRORS, REMEDIES, explain, is_lost, sqlstate
+from communication_trends.core.errors import DatabaseUnusableError, InvalidInputError
 from communication_trends.web import reading, routes
 from communication_trends.web.access import requires_dag
 from communication_trends.web.assets import assets_version, load_assets, make_page

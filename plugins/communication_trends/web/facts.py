@@ -8,7 +8,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.models.dag import DagModel
 
 from communication_trends import __version__, settings
-from communication_trends.period import DAILY, MONTHLY, WEEKLY
+from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
 
 
 def facts(user: BaseUser) -> dict[str, Any]:

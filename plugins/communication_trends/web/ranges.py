@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query
 from fastapi.exceptions import RequestValidationError
 
-from communication_trends.period import KINDS, PeriodKind, utc_date
+from communication_trends.core.period import KINDS, Granularity, utc_date
 from communication_trends.stored import GRACE, Range, back
 
 # Dependencies are functions, and their annotations are no strings: FastAPI before 0.123.7, which Airflow 3.1 has,
@@ -22,7 +22,7 @@ DEFAULT_LENGTHS = {"daily": 30, "weekly": 12, "monthly": 12}
 
 
 def range_of(
-    kind: PeriodKind,
+    kind: Granularity,
     first: datetime.date | None,
     last: datetime.date | None,
     *,
@@ -86,12 +86,12 @@ def asked_kind(
         Literal["daily", "weekly", "monthly"],
         Query(description="Whose trends: of days, weeks (Monday to Sunday) or months."),
     ] = "daily",
-) -> PeriodKind:
+) -> Granularity:
     """Return the length of the periods that a request asks for."""
     return KINDS[period]
 
 
-Kind = Annotated[PeriodKind, Depends(asked_kind)]
+Kind = Annotated[Granularity, Depends(asked_kind)]
 First = Annotated[
     datetime.date | None,
     Query(alias="from", description="A UTC date in the first period; default: 30 days, 12 weeks or 12 months in all."),

@@ -14,7 +14,7 @@ import anyio
 import anyio.to_thread
 
 from communication_trends import stored
-from communication_trends.database import Limits
+from communication_trends.core.database import Limits
 from communication_trends.stored import Reading
 
 CONNECTIONS = 4

@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from communication_trends.compat import run_after, triggered_by
-from communication_trends.errors import InvalidInputError
-from communication_trends.period import ONE_DAY, trend_period
+from communication_trends.core.errors import InvalidInputError
+from communication_trends.core.period import ONE_DAY, resolve_period
 from communication_trends.web import answers, models, tables
 from communication_trends.web.access import requires_dag
 from communication_trends.web.ranges import DueRange, Kind, LatestRange, RangeOfAll, RangeOfOne, present
@@ -259,7 +259,7 @@ def get_run_period(run_id: Annotated[Text, PathParameter()], kind: Kind) -> mode
         if run is None:
             raise HTTPException(404, f"There is no run {run_id!r} of {kind.dag_id}.")
         try:
-            period = trend_period(
+            period = resolve_period(
                 kind,
                 triggered_by=triggered_by(run),
                 run_after=run_after(run),

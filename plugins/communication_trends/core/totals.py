@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from communication_trends.rounding import rounded
+
+def rounded(numerator: int, denominator: int) -> int | None:
+    """Return the quotient of two counts, rounded half up in whole numbers, or None without a denominator."""
+    return (2 * numerator + denominator) // (2 * denominator) if denominator else None
 
 
 @dataclass

@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from communication_trends.errors import InvalidInputError
+from communication_trends.core.errors import InvalidInputError
 
 ONE_DAY = datetime.timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class PeriodKind:
+class Granularity:
     """
     A length of time that trends are made for.
 
@@ -51,9 +51,9 @@ class PeriodKind:
         return self.last_over(moment - self.run_delay)
 
 
-DAILY = PeriodKind("daily", "day", datetime.timedelta(hours=3), "every day at 03:00 UTC")
-WEEKLY = PeriodKind("weekly", "week", datetime.timedelta(hours=3, minutes=30), "on Mondays at 03:30 UTC")
-MONTHLY = PeriodKind("monthly", "month", datetime.timedelta(hours=4), "on the 1st at 04:00 UTC")
+DAILY = Granularity("daily", "day", datetime.timedelta(hours=3), "every day at 03:00 UTC")
+WEEKLY = Granularity("weekly", "week", datetime.timedelta(hours=3, minutes=30), "on Mondays at 03:30 UTC")
+MONTHLY = Granularity("monthly", "month", datetime.timedelta(hours=4), "on the 1st at 04:00 UTC")
 
 KINDS = {kind.name: kind for kind in (DAILY, WEEKLY, MONTHLY)}
 """Each length of time, by its name."""
@@ -68,7 +68,7 @@ class Period:
     :param first_date: its first calendar date, in UTC.
     """
 
-    kind: PeriodKind
+    kind: Granularity
     first_date: datetime.date
 
     @cached_property
@@ -140,8 +140,8 @@ def parse_date(value: object) -> datetime.date:
     )
 
 
-def trend_period(
-    kind: PeriodKind,
+def resolve_period(
+    kind: Granularity,
     *,
     triggered_by: str,
     run_after: datetime.datetime,
@@ -182,7 +182,7 @@ def trend_period(
     return period
 
 
-def _period_of_interval(kind: PeriodKind, start: datetime.datetime | None, end: datetime.datetime | None) -> Period:
+def _period_of_interval(kind: Granularity, start: datetime.datetime | None, end: datetime.datetime | None) -> Period:
     if start is not None and end is not None:
         period = kind.containing(utc_date(start))
         in_utc = [moment.astimezone(datetime.timezone.utc).replace(tzinfo=None) for moment in (start, end)]

@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from communication_trends.period import DAILY, Period
-from communication_trends.rounding import rounded
+from communication_trends.core.period import DAILY, Period
+from communication_trends.core.totals import rounded
 
 EARLIER = 8
 """Periods that one is compared with: of days, the same weekday of so many weeks before."""

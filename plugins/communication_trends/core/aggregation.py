@@ -20,20 +20,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from communication_trends.database import (
+from communication_trends.core.database import Database, Transaction
+from communication_trends.core.database_errors import (
     CONFLICTS,
     DATABASE_ERRORS,
     OF_ONE_ORGANIZATION,
     REMEDIES,
-    Database,
-    Transaction,
     explain,
     is_lost,
     remedy,
     sqlstate,
 )
-from communication_trends.errors import TrendMismatchError
-from communication_trends.period import DAILY, Period
+from communication_trends.core.errors import TrendMismatchError
+from communication_trends.core.period import DAILY, Period
 
 log = logging.getLogger(__name__)
 
