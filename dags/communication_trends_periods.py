@@ -116,6 +116,8 @@ for kind, which in PERIODS:
             digest_notifier=settings.notifier("digest_notifier", called_by="summarize"),
             # always: a run that cannot be summed up is not a success
             trigger_rule=TriggerRule.ALL_DONE,
+            # inlets: the event of the last run says which changes have been announced
+            inlets=[ASSETS[kind]],
             outlets=[ASSETS[kind]],
         )
         list_organizations >> aggregate_organization >> summarize

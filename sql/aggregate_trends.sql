@@ -9,31 +9,36 @@ select
     coalesce(organizations.created_at < periods.period_end, true) as existed,
     trends.topic_distribution,
     trends.sentiment_distribution,
-    (
-        select
-            coalesce(
-                json_object_agg(severities.severity, severities.alert_count), '{}'
-            )::text
-        from (
-            select
-                alerts.severity::text as severity,
-                count(*) as alert_count
-            from escalation_alerts as alerts
-            where
-                alerts.organization_id = organizations.id
-                and alerts.created_at >= periods.period_start
-                and alerts.created_at < periods.period_end
-                and alerts.severity is not null
-            group by alerts.severity::text
-        ) as severities
-    ) as escalation_counts,
+    severities.escalation_counts,
     trends.channel_hotspots,
     trends.total_classifications,
-    trends.avg_confidence
+    trends.avg_confidence,
+    trends.messages_with_tone,
+    trends.messages_with_confidence,
+    severities.alerts
 from organizations
 cross join
     unnest(%(period_starts)s::timestamp[], %(period_ends)s::timestamp[])
         as periods (period_start, period_end)
+inner join lateral (  -- noqa: ST05
+    select
+        coalesce(
+            json_object_agg(counts.severity, counts.alert_count), '{}'
+        )::text as escalation_counts,
+        coalesce(sum(counts.alert_count), 0)::bigint as alerts
+    from (
+        select
+            alerts.severity::text as severity,
+            count(*) as alert_count
+        from escalation_alerts as alerts
+        where
+            alerts.organization_id = organizations.id
+            and alerts.created_at >= periods.period_start
+            and alerts.created_at < periods.period_end
+            and alerts.severity is not null
+        group by alerts.severity::text
+    ) as counts
+) as severities on true
 inner join lateral (  -- noqa: ST05
     select
         coalesce(json_object_agg(topic, total) filter (where kind = 3), '{}')::text
@@ -65,6 +70,10 @@ inner join lateral (  -- noqa: ST05
         )::text as channel_hotspots,
         coalesce(sum(total) filter (where kind = 3), 0)::bigint
             as total_classifications,
+        coalesce(sum(total) filter (where kind = 5 and tone <> ''), 0)::bigint
+            as messages_with_tone,
+        coalesce(sum(confidences) filter (where kind = 3), 0)::bigint
+            as messages_with_confidence,
         -- the mean, rounded half up; the same over each kind, so over all of them
         floor(sum(confidence_sum) / nullif(sum(confidences), 0) + 0.5)::bigint
             as avg_confidence

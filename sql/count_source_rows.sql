@@ -1,11 +1,11 @@
 -- One row per organization and period: how many rows its trend must be made from,
--- counted apart from the aggregate, to hold it against.
+-- counted separately from the aggregate, to verify it.
 select
     organizations.id::text as organization_id,
     periods.period_start,
     counted.messages,
-    counted.toned_messages,
-    counted.confident_messages,
+    counted.messages_with_tone,
+    counted.messages_with_confidence,
     (
         select count(*)
         from escalation_alerts as alerts
@@ -22,8 +22,8 @@ cross join
 inner join lateral (  -- noqa: ST05
     select
         count(*) as messages,
-        count(nullif(messages.sentiment ->> 'tone', '')) as toned_messages,
-        count(messages.confidence) as confident_messages
+        count(nullif(messages.sentiment ->> 'tone', '')) as messages_with_tone,
+        count(messages.confidence) as messages_with_confidence
     from topic_classifications as messages
     where
         messages.organization_id = organizations.id

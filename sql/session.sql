@@ -25,4 +25,5 @@ select
     set_config('idle_in_transaction_session_timeout', %(idle_timeout)s, true)
         as idle_timeout,
     current_setting('server_encoding') as server_encoding,
-    pg_is_in_recovery() as in_recovery;
+    pg_is_in_recovery() as in_recovery,
+    now() as began_at;

@@ -1,8 +1,9 @@
--- One row per organization that the target knows, with two lists, an entry for each
--- period: how many messages its stored trend has, null where none is stored, and
--- whether the organization was there by the period's end. Each trend is looked up, not
--- joined: of a period just written the planner expects hardly a row, and would read all
--- of them again for each organization.
+-- One row per organization that the target knows, with three lists, an entry for each
+-- period: how many messages its stored trend has, null where none is stored; what is
+-- known of where that comes from, null where it is of unknown origin; and whether the
+-- organization was there by the period's end. Each trend is looked up, not joined: of a
+-- period just written the planner expects hardly a row, and would read all of them
+-- again for each organization.
 select
     organizations.id::text as id,
     organizations.slug::text as slug,
@@ -21,6 +22,32 @@ select
                 as periods (period_start, place)
         order by periods.place
     ) as stored_classifications,
+    array(
+        select
+            (
+                select
+                    concat_ws(
+                        ' ',
+                        case
+                            when provenance.is_final then 'final' else 'partial'
+                        end,
+                        -- what this run has done to it, in whichever attempt
+                        case
+                            when provenance.run_id = %(run_id)s::text
+                                then provenance.change
+                        end
+                    )
+                from communication_trends_provenance as provenance
+                where
+                    organizations.id = provenance.organization_id
+                    and periods.period_start = provenance.trend_date
+                    and provenance.trend_period = %(trend_period)s::text
+            )
+        from
+            unnest(%(period_starts)s::timestamp[]) with ordinality
+                as periods (period_start, place)
+        order by periods.place
+    ) as origins,
     array(
         select coalesce(organizations.created_at < periods.period_end, true)
         from

@@ -1,10 +1,14 @@
--- Stores aggregated rows in communication_trends. One row per organization and period
--- that came in, with what became of it; of the first three nothing is written:
---   unknown    the target has no such organization
---   unchanged  the same trend is stored already
---   kept       the stored trend was made from more than is left
---   filled     no trend was stored
---   corrected  another trend was stored
+-- Stores aggregated trends with their provenance. One row per organization and period
+-- that came in, with what became of it. Of the first five no trend is written:
+--   unknown        the target has no such organization
+--   unsure         evidence is missing: what is null came in as null
+--   not in source  no trend is stored, and the source may have lost the rows of one
+--   unchanged      the same trend is stored already
+--   kept           shrink guard: the stored trend was made from more than is left
+--   filled         no trend was stored
+--   corrected      another trend was stored
+-- A trend has two halves, made from messages and from alerts. Each has its own guard,
+-- so a corrected trend may have kept one of them.
 with
 trends as materialized (
     select incoming.*
@@ -18,7 +22,14 @@ trends as materialized (
                 escalation_counts text,
                 channel_hotspots text,
                 total_classifications bigint,
-                avg_confidence bigint
+                avg_confidence bigint,
+                messages_with_tone bigint,
+                messages_with_confidence bigint,
+                alerts bigint,
+                -- evidence, null until it has been looked for
+                is_final boolean,
+                may_be_filled boolean,
+                channel_messages jsonb
             )
 ),
 
@@ -27,18 +38,38 @@ compared as materialized (
         trends.*,
         organizations.id is not null as is_known,
         stored.organization_id is not null as is_stored,
-        stored.total_classifications as stored_classifications,
-        stored.topic_distribution = trends.topic_distribution::jsonb
-        and stored.sentiment_distribution = trends.sentiment_distribution::jsonb
-        and stored.escalation_counts = trends.escalation_counts::jsonb
-        and stored.channel_hotspots = trends.channel_hotspots::jsonb
-        and stored.total_classifications = trends.total_classifications
-        and not (
-            stored.avg_confidence is distinct from trends.avg_confidence
-        ) as is_same,
-        stored.sentiment_distribution as stored_sentiments,
+        provenance.organization_id is not null as has_provenance,
+        coalesce(
+            stored.topic_distribution = trends.topic_distribution::jsonb
+            and stored.sentiment_distribution = trends.sentiment_distribution::jsonb
+            and stored.channel_hotspots = trends.channel_hotspots::jsonb
+            and stored.total_classifications = trends.total_classifications
+            and not (
+                stored.avg_confidence is distinct from trends.avg_confidence
+            ),
+            false
+        ) as has_same_messages,
+        coalesce(
+            stored.escalation_counts = trends.escalation_counts::jsonb, false
+        ) as has_same_alerts,
+        stored.topic_distribution as stored_topics,
+        stored.sentiment_distribution as stored_tones,
         stored.escalation_counts as stored_escalations,
-        stored.avg_confidence as stored_confidence
+        stored.channel_hotspots as stored_hotspots,
+        stored.total_classifications as stored_classifications,
+        stored.avg_confidence as stored_confidence,
+        provenance.computed_at as earlier_computed_at,
+        provenance.changed_at as earlier_changed_at,
+        provenance.change as earlier_change,
+        provenance.is_final as was_final,
+        provenance.messages as earlier_messages,
+        provenance.messages_with_tone as earlier_with_tone,
+        provenance.messages_with_confidence as earlier_with_confidence,
+        provenance.alerts as earlier_alerts,
+        provenance.hotspot_rule as earlier_rule,
+        provenance.dag_id as earlier_dag_id,
+        provenance.run_id as earlier_run_id,
+        provenance.package_version as earlier_version
     from trends
     left join organizations
         on trends.organization_id = organizations.id
@@ -47,56 +78,194 @@ compared as materialized (
             trends.organization_id = stored.organization_id
             and trends.period_start = stored.trend_date
             and stored.trend_period = %(trend_period)s::text
+    left join communication_trends_provenance as provenance
+        on
+            stored.organization_id = provenance.organization_id
+            and trends.period_start = provenance.trend_date
+            and provenance.trend_period = %(trend_period)s::text
+),
+
+-- one row per trend, with the source rows that the stored one was made from: as its
+-- provenance has it, or else as it shows. Where the source has exactly what provenance
+-- has, nothing is lost, whatever somebody has made of the trend since.
+counted as materialized (
+    select
+        compared.*,
+        case
+            when compared.total_classifications = compared.earlier_messages
+                then compared.earlier_messages
+            else
+                greatest(compared.earlier_messages, compared.stored_classifications)
+        end as had_messages,
+        case
+            when
+                compared.has_same_messages
+                or compared.messages_with_tone = compared.earlier_with_tone
+                then compared.earlier_with_tone
+            else greatest(compared.earlier_with_tone, tones.total)
+        end as had_with_tone,
+        case
+            when
+                compared.has_same_messages
+                or compared.messages_with_confidence
+                = compared.earlier_with_confidence
+                then compared.earlier_with_confidence
+            else
+                greatest(
+                    compared.earlier_with_confidence,
+                    (compared.stored_confidence is not null)::integer
+                )
+        end as had_with_confidence,
+        case
+            when
+                compared.has_same_alerts
+                or compared.alerts = compared.earlier_alerts
+                then compared.earlier_alerts
+            else greatest(compared.earlier_alerts, severities.total)
+        end as had_alerts
+    from compared
+    inner join lateral (  -- noqa: ST05
+        select sum((entries.amount #>> '{}')::numeric) as total
+        from jsonb_path_query(compared.stored_tones, '$.*') as entries (amount)
+        where
+            not compared.has_same_messages
+            and entries.amount #>> '{}' ~ '^[0-9]{1,18}([.][0-9]+)?$'
+    ) as tones on true
+    inner join lateral (  -- noqa: ST05
+        select sum((entries.amount #>> '{}')::numeric) as total
+        from jsonb_path_query(compared.stored_escalations, '$.*') as entries (amount)
+        where
+            not compared.has_same_alerts
+            and entries.amount #>> '{}' ~ '^[0-9]{1,18}([.][0-9]+)?$'
+    ) as severities on true
+),
+
+-- one row per trend, with those channels among its stored hotspots that are no hotspot
+-- with as many messages now
+shrunk as materialized (
+    select
+        counted.*,
+        coalesce(
+            counted.total_classifications < counted.had_messages
+            or counted.messages_with_tone < counted.had_with_tone
+            or counted.messages_with_confidence < counted.had_with_confidence,
+            false
+        ) as has_fewer_messages,
+        coalesce(counted.alerts < counted.had_alerts, false) as has_fewer_alerts,
+        hotspots.channels as suspect_channels,
+        hotspots.shrunk_channels
+    from counted
+    inner join lateral (  -- noqa: ST05
+        select
+            array_agg(stored.channel) as channels,
+            array_agg(stored.channel) filter (
+                where
+                coalesce(
+                    (counted.channel_messages ->> stored.channel)::bigint, 0
+                ) < stored.messages
+            ) as shrunk_channels
+        from (
+            select
+                entries.hotspot ->> 'channelId' as channel,
+                (entries.hotspot ->> 'messageCount')::numeric as messages
+            from
+                jsonb_path_query(
+                    counted.stored_hotspots, '$[*] ? (@.channelId.type() == "string")'
+                ) as entries (hotspot)
+            where entries.hotspot ->> 'messageCount' ~ '^[0-9]{1,18}([.][0-9]+)?$'
+        ) as stored
+        where
+            not counted.has_same_messages
+            and not exists (
+                select 1
+                from
+                    jsonb_array_elements(counted.channel_hotspots::jsonb)
+                        as found (hotspot)
+                where
+                    found.hotspot ->> 'channelId' = stored.channel
+                    and (found.hotspot ->> 'messageCount')::numeric
+                    >= stored.messages
+            )
+    ) as hotspots on true
+),
+
+-- one row per trend: which halves stay, and whether more has to be known first
+decided as materialized (
+    select
+        shrunk.*,
+        not %(force)s::boolean
+        and (shrunk.has_fewer_messages or shrunk.shrunk_channels is not null)
+            as keeps_messages,
+        not %(force)s::boolean and shrunk.has_fewer_alerts as keeps_alerts,
+        case
+            when not shrunk.is_stored
+                then shrunk.may_be_filled is null or shrunk.is_final is null
+            when
+                shrunk.suspect_channels is not null
+                and shrunk.channel_messages is null
+                and not shrunk.has_fewer_messages
+                and not %(force)s::boolean
+                then true
+            else
+                shrunk.is_final is null
+                and not (
+                    shrunk.has_same_messages
+                    and shrunk.has_same_alerts
+                    and coalesce(shrunk.was_final, false)
+                )
+        end as is_unsure
+    from shrunk
 ),
 
 judged_trends as materialized (
     select
-        compared.*,
+        decided.*,
+        decided.keeps_messages or decided.keeps_alerts as keeps_any,
         case
-            when not compared.is_known then 'unknown'
-            when not compared.is_stored then 'filled'
-            when compared.is_same then 'unchanged'
-            when %(force)s::boolean then 'corrected'
-            -- the guard: less of anything
+            when not decided.is_known then 'unknown'
+            when decided.is_unsure then 'unsure'
+            when not decided.is_stored and not decided.may_be_filled
+                then 'not in source'
+            when not decided.is_stored then 'filled'
+            when decided.has_same_messages and decided.has_same_alerts
+                then 'unchanged'
             when
-                compared.total_classifications
-                < compared.stored_classifications
-                or (
-                    compared.avg_confidence is null
-                    and compared.stored_confidence is not null
-                )
-                or exists (
-                    select 1
-                    from (
-                        values
-                        (
-                            compared.escalation_counts::jsonb,
-                            compared.stored_escalations
-                        ),
-                        (
-                            compared.sentiment_distribution::jsonb,
-                            compared.stored_sentiments
-                        )
-                    ) as counted (now, once)
-                    where (
-                        select coalesce(sum(entries.amount::numeric), 0)
-                        from jsonb_path_query(
-                            counted.now, '$.* ? (@.type() == "number")'
-                        ) as entries (amount)
-                    ) < (
-                        select coalesce(sum(entries.amount::numeric), 0)
-                        from jsonb_path_query(
-                            counted.once, '$.* ? (@.type() == "number")'
-                        ) as entries (amount)
-                    )
-                )
+                (decided.has_same_messages or decided.keeps_messages)
+                and (decided.has_same_alerts or decided.keeps_alerts)
                 then 'kept'
             else 'corrected'
-        end as outcome
-    from compared
+        end as status
+    from decided
 ),
 
--- only what differs, so that a run that finds all as it was leaves no dead rows
+-- one row per trend whose provenance is written: of those just stored, and of those
+-- that are the same while more is known of them than before
+traced_trends as materialized (
+    select
+        judged_trends.*,
+        judged_trends.status = 'unchanged' as is_unchanged
+    from judged_trends
+    where
+        judged_trends.status in ('filled', 'corrected')
+        or (
+            judged_trends.status = 'unchanged'
+            and not judged_trends.keeps_any
+            and (
+                judged_trends.earlier_computed_at is null
+                or (judged_trends.is_final and not judged_trends.was_final)
+                or judged_trends.earlier_rule
+                is distinct from %(hotspot_rule)s::jsonb
+                or judged_trends.earlier_messages
+                is distinct from judged_trends.total_classifications
+                or judged_trends.earlier_with_tone
+                is distinct from judged_trends.messages_with_tone
+                or judged_trends.earlier_with_confidence
+                is distinct from judged_trends.messages_with_confidence
+                or judged_trends.earlier_alerts is distinct from judged_trends.alerts
+            )
+        )
+),
+
 written_trends as (
     insert into communication_trends (
         id,
@@ -115,14 +284,23 @@ written_trends as (
         organization_id,
         period_start as trend_date,
         %(trend_period)s::text as trend_period,
-        topic_distribution::jsonb,
-        sentiment_distribution::jsonb,
-        escalation_counts::jsonb,
-        channel_hotspots::jsonb,
-        total_classifications,
-        avg_confidence
+        case when keeps_messages then stored_topics else topic_distribution::jsonb end
+            as topic_distribution,
+        case
+            when keeps_messages then stored_tones else sentiment_distribution::jsonb
+        end as sentiment_distribution,
+        case
+            when keeps_alerts then stored_escalations else escalation_counts::jsonb
+        end as escalation_counts,
+        case when keeps_messages then stored_hotspots else channel_hotspots::jsonb end
+            as channel_hotspots,
+        case
+            when keeps_messages then stored_classifications else total_classifications
+        end as total_classifications,
+        case when keeps_messages then stored_confidence else avg_confidence end
+            as avg_confidence
     from judged_trends
-    where outcome in ('filled', 'corrected')
+    where status in ('filled', 'corrected')
     -- always in the same order: two runs at once wait, they do not deadlock
     order by
         organization_id,
@@ -135,11 +313,138 @@ written_trends as (
             channel_hotspots = excluded.channel_hotspots,
             total_classifications = excluded.total_classifications,
             avg_confidence = excluded.avg_confidence
+),
+
+written_provenance as (
+    insert into communication_trends_provenance (
+        organization_id,
+        trend_date,
+        trend_period,
+        computed_at,
+        changed_at,
+        change,
+        is_final,
+        messages,
+        messages_with_tone,
+        messages_with_confidence,
+        alerts,
+        hotspot_rule,
+        dag_id,
+        run_id,
+        package_version
+    )
+    select
+        organization_id,
+        period_start as trend_date,
+        %(trend_period)s::text as trend_period,
+        -- where one half stays: the older snapshot, and final if both are
+        case
+            when keeps_any then earlier_computed_at
+            else %(computed_at)s::timestamptz
+        end as computed_at,
+        case when is_unchanged then earlier_changed_at else now() end as changed_at,
+        case when is_unchanged then earlier_change else status end as change,
+        case
+            when keeps_any then is_final and coalesce(was_final, false)
+            when is_unchanged
+                then coalesce(is_final, false) or coalesce(was_final, false)
+            else is_final
+        end as is_final,
+        case when keeps_messages then earlier_messages else total_classifications end
+            as messages,
+        case when keeps_messages then earlier_with_tone else messages_with_tone end
+            as messages_with_tone,
+        case
+            when keeps_messages then earlier_with_confidence
+            else messages_with_confidence
+        end as messages_with_confidence,
+        case when keeps_alerts then earlier_alerts else alerts end as alerts,
+        case when keeps_messages then earlier_rule else %(hotspot_rule)s::jsonb end
+            as hotspot_rule,
+        case
+            when is_unchanged and has_provenance then earlier_dag_id
+            else %(dag_id)s::text
+        end as dag_id,
+        case
+            when is_unchanged and has_provenance then earlier_run_id
+            else %(run_id)s::text
+        end as run_id,
+        case
+            when is_unchanged and has_provenance then earlier_version
+            else %(package_version)s::text
+        end as package_version
+    from traced_trends
+    order by
+        organization_id,
+        period_start
+    on conflict (organization_id, trend_date, trend_period) do update
+        set
+            computed_at = excluded.computed_at,
+            changed_at = excluded.changed_at,
+            change = excluded.change,
+            is_final = excluded.is_final,
+            messages = excluded.messages,
+            messages_with_tone = excluded.messages_with_tone,
+            messages_with_confidence = excluded.messages_with_confidence,
+            alerts = excluded.alerts,
+            hotspot_rule = excluded.hotspot_rule,
+            dag_id = excluded.dag_id,
+            run_id = excluded.run_id,
+            package_version = excluded.package_version
 )
 
 select
-    organization_id::text as organization_id,
-    period_start,
-    outcome,
-    stored_classifications
-from judged_trends;
+    judged_trends.organization_id::text as organization_id,
+    judged_trends.period_start,
+    judged_trends.status,
+    judged_trends.is_stored,
+    judged_trends.stored_classifications,
+    judged_trends.keeps_messages
+    and not judged_trends.has_same_messages as guards_messages,
+    judged_trends.keeps_alerts and not judged_trends.has_same_alerts as guards_alerts,
+    traced_trends.organization_id is not null as is_traced,
+    -- what the stored trend was made from, where it is not overwritten with less
+    case
+        when judged_trends.keeps_any
+            then
+                json_build_object(
+                    'messages', judged_trends.had_messages,
+                    'messages with a tone', judged_trends.had_with_tone,
+                    'messages with a confidence',
+                    judged_trends.had_with_confidence,
+                    'alerts', judged_trends.had_alerts
+                )
+    end as made_from,
+    -- what is stored of the half that stays, for the verification
+    case
+        when judged_trends.status = 'corrected' and judged_trends.keeps_messages
+            then
+                json_build_object(
+                    'topic_distribution', judged_trends.stored_topics,
+                    'sentiment_distribution', judged_trends.stored_tones,
+                    'channel_hotspots', judged_trends.stored_hotspots,
+                    'total_classifications',
+                    judged_trends.stored_classifications,
+                    'avg_confidence', judged_trends.stored_confidence,
+                    'messages', judged_trends.earlier_messages,
+                    'messages_with_tone', judged_trends.earlier_with_tone,
+                    'messages_with_confidence',
+                    judged_trends.earlier_with_confidence
+                )
+        when judged_trends.status = 'corrected' and judged_trends.keeps_alerts
+            then
+                json_build_object(
+                    'escalation_counts', judged_trends.stored_escalations,
+                    'alerts', judged_trends.earlier_alerts
+                )
+    end as stored_values,
+    -- hotspot channels whose messages have to be counted, or have become fewer
+    case
+        when judged_trends.status = 'unsure' then judged_trends.suspect_channels
+        when judged_trends.keeps_messages then judged_trends.shrunk_channels
+    end as channels
+from judged_trends
+left join traced_trends
+    on
+        judged_trends.organization_id = traced_trends.organization_id
+        and judged_trends.period_start = traced_trends.period_start;

@@ -19,6 +19,16 @@ OK = {
     "errors": 0,
     "failedOrganizations": [],
     "lookback": NO_LOOKBACK,
+    "notFinal": 0,
+    "unknownOrigin": 0,
+    "missingTrends": {"total": 0, "from": None, "notInSource": 0},
+    "incompleteTrends": {"total": 0, "trends": []},
+    "hotspotRule": {
+        "topics": ["complaint", "escalation"],
+        "minMessages": 10,
+        "minRatio": 0.3,
+        "earlierRules": [],
+    },
     # with fewer than six weeks stored before it, nothing is said
     "attention": {"organizationsCompared": 0, "totalEntries": 0, "findings": []},
 }
@@ -236,7 +246,7 @@ def test_purged_source_rows_do_not_empty_a_stored_trend_unless_forced(database, 
         "keptTrends": 2,
         "totalClassifications": 3,
     }
-    assert "acme: kept the stored trend of 2026-11-01" in run.log
+    assert "acme: of the stored trend of 2026-11-01, what was made from messages was not overwritten" in run.log
     assert database.trends() == stored
 
     run = run_dag({**NOV_1, "force": True})
@@ -371,7 +381,7 @@ def test_kept_trends_of_earlier_days_are_one_line(database, run_dag):
     run = run_dag({**NOV_1, "lookback": 2, "organizations_per_task": 2})
     assert run.state == "success"
     assert run.summary["lookback"] == {"periods": 2, "filled": 0, "corrected": 0, "kept": 4, "failed": 0}
-    assert "Kept 4 stored trends of earlier days, 2026-10-30 to 2026-10-31" in run.log
+    assert "Did not overwrite 4 trends of earlier days, 2026-10-30 to 2026-10-31: the source now has fewer rows" in run.log
     assert run.summary["keptTrends"] == 0
 
 
@@ -385,7 +395,7 @@ def test_a_failure_in_an_earlier_day_fails_the_run_and_is_named_with_its_day(dat
     assert run.state == "failed"
     assert (run.summary["errors"], run.summary["organizationsProcessed"]) == (0, 1)
     assert run.summary["lookback"] == {"periods": 1, "filled": 0, "corrected": 0, "kept": 0, "failed": 1}
-    assert "1 trends of earlier days failed and are as they were: acme 2026-10-31." in run.log
+    assert "1 trends of earlier days failed and are unchanged: acme 2026-10-31." in run.log
     assert list(database.trends()) == [("acme", "2026-11-01")]
 
 
@@ -449,9 +459,15 @@ def test_days_purged_before_the_week_or_month_was_made_are_named_in_a_warning(da
     database.classify("acme", at="2026-10-30 10:00", count=8)
     run = run_dag({"date": "2026-10-30"}, dag_id=dag_id)
     assert run.state == "success"
-    said = f"acme: source rows of {period} have been purged: of 2026-10-27, 2026-10-28 fewer messages are left"
+    said = (
+        f"acme: the trend of {period} is not final: source rows have been purged: of 2026-10-27, 2026-10-28 fewer are"
+        " left than the stored daily trends were made from"
+    )
     assert said in run.log
-    assert "whole: source rows" not in run.log
+    assert "whole: the trend of" not in run.log
+    assert (run.summary["notFinal"], run.summary["incompleteTrends"]["total"]) == (1, 1)
+    (incomplete,) = run.summary["incompleteTrends"]["trends"]
+    assert (incomplete["organization"], incomplete["trendDate"]) == ("acme", period.split()[0])
     stored = database.trends(dag_id.removeprefix("communication_trends_"))
     first = period.split()[0]
     assert {slug: stored[slug, first]["total_classifications"] for slug in ("acme", "whole")} == {

@@ -18,6 +18,7 @@ __all__ = [
     "HAS_EXTERNAL_VIEWS",
     "REST_API",
     "UI_ADDRESS",
+    "clear_number",
     "exponential_backoff",
     "flush_metrics",
     "name_task_instance",
@@ -153,3 +154,25 @@ def name_task_instance(context: Any, name: str) -> None:
     elif ti.rendered_map_index != name:
         # reaches the API server with the end state of this try
         ti.rendered_map_index = name
+
+
+def clear_number(dag_run: Any) -> int:
+    """Return how often task instances of the run have been cleared."""
+    return getattr(dag_run, "clear_number", None) or 0
+
+
+def pull_mapped_xcoms(context: Any, task_id: str, key: str, count: int) -> dict[int, Any]:
+    told = context["ti"].xcom_pull(task_ids=[task_id], key=key) or []
+    return {one["mapIndex"]: one for one in told if one and one["mapIndex"] < count}
+
+
+def last_event_extra(context: Any, asset: Any, wanted: Any) -> dict[str, Any] | None:
+    events = list(context["inlet_events"][asset])
+    for event in reversed(events):
+        if wanted(event.extra or {}):
+            return event.extra
+    return None
+
+
+def emit_asset_event(context: Any, asset: Any, extra: dict[str, Any]) -> bool:
+    return False

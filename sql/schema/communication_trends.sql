@@ -20,16 +20,17 @@ on communication_trends (organization_id, trend_date, trend_period);
 create index if not exists communication_trends_trend_date_idx
 on communication_trends (trend_date);
 
--- Where each stored trend came from: the package's own table. A trend without a row here
--- was stored by something else: its origin is unknown. A null says that this part of the
--- trend is of unknown origin.
+-- Where each stored trend came from: the package's own table. A trend without a row
+-- here was stored by something else: its origin is unknown. A null says that this part
+-- of the trend is of unknown origin.
 create table if not exists communication_trends_provenance (
     organization_id uuid not null,
     trend_date timestamp not null,
     trend_period text not null,
     -- the snapshot that the stored values are from
     computed_at timestamptz,
-    -- when the stored values last changed, and whether they were filled or corrected
+    -- when the stored values last changed, and how: filled or corrected. Null where the
+    -- package has found them, and has not changed them since
     changed_at timestamptz,
     change text,
     -- the period had ended, and its source was complete as far as can be known
@@ -41,6 +42,7 @@ create table if not exists communication_trends_provenance (
     alerts bigint,
     -- {"topics": [...], "minMessages": 10, "minRatio": 0.3}
     hotspot_rule jsonb,
+    -- the run that changed the values last, or else found them first
     dag_id text,
     run_id text,
     package_version text,

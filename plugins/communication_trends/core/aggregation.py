@@ -1,13 +1,13 @@
 """
-The work itself: aggregate the trends of some organizations, store them, verify them. No Airflow in here.
+Aggregates the trends of some organizations, stores and verifies them. No Airflow in here.
 
 What to do comes in as plain values (`Work`), with a database to read from and one to write to, which may be the same;
-what became of it goes out (`Outcome`). All organizations of the work are taken together, in one transaction on one
-snapshot. Where together fails, for whatever reason, they are taken one by one, so that only the broken ones fail.
+what became of it goes out (`AggregationReport`). All organizations are aggregated together, in one transaction on one
+snapshot. Where that fails, the batch is halved, and halved again, until only what is broken has failed.
 
 Usage::
 
-    outcome = Aggregation(work, source=database, target=database).run()
+    report = Aggregation(work, source=database).run()
 """
 
 from __future__ import annotations
@@ -16,34 +16,49 @@ import datetime
 import decimal
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from communication_trends.core.database import Database, Transaction
 from communication_trends.core.database_errors import (
     CONFLICTS,
     DATABASE_ERRORS,
-    OF_ONE_ORGANIZATION,
     REMEDIES,
+    ROW_DEPENDENT_ERRORS,
     explain,
     is_lost,
     remedy,
     sqlstate,
 )
 from communication_trends.core.errors import TrendMismatchError
+from communication_trends.core.evidence import gather_evidence
 from communication_trends.core.period import DAILY, Period
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 20_000
+MAX_TRENDS_PER_TRANSACTION = 20_000
 """Trends of earlier periods that are computed in one transaction, which bounds what it holds in memory."""
 
-SNAPSHOT_TRIES = 5
-"""How often an aggregation begins anew because another run stored the same trends meanwhile."""
+MAX_CONFLICT_RETRIES = 5
+"""How often a transaction starts again because another run stored the same trends at the same time."""
 
-WRITTEN = ("filled", "corrected")
-DONE = (*WRITTEN, "unchanged", "kept")
+
+class TrendStatus(StrEnum):
+    """What became of one trend, as sql/upsert_trends.sql says it."""
+
+    FILLED = "filled"
+    CORRECTED = "corrected"
+    UNCHANGED = "unchanged"
+    KEPT = "kept"
+    NOT_IN_SOURCE = "not in source"
+    FAILED = "failed"
+
+
+WRITTEN = (TrendStatus.FILLED, TrendStatus.CORRECTED)
+DONE = (*WRITTEN, TrendStatus.UNCHANGED, TrendStatus.KEPT)
 
 
 @dataclass(frozen=True)
@@ -52,13 +67,47 @@ class HotspotRule:
     When a channel is a hotspot.
 
     :param topics: the risky ones.
-    :param min_messages: messages of the period from which on a channel can be one.
-    :param min_ratio: share of risky topics above which it is one, exactly.
+    :param min_messages: minimum messages of the period for a channel to be a hotspot.
+    :param min_ratio: risky share above which it is one, exactly.
     """
 
     topics: Sequence[str] = ("complaint", "escalation")
     min_messages: int = 10
     min_ratio: decimal.Decimal = decimal.Decimal("0.3")
+
+    def as_json(self) -> str:
+        """Return it as provenance stores it; two rules that mean the same are the same JSON."""
+        # the ratio as it is, not by way of a float
+        return (
+            f'{{"topics": {json.dumps(sorted(set(self.topics)), ensure_ascii=False)}, '
+            f'"minMessages": {self.min_messages}, "minRatio": {self.min_ratio:f}}}'
+        )
+
+
+@dataclass(frozen=True)
+class Origin:
+    """
+    Who computes trends, for their provenance.
+
+    :param dag_id: the DAG's id.
+    :param run_id: the run's id.
+    :param package_version: the package's version.
+    """
+
+    dag_id: str | None = None
+    run_id: str | None = None
+    package_version: str | None = None
+
+
+class Fill(StrEnum):
+    """Whether the run's own period is stored where no trend is, though the source may have lost its rows."""
+
+    ALWAYS = "always"
+    """It has just ended: nothing has been lost yet."""
+    NOT_FINAL = "not final"
+    """A user asked for it: it is stored, and said to be incomplete."""
+    IF_IN_SOURCE = "if in source"
+    """It stays missing, as an earlier period does."""
 
 
 @dataclass(frozen=True)
@@ -67,61 +116,66 @@ class Work:
     What to do.
 
     :param organizations: ids.
-    :param period: the run's own period, stored first, in a transaction of its own.
-    :param earlier: periods to do again after it, newest first; of these only what differs is stored.
+    :param period: the run's own period, stored first, in a separate transaction.
+    :param lookback_periods: periods to recompute after it, newest first; of these only what differs is stored.
     :param force: whether a trend of the run's own period is stored even if it is made from less than the stored one.
+    :param fill: whether the run's own period is stored where the source may have lost its rows.
     :param hotspots: when a channel is a hotspot.
+    :param origin: who does it.
     """
 
     organizations: Sequence[str]
     period: Period
-    earlier: Sequence[Period] = ()
+    lookback_periods: Sequence[Period] = ()
     force: bool = False
+    fill: Fill = Fill.ALWAYS
     hotspots: HotspotRule = field(default_factory=HotspotRule)
+    origin: Origin = field(default_factory=Origin)
 
 
 @dataclass(frozen=True)
-class Result:
+class TrendResult:
     """
     What became of one organization's trend of one period.
 
     :param organization: its id.
     :param period: which one.
-    :param outcome: ``filled``, ``corrected``, ``unchanged``, ``kept``, ``failed``, as in sql/upsert_trends.sql.
+    :param status: what became of it.
     :param messages: how many the source has.
     :param alerts: how many alerts the source has.
     :param stored_messages: how many the stored trend had before; None where none was stored.
-    :param reason: why it failed, and what mends it where no retry does.
-    :param may_pass: whether a retry may mend it.
+    :param reason: why it failed and how to fix it; or what was not overwritten, and why.
+    :param retryable: whether a retry may succeed.
+    :param is_guarded: whether the shrink guard has left all of it or one half as it was.
     """
 
     organization: str
     period: Period
-    outcome: str
+    status: TrendStatus
     messages: int | None = None
     alerts: int | None = None
     stored_messages: int | None = None
     reason: str = ""
-    may_pass: bool = True
+    retryable: bool = True
+    is_guarded: bool = False
 
 
 @dataclass
-class Outcome:
+class AggregationReport:
     """
     What became of the work.
 
     :param results: one for each organization and period that was tried.
     :param names: what to call an organization, by id: its slug, or the id where it has none.
     :param deleted: ids of organizations that the source does not have any more.
-    :param purged_days: by organization id and week or month: days of which the source has fewer rows than their
-        stored daily trends were made from, so that the longer period's trend lacks them.
+    :param incomplete: by organization id and period: why a trend just stored may lack rows that the source has lost.
     :param ended_by: the error that ended the work early, since every organization would have met it; or None.
     """
 
-    results: list[Result] = field(default_factory=list)
+    results: list[TrendResult] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
-    purged_days: dict[tuple[str, Period], list[Period]] = field(default_factory=dict)
+    incomplete: dict[tuple[str, Period], str] = field(default_factory=dict)
     ended_by: Exception | None = None
 
     @property
@@ -136,26 +190,38 @@ class Outcome:
 
     @property
     def rows_written(self) -> dict[str, int]:
-        """Rows that were inserted or updated, by table."""
+        """Trends that were inserted or updated."""
         return {"communication_trends": len(self.of(*WRITTEN))}
 
     def name(self, organization: str) -> str:
         """Return what to call an organization."""
         return self.names.get(organization) or organization
 
-    def of(self, *outcomes: str, period: Period | None = None, earlier_than: Period | None = None) -> list[Result]:
+    def of(
+        self, *statuses: TrendStatus, period: Period | None = None, earlier_than: Period | None = None
+    ) -> list[TrendResult]:
         """
-        Return the results that ended in one of some ways.
+        Return the results with one of some statuses.
 
-        :param outcomes: which ways.
+        :param statuses: which ones.
         :param period: of this period only.
         :param earlier_than: of any period but this one.
         """
-        return [
-            result
-            for result in self.results
-            if result.outcome in outcomes and period in (None, result.period) and result.period != earlier_than
-        ]
+        return [result for result in self._of(period, earlier_than) if result.status in statuses]
+
+    def guarded(self, *, period: Period | None = None, earlier_than: Period | None = None) -> list[TrendResult]:
+        """
+        Return the results of trends that the shrink guard has left as they were, or one half of them.
+
+        :param period: of this period only.
+        :param earlier_than: of any period but this one.
+        """
+        return [result for result in self._of(period, earlier_than) if result.is_guarded]
+
+    def _of(self, period: Period | None, earlier_than: Period | None) -> Iterator[TrendResult]:
+        for result in self.results:
+            if period in (None, result.period) and result.period != earlier_than:
+                yield result
 
 
 class Aggregation:
@@ -164,7 +230,8 @@ class Aggregation:
 
     :param work: what to do.
     :param source: where organizations, messages and alerts are read.
-    :param target: where trends are written; the same object where it is one database.
+    :param open_target: opens the database that trends are written to, whenever there is something to write; None where
+        it is the source.
     :param aggregate_sql: statement that aggregates, by default sql/aggregate_trends.sql.
     :param upsert_sql: statement that stores, by default sql/upsert_trends.sql.
     """
@@ -174,99 +241,92 @@ class Aggregation:
         work: Work,
         *,
         source: Database,
-        target: Database,
+        open_target: Callable[[], AbstractContextManager[Database]] | None = None,
         aggregate_sql: str | None = None,
         upsert_sql: str | None = None,
     ) -> None:
         self.work = work
         self.source = source
-        self.target = target
+        self._open_target = open_target
         self._aggregate_sql = aggregate_sql or source.sql("aggregate_trends.sql")
-        self._upsert_sql = upsert_sql or target.sql("upsert_trends.sql")
-        self._outcome = Outcome()
+        self._upsert_sql = upsert_sql or source.sql("upsert_trends.sql")
+        self._report = AggregationReport()
+        self._is_writing = False
 
-    def run(self) -> Outcome:
+    def run(self) -> AggregationReport:
         """
         Do the work, and return what became of it.
 
-        A database's errors are not raised: each is the reason of the results that failed. What failed stays as it was.
+        A database's errors are not raised: each is the reason of the results that failed, which stay unchanged.
         """
-        work, outcome = self.work, self._outcome
-        if self.source is not self.target:
+        work, report = self.work, self._report
+        if self._open_target:
             try:
-                self.source.require_replayed(work.period.end, self.target)
+                with self._open_target() as target:
+                    self.source.require_replayed(work.period.end, target)
             except DATABASE_ERRORS as error:
-                self._fail([work.period], work.organizations, error)
-                return outcome
-        self._store_together([work.period], work.organizations)
-        failed = {result.organization for result in outcome.of("failed")}
-        stored = [id_ for id_ in work.organizations if id_ not in failed and id_ not in outcome.deleted]
-        for periods in _chunks(work.earlier, max(1, AT_ONCE // max(1, len(stored)))):
-            if stored and not outcome.ended_by:
-                self._store_together(periods, stored)
-        for period in (work.period, *work.earlier):
-            if period.kind is not DAILY and not outcome.ended_by:
-                self._look_for_purged_days(period)
-        return outcome
+                self._fail([work.period, *work.lookback_periods], work.organizations, error)
+                return report
+        self._process([work.period], work.organizations)
+        failed = {result.organization for result in report.of(TrendStatus.FAILED)}
+        stored = [id_ for id_ in work.organizations if id_ not in failed and id_ not in report.deleted]
+        if report.ended_by:
+            self._fail(work.lookback_periods, work.organizations, report.ended_by)
+        elif stored:
+            for periods in _chunks(work.lookback_periods, max(1, MAX_TRENDS_PER_TRANSACTION // len(stored))):
+                self._process(periods, stored)
+        return report
 
-    def _store_together(self, periods: Sequence[Period], ids: Sequence[str]) -> None:
-        """Store some periods of some organizations; where that fails, one organization after the other."""
-        error = self._try(periods, ids)
-        if error is None:
-            return
-        if len(ids) * len(periods) == 1 or _is_hopeless(error):
-            self._fail(periods, ids, error)
-            return
-        if len(ids) > 1:
-            self._look_up_names()
-            log.warning("The batch of %d failed: %s. Taking them one by one.", len(ids), explain(error))
-        pending = list(ids)
-        while pending and not self._outcome.ended_by:
-            self._store_alone(periods, pending.pop(0))
-        if pending and self._outcome.ended_by:
-            self._fail(periods, pending, self._outcome.ended_by)
-
-    def _store_alone(self, periods: Sequence[Period], id_: str) -> None:
-        """Store some periods of one organization; where that fails, one period after the other."""
-        error = self._try(periods, [id_])
-        if error is None:
-            return
-        if len(periods) == 1 or _is_hopeless(error):
-            self._fail(periods, [id_], error)
-            return
-        for period in periods:
-            alone = self._outcome.ended_by or self._try([period], [id_])
-            if alone:
-                self._fail([period], [id_], alone)
+    def _process(self, periods: Sequence[Period], ids: Sequence[str]) -> None:
+        """Store some periods of some organizations; what fails is halved until only what is broken has failed."""
+        pending = [(list(periods), list(ids))]
+        while pending:
+            periods, ids = pending.pop()
+            error = self._report.ended_by or self._attempt(periods, ids)
+            if error is None:
+                continue
+            if self._report.ended_by or len(ids) * len(periods) == 1 or _affects_all(error):
+                self._fail(periods, ids, error)
+                continue
+            if len(ids) > 1:
+                self._look_up_names()
+                log.warning("A batch of %d organizations failed: %s. Halving it.", len(ids), explain(error))
+                middle = (len(ids) + 1) // 2
+                pending += [(periods, ids[middle:]), (periods, ids[:middle])]
+            else:
+                middle = (len(periods) + 1) // 2
+                pending += [(periods[middle:], ids), (periods[:middle], ids)]
 
     def _fail(self, periods: Sequence[Period], ids: Sequence[str], error: Exception) -> None:
-        if _is_hopeless(error):
-            self._outcome.ended_by = error
-        mended_by = remedy(error)
-        reason = f"{explain(error)}: {mended_by}" if mended_by else explain(error)
-        may_pass = not mended_by or sqlstate(error) in OF_ONE_ORGANIZATION
-        self._outcome.results += [
-            Result(id_, period, "failed", reason=reason, may_pass=may_pass) for period in periods for id_ in ids
+        if _affects_all(error):
+            self._report.ended_by = error
+        fixed_by = remedy(error)
+        reason = f"{explain(error)}: {fixed_by}" if fixed_by else explain(error)
+        retryable = not fixed_by or sqlstate(error) in ROW_DEPENDENT_ERRORS
+        self._report.results += [
+            TrendResult(id_, period, TrendStatus.FAILED, reason=reason, retryable=retryable)
+            for period in periods
+            for id_ in ids
         ]
 
-    def _try(self, periods: Sequence[Period], ids: Sequence[str]) -> Exception | None:
+    def _attempt(self, periods: Sequence[Period], ids: Sequence[str]) -> Exception | None:
         """Store in one transaction, and return the error that prevented it."""
-        for _ in range(SNAPSHOT_TRIES):
-            self._writing = False
+        for _ in range(MAX_CONFLICT_RETRIES):
+            self._is_writing = False
             try:
-                results = self._store(periods, ids)
+                results = self._aggregate_and_store(periods, ids)
             # any error: one organization's odd data must not cost the others theirs
             except Exception as error:
-                if not (self._writing and sqlstate(error) in CONFLICTS):
+                if not (self._is_writing and sqlstate(error) in CONFLICTS):
                     return error
                 conflict = error
                 log.info("Another run stored the same trends at the same time; trying again.")
             else:
-                self._outcome.results += results
+                self._report.results += results
                 return None
         return conflict
 
-    def _store(self, periods: Sequence[Period], ids: Sequence[str]) -> list[Result]:
+    def _aggregate_and_store(self, periods: Sequence[Period], ids: Sequence[str]) -> list[TrendResult]:
         parameters = {
             **_bounds(periods),
             "organization_ids": list(ids),
@@ -274,169 +334,182 @@ class Aggregation:
             "hotspot_min_messages": self.work.hotspots.min_messages,
             "hotspot_min_ratio": str(self.work.hotspots.min_ratio),
         }
-        same = self.source is self.target
-        with self.source.transaction(read_only=not same, aggregating=True) as reading:
-            trends = self._computed(reading.rows(self._aggregate_sql, parameters), periods, ids)
-            if same:
-                return self._write(reading, reading, trends, periods)
+        with self.source.transaction(read_only=bool(self._open_target), aggregating=True) as reading:
+            trends = self._aggregated(reading, parameters, periods, ids)
+            if not self._open_target:
+                return self._upsert_and_verify(reading, reading, trends, periods)
             # opened only now, so that it is not idle while the source is read
-            with self.target.transaction(read_only=False) as writing:
-                return self._write(reading, writing, trends, periods)
+            with self._open_target() as target, target.transaction(read_only=False) as writing:
+                return self._upsert_and_verify(reading, writing, trends, periods)
 
-    def _computed(
-        self, rows: list[dict[str, Any]], periods: Sequence[Period], ids: Sequence[str]
+    def _aggregated(
+        self, reading: Transaction, parameters: Mapping[str, Any], periods: Sequence[Period], ids: Sequence[str]
     ) -> dict[tuple[str, datetime.datetime], dict[str, Any]]:
         """Return the trends by organization and period, without those from before an organization existed."""
         found = set()
         trends = {}
-        for row in rows:
+        by_start = {period.start: period for period in periods}
+        for row in reading.rows(self._aggregate_sql, parameters):
             id_ = row["organization_id"]
             found.add(id_)
-            self._outcome.names[id_] = row.pop("slug") or id_
-            is_earlier = row["period_start"] != self.work.period.start
-            is_empty = not row["total_classifications"] and not _total(row["escalation_counts"])
-            if row.pop("existed") or not is_earlier or not is_empty:
+            self._report.names[id_] = row.pop("slug") or id_
+            period = by_start[row["period_start"]]
+            is_own = period == self.work.period
+            if row.pop("existed") or is_own or row["total_classifications"] or row["alerts"]:
+                # of a week or month, whether its days are still there has to be looked up
+                row["is_final"] = period.has_ended(reading.began_at) if period.kind is DAILY else None
+                row["may_be_filled"] = True if is_own and self.work.fill is Fill.ALWAYS else None
+                row["channel_messages"] = None
                 trends[id_, row["period_start"]] = row
-        self._outcome.deleted += [id_ for id_ in ids if id_ not in found and id_ not in self._outcome.deleted]
+        self._report.deleted += [id_ for id_ in ids if id_ not in found and id_ not in self._report.deleted]
         return trends
 
-    def _write(
+    def _upsert_and_verify(
         self,
         reading: Transaction,
         writing: Transaction,
         trends: Mapping[tuple[str, datetime.datetime], dict[str, Any]],
         periods: Sequence[Period],
-    ) -> list[Result]:
-        """Store what differs, and hold it against the source and against what was computed."""
-        self._writing = True
-        own = list(periods) == [self.work.period]
-        judged = writing.rows(
-            self._upsert_sql,
-            {
-                "trends": _as_json(trends.values()),
-                "trend_period": self.work.period.kind.name,
-                "force": own and self.work.force,
-            },
-        )
-        written = [trends[row["organization_id"], row["period_start"]] for row in judged if row["outcome"] in WRITTEN]
-        if written:
-            self._hold_against_source(reading, written)
-            self._hold_against_table(writing, written)
+    ) -> list[TrendResult]:
+        """Store what differs, with its provenance, and verify it against the source and against what was computed."""
+        self._is_writing = True
+        parameters = {
+            "trend_period": self.work.period.kind.name,
+            "force": self.work.force and list(periods) == [self.work.period],
+            "computed_at": reading.began_at,
+            "hotspot_rule": self.work.hotspots.as_json(),
+            **vars(self.work.origin),
+        }
         by_start = {period.start: period for period in periods}
-        results = [self._result(row, trends, by_start) for row in judged]
+        judged = writing.rows(self._upsert_sql, {**parameters, "trends": _as_json(trends.values())})
+        incomplete: dict[tuple[str, datetime.datetime], str] = {}
+        if unsure := {_key(row): row["channels"] or [] for row in judged if row["status"] == "unsure"}:
+            wanted = [trends[key] for key in unsure]
+            incomplete = gather_evidence(reading, writing, wanted, channels=unsure, periods=by_start)
+            for trend in wanted:
+                if by_start[trend["period_start"]] == self.work.period and self.work.fill is not Fill.IF_IN_SOURCE:
+                    trend["may_be_filled"] = True
+            judged = [row for row in judged if _key(row) not in unsure]
+            judged += writing.rows(self._upsert_sql, {**parameters, "trends": _as_json(wanted)})
+        if traced := [row for row in judged if row["is_traced"]]:
+            self._verify_against_source(reading, [trends[_key(row)] for row in traced])
+            self._verify_stored(writing, [_stored_form(trends[_key(row)], row) for row in traced], parameters)
+        results = []
+        for row in judged:
+            period = by_start[row["period_start"]]
+            result = _result(row, trends[_key(row)], period, incomplete.get(_key(row), ""))
+            results.append(result)
+            if _key(row) in incomplete and result.status in (*WRITTEN, TrendStatus.UNCHANGED):
+                self._report.incomplete[result.organization, period] = incomplete[_key(row)]
         return sorted(results, key=lambda result: result.period.first_date, reverse=True)
 
-    def _result(
-        self,
-        row: Mapping[str, Any],
-        trends: Mapping[tuple[str, datetime.datetime], dict[str, Any]],
-        periods: Mapping[datetime.datetime, Period],
-    ) -> Result:
-        key = row["organization_id"], row["period_start"]
-        period = periods[row["period_start"]]
-        messages = trends[key]["total_classifications"]
-        alerts = _total(trends[key]["escalation_counts"])
-        if row["outcome"] == "unknown":
-            reason = "the target's organizations do not have it. Add it there, or correct the setting source_conn_id"
-            return Result(key[0], period, "failed", messages, alerts, reason=reason)
-        return Result(key[0], period, row["outcome"], messages, alerts, row["stored_classifications"])
-
-    def _hold_against_source(self, reading: Transaction, written: Sequence[Mapping[str, Any]]) -> None:
-        """Hold what was computed against the numbers of source rows, counted apart from it on the same snapshot."""
+    def _verify_against_source(self, reading: Transaction, computed: Sequence[Mapping[str, Any]]) -> None:
+        """Verify what was computed against the numbers of source rows, counted separately on the same snapshot."""
         kind = self.work.period.kind
-        periods = {kind.containing(trend["period_start"].date()): None for trend in written}
+        periods = {kind.containing(trend["period_start"].date()): None for trend in computed}
         counted = {
-            (row["organization_id"], row["period_start"]): row
-            for row in reading.rows(
-                self.source.sql("count_source_rows.sql"),
+            _key(row): row
+            for row in reading.run(
+                "count_source_rows.sql",
                 {
                     **_bounds(list(periods)),
-                    "organization_ids": list({trend["organization_id"]: None for trend in written}),
+                    "organization_ids": list({trend["organization_id"]: None for trend in computed}),
                 },
             )
         }
-        for trend in written:
-            row = counted[trend["organization_id"], trend["period_start"]]
-            for what, computed, found in (
+        for trend in computed:
+            row = counted[_key(trend)]
+            for what, number, found in (
                 ("classifications in total", trend["total_classifications"], row["messages"]),
                 ("over all topics", _total(trend["topic_distribution"]), row["messages"]),
-                ("over all tones", _total(trend["sentiment_distribution"]), row["toned_messages"]),
+                ("over all tones", _total(trend["sentiment_distribution"]), row["messages_with_tone"]),
+                ("with a tone", trend["messages_with_tone"], row["messages_with_tone"]),
+                ("with a confidence", trend["messages_with_confidence"], row["messages_with_confidence"]),
+                ("with an average", trend["avg_confidence"] is not None, row["messages_with_confidence"] > 0),
                 ("over all severities", _total(trend["escalation_counts"]), row["alerts"]),
-                ("with an average", trend["avg_confidence"] is not None, row["confident_messages"] > 0),
+                ("alerts", trend["alerts"], row["alerts"]),
             ):
-                if computed != found:
+                if number != found:
                     raise TrendMismatchError(
-                        f"{self._outcome.name(trend['organization_id'])}: the trend does not add up and was not "
-                        f"stored: {computed} {what}, {found} counted"
+                        f"{self._report.name(trend['organization_id'])}: the trend does not add up and was not "
+                        f"stored: {number} {what}, {found} counted"
                     )
 
-    def _hold_against_table(self, writing: Transaction, written: Sequence[Mapping[str, Any]]) -> None:
-        """Hold what is stored now against what was computed, column by column."""
-        different = writing.rows(
-            self.target.sql("verify_trends.sql"),
-            {"trends": _as_json(written), "trend_period": self.work.period.kind.name},
-        )
-        for row in different:
-            problem = "no row is there" if row["missing"] else f"{row['different_columns']} came out otherwise"
+    def _verify_stored(
+        self, writing: Transaction, expected: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]
+    ) -> None:
+        """Verify what is stored now against what was computed, column by column."""
+        for row in writing.run("verify_trends.sql", {**parameters, "trends": _as_json(expected)}):
+            problem = "no row is there" if row["is_missing"] else f"{row['different_columns']} came out differently"
             raise TrendMismatchError(
-                f"{self._outcome.name(row['organization_id'])}: the trend does not add up and was not stored: "
-                f"{problem} after writing. Look for triggers and rules on communication_trends"
+                f"{self._report.name(row['organization_id'])}: the trend does not add up and was not stored: "
+                f"{problem} after writing. Look for triggers and rules on communication_trends and "
+                "communication_trends_provenance"
             )
 
     def _look_up_names(self) -> None:
         """Learn the slugs of organizations that have not been aggregated; one that is not found is called by its id."""
+        if self._report.names:
+            return
         try:
             with self.source.transaction(read_only=True) as lookup:
-                rows = lookup.rows(
-                    self.source.sql("organizations.sql"), {"ids": list(self.work.organizations), "slugs": []}
-                )
+                rows = lookup.run("organizations.sql", {"ids": list(self.work.organizations), "slugs": []})
         except DATABASE_ERRORS as error:
             log.warning("The organizations cannot be named: %s", explain(error))
         else:
-            self._outcome.names.update({row["id"]: row["slug"] or row["id"] for row in rows})
-
-    def _look_for_purged_days(self, period: Period) -> None:
-        """Find days of a week or month whose stored daily trends were made from more rows than the source has."""
-        # a trend that was kept has them, and what was there before is not this run's to judge
-        outcomes = (*WRITTEN, "unchanged") if period == self.work.period else WRITTEN
-        found = {result.organization: result.messages for result in self._outcome.of(*outcomes, period=period)}
-        if not found:
-            return
-        try:
-            with self.target.transaction(read_only=True) as stored:
-                daily = stored.rows(
-                    self.target.sql("daily_trends.sql"),
-                    {"period_start": period.start, "period_end": period.end, "organization_ids": list(found)},
-                )
-            suspects = _with_fewer_rows(daily, found, days=(period.end - period.start).days)
-            if not suspects:
-                return
-            days = {DAILY.containing(row["trend_date"].date()): None for row in daily}
-            with self.source.transaction(read_only=True) as reading:
-                counted = {
-                    (row["organization_id"], row["period_start"]): row["messages"]
-                    for row in reading.rows(
-                        self.source.sql("count_source_rows.sql"),
-                        {**_bounds(list(days)), "organization_ids": suspects},
-                    )
-                }
-        except DATABASE_ERRORS as error:
-            log.warning("Whether rows of %s have been purged is not known: %s", period, explain(error))
-            return
-        for row in daily:
-            left = counted.get((row["organization_id"], row["trend_date"]))
-            if left is not None and left < row["total_classifications"]:
-                day = DAILY.containing(row["trend_date"].date())
-                self._outcome.purged_days.setdefault((row["organization_id"], period), []).append(day)
+            self._report.names.update({row["id"]: row["slug"] or row["id"] for row in rows})
 
 
-def _with_fewer_rows(daily: Sequence[Mapping[str, Any]], found: Mapping[str, int | None], *, days: int) -> list[str]:
-    """Return the organizations whose daily trends may have been made from more rows than the whole period has now."""
-    totals: dict[str, list[int]] = {}
-    for row in daily:
-        totals.setdefault(row["organization_id"], []).append(row["total_classifications"])
-    # where a day has no trend, the sum of the others proves nothing
-    return [id_ for id_, counts in totals.items() if len(counts) < days or sum(counts) > (found.get(id_) or 0)]
+def _result(row: Mapping[str, Any], trend: Mapping[str, Any], period: Period, incomplete: str) -> TrendResult:
+    """Return what became of a trend, from a row of sql/upsert_trends.sql."""
+    id_, messages, alerts = row["organization_id"], trend["total_classifications"], trend["alerts"]
+    if row["status"] == "unknown":
+        reason = "the target's organizations do not have it. Add it there, or correct the setting source_conn_id"
+        return TrendResult(id_, period, TrendStatus.FAILED, messages, alerts, reason=reason)
+    guarded = row["guards_messages"] or row["guards_alerts"]
+    return TrendResult(
+        id_,
+        period,
+        TrendStatus(row["status"]),
+        messages,
+        alerts,
+        row["stored_classifications"],
+        reason=_kept_reason(row, trend) if guarded else incomplete,
+        is_guarded=guarded,
+    )
+
+
+def _kept_reason(row: Mapping[str, Any], trend: Mapping[str, Any]) -> str:
+    """Say which half of a trend was not overwritten, and what the source has fewer of."""
+    found = {
+        "messages": trend["total_classifications"],
+        "messages with a tone": trend["messages_with_tone"],
+        "messages with a confidence": trend["messages_with_confidence"],
+        "alerts": trend["alerts"],
+    }
+    fewer = [
+        f"{name} {had:g} → {found[name]}"
+        for name, had in row["made_from"].items()
+        if had is not None and found[name] < had and row["guards_alerts" if name == "alerts" else "guards_messages"]
+    ]
+    if row["channels"]:
+        fewer.append(f"messages of hotspot channels: {', '.join(row['channels'])}")
+    kept = [half for half in ("messages", "alerts") if row[f"guards_{half}"]]
+    return f"what was made from {' and '.join(kept)} was not overwritten: the source now has fewer ({'; '.join(fewer)})"
+
+
+def _stored_form(trend: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what has to be stored now: as it was computed, but for the half that was not overwritten."""
+    expected = {**trend, "messages": trend["total_classifications"], "is_partial": False}
+    if stored := row["stored_values"]:
+        expected["is_partial"] = True
+        for name, value in stored.items():
+            expected[name] = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    return expected
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, datetime.datetime]:
+    return row["organization_id"], row["period_start"]
 
 
 def _bounds(periods: Sequence[Period]) -> dict[str, list[datetime.datetime]]:
@@ -449,7 +522,7 @@ def _bounds(periods: Sequence[Period]) -> dict[str, list[datetime.datetime]]:
 
 def _total(distribution: str) -> int:
     """Return how many are counted in a column of JSON, which the package passes on as text."""
-    # most organization-days have no alerts
+    # fast path: '{}' needs no parsing
     return sum(json.loads(distribution).values()) if distribution != "{}" else 0
 
 
@@ -463,8 +536,8 @@ def _chunks(periods: Sequence[Period], size: int) -> Iterator[Sequence[Period]]:
         yield periods[start : start + size]
 
 
-def _is_hopeless(error: Exception) -> bool:
-    """Whether an error would meet each organization alike, so that trying them one by one brings nothing."""
+def _affects_all(error: Exception) -> bool:
+    """Whether an error would meet each organization alike, so that trying fewer of them makes no difference."""
     return isinstance(error, DATABASE_ERRORS) and (
-        is_lost(error) or sqlstate(error) in (REMEDIES.keys() | CONFLICTS) - OF_ONE_ORGANIZATION
+        is_lost(error) or sqlstate(error) in (REMEDIES.keys() | CONFLICTS) - ROW_DEPENDENT_ERRORS
     )

@@ -66,6 +66,9 @@ class Transaction:
     :param database: where it is open.
     """
 
+    began_at: datetime.datetime
+    """When it began, by the server's clock; aware. Its snapshot is not older."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
         if _is_psycopg3(database.connection):
@@ -85,6 +88,15 @@ class Transaction:
         with self._database.bounded("the statement"):
             self._cursor.execute(sql, parameters)
         return self._cursor.fetchall() if self._cursor.description else []
+
+    def run(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """
+        Run the statement of a file and return its rows.
+
+        :param name: file name in the folder of the statements.
+        :param parameters: as of `rows`.
+        """
+        return self.rows(self._database.sql(name), parameters)
 
 
 class Database:
@@ -147,6 +159,7 @@ class Database:
                     "idle_timeout": f"{round(self.limits.idle * 1000)}ms",
                 },
             )
+            opened.began_at = session["began_at"]
             self._is_replica = session["in_recovery"]
             if session["server_encoding"] == "SQL_ASCII":
                 raise DatabaseUnusableError(

@@ -43,7 +43,7 @@ REMEDIES = {
 }
 """Errors that no retry can mend, by SQLSTATE, with what does (PostgreSQL documentation, appendix A)."""
 
-OF_ONE_ORGANIZATION = frozenset({"0A000", "22001", "22P02", "22P05", "23502", "23514"})
+ROW_DEPENDENT_ERRORS = frozenset({"0A000", "22001", "22P02", "22P05", "23502", "23514"})
 """Those of `REMEDIES` that the rows of one organization can cause: the other organizations of its batch may succeed."""
 
 CONNECTION_REMEDIES = {

@@ -88,6 +88,10 @@ class Period:
         """The first moment after it: the next one's midnight, without a time zone, meaning UTC."""
         return datetime.datetime.combine(self.next_date, datetime.time.min)
 
+    def has_ended(self, moment: datetime.datetime) -> bool:
+        """Whether it had ended at a moment, which is aware."""
+        return self.next_date <= utc_date(moment)
+
     def previous(self) -> Period:
         """Return the period before it."""
         return self.kind.containing(self.first_date - ONE_DAY)

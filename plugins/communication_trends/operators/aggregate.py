@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from communication_trends import settings
-from communication_trends.compat import (
-    name_task_instance,
-)
+from communication_trends import __version__, settings
+from communication_trends.compat import clear_number, name_task_instance, triggered_by
 from communication_trends.connections import errors_explained
-from communication_trends.core.aggregation import Aggregation, HotspotRule, Outcome, Result, Work
-from communication_trends.operators.base import LOGGED_AT_ONCE, OUTCOME_KEY, TrendsOperator, listed
+from communication_trends.core.aggregation import (
+    Aggregation,
+    AggregationReport,
+    Fill,
+    HotspotRule,
+    Origin,
+    TrendResult,
+    TrendStatus,
+    Work,
+)
+from communication_trends.core.database import Database
+from communication_trends.core.run_summary import TaskReport
+from communication_trends.operators.base import NAMES_PER_LOG_LINE, REPORT_KEY, TrendsOperator, listed
 
 
 class AggregateTrendsOperator(TrendsOperator):
     """
     Aggregate one period of a batch of organizations, mostly of one, and upsert their trends; then earlier periods.
 
+    Only the names of the templates are kept with each task instance, and shown in the UI: their text is the same for
+    thousands of them, and the largest table of Airflow's database would be copies of it.
+
     :param batch: name for the UI and, after a line break, ids of the organizations with commas between
-    :param aggregate_sql: statement that aggregates, one row per organization and period (templated)
-    :param upsert_sql: statement that stores those rows (templated)
+    :param aggregate_sql: template of the statement that aggregates, one row per organization and period
+    :param upsert_sql: template of the statement that stores those rows
     """
 
     template_fields: Sequence[str] = ("aggregate_sql", "upsert_sql")
-    template_ext: Sequence[str] = (".sql",)
-    template_fields_renderers = {"aggregate_sql": "postgresql", "upsert_sql": "postgresql"}
     ui_color = "#e6f4ea"
 
     def __init__(self, *, batch: str, aggregate_sql: str, upsert_sql: str, **kwargs: Any) -> None:
@@ -50,110 +60,119 @@ class AggregateTrendsOperator(TrendsOperator):
         :raises AirflowException: when a trend failed, after all others were stored.
         """
         name_task_instance(context, self.batch_name)
+        dag_run, ti = context["dag_run"], context["ti"]
         work = Work(
             organizations=self.batch.partition("\n")[2].split(","),
             period=self.run_period(context),
-            earlier=self.earlier_periods(context),
+            lookback_periods=self.lookback_periods(context),
             force=context["params"]["force"],
+            fill=_fill(triggered_by(dag_run), clear_number(dag_run)),
             hotspots=HotspotRule(
                 settings.hotspot_topics(), settings.hotspot_min_messages(), settings.hotspot_min_ratio()
             ),
+            origin=Origin(dag_run.dag_id, dag_run.run_id, __version__),
         )
-        with ExitStack() as stack, errors_explained():
-            target = stack.enter_context(self.connected(settings.conn_id()))
-            source = target
-            if settings.source_conn_id() != settings.conn_id():
-                source = stack.enter_context(self.connected(settings.source_conn_id()))
-            outcome = Aggregation(
-                work, source=source, target=target, aggregate_sql=self.aggregate_sql, upsert_sql=self.upsert_sql
+        templates = self.get_template_env()
+        with errors_explained(), self.connected(settings.source_conn_id()) as source:
+            report = Aggregation(
+                work,
+                source=source,
+                open_target=None if settings.source_conn_id() == settings.conn_id() else self._open_target,
+                aggregate_sql=templates.get_template(self.aggregate_sql).render(context),
+                upsert_sql=templates.get_template(self.upsert_sql).render(context),
             ).run()
-        self.rows_read = {settings.source_conn_id(): outcome.rows_read}
-        self.rows_written = {settings.conn_id(): outcome.rows_written}
-        self._tell(work, outcome)
-        if told := _told(context["ti"].map_index, work, outcome):
-            context["ti"].xcom_push(key=OUTCOME_KEY, value=told)
-        if outcome.ended_by:
+        self.rows_read = {settings.source_conn_id(): report.rows_read}
+        self.rows_written = {settings.conn_id(): report.rows_written}
+        self._log(work, report)
+        failed = report.of(TrendStatus.FAILED) + report.of(TrendStatus.NOT_IN_SOURCE, period=work.period)
+        is_retried = not report.ended_by and any(result.retryable for result in report.of(TrendStatus.FAILED))
+        told = TaskReport.of(
+            work.period,
+            report,
+            map_index=ti.map_index,
+            clear_number=clear_number(dag_run),
+            # of an attempt that another one follows, it is not the last word
+            is_last_attempt=ti.try_number > ti.max_tries or not is_retried,
+        )
+        if told:
+            ti.xcom_push(key=REPORT_KEY, value=told.as_json())
+        if report.ended_by:
             with errors_explained():
-                raise outcome.ended_by
-        if failed := outcome.of("failed"):
+                raise report.ended_by
+        if failed:
             organizations = {result.organization for result in failed}
-            error = AirflowException if any(result.may_pass for result in failed) else AirflowFailException
-            raise error(
+            raise (AirflowException if is_retried else AirflowFailException)(
                 f"{len(organizations)} of {len(work.organizations)} organizations failed. "
-                + listed([_reason(result, work, outcome) for result in failed])
+                + listed([_reason(result, work, report) for result in failed])
             )
 
-    def _tell(self, work: Work, outcome: Outcome) -> None:
-        """Log what happened: many organizations to a line, and a line for each that was kept, changed or failed."""
+    def _open_target(self) -> AbstractContextManager[Database]:
+        return self.connected(settings.conn_id())
+
+    def _log(self, work: Work, report: AggregationReport) -> None:
+        """Log what happened: many organizations to a line, and a line for each that is not as it should be."""
         own = work.period
-        for id_ in outcome.deleted:
+        for id_ in report.deleted:
             self.log.warning("%s: the organization has been deleted since it was listed; nothing to store.", id_)
-        for outcomes, said in ((("filled", "corrected"), "Stored %s"), (("unchanged",), "%s is stored already")):
-            names = [f"{outcome.name(one.organization)} ({one.messages})" for one in outcome.of(*outcomes, period=own)]
-            # fifty to a line: a line for each would take longer than its aggregation
-            for start in range(0, len(names), LOGGED_AT_ONCE):
-                line = ", ".join(names[start : start + LOGGED_AT_ONCE])
+        for statuses, said in (
+            ((TrendStatus.FILLED, TrendStatus.CORRECTED), "Stored %s"),
+            ((TrendStatus.UNCHANGED,), "%s is already up to date"),
+        ):
+            names = [f"{report.name(one.organization)} ({one.messages})" for one in report.of(*statuses, period=own)]
+            # a line for each would take longer than its aggregation
+            for start in range(0, len(names), NAMES_PER_LOG_LINE):
+                line = ", ".join(names[start : start + NAMES_PER_LOG_LINE])
                 self.log.info(f"{said}, with so many classifications: %s.", own, line)
-        for result in outcome.of("kept", period=own):
+        for result in report.guarded(period=own):
             self.log.warning(
-                "%s: kept the stored trend of %s. It was made from more messages, alerts, tones or confidences than "
-                "are found now (%d messages, %s when it was stored): they have been purged since. force overwrites it.",
-                outcome.name(result.organization),
+                "%s: of the stored trend of %s, %s. force overwrites it.",
+                report.name(result.organization),
                 own,
-                result.messages,
-                result.stored_messages,
+                result.reason,
             )
-        for (id_, lacking), days in outcome.purged_days.items():
-            self.log.warning(
-                "%s: source rows of %s have been purged: of %s fewer messages are left than the stored daily trends "
-                "were made from. The trend lacks them.",
-                outcome.name(id_),
-                lacking,
-                ", ".join(map(str, days)),
-            )
+        for (id_, period), reason in report.incomplete.items():
+            self.log.warning("%s: the trend of %s is not final: %s.", report.name(id_), period, reason)
         changes: dict[str, list[str]] = {}
-        for result in outcome.of("filled", "corrected", earlier_than=own):
-            changes.setdefault(outcome.name(result.organization), []).append(_change(result))
+        for result in report.of(TrendStatus.FILLED, TrendStatus.CORRECTED, earlier_than=own):
+            changes.setdefault(report.name(result.organization), []).append(_change(result))
         for name, texts in changes.items():
             self.log.info("%s: %s", name, ", ".join(texts))
-        if kept := outcome.of("kept", earlier_than=own):
-            periods = sorted({result.period.first_date for result in kept})
-            self.log.info(
-                "Kept %d stored trends of earlier %ss, %s to %s, which were made from more than is found now: %s.",
-                len(kept),
-                self.kind.noun,
-                periods[0],
-                periods[-1],
-                listed(sorted({outcome.name(result.organization) for result in kept})),
-            )
-        for result in outcome.of("failed"):
-            self.log.error("%s", _reason(result, work, outcome))
+        for results, said in (
+            (
+                report.guarded(earlier_than=own),
+                "Did not overwrite %d trends of earlier %ss, %s to %s: the source now has fewer rows than they were "
+                "made from: %s.",
+            ),
+            (
+                report.of(TrendStatus.NOT_IN_SOURCE, earlier_than=own),
+                "Left %d trends of earlier %ss missing, %s to %s: the source has no rows as old as that any more, so "
+                "nothing is known of them: %s.",
+            ),
+        ):
+            if results:
+                dates = sorted({result.period.first_date for result in results})
+                names = sorted({report.name(result.organization) for result in results})
+                self.log.warning(said, len(results), self.kind.noun, dates[0], dates[-1], listed(names))
+        for result in report.of(TrendStatus.FAILED):
+            self.log.error("%s", _reason(result, work, report))
 
 
-def _told(map_index: int, work: Work, outcome: Outcome) -> dict[str, Any] | None:
-    """Return what ``summarize`` has to be told of a task instance; None where the table shows it all."""
-    earlier: dict[str, dict[str, int]] = {}
-    for result in outcome.of("filled", "corrected", "kept", earlier_than=work.period):
-        counts = earlier.setdefault(str(result.period.first_date), {})
-        counts[result.outcome] = counts.get(result.outcome, 0) + 1
-    told = {
-        "kept": [result.organization for result in outcome.of("kept", period=work.period)],
-        "failed": [result.organization for result in outcome.of("failed", period=work.period)],
-        "earlier": earlier,
-        "failedEarlier": [
-            [str(result.period.first_date), result.organization]
-            for result in outcome.of("failed", earlier_than=work.period)
-        ],
-    }
-    return {"mapIndex": map_index, **told} if any(told.values()) else None
+def _fill(triggered_by: str, clear_number: int) -> Fill:
+    """Return whether a run stores its own period where the source may have lost its rows."""
+    if clear_number or triggered_by == "backfill":
+        return Fill.IF_IN_SOURCE
+    return Fill.ALWAYS if triggered_by == "schedule" else Fill.NOT_FINAL
 
 
-def _reason(result: Result, work: Work, outcome: Outcome) -> str:
+def _reason(result: TrendResult, work: Work, report: AggregationReport) -> str:
     when = "" if result.period == work.period else f" {result.period}"
-    return f"{outcome.name(result.organization)}{when}: {result.reason}"
+    reason = result.reason
+    if result.status is TrendStatus.NOT_IN_SOURCE:
+        reason += ". No trend is stored; a run with its date in the conf stores what is there, as not final"
+    return f"{report.name(result.organization)}{when}: {reason}"
 
 
-def _change(result: Result) -> str:
-    if result.outcome == "filled":
+def _change(result: TrendResult) -> str:
+    if result.status is TrendStatus.FILLED:
         return f"{result.period} filled ({result.messages} messages)"
     return f"{result.period} corrected ({result.stored_messages} → {result.messages})"

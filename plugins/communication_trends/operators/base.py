@@ -29,11 +29,11 @@ ASSETS = {
 }
 """The table, for Airflow: updated once by each run that succeeds, with its summary as the event's extra."""
 
-OUTCOME_KEY = "outcome"
-"""XCom key of what a task instance tells summarize beyond what the table shows; pushed only if there is something."""
+REPORT_KEY = "report"
+"""XCom key of what a task instance reports beyond what the tables show; pushed only if there is something."""
 
-LOGGED_AT_ONCE = 50
-"""Organizations in a line of the log."""
+NAMES_PER_LOG_LINE = 50
+"""Organizations that are named in one line of the log."""
 
 
 class TrendsOperator(BaseOperator):
@@ -87,7 +87,7 @@ class TrendsOperator(BaseOperator):
         except InvalidInputError as error:
             raise AirflowFailException(str(error)) from None
 
-    def earlier_periods(self, context: Any) -> list[Period]:
+    def lookback_periods(self, context: Any) -> list[Period]:
         """
         Return the periods that the present run does again, newest first.
 
@@ -114,6 +114,6 @@ class TrendsOperator(BaseOperator):
         return connected(conn_id, sql_path=self.sql_path)
 
 
-def listed(names: Sequence[str], limit: int = LOGGED_AT_ONCE) -> str:
+def listed(names: Sequence[str], limit: int = NAMES_PER_LOG_LINE) -> str:
     """Return names in one line, the first of them where there are many."""
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

@@ -55,7 +55,7 @@ class ListOrganizationsOperator(TrendsOperator):
             batch_size(params["organizations_per_task"], 0, 1)
         except InvalidInputError as error:
             raise AirflowFailException(str(error)) from None
-        earlier = self.earlier_periods(context)
+        earlier = self.lookback_periods(context)
         if period.next_date > utc_date(datetime.datetime.now(datetime.timezone.utc)):
             self.log.warning("%s (UTC) is not over: trends are those of it so far. Run it again later.", period)
         with errors_explained():

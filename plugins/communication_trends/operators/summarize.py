@@ -1,22 +1,36 @@
-"""The DAGs' third step: sum up the run, and fail it where trends are missing."""
+"""The DAGs' third step: sum up the run from what is stored, and fail it where trends are missing."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from communication_trends import __version__, metrics, settings
 from communication_trends.compat import (
+    clear_number,
+    emit_asset_event,
+    last_event_extra,
+    pull_mapped_xcoms,
     task_instance_states,
     triggered_by,
 )
 from communication_trends.connections import errors_explained
+from communication_trends.core.aggregation import HotspotRule
+from communication_trends.core.database import Transaction
 from communication_trends.core.period import Period
+from communication_trends.core.run_summary import (
+    Evidence,
+    RunSummary,
+    StoredOrganization,
+    StoredTrend,
+    TaskReport,
+    summarize_run,
+)
 from communication_trends.notifications import attention, tell_attention, tell_digest
-from communication_trends.operators.base import OUTCOME_KEY, TrendsOperator, listed
+from communication_trends.operators.base import REPORT_KEY, TrendsOperator
 
 
 class SummarizeTrendsOperator(TrendsOperator):
@@ -56,17 +70,27 @@ class SummarizeTrendsOperator(TrendsOperator):
         period = self.run_period(context)
         batches = self._listed_batches(context, period)
         with errors_explained():
-            summary, changed, failed, behind = self._summary(context, period, batches)
-        metrics.send(summary, behind=behind, started=context["dag_run"].start_date)
+            run, changes = self._look_up(context, period, batches)
+        summary = {**run.as_json(), "attention": attention(period, run.processed, self.sql_path)}
+        for warning in run.warnings():
+            self.log.warning("%s", warning)
+        metrics.send(summary, behind=run.behind, started=context["dag_run"].start_date)
         self.log.info("Summary (version %s): %s", __version__, json.dumps(summary, ensure_ascii=False))
-        if changed:
-            self.log.info("Earlier %ss that changed: %s", self.kind.noun, json.dumps(changed))
+        if changes["changedPeriods"]:
+            self.log.info("Changed %ss: %s", self.kind.noun, json.dumps(changes["changedPeriods"]))
         tell_attention(self.attention_notifier, context, period, summary)
-        if problem := self._problem(summary, failed):
+        problem = run.problem()
+        extra = {**summary, **changes, "hasFailed": bool(problem)}
+        if problem:
             context["ti"].xcom_push(key="return_value", value=summary)
-            raise AirflowFailException(problem)
+            if run.processed or changes["changedPeriods"]:
+                for asset in self.outlets:
+                    emit_asset_event(context, asset, extra)
+            raise AirflowFailException(
+                f"{problem} Clear the failed task instances of {self.aggregate_task_id} to try again."
+            )
         for asset in self.outlets:
-            context["outlet_events"][asset].extra = {**summary, "changedPeriods": changed}
+            context["outlet_events"][asset].extra = extra
         tell_digest(self.digest_notifier, context, period, summary, self.sql_path)
         return summary
 
@@ -86,153 +110,107 @@ class SummarizeTrendsOperator(TrendsOperator):
             )
         return [batch.partition("\n")[2].split(",") for batch in listed]
 
-    def _summary(
-        self, context: Any, period: Period, batches: list[list[str]]
-    ) -> tuple[dict[str, Any], dict[str, dict[str, int]], list[str], int]:
-        """
-        Return the summary, how many trends of which earlier periods changed, the names of those that failed, and how
-        many organizations lack a trend of any of the periods.
-        """
+    def _look_up(
+        self, context: Any, period: Period, batches: Sequence[Sequence[str]]
+    ) -> tuple[RunSummary, dict[str, Any]]:
+        """Return the summary, and what has changed since the last run that succeeded."""
+        dag_run = context["dag_run"]
         ids = [id_ for batch in batches for id_ in batch]
-        earlier = self.earlier_periods(context)
-        outcomes = self._outcomes(context, batches)
-        failed = self._failed_by_state(context, batches, outcomes)
-        stored = self._stored(period, earlier, ids)
-        # what counts is what is in the table, not what a task instance says of itself
-        missing = {id_ for id_, row in stored.items() if row["messages"][period] is None}
-        missing |= self._unknown_to_target([id_ for id_ in ids if id_ not in stored])
-        failed |= missing
-        kept = {id_ for outcome in outcomes.values() for id_ in outcome["kept"]} - failed
-        processed = [id_ for id_ in ids if id_ not in failed]
-        total = sum(stored[id_]["messages"][period] for id_ in processed if id_ in stored)
-        before = sum(row["messages"].get(one) or 0 for row in stored.values() for one in period.earlier(1))
-        if processed and not total and before:
-            self.log.warning(
-                "All %d organizations are empty in %s, with %d messages in the %s before. Is the source complete, and "
-                "does the search_path of the connection find the right tables?",
-                len(processed),
-                period,
-                before,
-                period.kind.noun,
-            )
-        lookback, changed, failed_earlier = self._lookback(earlier, outcomes.values(), stored, failed)
-        summary = {
-            "trendDate": str(period.first_date),
-            "period": period.kind.name,
-            "triggeredBy": triggered_by(context["dag_run"]),
-            "organizationsProcessed": len(processed),
-            "trendsCreated": len([id_ for id_ in processed if id_ in stored and id_ not in kept]),
-            "keptTrends": len(kept),
-            "totalClassifications": total,
-            "errors": len(failed),
-            "failedOrganizations": sorted(_name(stored.get(id_), id_) for id_ in failed),
-            "lookback": lookback,
-            "attention": attention(period, processed, self.sql_path),
-        }
-        trends = sum(messages is not None for row in stored.values() for messages in row["messages"].values())
-        self.rows_read = {settings.conn_id(): {"organizations": len(stored), "communication_trends": trends}}
-        behind = missing | {id_ for id_, row in stored.items() if _missing(row, earlier)}
-        return summary, changed, failed_earlier, len(behind)
-
-    def _outcomes(self, context: Any, batches: list[list[str]]) -> dict[int, dict[str, Any]]:
-        """Return what task instances told, by map index, without leftovers of a longer list from before a clear."""
-        # task_ids as a list: otherwise a single outcome would come as it is, not in a list
-        told = context["ti"].xcom_pull(task_ids=[self.aggregate_task_id], key=OUTCOME_KEY) or []
-        return {outcome["mapIndex"]: outcome for outcome in told if outcome and 0 <= outcome["mapIndex"] < len(batches)}
-
-    def _failed_by_state(
-        self, context: Any, batches: list[list[str]], outcomes: Mapping[int, Mapping[str, Any]]
-    ) -> set[str]:
-        states = task_instance_states(context, self.aggregate_task_id)
-        failed: set[str] = set()
-        for index, batch in enumerate(batches):
-            if states.get(index) != "success":
-                # an instance that was killed has told nothing: then all of its organizations count as failed
-                failed |= set(outcomes[index]["failed"]) if index in outcomes else set(batch)
-        return failed
-
-    def _stored(self, period: Period, earlier: Sequence[Period], ids: list[str]) -> dict[str, dict[str, Any]]:
-        """Return what is in the table, by organization: its messages by period, None where no trend is stored."""
-        periods = [period, *(earlier or period.earlier(1))]
+        lookback_periods = self.lookback_periods(context)
+        rule = HotspotRule(settings.hotspot_topics(), settings.hotspot_min_messages(), settings.hotspot_min_ratio())
+        previous = last_event_extra(context, self.outlets[0], _has_succeeded) if self.outlets else None
+        before_lookback = (lookback_periods or [period])[-1].earlier(1)
+        window = period.earlier(settings.MAX_LOOKBACK)
+        shared = {"organization_ids": ids, "trend_period": period.kind.name, "unit": period.kind.noun}
         with self.connected(settings.conn_id()) as database, database.transaction(read_only=True) as check:
-            rows = check.rows(
-                database.sql("stored_trends.sql"),
+            stored = self._stored(check, dag_run.run_id, [period, *(lookback_periods or period.earlier(1))], shared)
+            missing, rules = [], []
+            if before_lookback:
+                last_start = before_lookback[0].start
+                bounds = {"period_start": window[-1].start, "last_start": last_start}
+                missing = check.run("missing_trends.sql", {**shared, **bounds})
+                rules = check.run(
+                    "earlier_rules.sql", {**shared, "last_start": last_start, "hotspot_rule": rule.as_json()}
+                )
+            changed = check.run(
+                "changed_periods.sql",
                 {
-                    "organization_ids": ids,
-                    "trend_period": period.kind.name,
-                    "period_starts": [one.start for one in periods],
-                    "period_ends": [one.end for one in periods],
+                    **shared,
+                    "changed_since": previous["changesUntil"] if previous else None,
+                    "dag_id": dag_run.dag_id,
+                    "run_id": dag_run.run_id,
                 },
             )
+            (until,) = check.run("changes_until.sql")
+        trends = sum(len(row.trends) for row in stored.values())
+        self.rows_read = {settings.conn_id(): {"organizations": len(stored), "communication_trends": trends}}
+        reports = pull_mapped_xcoms(context, self.aggregate_task_id, REPORT_KEY, len(batches))
+        run = summarize_run(
+            Evidence(
+                period=period,
+                lookback_periods=lookback_periods,
+                triggered_by=triggered_by(dag_run),
+                batches=batches,
+                states=task_instance_states(context, self.aggregate_task_id),
+                reports={index: TaskReport.from_json(value) for index, value in reports.items()},
+                clear_number=clear_number(dag_run),
+                stored=stored,
+                unknown_to_target=self._unknown_to_target([id_ for id_ in ids if id_ not in stored]),
+                missing_before=sum(row["missing"] for row in missing),
+                missing_since=min((row["first_missing"].date() for row in missing), default=None),
+                hotspot_rule=json.loads(rule.as_json()),
+                earlier_rules=[{**row["hotspot_rule"], "organizations": row["organizations"]} for row in rules],
+            )
+        )
+        changes = {
+            str(row["period_start"].date()): {"filled": row["filled"], "corrected": row["corrected"]} for row in changed
+        }
+        return run, {"changedPeriods": changes, "changesUntil": until["changes_until"].isoformat()}
+
+    def _stored(
+        self, check: Transaction, run_id: str, periods: Sequence[Period], shared: dict[str, Any]
+    ) -> dict[str, StoredOrganization]:
+        """Return what is stored, by organization; of those that the target knows."""
+        rows = check.run(
+            "stored_trends.sql",
+            {
+                **shared,
+                "run_id": run_id,
+                "period_starts": [one.start for one in periods],
+                "period_ends": [one.end for one in periods],
+            },
+        )
         return {
-            row["id"]: {
-                "slug": row["slug"],
-                "messages": dict(zip(periods, row["stored_classifications"], strict=True)),
-                "existed": dict(zip(periods, row["existed"], strict=True)),
-            }
+            row["id"]: StoredOrganization(
+                row["slug"] or row["id"],
+                {
+                    one: _stored_trend(messages, origin)
+                    for one, messages, origin in zip(
+                        periods, row["stored_classifications"], row["origins"], strict=True
+                    )
+                    if messages is not None
+                },
+                frozenset(one for one, existed in zip(periods, row["existed"], strict=True) if existed),
+            )
             for row in rows
         }
 
-    def _unknown_to_target(self, ids: list[str]) -> set[str]:
+    def _unknown_to_target(self, ids: Sequence[str]) -> frozenset[str]:
         """Return those that the source has, of organizations that the target lacks; the others have been deleted."""
         if not ids or settings.source_conn_id() == settings.conn_id():
-            return set()
+            return frozenset()
         with self.connected(settings.source_conn_id()) as database, database.transaction(read_only=True) as listing:
-            return {row["id"] for row in listing.rows(database.sql("organizations.sql"), {"ids": ids, "slugs": []})}
-
-    def _lookback(
-        self,
-        earlier: Sequence[Period],
-        outcomes: Iterable[Mapping[str, Any]],
-        stored: Mapping[str, Mapping[str, Any]],
-        failed: set[str],
-    ) -> tuple[dict[str, int], dict[str, dict[str, int]], list[str]]:
-        """Return what became of the earlier periods: in numbers, by period that changed, and which failed."""
-        counts = dict.fromkeys(("filled", "corrected", "kept"), 0)
-        changed: dict[str, dict[str, int]] = {}
-        failures: set[tuple[str, str]] = set()
-        for outcome in outcomes:
-            for date, numbers in outcome["earlier"].items():
-                for name in counts:
-                    counts[name] += numbers.get(name, 0)
-                if numbers.get("filled") or numbers.get("corrected"):
-                    one = changed.setdefault(date, {"filled": 0, "corrected": 0})
-                    one["filled"] += numbers.get("filled", 0)
-                    one["corrected"] += numbers.get("corrected", 0)
-            failures |= {(date, id_) for date, id_ in outcome["failedEarlier"]}
-        for id_, row in stored.items():
-            if id_ not in failed:
-                failures |= {(str(one.first_date), id_) for one in _missing(row, earlier)}
-        return (
-            {"periods": len(earlier), **counts, "failed": len(failures)},
-            dict(sorted(changed.items())),
-            [f"{_name(stored.get(id_), id_)} {date}" for date, id_ in sorted(failures)],
-        )
-
-    def _problem(self, summary: Mapping[str, Any], failed_earlier: Sequence[str]) -> str:
-        """Return why the run has failed; nothing where it has not."""
-        problems = []
-        if summary["errors"]:
-            of = summary["errors"] + summary["organizationsProcessed"]
-            others = " The others are stored." if summary["organizationsProcessed"] else ""
-            problems.append(
-                f"{summary['errors']} of {of} organizations have no trend for {summary['trendDate']} from this run: "
-                f"{listed(summary['failedOrganizations'])}.{others}"
-            )
-        if failed_earlier:
-            problems.append(
-                f"{len(failed_earlier)} trends of earlier {self.kind.noun}s failed and are as they were: "
-                f"{listed(failed_earlier)}."
-            )
-        if problems:
-            problems.append(f"Clear the failed task instances of {self.aggregate_task_id} to try again.")
-        return " ".join(problems)
+            return frozenset(row["id"] for row in listing.run("organizations.sql", {"ids": ids, "slugs": []}))
 
 
-def _missing(row: Mapping[str, Any], periods: Sequence[Period]) -> list[Period]:
-    """Return the periods that an organization, a row of ``_stored``, has no trend of though it existed."""
-    return [one for one in periods if row["messages"][one] is None and row["existed"][one]]
+def _stored_trend(messages: int, origin: str | None) -> StoredTrend:
+    """Return a stored trend, from an entry of the lists of sql/stored_trends.sql."""
+    if origin is None:
+        return StoredTrend(messages)
+    finality, _, change = origin.partition(" ")
+    return StoredTrend(messages, finality == "final", change or None)
 
 
-def _name(row: Mapping[str, Any] | None, id_: str) -> str:
-    return (row and row["slug"]) or id_
+def _has_succeeded(extra: Any) -> bool:
+    """Whether an asset event's extra is that of a run of this package that succeeded."""
+    return bool(extra.get("changesUntil")) and not extra.get("hasFailed")

@@ -1,0 +1,404 @@
+"""
+Sums up a run from evidence. No Airflow and no PostgreSQL in here: plain values in, the summary out.
+
+What counts is what is stored, and its provenance. What a task instance has reported counts only if it belongs to the
+last attempt of the run as it is now: Airflow removes an old report only when a task process starts, so a task instance
+that is cleared and dies before that still has the one of before.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from communication_trends.core.aggregation import AggregationReport, TrendStatus
+from communication_trends.core.period import Period
+
+MAX_LISTED = 50
+"""Organizations that a message names, and trends that the summary lists."""
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """
+    What a task instance reports beyond what the tables show.
+
+    :param map_index: its index.
+    :param clear_number: how often the run had been cleared by then.
+    :param is_last_attempt: whether no other attempt was to follow.
+    :param kept: ids of organizations whose trend of the run's own period the shrink guard has not overwritten.
+    :param failed: ids of organizations without a trend of the run's own period from this task instance.
+    :param kept_earlier: how many earlier trends the shrink guard has not overwritten.
+    :param failed_earlier: by first date of an earlier period, ids of organizations that failed.
+    :param not_in_source: by first date of a period, ids of organizations whose trend stays missing, since the source
+        may have lost its rows.
+    :param incomplete: of trends that the source has lost rows of: id, first date, reason.
+    """
+
+    map_index: int
+    clear_number: int
+    is_last_attempt: bool
+    kept: Sequence[str] = ()
+    failed: Sequence[str] = ()
+    kept_earlier: int = 0
+    failed_earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    not_in_source: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    incomplete: Sequence[Sequence[str]] = ()
+
+    @classmethod
+    def of(
+        cls, own: Period, report: AggregationReport, *, map_index: int, clear_number: int, is_last_attempt: bool
+    ) -> TaskReport | None:
+        """
+        Return what has to be reported of some work; None where the tables show it all.
+
+        :param own: the run's own period.
+        :param report: what became of the work.
+        :param map_index: the task instance's index.
+        :param clear_number: how often the run has been cleared.
+        :param is_last_attempt: whether no other attempt follows.
+        """
+        told = cls(
+            map_index,
+            clear_number,
+            is_last_attempt,
+            kept=[result.organization for result in report.guarded(period=own)],
+            failed=[result.organization for result in report.of(TrendStatus.FAILED, period=own)],
+            kept_earlier=len(report.guarded(earlier_than=own)),
+            failed_earlier=_by_date(report, TrendStatus.FAILED, earlier_than=own),
+            not_in_source=_by_date(report, TrendStatus.NOT_IN_SOURCE),
+            incomplete=[(id_, str(period.first_date), why) for (id_, period), why in report.incomplete.items()],
+        )
+        has_any = told.kept or told.failed or told.kept_earlier or told.failed_earlier
+        return told if has_any or told.not_in_source or told.incomplete else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON, for an XCom."""
+        return {_camel(name): value for name, value in vars(self).items()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> TaskReport:
+        """Return a report from its JSON."""
+        return cls(**{name: value[_camel(name)] for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True)
+class StoredTrend:
+    """
+    A trend that is stored.
+
+    :param messages: how many it has.
+    :param is_final: whether its period had ended and its source was complete; None where its origin is unknown.
+    :param change: what this run has done to it: ``filled``, ``corrected`` or None.
+    """
+
+    messages: int
+    is_final: bool | None = None
+    change: str | None = None
+
+
+@dataclass(frozen=True)
+class StoredOrganization:
+    """
+    What is stored of an organization.
+
+    :param name: its slug, or its id where it has none.
+    :param trends: its stored trends, by period; a period without one is not in here.
+    :param existed: the periods by whose end it existed.
+    """
+
+    name: str
+    trends: Mapping[Period, StoredTrend]
+    existed: frozenset[Period]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """
+    What there is to see of a run.
+
+    :param period: the run's own period.
+    :param lookback_periods: the periods before it that the run has recomputed, newest first.
+    :param triggered_by: ``schedule``, ``manual`` or ``backfill``.
+    :param batches: ids of the organizations of each task instance.
+    :param states: state of each task instance, by map index.
+    :param reports: what task instances have reported, by map index.
+    :param clear_number: how often the run has been cleared.
+    :param stored: what is stored, by id of the organization; of those that the target knows.
+    :param unknown_to_target: ids of listed organizations that the source has and the target has not.
+    :param unknown_to_source: by id, names of organizations that the target has a trend of and the source has not.
+    :param missing_before: how many trends are missing from before the lookback, since the first stored one.
+    :param missing_since: first of their periods.
+    :param hotspot_rule: the rule of hotspots, as JSON.
+    :param earlier_rules: other rules of the trends before the lookback, each with its ``organizations``.
+    """
+
+    period: Period
+    lookback_periods: Sequence[Period]
+    triggered_by: str
+    batches: Sequence[Sequence[str]]
+    states: Mapping[int, str | None]
+    reports: Mapping[int, TaskReport]
+    clear_number: int
+    stored: Mapping[str, StoredOrganization]
+    unknown_to_target: frozenset[str] = frozenset()
+    unknown_to_source: Mapping[str, str] = field(default_factory=dict)
+    missing_before: int = 0
+    missing_since: datetime.date | None = None
+    hotspot_rule: Mapping[str, Any] = field(default_factory=dict)
+    earlier_rules: Sequence[Mapping[str, Any]] = ()
+
+    def believed(self) -> Iterator[TaskReport]:
+        """
+        Return the reports that count.
+
+        A task instance that succeeded has no other report than that of its last process. One that did not has nothing
+        to report, unless it has done so in its last attempt since the run was last cleared.
+        """
+        for index, report in self.reports.items():
+            is_current = report.clear_number == self.clear_number and report.is_last_attempt
+            if index < len(self.batches) and (self.states.get(index) == "success" or is_current):
+                yield report
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """
+    The summary of a run.
+
+    :param evidence: what it is made from.
+    :param processed: ids of organizations whose trend of the run's own period is stored and not failed.
+    :param kept: those of them whose stored trend the shrink guard has not overwritten.
+    :param failed: ids of organizations that failed.
+    :param failed_earlier: earlier periods that failed, with the id of the organization.
+    :param not_in_source: periods that stay missing, since the source may have lost their rows, with the id.
+    :param kept_earlier: how many earlier trends the shrink guard has not overwritten.
+    :param incomplete: of trends that the source has lost rows of: id, first date, reason.
+    """
+
+    evidence: Evidence
+    processed: Sequence[str]
+    kept: frozenset[str]
+    failed: frozenset[str]
+    failed_earlier: Sequence[tuple[Period, str]]
+    not_in_source: Sequence[tuple[Period, str]]
+    kept_earlier: int
+    incomplete: Sequence[Sequence[str]]
+
+    def name(self, id_: str) -> str:
+        """Return what to call an organization: its slug, or its id."""
+        known = self.evidence.stored.get(id_)
+        return known.name if known else self.evidence.unknown_to_source.get(id_, id_)
+
+    @property
+    def messages(self) -> int:
+        """Messages of the run's own period in the stored trends of organizations that were processed."""
+        return sum(trend.messages for trend in self._own_trends())
+
+    @property
+    def behind(self) -> int:
+        """How many organizations lack a trend of the run's own period or of one that it looked back to."""
+        evidence = self.evidence
+        periods = (evidence.period, *evidence.lookback_periods)
+        missing = {id_ for id_, row in evidence.stored.items() if any(_is_missing(row, one) for one in periods)}
+        missing |= {id_ for id_, row in evidence.stored.items() if evidence.period not in row.trends}
+        return len(missing | evidence.unknown_to_target | evidence.unknown_to_source.keys())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the summary as it is logged and pushed, without ``attention``."""
+        evidence = self.evidence
+        own = list(self._own_trends())
+        changes = [
+            trend.change
+            for row in evidence.stored.values()
+            for period in evidence.lookback_periods
+            if (trend := row.trends.get(period)) and trend.change
+        ]
+        dates = [period.first_date for period, _ in self.not_in_source if period != evidence.period]
+        since = min([*dates, *([evidence.missing_since] if evidence.missing_since else [])], default=None)
+        return {
+            "trendDate": str(evidence.period.first_date),
+            "period": evidence.period.kind.name,
+            "triggeredBy": evidence.triggered_by,
+            "organizationsProcessed": len(self.processed),
+            "trendsCreated": len([id_ for id_ in self._with_own_trend() if id_ not in self.kept]),
+            "keptTrends": len(self.kept),
+            "totalClassifications": self.messages,
+            "errors": len(self.failed),
+            "failedOrganizations": sorted(self.name(id_) for id_ in self.failed),
+            "lookback": {
+                "periods": len(evidence.lookback_periods),
+                "filled": changes.count(TrendStatus.FILLED),
+                "corrected": changes.count(TrendStatus.CORRECTED),
+                "kept": self.kept_earlier,
+                "failed": len(self.failed_earlier),
+            },
+            "notFinal": sum(trend.is_final is False for trend in own),
+            "unknownOrigin": sum(trend.is_final is None for trend in own),
+            "missingTrends": {
+                "total": evidence.missing_before + len(dates),
+                "from": str(since) if since else None,
+                "notInSource": len(dates),
+            },
+            "incompleteTrends": {
+                "total": len(self.incomplete),
+                "trends": [
+                    {"organization": self.name(id_), "trendDate": date, "reason": reason}
+                    for id_, date, reason in self.incomplete[:MAX_LISTED]
+                ],
+            },
+            "hotspotRule": {**evidence.hotspot_rule, "earlierRules": list(evidence.earlier_rules)},
+        }
+
+    def problem(self) -> str:
+        """Return why the run has failed; nothing where it has not."""
+        evidence, problems = self.evidence, []
+        if self.failed:
+            total = len(self.failed) + len(self.processed)
+            others = " The others are stored." if self.processed else ""
+            problems.append(
+                f"{len(self.failed)} of {total} organizations have no trend for {evidence.period.first_date} from this "
+                f"run: {_listed(sorted(map(self.name, self.failed)))}.{others}"
+            )
+        if evidence.unknown_to_source:
+            problems.append(
+                "The source does not have these organizations, of which the target has trends of the "
+                f"{evidence.period.kind.noun} before: {_listed(sorted(evidence.unknown_to_source.values()))}. Is the "
+                "source complete, and is source_conn_id the right connection?"
+            )
+        if self.failed_earlier:
+            failures = [f"{self.name(id_)} {period.first_date}" for period, id_ in self.failed_earlier]
+            problems.append(
+                f"{len(failures)} trends of earlier {evidence.period.kind.noun}s failed and are unchanged: "
+                f"{_listed(failures)}."
+            )
+        return " ".join(problems)
+
+    def warnings(self) -> list[str]:
+        """Return what to say of a run though it does not fail for it."""
+        evidence, said = self.evidence, []
+        noun = evidence.period.kind.noun
+        before = sum(
+            trend.messages
+            for row in evidence.stored.values()
+            for one in evidence.period.earlier(1)
+            if (trend := row.trends.get(one))
+        )
+        if self.processed and not self.messages and before:
+            said.append(
+                f"All {len(self.processed)} organizations are empty in {evidence.period}, with {before} messages in "
+                f"the {noun} before. Is the source complete, and does the search_path of the connection find the right "
+                "tables?"
+            )
+        summary = self.as_json()
+        if summary["missingTrends"]["total"]:
+            missing = summary["missingTrends"]
+            said.append(
+                f"{missing['total']} trends are missing from {missing['from']} on: {evidence.missing_before} from "
+                f"before the lookback, which a backfill stores while their source rows are there, and "
+                f"{missing['notInSource']} that the source may have lost the rows of."
+            )
+        if self.incomplete:
+            listed = [f"{self.name(id_)} {date}: {reason}" for id_, date, reason in self.incomplete]
+            said.append(f"{len(listed)} trends are not final. {_listed(listed, limit=5)}.")
+        for rule in evidence.earlier_rules:
+            said.append(
+                f"The rule of hotspots has changed: the trends of {rule['organizations']} organizations from before "
+                f"these {noun}s have topics {', '.join(rule['topics'])}, at least {rule['minMessages']} messages, a "
+                f"risky share above {rule['minRatio']}. A backfill brings them to the present rule."
+            )
+        return said
+
+    def _with_own_trend(self) -> list[str]:
+        stored = self.evidence.stored
+        return [id_ for id_ in self.processed if id_ in stored and self.evidence.period in stored[id_].trends]
+
+    def _own_trends(self) -> Iterator[StoredTrend]:
+        for id_ in self._with_own_trend():
+            yield self.evidence.stored[id_].trends[self.evidence.period]
+
+
+def summarize_run(evidence: Evidence) -> RunSummary:
+    """
+    Sum up a run.
+
+    :param evidence: what there is to see of it.
+    """
+    own = evidence.period
+    by_date = {str(one.first_date): one for one in (own, *evidence.lookback_periods)}
+    reports = list(evidence.believed())
+    reported = {report.map_index: report for report in reports}
+    not_in_source = {
+        (by_date[date], id_)
+        for report in reports
+        for date, ids in report.not_in_source.items()
+        for id_ in ids
+        if date in by_date and by_date[date] not in _trends(evidence, id_)
+    }
+    failed = set(evidence.unknown_to_target) | evidence.unknown_to_source.keys()
+    for index, batch in enumerate(evidence.batches):
+        if index in reported:
+            failed |= set(reported[index].failed)
+        elif evidence.states.get(index) != "success":
+            failed |= set(batch)
+    ids = [id_ for batch in evidence.batches for id_ in batch]
+    failed |= {
+        id_
+        for id_ in ids
+        if (row := evidence.stored.get(id_))
+        and own not in row.trends
+        and (own in row.existed or (own, id_) not in not_in_source)
+    }
+    failures = {
+        (by_date[date], id_)
+        for report in reports
+        for date, failing in report.failed_earlier.items()
+        for id_ in failing
+        if date in by_date
+    }
+    failures |= {
+        (one, id_)
+        for id_, row in evidence.stored.items()
+        for one in evidence.lookback_periods
+        if id_ not in failed and _is_missing(row, one)
+    }
+    processed = [id_ for id_ in ids if id_ not in failed]
+    return RunSummary(
+        evidence=evidence,
+        processed=processed,
+        kept=frozenset(id_ for report in reports for id_ in report.kept) - failed,
+        failed=frozenset(failed),
+        failed_earlier=sorted(failures - not_in_source, key=lambda pair: (pair[0].first_date, pair[1])),
+        not_in_source=sorted(not_in_source, key=lambda pair: (pair[0].first_date, pair[1])),
+        kept_earlier=sum(report.kept_earlier for report in reports),
+        incomplete=[one for report in reports for one in report.incomplete],
+    )
+
+
+def _trends(evidence: Evidence, id_: str) -> Mapping[Period, StoredTrend]:
+    return row.trends if (row := evidence.stored.get(id_)) else {}
+
+
+def _is_missing(row: StoredOrganization, period: Period) -> bool:
+    """Whether no trend is stored though the organization existed."""
+    return period not in row.trends and period in row.existed
+
+
+def _by_date(report: AggregationReport, status: TrendStatus, **which: Period) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for result in report.of(status, **which):
+        found.setdefault(str(result.period.first_date), []).append(result.organization)
+    return found
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+def _listed(names: Iterable[str], limit: int = MAX_LISTED) -> str:
+    """Return names in one line, the first of them where there are many."""
+    names = list(names)
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

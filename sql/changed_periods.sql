@@ -1,0 +1,20 @@
+-- One row per period whose trends have changed since a moment, or by a run where there
+-- is no such moment: how many were filled and how many corrected.
+select
+    trend_date as period_start,
+    count(*) filter (where change = 'filled') as filled,
+    count(*) filter (where change = 'corrected') as corrected
+from communication_trends_provenance
+where
+    trend_period = %(trend_period)s::text
+    and (
+        changed_at > %(changed_since)s::timestamptz
+        or (
+            %(changed_since)s::timestamptz is null
+            and run_id = %(run_id)s::text
+            and dag_id = %(dag_id)s::text
+            and change is not null
+        )
+    )
+group by trend_date
+order by trend_date;

@@ -1,0 +1,29 @@
+-- One row per stored daily trend within a longer period: how many messages and alerts
+-- it was made from.
+select
+    stored.organization_id::text as organization_id,
+    stored.trend_date::timestamp as period_start,
+    coalesce(provenance.messages, stored.total_classifications, 0) as messages,
+    coalesce(
+        provenance.alerts,
+        (
+            select sum(entries.amount::numeric)
+            from
+                jsonb_path_query(
+                    stored.escalation_counts, '$.* ? (@.type() == "number")'
+                ) as entries (amount)
+        ),
+        0
+    ) as alerts
+from communication_trends as stored
+left join communication_trends_provenance as provenance
+    on
+        stored.organization_id = provenance.organization_id
+        and stored.trend_date = provenance.trend_date
+        and stored.trend_period = provenance.trend_period
+where
+    stored.organization_id = any(%(organization_ids)s::uuid[])
+    and stored.trend_period = 'daily'
+    and stored.trend_date >= %(period_start)s::timestamp
+    and stored.trend_date < %(period_end)s::timestamp
+order by stored.trend_date;
