@@ -1,10 +1,13 @@
-"""What a run says of the tables before anything runs, held against what PostgreSQL then does with them."""
+"""What a run says of the tables before anything runs, compared with what PostgreSQL then does with them."""
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import re
+import time
 import uuid
+from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -12,7 +15,8 @@ import pytest
 from conftest import DAY
 
 from communication_trends.core.database import Database, Limits
-from communication_trends.core.period import DAILY
+from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
+from communication_trends.core.preflight import Preflight
 from local import ROOT
 from local.servers import apply_schema
 
@@ -35,15 +39,14 @@ def role(server, database, monkeypatch):
 
 
 def check(connection, *, sides=("source", "target"), period=None) -> dict[str, str]:
-    """Return what the statements that a run begins with find: each problem with its remedy."""
-    period = period or DAILY.containing(DAY)
+    """Return what a run finds before it begins: each problem with its remedy."""
+    autocommit = connection.autocommit
     database = Database(connection, sql_path=ROOT / "sql", limits=Limits())
-    with database.transaction(read_only=True) as transaction:
-        found = transaction.rows(database.sql("check_tables.sql"), {"sides": list(sides)})
-        found += transaction.rows(
-            database.sql("check_storing.sql"), {"period_starts": [period.start], "trend_period": period.kind.name}
-        )
-    return {row["problem"]: row["remedy"] for row in found}
+    try:
+        found = Preflight(database, sides=sides, period=period or DAILY.containing(DAY)).problems()
+    finally:
+        connection.autocommit = autocommit
+    return {problem.what: problem.remedy for problem in found}
 
 
 def checked(server, database, **kwargs) -> dict[str, str]:
@@ -260,53 +263,56 @@ STORING = {
     ),
     "a column that takes no null": (
         "alter table communication_trends add region text not null",
-        "communication_trends.region: the column takes no null and has no default",
+        'null value in column "region" of relation "communication_trends" violates not-null constraint',
         "alter table communication_trends alter region drop not null",
     ),
     "created_at without its default": (
         "alter table communication_trends alter created_at set not null, alter created_at drop default",
-        "communication_trends.created_at: the column takes no null and has no default",
+        'null value in column "created_at" of relation',
         ("or give it a default", "alter table communication_trends alter created_at set default now()"),
     ),
     "a column whose type takes no null": (
         "create domain region as text not null; alter table communication_trends add region region default 'eu';"
         " alter table communication_trends alter region drop default",
-        "communication_trends.region: the column takes no null and has no default",
-        ("give it a default", "alter table communication_trends alter region set default 'eu'"),
+        "domain region does not allow null values",
+        ("give the column a default", "alter table communication_trends alter region set default 'eu'"),
     ),
     "a column whose type takes no null, in spite of a trigger": (
         "create domain region as text not null; alter table communication_trends add region region default 'eu';"
         " alter table communication_trends alter region drop default;"
         " create function fill() returns trigger language plpgsql as $$ begin new.region := 'eu'; return new; end $$;"
         " create trigger fill before insert on communication_trends for each row execute function fill()",
-        "communication_trends.region: the column takes no null and has no default",
-        ("or a type that takes null", "alter table communication_trends alter region type text"),
+        "domain region does not allow null values",
+        ("or a type that allows null", "alter table communication_trends alter region type text"),
     ),
     "an average that takes no null": (
         "alter table communication_trends alter avg_confidence set not null",
-        "communication_trends.avg_confidence: the column takes no null",
+        'null value in column "avg_confidence" of relation',
         "alter table communication_trends alter avg_confidence drop not null",
     ),
     "a generated column": (
         "alter table communication_trends drop avg_confidence;"
         " alter table communication_trends add avg_confidence integer"
         " generated always as (total_classifications) stored",
-        "communication_trends.avg_confidence: PostgreSQL generates the column",
-        "alter table communication_trends alter avg_confidence drop expression",
+        'Column "avg_confidence" is a generated column',
+        ("drop expression", "alter table communication_trends alter avg_confidence drop expression"),
     ),
     "an identity column": (
         "alter table communication_trends drop total_classifications;"
         " alter table communication_trends add total_classifications integer generated always as identity",
-        "communication_trends.total_classifications: PostgreSQL generates the column",
-        "alter table communication_trends alter total_classifications set generated by default",
+        'Column "total_classifications" is an identity column',
+        (
+            "set generated by default",
+            "alter table communication_trends alter total_classifications set generated by default",
+        ),
     ),
     "a missing partition": (
         PARTITIONED.format(key="range (trend_date)")
         + "create table october partition of communication_trends for values from (minvalue) to ('2026-11-01');"
         + UNIQUE,
-        "no partition for trend_date 2026-11-01, trend_period 'daily'",
+        'no partition of relation "communication_trends" found for row',
         (
-            "create it",
+            "create the partition",
             "create table p partition of communication_trends for values from ('2026-11-01') to ('2026-12-01')",
         ),
     ),
@@ -314,49 +320,52 @@ STORING = {
         PARTITIONED.format(key="range (trend_date)").replace("trend_date timestamp", "trend_date timestamptz")
         + "create table other partition of communication_trends"
         f" for values from ('2026-11-01 00:00:01Z') to (maxvalue); {UNIQUE}",
-        "no partition for trend_date 2026-11-01, trend_period 'daily'",
+        'no partition of relation "communication_trends" found for row',
         "create table communication_trends_default partition of communication_trends default",
     ),
     "no partition at all": (
         PARTITIONED.format(key="hash (organization_id)") + UNIQUE,
-        "no partition for trend_date 2026-11-01, trend_period 'daily'",
-        ("create it", "create table p partition of communication_trends for values with (modulus 1, remainder 0)"),
+        'no partition of relation "communication_trends" found for row',
+        (
+            "create the partition",
+            "create table p partition of communication_trends for values with (modulus 1, remainder 0)",
+        ),
     ),
     "a missing partition of the period": (
         PARTITIONED.format(key="list (trend_period)")
         + f"create table weeks partition of communication_trends for values in ('weekly', 'monthly'); {UNIQUE}",
-        "no partition for trend_date 2026-11-01, trend_period 'daily'",
+        'no partition of relation "communication_trends" found for row',
         "create table communication_trends_default partition of communication_trends default",
     ),
     "a missing partition of a partition": (
         PARTITIONED.format(key="list (trend_period)")
         + "create table days partition of communication_trends for values in ('daily') partition by range (trend_date);"
         f" create table old partition of days for values from ('2025-01-01') to ('2026-11-01'); {UNIQUE}",
-        "no partition for trend_date 2026-11-01, trend_period 'daily'",
-        "create table communication_trends_default partition of days default",
+        'no partition of relation "days" found for row',
+        "create table days_default partition of days default",
     ),
     "a publication without a replica identity": (
         "alter table communication_trends drop constraint communication_trends_pkey;"
         " create publication p for table communication_trends",
-        "its updates are published, and communication_trends has no replica identity",
-        "alter table communication_trends replica identity full",
+        'cannot update table "communication_trends" because it does not have a replica identity',
+        ("replica identity full", "alter table communication_trends replica identity full"),
     ),
     "a publication of all tables without a replica identity": (
         "alter table communication_trends drop constraint communication_trends_pkey;"
         " create publication p for all tables",
-        "its updates are published, and communication_trends has no replica identity",
-        ("or give it a primary key", "alter table communication_trends add primary key (id)"),
+        'cannot update table "communication_trends" because it does not have a replica identity',
+        ("or give the table a primary key", "alter table communication_trends add primary key (id)"),
     ),
     "a publication with the identity nothing": (
         "alter table communication_trends replica identity nothing; create publication p for all tables",
-        "its updates are published, and communication_trends has no replica identity",
-        "alter table communication_trends replica identity full",
+        'cannot update table "communication_trends" because it does not have a replica identity',
+        ("replica identity full", "alter table communication_trends replica identity full"),
     ),
     "a publication of partitions without a replica identity": (
         f"{MONTHS} {UNIQUE}; create publication p for table communication_trends",
-        "its updates are published, and november has no replica identity",
+        'cannot update table "november" because it does not have a replica identity',
         (
-            "alter table november replica identity full",
+            "replica identity full",
             "alter table november replica identity full; alter table remainder replica identity full",
         ),
     ),
@@ -383,7 +392,7 @@ STORING = {
 
 
 @pytest.mark.parametrize("case", STORING)
-def test_what_keeps_trends_from_being_stored_is_named_with_what_mends_it(server, database, case):
+def test_what_keeps_trends_from_being_stored_is_named_with_its_remedy(server, database, case):
     connection = database.connection
     organization = database.organization("acme")
     make, expected, mend = STORING[case]
@@ -489,7 +498,12 @@ def source_error(connection) -> str | None:
     return None
 
 
-# each with what the check says of it and what mends it
+MATERIALIZED = (
+    'the source cannot be read: materialized view "{}" has not been populated. '
+    "Use the REFRESH MATERIALIZED VIEW command [SQLSTATE 55000]"
+)
+
+# each with what the check says of it and what fixes it
 READING = {
     "a table of another schema": (
         "create schema app; alter table topic_classifications set schema app",
@@ -520,23 +534,23 @@ READING = {
     "a materialized view without rows": (
         "alter table topic_classifications rename to messages;"
         " create materialized view topic_classifications as select * from messages with no data",
-        "topic_classifications: the materialized view topic_classifications has not been populated",
-        "refresh materialized view topic_classifications",
+        MATERIALIZED.format("topic_classifications"),
+        "refresh materialized view",
         "refresh materialized view topic_classifications",
     ),
     "a view of a materialized view without rows": (
         "alter table escalation_alerts rename to alerts;"
         " create materialized view recent as select * from alerts with no data;"
         " create view latest as select * from recent; create view escalation_alerts as select * from latest",
-        "escalation_alerts: the materialized view recent has not been populated",
-        "refresh materialized view recent",
+        MATERIALIZED.format("recent"),
+        "refresh materialized view",
         "refresh materialized view recent",
     ),
 }
 
 
 @pytest.mark.parametrize("case", READING)
-def test_what_keeps_tables_from_being_read_is_named_with_what_mends_it(server, database, case):
+def test_what_keeps_tables_from_being_read_is_named_with_its_remedy(server, database, case):
     make, expected, words, mend = READING[case]
     database.connection.execute(make)
     with server.connect(database.name) as connection:
@@ -556,12 +570,12 @@ def test_what_keeps_tables_from_being_read_is_named_with_what_mends_it(server, d
         ("revoke usage on schema app from {role}", "grant usage on schema app to {role}"),
         ("revoke select on topic_classifications from {role}", "grant select on topic_classifications to {role}"),
         (
-            "create sequence s; alter table communication_trends add number integer default nextval('s')",
-            "grant usage on sequence s to {role}",
+            "revoke insert, update on communication_trends_provenance from {role}",
+            "grant update on communication_trends_provenance to {role}",
         ),
     ],
 )
-def test_a_missing_privilege_is_named_with_the_grant_that_mends_it(server, database, role, hide, mend):
+def test_a_missing_privilege_is_named_with_its_grant(server, database, role, hide, mend):
     connection = database.connection
     connection.execute(
         f"create schema app; grant usage on schema app to {role}; alter table organizations set schema app"
@@ -572,18 +586,34 @@ def test_a_missing_privilege_is_named_with_the_grant_that_mends_it(server, datab
     organization = database.organization("acme")
     connection.execute(hide.format(role=role))
     with server.connect(database.name, user=role, password="a-password") as session:
-        assert source_error(session) or error_of_storing(session, organization)
+        assert source_error(session) or error_of_storing(session, organization) or "provenance" in hide
     with server.connect(database.name, user=role, password="a-password") as session:
-        ((_, remedy),) = check(session).items()
-    assert mend.format(role=role) in remedy
-    connection.execute(mend.format(role=role))
+        remedies = check(session).values()
+    assert [remedy for remedy in remedies if mend.format(role=role) in remedy]
+    for remedy in remedies:
+        connection.execute(remedy.partition(" (")[0].partition(", and")[0])
     with server.connect(database.name, user=role, password="a-password") as session:
         assert source_error(session) is None
         assert error_of_storing(session, organization) is None
         assert check(session) == {}
 
 
+def test_a_sequence_that_the_role_may_not_use_is_named(server, database, role):
+    organization = database.organization("acme")
+    database.connection.execute(
+        "create sequence numbers; alter table communication_trends add number integer default nextval('numbers')"
+    )
+    with server.connect(database.name, user=role, password="a-password") as session:
+        assert error_of_storing(session, organization)
+        ((problem, remedy),) = check(session).items()
+        assert "permission denied for sequence numbers [SQLSTATE 42501]" in problem
+        assert "grant it to the role" in remedy
+        database.connection.execute(f"grant usage on sequence numbers to {role}")
+        assert check(session) == {}
+
+
 def test_a_role_that_may_write_only_the_columns_that_are_written_is_enough(server, database, role):
+    organization = database.organization("acme")
     written = "id, organization_id, trend_date, trend_period, topic_distribution, sentiment_distribution,"
     counted = "escalation_counts, channel_hotspots, total_classifications, avg_confidence"
     database.connection.execute(
@@ -593,7 +623,10 @@ def test_a_role_that_may_write_only_the_columns_that_are_written_is_enough(serve
     )
     with server.connect(database.name, user=role, password="a-password") as session:
         assert check(session) == {}
-        assert error_of_storing(session, database.organization("acme")) is None
+        assert error_of_storing(session, organization) is None
+        database.connection.execute(f"revoke update (channel_hotspots) on communication_trends from {role}")
+        ((problem, _),) = check(session).items()
+        assert "permission denied for table communication_trends [SQLSTATE 42501]" in problem
 
 
 def test_an_empty_table_that_the_search_path_finds_first_is_no_source(server, database, run_dag):
@@ -638,7 +671,7 @@ def test_a_temporary_table_that_hides_the_one_meant_is_named(server, database):
 def test_rows_in_tables_that_inherit_from_the_trends_are_named(server, database):
     database.connection.execute("create table trends_2025 () inherits (communication_trends)")
     ((problem, remedy),) = checked(server, database).items()
-    assert problem == "communication_trends: trends_2025 inherits from it, and no unique index is over both"
+    assert problem == "communication_trends: trends_2025 inherits from it, and no unique index covers both"
     assert "move its rows into communication_trends" in remedy
     # chunks of a Timescale hypertable, which holds its unique indexes by itself
     database.connection.execute(
@@ -697,6 +730,261 @@ def test_sources_may_be_foreign_tables_but_not_the_target(server, database, run_
     assert error_of_storing(connection, database.organization("acme"))
     ((problem, _),) = checked(server, database).items()
     assert problem == "communication_trends: it is a foreign table, which PostgreSQL cannot update on conflict"
+
+
+# What is tried, and what of it is the table's
+
+
+def refuse(connection, when: str, action: str, condition: str = "true") -> None:
+    connection.execute(
+        "create or replace function refuse() returns trigger language plpgsql as"
+        f" $$ begin if {condition} then {action} end if; return new; end $$;"
+        f" create or replace trigger refuse {when} on communication_trends for each row execute function refuse()"
+    )
+
+
+# each with what is done to the table of two organizations, and what the check says and advises
+REFUSED_FOR_ALL = {
+    "a trigger that raises on update": (
+        lambda connection: refuse(connection, "before update", "raise 'no updates';"),
+        "function refuse() line 1 at RAISE (for each of 2 organizations) [SQLSTATE P0001]",
+        "correct the application's triggers",
+    ),
+    "a deferred trigger that raises": (
+        lambda connection: connection.execute(
+            "create function refuse() returns trigger language plpgsql as $$ begin raise 'not at all'; end $$;"
+            " create constraint trigger refuse after insert on communication_trends deferrable initially deferred"
+            " for each row execute function refuse()"
+        ),
+        "not at all",
+        "correct the application's triggers",
+    ),
+    "a trigger that drops the row": (
+        lambda connection: refuse(connection, "before insert", "return null;"),
+        "the stored row is not the one that was written: no row is there",
+        "triggers and rules",
+    ),
+    "a trigger that writes something else": (
+        lambda connection: refuse(connection, "before insert or update", "new.total_classifications := 7;"),
+        "the stored row is not the one that was written: total_classifications came out differently",
+        "triggers and rules",
+    ),
+    "a check that no row passes": (
+        lambda connection: connection.execute("alter table communication_trends add check (false) not valid"),
+        'violates check constraint "communication_trends_check"',
+        "change the check that it names",
+    ),
+    "a foreign key to something else": (
+        lambda connection: connection.execute(
+            "create table days (day timestamp primary key);"
+            " alter table communication_trends add foreign key (trend_date) references days"
+        ),
+        "violates foreign key constraint",
+        "add the row that is referenced",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_FOR_ALL)
+def test_what_refuses_every_organization_is_a_problem_and_what_refuses_one_is_not(server, database, case):
+    make, expected, words = REFUSED_FOR_ALL[case]
+    make(database.connection)
+    # of one organization it cannot be known: its task instance says it
+    database.organization("acme")
+    assert checked(server, database) == {}
+    database.organization("beta")
+    ((problem, remedy),) = checked(server, database).items()
+    assert expected in problem
+    assert problem.startswith("communication_trends: ")
+    assert words in remedy
+
+
+@pytest.mark.parametrize("code", ["P0001", "23514", "23502", "22P05", "0A000", "22003"])
+def test_one_organization_that_cannot_be_stored_does_not_keep_the_others_from_it(server, database, code):
+    for slug in ("acme", "beta", "gamma"):
+        database.organization(slug)
+    refuse(
+        database.connection,
+        "before insert or update",
+        f"raise 'poisoned' using errcode = '{code}';",
+        f"new.organization_id <> '{database.organization('gamma')}'",
+    )
+    assert checked(server, database) == {}
+
+
+def test_a_check_that_only_refuses_idle_organizations_is_said_and_no_problem(server, database, caplog):
+    for slug in ("acme", "beta"):
+        database.organization(slug)
+    database.connection.execute("alter table communication_trends add check (total_classifications > 0)")
+    assert checked(server, database) == {}
+    assert "The application refuses trends of organizations without messages" in caplog.text
+
+
+def test_a_unique_index_of_the_application_that_is_too_narrow_is_a_problem_of_the_dag_that_meets_it(server, database):
+    monday = datetime.date(2026, 11, 2)
+    for slug in ("acme", "beta"):
+        database.connection.execute(
+            "insert into communication_trends (organization_id, trend_date, trend_period) values (%s, %s, 'daily')",
+            [database.organization(slug), monday],
+        )
+    database.connection.execute("create unique index narrow on communication_trends (organization_id, trend_date)")
+    assert checked(server, database, period=DAILY.containing(monday)) == {}
+    ((problem, remedy),) = checked(server, database, period=WEEKLY.containing(monday)).items()
+    assert 'duplicate key value violates unique constraint "narrow"' in problem
+    assert "drop that unique index" in remedy
+
+
+def test_a_partition_that_only_some_organizations_lack_is_no_problem(server, database):
+    database.connection.execute(
+        PARTITIONED.format(key="list (organization_id)") + "create table p partition of communication_trends"
+        f" for values in ('{database.organization('acme')}'); {UNIQUE}"
+    )
+    for slug in ("beta", "gamma"):
+        database.organization(slug)
+    assert checked(server, database) == {}
+
+
+def test_a_target_without_organizations_is_checked_as_far_as_it_can_be(server, database, role):
+    connection = database.connection
+    assert checked(server, database) == {}
+    # what needs a row cannot be met: none is stored
+    connection.execute("alter table communication_trends add region text not null")
+    assert checked(server, database) == {}
+    with server.connect(database.name, user=role, password="a-password") as session:
+        connection.execute(f"revoke update on communication_trends from {role}")
+        assert f"grant update on communication_trends to {role} " in next(iter(check(session).values()))
+        connection.execute(f"grant update on communication_trends to {role}")
+        session.execute("set default_transaction_read_only = on")
+        assert [*check(session)] == [
+            f"communication_trends: {role} can only open read-only transactions (default_transaction_read_only)"
+        ]
+    connection.execute(f"drop index {OUR_INDEX}")
+    ((problem, _),) = checked(server, database).items()
+    assert problem.startswith(f"communication_trends: no unique index on ({KEY})")
+
+
+def test_the_check_leaves_nothing_behind(server, database):
+    connection = database.connection
+    for slug in ("acme", "beta"):
+        database.organization(slug)
+    insert = "insert into communication_trends (organization_id, trend_date, trend_period) values (%s, %s, 'daily')"
+    connection.execute(insert, [database.organization("acme"), DAY])
+    connection.execute("alter table communication_trends add number serial; create table audit (trend uuid)")
+    refuse(connection, "before insert or update", "insert into audit values (new.id); notify stored;")
+    connection.execute("listen stored")
+    before = connection.execute("select * from communication_trends").fetchall()
+    for _ in range(4):
+        assert checked(server, database) == {}
+    assert connection.execute("select * from communication_trends").fetchall() == before
+    for table in ("audit", "communication_trends_provenance"):
+        assert connection.execute(f"select from {table}").fetchall() == []
+    assert list(connection.notifies(timeout=0.1)) == []
+    # this is the only trace: PostgreSQL never takes a number back
+    number = connection.execute("select last_value from communication_trends_number_seq").fetchone()
+    assert number["last_value"] > 1
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "lock table communication_trends in share mode",
+        "update communication_trends set avg_confidence = 1",
+        "update organizations set id = id",
+        "delete from organizations",
+    ],
+)
+def test_a_lock_of_another_session_neither_fails_the_check_nor_holds_it_up(server, database, lock, caplog):
+    for slug in ("acme", "beta", "gamma"):
+        database.connection.execute(
+            "insert into communication_trends (organization_id, trend_date, trend_period) values (%s, %s, 'daily')",
+            [database.organization(slug), DAY],
+        )
+    with psycopg.connect(server.dsn(database.name)) as other:
+        other.execute(lock)
+        began = time.monotonic()
+        assert checked(server, database) == {}
+        assert time.monotonic() - began < 5
+        other.rollback()
+    if "communication_trends" in lock:
+        assert "could not be tried now: canceling statement due to lock timeout" in caplog.text
+
+
+def test_psycopg2_finds_the_same(server, database):
+    psycopg2 = pytest.importorskip("psycopg2")
+    connection = database.connection
+    for slug in ("acme", "beta"):
+        database.organization(slug)
+
+    def problems() -> list[str]:
+        with closing(psycopg2.connect(server.dsn(database.name))) as session:
+            found = [*check(session)]
+        assert found == [*checked(server, database)]
+        return found
+
+    assert problems() == []
+    refuse(connection, "before update", "raise 'no updates';")
+    assert "no updates" in problems()[0]
+    connection.execute("drop trigger refuse on communication_trends")
+    connection.execute("alter table communication_trends add region text not null")
+    assert 'null value in column "region"' in problems()[0]
+    connection.execute(f"alter table communication_trends drop region; drop index {OUR_INDEX}")
+    assert "no unique index" in problems()[0]
+    connection.execute(UNIQUE)
+    connection.execute(f"alter database {database.name} set default_transaction_read_only = on")
+    assert "can only open read-only transactions" in problems()[0]
+    assert connection.execute("select from communication_trends").fetchall() == []
+
+
+# The package's own table
+
+
+@pytest.mark.parametrize(
+    ("change", "expected", "words"),
+    [
+        ("drop table {0}", "{0}: the table does not exist", "apply sql/schema/communication_trends.sql"),
+        (
+            "alter table {0} drop is_final",
+            "{0}.is_final: the column does not exist",
+            "add it as in sql/schema/communication_trends.sql",
+        ),
+        (
+            "alter table {0} alter hotspot_rule type json",
+            "{0}.hotspot_rule: the column is json, wanted is jsonb",
+            "change the type",
+        ),
+        (
+            "alter table {0} alter computed_at type timestamp",
+            "{0}.computed_at: the column is timestamp without time zone, wanted is timestamptz",
+            "change the type",
+        ),
+        ("alter table {0} alter messages type real", "{0}.messages: the column is real, wanted is bigint", "change"),
+        (
+            "alter table {0} drop constraint {0}_pkey",
+            "{0}: no unique index on (organization_id, trend_date, trend_period) that ON CONFLICT can use",
+            "alter table {0} add primary key (organization_id, trend_date, trend_period)",
+        ),
+        (
+            "alter table {0} add note text not null",
+            '{0}: null value in column "note" of relation "{0}" violates not-null constraint [SQLSTATE 23502]',
+            "alter table {0} alter note drop not null",
+        ),
+    ],
+)
+def test_a_broken_provenance_table_is_named(server, database, change, expected, words):
+    name = "communication_trends_provenance"
+    database.organization("acme")
+    database.connection.execute(change.format(name))
+    ((problem, remedy),) = checked(server, database).items()
+    assert problem == expected.format(name)
+    assert words.format(name) in remedy
+
+
+def test_a_policy_on_the_provenance_is_named(server, database, role):
+    database.organization("acme")
+    database.connection.execute("alter table communication_trends_provenance enable row level security")
+    with server.connect(database.name, user=role, password="a-password") as session:
+        ((problem, _),) = check(session).items()
+    assert problem == f"communication_trends_provenance: row-level security hides rows from {role}"
 
 
 # Types of the columns
@@ -759,18 +1047,28 @@ def test_a_wrong_type_fails_the_run_before_anything_runs_and_is_not_retried(data
 
 
 @pytest.mark.parametrize(
-    ("column", "type_", "needed"),
-    [("id", "character varying(35)", 36), ("trend_period", "character(6)", 7), ("trend_period", "short", 7)],
+    ("column", "type_", "other"),
+    [
+        ("id", "character varying(35)", None),
+        ("trend_period", "character(6)", WEEKLY),
+        ("trend_period", "short", DAILY),
+    ],
 )
-def test_a_column_that_is_too_short_for_what_is_stored_is_named(server, database, column, type_, needed):
+def test_a_column_that_is_too_short_for_what_this_dag_stores_is_named(server, database, column, type_, other):
+    database.organization("acme")
     database.connection.execute("create domain short as varchar(5)")
     database.connection.execute(
         f"alter table communication_trends alter {column} drop default, alter {column} type {type_}"
     )
-    ((problem, remedy),) = checked(server, database).items()
-    assert problem == f"communication_trends.{column}: the column is {type_}, too short for {needed} characters"
-    database.connection.execute(f"{remedy} using gen_random_uuid()" if column == "id" else remedy)
-    assert checked(server, database) == {}
+    monthly = MONTHLY.containing(DAY)
+    ((problem, remedy),) = checked(server, database, period=monthly).items()
+    assert "value too long for type character" in problem
+    assert "make id and trend_period as wide as in sql/schema/communication_trends.sql" in remedy
+    if other:
+        assert checked(server, database, period=other.containing(DAY)) == {}
+    wide = "uuid using gen_random_uuid()" if column == "id" else "text"
+    database.connection.execute(f"alter table communication_trends alter {column} type {wide}")
+    assert checked(server, database, period=monthly) == {}
 
 
 LABELS = {

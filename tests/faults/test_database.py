@@ -19,6 +19,11 @@ from local.servers import apply_schema
 
 NOV_1 = {"date": "2026-11-01"}
 
+AGGREGATION_WAITS = (
+    "datname = current_database() and wait_event_type = 'Lock' and now() - query_start > interval '1 second'"
+)
+"""Of ``pg_stat_activity``: an aggregation waits for a lock; the check before it gives up after half a second."""
+
 
 @pytest.fixture
 def role(server, database, monkeypatch) -> Iterator[str]:
@@ -200,8 +205,7 @@ def test_a_terminated_session_fails_the_try_and_leaves_the_stored_row(server, da
         with server.connect(database.name) as watcher:
             wait_until(
                 lambda: watcher.execute(
-                    "select pg_terminate_backend(pid) from pg_stat_activity"
-                    " where datname = current_database() and wait_event_type = 'Lock'"
+                    f"select pg_terminate_backend(pid) from pg_stat_activity where {AGGREGATION_WAITS}"
                 ).fetchall()
             )
 
@@ -226,7 +230,7 @@ def test_a_row_that_another_run_updates_meanwhile_is_computed_again(server, data
 
     def commit_when_it_waits() -> None:
         with server.connect(database.name) as watcher:
-            waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+            waiting = f"select from pg_stat_activity where {AGGREGATION_WAITS}"
             wait_until(lambda: watcher.execute(waiting).fetchall())
         other.execute("commit")
 
@@ -324,7 +328,9 @@ def test_a_database_that_becomes_read_only_during_the_run_stores_nothing(databas
         " raise read_only_sql_transaction using message = 'cannot execute INSERT in a read-only transaction'; end $$"
     )
     database.connection.execute(
-        "create trigger interfere before insert on communication_trends for each row execute function interfere()"
+        "create trigger interfere before insert on communication_trends for each row"
+        # not what the check before the run tries to store
+        " when (new.total_classifications = 1) execute function interfere()"
     )
     run = run_dag(NOV_1)
     assert run.state == "failed"

@@ -83,7 +83,9 @@ def test_a_batch_is_named_after_itself_where_an_error_ends_its_one_by_one_pass(d
     # a rollback does not set a sequence back: so the batch meets an error, then acme alone the end of its session
     database.connection.execute("create sequence calls")
     end = "perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(10);"
-    before_writing(database, "acme", f"if nextval('calls') > 1 then {end} end if; raise 'poisoned';")
+    poison = f"if nextval('calls') > 1 then {end} end if; raise 'poisoned';"
+    # not what the check before the run tries to store
+    before_writing(database, "acme", f"if new.total_classifications = 1 then {poison} end if;")
     run = run_dag({**NOV_1, "organizations_per_task": 2})
     assert run.state == "failed"
     assert "Taking them one by one" in run.log

@@ -59,6 +59,10 @@ class Limits:
         return max(self.answer, 60)
 
 
+class _TrialOverError(Exception):
+    """Raised at the end of a trial, so that its transaction is rolled back."""
+
+
 class Transaction:
     """
     One open transaction; rows are dicts.
@@ -114,7 +118,8 @@ class Database:
         self.limits = limits
         self.name = name
         self._sql_path = sql_path
-        self._is_replica = False
+        self.is_replica = False
+        connection.autocommit = False
         # One snapshot for all statements of a transaction: rows that arrive between two of them cannot make the
         # aggregate and the count that verifies it disagree.
         if _is_psycopg3(connection):
@@ -138,12 +143,15 @@ class Database:
         return (self._sql_path / name).read_text(encoding="utf-8")
 
     @contextmanager
-    def transaction(self, *, read_only: bool, aggregating: bool = False) -> Iterator[Transaction]:
+    def transaction(
+        self, *, read_only: bool, aggregating: bool = False, lock: float | None = None
+    ) -> Iterator[Transaction]:
         """
         Run a block in one transaction: one snapshot, UTC, with timeouts; committed at its end, rolled back on an error.
 
         :param read_only: whether PostgreSQL is to refuse any write.
         :param aggregating: whether it is planned as suits the aggregation, see sql/session.sql.
+        :param lock: seconds that it waits for a lock, where that is less than the limit.
         :raises DatabaseUnavailableError: when there is no answer in time, or a replica ended the transaction to go on.
         :raises DatabaseUnusableError: when the encoding is SQL_ASCII, so that nobody knows what its text means.
         """
@@ -155,12 +163,12 @@ class Database:
                     "read_only": read_only,
                     "aggregating": aggregating,
                     "statement_timeout": f"{round(self.limits.statement * 1000)}ms",
-                    "lock_timeout": f"{round(self.limits.lock * 1000)}ms",
+                    "lock_timeout": f"{round(min(self.limits.lock, lock or self.limits.lock) * 1000)}ms",
                     "idle_timeout": f"{round(self.limits.idle * 1000)}ms",
                 },
             )
             opened.began_at = session["began_at"]
-            self._is_replica = session["in_recovery"]
+            self.is_replica = session["in_recovery"]
             if session["server_encoding"] == "SQL_ASCII":
                 raise DatabaseUnusableError(
                     f"{self.name}: the database's encoding is SQL_ASCII, so nobody knows which characters its bytes "
@@ -222,6 +230,19 @@ class Database:
                 self.connection.cancel_safe(timeout=self.limits.network)
 
     @contextmanager
+    def trial(self, *, lock: float) -> Iterator[Transaction]:
+        """
+        Run a block in a transaction that may write and is always rolled back.
+
+        :param lock: as of `transaction`.
+        """
+        with suppress(_TrialOverError), self.transaction(read_only=False, lock=lock) as opened:
+            yield opened
+            # what was deferred to the commit is checked now, since there is none
+            opened.rows("set constraints all immediate")
+            raise _TrialOverError
+
+    @contextmanager
     def bounded(self, waiting_for: str) -> Iterator[None]:
         """
         Give up where the server should have ended the wait: it is stopped, or the network or a pooler is stuck.
@@ -251,7 +272,7 @@ class Database:
                     f"{self.limits.network:g} s for the network), waiting for {waiting_for}. The server is stopped, "
                     "the network silent, or a pooler has no session to spare"
                 ) from error
-            if self._is_replica and sqlstate(error) in CONFLICTS:
+            if self.is_replica and sqlstate(error) in CONFLICTS:
                 raise DatabaseUnavailableError(
                     f"{self.name}: {explain(error)}. The replica had to remove rows that were still being read. If "
                     "trying again does not help, set hot_standby_feedback = on there, or a longer "

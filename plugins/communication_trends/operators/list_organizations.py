@@ -13,6 +13,7 @@ from communication_trends import settings
 from communication_trends.connections import errors_explained
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import Period, utc_date
+from communication_trends.core.preflight import Preflight
 from communication_trends.operators.base import TrendsOperator, listed
 from communication_trends.params import (
     batch_size,
@@ -95,12 +96,11 @@ class ListOrganizationsOperator(TrendsOperator):
         sides.setdefault(settings.conn_id(), []).append("target")
         problems = []
         for conn_id, checked in sides.items():
-            with self.connected(conn_id) as database, database.transaction(read_only=True) as check:
-                rows = check.rows(database.sql("check_tables.sql"), {"sides": checked})
-                if "target" in checked:
-                    run = {"period_starts": [period.start], "trend_period": period.kind.name}
-                    rows += check.rows(database.sql("check_storing.sql"), run)
-            problems += [f"{row['problem']} (connection {conn_id}): {row['remedy']}." for row in rows]
+            with self.connected(conn_id) as database:
+                problems += [
+                    f"{problem.what} (connection {conn_id}): {problem.remedy}."
+                    for problem in Preflight(database, sides=checked, period=period).problems()
+                ]
         if problems:
             raise AirflowFailException("The database is not ready. " + " ".join(problems))
 

@@ -1,0 +1,316 @@
+"""
+Whether a run can read the source and store trends, before it writes anything. No Airflow in here.
+
+The statements of the run are tried as they are, in transactions that are always rolled back: PostgreSQL decides what
+works, its error says what does not. What it would pass in silence is looked up before, by sql/check_tables.sql.
+
+Usage::
+
+    problems = Preflight(database, sides=["source", "target"], period=period).problems()
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from communication_trends.core.aggregation import HotspotRule
+from communication_trends.core.database import Database, Transaction
+from communication_trends.core.database_errors import (
+    CONFLICTS,
+    DATABASE_ERRORS,
+    REMEDIES,
+    REMEDIES_IN_THE_APPLICATION,
+    explain,
+    is_lost,
+    named,
+    sqlstate,
+)
+from communication_trends.core.errors import TrendMismatchError
+from communication_trends.core.period import Period
+
+log = logging.getLogger(__name__)
+
+STORING_ERRORS: tuple[type[Exception], ...] = (*DATABASE_ERRORS, TrendMismatchError)
+
+LOCK_TIMEOUT = 0.5
+"""Seconds that a trial waits for a lock that another session holds."""
+
+TRIED_ORGANIZATIONS = 20
+"""Organizations to try until one can be stored: what the application refuses of one of them is not the table's."""
+
+NO_ORGANIZATION = "00000000-0000-0000-0000-000000000000"
+"""Tried where the target has no organization: no row is written, but PostgreSQL plans it and checks the privileges."""
+
+BUSY = {
+    "topic_distribution": '{"complaint": 10}',
+    "sentiment_distribution": '{"neutral": 10}',
+    "escalation_counts": '{"high": 1}',
+    "channel_hotspots": '[{"channelId": "trial", "riskScore": 100, "messageCount": 10}]',
+    "total_classifications": 10,
+    "avg_confidence": 80,
+    "messages_with_tone": 10,
+    "messages_with_confidence": 10,
+    "alerts": 1,
+}
+BUSIER = {
+    **BUSY,
+    "topic_distribution": '{"complaint": 11}',
+    "sentiment_distribution": '{"neutral": 11}',
+    "total_classifications": 11,
+    "messages_with_tone": 11,
+}
+IDLE = {
+    "topic_distribution": "{}",
+    "sentiment_distribution": "{}",
+    "escalation_counts": "{}",
+    "channel_hotspots": "[]",
+    "total_classifications": 0,
+    "avg_confidence": None,
+    "messages_with_tone": 0,
+    "messages_with_confidence": 0,
+    "alerts": 0,
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """
+    What keeps a run from working.
+
+    :param what: what is wrong, where.
+    :param remedy: what fixes it.
+    """
+
+    what: str
+    remedy: str
+
+
+class Preflight:
+    """
+    Finds what keeps a run from reading or storing.
+
+    :param database: the connection to check.
+    :param sides: what it is used for: ``source``, ``target`` or both.
+    :param period: the run's own.
+    """
+
+    def __init__(self, database: Database, *, sides: Sequence[str], period: Period) -> None:
+        self.database = database
+        self.sides = list(sides)
+        self.period = period
+
+    def problems(self) -> list[Problem]:
+        """
+        Return what has to be fixed first; nothing if the run can begin.
+
+        :raises psycopg.Error: when the connection is lost; a retry may help.
+        :raises DatabaseUnavailableError: when there is no answer in time.
+        """
+        with self.database.transaction(read_only=True) as catalog:
+            rows = catalog.run("check_tables.sql", {"sides": self.sides})
+        if rows:
+            return [Problem(row["problem"], row["remedy"]) for row in rows]
+        if "source" in self.sides and (error := self._error_of_reading()):
+            return self._explained("the source cannot be read", error)
+        if "target" in self.sides:
+            with self.database.transaction(read_only=True) as listing:
+                rows = listing.run("trial_organizations.sql", {"limit": TRIED_ORGANIZATIONS})
+            organizations = [row["id"] for row in rows]
+            return self._problems_of_storing(organizations)
+        return []
+
+    def _error_of_reading(self) -> Exception | None:
+        """Run the statements that read, for no organization: nothing is scanned."""
+        nothing = {
+            "organization_ids": [],
+            "period_starts": [self.period.start],
+            "period_ends": [self.period.end],
+            "hotspot_topics": [],
+            "hotspot_min_messages": 0,
+            "hotspot_min_ratio": "0",
+        }
+        try:
+            with self.database.transaction(read_only=True, aggregating=True) as reading:
+                reading.run("aggregate_trends.sql", nothing)
+                reading.run("count_source_rows.sql", nothing)
+        except DATABASE_ERRORS as error:
+            return self._judged(error)
+        return None
+
+    def _problems_of_storing(self, organizations: Sequence[str]) -> list[Problem]:
+        """Try one organization after the other until one can be stored."""
+        first: Exception | None = None
+        refused, untried = 0, 0
+        for organization in organizations or [NO_ORGANIZATION]:
+            error = self._error_of_storing(organization)
+            if error is None:
+                return []
+            if _is_of_the_table(error):
+                return self._explained("communication_trends", error)
+            if _is_temporary(error):
+                untried += 1
+                # a lock on the table, most likely: the others would wait as long
+                if untried == 2:
+                    break
+            else:
+                first = first or error
+                refused += 1
+        if untried or not first:
+            return []
+        # with one organization it cannot be known whether the others would fare better
+        if refused == 1 and not _may_be_of_the_table(first):
+            log.warning("Storing a trend was tried and refused, perhaps only for the one organization: %s", first)
+            return []
+        return self._explained("communication_trends", first, tried=refused)
+
+    def _error_of_storing(self, organization: str) -> Exception | None:
+        error = self._error_of_writing(organization, [BUSY, IDLE])
+        if error is None or _is_of_the_table(error) or _may_be_of_the_table(error) or _is_temporary(error):
+            return error
+        if self._error_of_writing(organization, [BUSY, BUSIER]):
+            return error
+        log.warning("The application refuses trends of organizations without messages: %s", explain(error))
+        return None
+
+    def _error_of_writing(self, organization: str, trends: Iterable[dict[str, Any]]) -> Exception | None:
+        """Store some trends of one organization and the run's period one after the other, and roll all of it back."""
+        try:
+            with self.database.trial(lock=LOCK_TIMEOUT) as trial:
+                for trend in trends:
+                    parameters = self._parameters(trial, organization, trend)
+                    trial.run("upsert_trends.sql", parameters)
+                    different = trial.run("verify_trends.sql", parameters)
+                    if different and organization != NO_ORGANIZATION:
+                        raise TrendMismatchError(
+                            f"the stored row is not the one that was written: {_difference(different[0])}"
+                        )
+        except STORING_ERRORS as error:
+            return self._judged(error)
+        return None
+
+    def _parameters(self, trial: Transaction, organization: str, trend: dict[str, Any]) -> dict[str, Any]:
+        """Return what the statements that store and verify are given; overwriting whatever is stored."""
+        row = {
+            "organization_id": organization,
+            "period_start": self.period.start,
+            **trend,
+            "messages": trend["total_classifications"],
+            "is_final": True,
+            "may_be_filled": True,
+        }
+        return {
+            "trends": json.dumps([row], default=str),
+            "trend_period": self.period.kind.name,
+            "force": True,
+            "computed_at": trial.began_at,
+            "hotspot_rule": HotspotRule().as_json(),
+            "final_before": self.period.end,
+            "may_be_filled": True,
+            "dag_id": None,
+            "run_id": None,
+            "package_version": None,
+        }
+
+    def _judged(self, error: Exception) -> Exception:
+        """Return an error that says something of the tables; raise one of the connection; log one that may pass."""
+        if isinstance(error, DATABASE_ERRORS) and is_lost(error) and sqlstate(error) != "25006":
+            raise error
+        if _is_temporary(error):
+            log.warning("Whether the run can work could not be tried now: %s", explain(error))
+        return error
+
+    def _explained(self, where: str, error: Exception, tried: int = 1) -> list[Problem]:
+        """Word an error: with the names that the catalog gives, or else with PostgreSQL's own message."""
+        if _is_temporary(error):
+            return []
+        code = sqlstate(error)
+        if code == "25006" and not named(error, "context"):
+            return [self._read_only()]
+        with self.database.transaction(read_only=True) as catalog:
+            rows = catalog.run(
+                "explain_refusal.sql",
+                {"sqlstate": code, "constraint_name": named(error, "constraint_name"), "sides": self.sides},
+            )
+        if rows:
+            return [Problem(row["problem"], row["remedy"]) for row in rows]
+        if named(error, "table_name") == "communication_trends_provenance":
+            where = "communication_trends_provenance"
+        said = [named(error, "message_primary") or str(error)]
+        # the failing row of a constraint would be the whole trend
+        if not (code in {"23502", "23514"} and (named(error, "constraint_name") or named(error, "column_name"))):
+            said.append(named(error, "message_detail") or "")
+        if code == "55000":
+            said.append(named(error, "message_hint") or "")
+        if code and code[:2] == "P0":
+            said += (named(error, "context") or "").splitlines()[:1]
+        what = " ".join(text.rstrip(".") + "." for text in said if text).removesuffix(".")
+        if tried > 1:
+            what += f" (for each of {tried} organizations)"
+        return [Problem(f"{where}: {what}" + (f" [SQLSTATE {code}]" if code else ""), _remedy(error))]
+
+    def _read_only(self) -> Problem:
+        if self.database.is_replica:
+            return Problem(
+                "communication_trends: the database is a standby, which stores nothing",
+                "connect to the primary: its host, or all hosts with target_session_attrs=read-write",
+            )
+        role, name = self.database.connection.info.user, self.database.connection.info.dbname
+        return Problem(
+            f"communication_trends: {role} can only open read-only transactions (default_transaction_read_only)",
+            f"alter role {role} in database {name} set default_transaction_read_only = off, or find out who set it "
+            "and why; to read from another server, use the setting source_conn_id",
+        )
+
+
+def _is_of_the_table(error: Exception) -> bool:
+    """Whether an error would meet every organization: wrong tables, columns, types, indexes, privileges."""
+    code = sqlstate(error) or ""
+    return code[:2] == "42" or code in {"25006", "3F000", "55000"}
+
+
+def _may_be_of_the_table(error: Exception) -> bool:
+    """Whether an error is PostgreSQL's own: mostly the table's, though a trigger may cause it for one organization."""
+    code = sqlstate(error)
+    if code == "23502":
+        return bool(named(error, "column_name") or named(error, "datatype_name"))
+    return code in {"0A000", "22001", "22P02"} or _has_no_partition(error)
+
+
+def _has_no_partition(error: Exception) -> bool:
+    # the same SQLSTATE as a check's, which has a name; where a trigger raises it, there is no table
+    return bool(sqlstate(error) == "23514" and named(error, "table_name") and not named(error, "constraint_name"))
+
+
+def _is_temporary(error: Exception) -> bool:
+    """Whether an error is of this moment: another session's lock, a time limit, a conflict, no memory, a full disk."""
+    code = sqlstate(error) or ""
+    return code in CONFLICTS | {"55P03", "57014"} or code[:2] in {"53", "XX"}
+
+
+def _difference(row: dict[str, Any]) -> str:
+    return "no row is there" if row["is_missing"] else f"{row['different_columns']} came out differently"
+
+
+def _remedy(error: Exception) -> str:
+    """Return what fixes an error, with the names that PostgreSQL gives."""
+    code = sqlstate(error)
+    table = _quoted(named(error, "table_name") or "communication_trends")
+    if code == "23502" and (column := named(error, "column_name")):
+        return f"alter table {table} alter {_quoted(column)} drop not null, or give it a default"
+    if code == "23502":
+        return "give the column a default, or a type that allows null"
+    if _has_no_partition(error):
+        rest = _quoted(f"{named(error, 'table_name')}_default")
+        return f"create the partition, or one for all other rows: create table {rest} partition of {table} default"
+    if code is None or code[:2] == "P0":
+        return "correct the application's triggers and rules on communication_trends"
+    return REMEDIES_IN_THE_APPLICATION.get(code) or REMEDIES.get(code) or "correct what refuses it"
+
+
+def _quoted(name: str) -> str:
+    return name if re.fullmatch("[a-z_][a-z0-9_]*", name) else '"' + name.replace('"', '""') + '"'
