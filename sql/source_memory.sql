@@ -46,6 +46,7 @@ select
             then (select message_of_all.created_at from message_of_all)
     end as oldest_message_of_all,
     case
-        when oldest_alert is null then (select alert_of_all.created_at from alert_of_all)
+        when oldest_alert is null
+            then (select alert_of_all.created_at from alert_of_all)
     end as oldest_alert_of_all
 from own_rows;

@@ -381,7 +381,9 @@ def test_kept_trends_of_earlier_days_are_one_line(database, run_dag):
     run = run_dag({**NOV_1, "lookback": 2, "organizations_per_task": 2})
     assert run.state == "success"
     assert run.summary["lookback"] == {"periods": 2, "filled": 0, "corrected": 0, "kept": 4, "failed": 0}
-    assert "Did not overwrite 4 trends of earlier days, 2026-10-30 to 2026-10-31: the source now has fewer rows" in run.log
+    assert (
+        "Did not overwrite 4 trends of earlier days, 2026-10-30 to 2026-10-31: the source now has fewer rows" in run.log
+    )
     assert run.summary["keptTrends"] == 0
 
 
