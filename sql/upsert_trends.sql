@@ -107,6 +107,7 @@ compared as materialized (
             coalesce(
                 stored.escalation_counts = trends.escalation_counts::jsonb, false
             ) as has_same_alerts
+        from (values (1)) as one_row (number)
         -- so that it is evaluated once
         offset 0
     ) as same on true

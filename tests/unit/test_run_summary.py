@@ -30,7 +30,7 @@ def report(index: int, *, clear_number: int = 0, is_last_attempt: bool = True, *
 
 
 def summed_up(**changes: Any) -> RunSummary:
-    """Sum up a run of two task instances: ``a`` and ``b`` in one batch, ``c`` in another; all is well but for changes."""
+    """Sum up a run of two task instances, one of ``a`` and ``b``, one of ``c``, where all is well but for changes."""
     whole = {NOV_6: FINAL, NOV_7: FINAL, NOV_8: FINAL}
     given: dict[str, Any] = {
         "period": NOV_8,
