@@ -109,7 +109,7 @@ compared as materialized (
             ) as has_same_alerts
         from (values (1)) as one_row (number)
         -- so that it is evaluated once
-        offset 0
+        offset 0  -- noqa: AM09
     ) as same on true
 ),
 
