@@ -78,7 +78,7 @@ def test_a_run_for_today_is_allowed_and_warns(database, run_dag):
     database.classify("acme", at=f"{today.date()} 00:00:00")
     run = run_dag({"date": str(today.date())})
     assert run.state == "success"
-    assert f"{today.date()} (UTC) is not over" in run.log
+    assert f"{today.date()} (UTC) has not ended" in run.log
     assert database.trend("acme", today.date())["total_classifications"] == 1
 
 
@@ -438,7 +438,7 @@ def test_the_present_week_is_allowed_and_warns(database, run_dag):
     database.classify("acme", at=f"{today} 00:00:00")
     run = run_dag({"date": str(today)}, dag_id="communication_trends_weekly")
     assert run.state == "success"
-    assert "(UTC) is not over" in run.log
+    assert "(UTC) has not ended" in run.log
 
 
 @pytest.mark.parametrize(
