@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 
-from communication_trends.core.aggregation import Aggregation, Outcome, Work
+from communication_trends.core.aggregation import Aggregation, AggregationReport, TrendStatus, Work
 from communication_trends.core.database import Database, Limits
 from communication_trends.core.period import KINDS
 from local import ROOT
@@ -43,7 +43,7 @@ def in_a_process(dsn: str, organization: str, period: str, date: str, lookback: 
 
 def work(
     connection: psycopg.Connection[Any], organizations: Sequence[str], period: str, date: str, lookback: int
-) -> Outcome:
+) -> AggregationReport:
     """
     Aggregate and store with the default limits.
 
@@ -56,9 +56,9 @@ def work(
     """
     database = Database(connection, sql_path=ROOT / "sql", limits=Limits())
     own = KINDS[period].containing(datetime.date.fromisoformat(date))
-    task = Work(organizations, own, earlier=own.earlier(lookback))
-    outcome = Aggregation(task, source=database, target=database).run()
-    if failed := outcome.of("failed"):
+    task = Work(organizations, own, lookback_periods=own.earlier(lookback))
+    outcome = Aggregation(task, source=database).run()
+    if failed := outcome.of(TrendStatus.FAILED):
         raise RuntimeError(failed[0].reason)
     return outcome
 
@@ -72,7 +72,7 @@ def _measured(dsn: str, organization: str, period: str, date: str, lookback: str
     sizes = dict(line.split(":", 1) for line in status.splitlines())
     return {
         "seconds": round(seconds, 1),
-        "outcome": [(result.outcome, result.messages) for result in outcome.results],
+        "outcome": [(result.status, result.messages) for result in outcome.results],
         "processMegabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         # its shared buffers included
         "backendMegabytes": round(int(sizes["VmHWM"].split()[0]) / 1024),

@@ -75,7 +75,7 @@ def now() -> datetime.datetime:
 
 def yesterday() -> datetime.date:
     """Return yesterday's date, UTC."""
-    return DAILY.last_over(now()).first_date
+    return DAILY.last_completed(now()).first_date
 
 
 def latest_date(kind: Granularity) -> datetime.date:
@@ -257,7 +257,7 @@ def summary(airflow: Airflow, run: dict[str, Any]) -> dict[str, Any]:
 def run() -> int:
     """Do the main job once and show what came out."""
     date = yesterday()
-    week = WEEKLY.last_over(now())
+    week = WEEKLY.last_completed(now())
     with prepared() as (server, environment):
         load(server.dsn(DATABASE), again=True)
         with airflow_running(environment, DAILY, WEEKLY) as airflow:

@@ -1,6 +1,7 @@
 -- How far back the source goes: one row per organization, with its oldest message and
 -- alert; and the oldest ones of all, where its own are no proof that the source goes
--- back to first_end. What is older may have been purged.
+-- back to first_end. What is older may have been purged. Moments that are no dates of
+-- a calendar (-infinity, before Christ, beyond the year 9999) prove nothing.
 with
 -- one row each: looked up by organization, since no index is on the time alone
 message_of_all as materialized (
@@ -9,7 +10,9 @@ message_of_all as materialized (
             (
                 select min(messages.created_at)
                 from topic_classifications as messages
-                where messages.organization_id = organizations.id
+                where
+                    messages.organization_id = organizations.id
+                    and messages.created_at between '0001-01-01' and '9999-12-31'
             )
         )::timestamp as created_at
     from organizations
@@ -18,6 +21,7 @@ message_of_all as materialized (
 alert_of_all as materialized (
     select min(created_at)::timestamp as created_at
     from escalation_alerts
+    where created_at between '0001-01-01' and '9999-12-31'
 ),
 
 own_rows as materialized (
@@ -26,12 +30,16 @@ own_rows as materialized (
         (
             select min(messages.created_at)
             from topic_classifications as messages
-            where messages.organization_id = organizations.id
+            where
+                messages.organization_id = organizations.id
+                and messages.created_at between '0001-01-01' and '9999-12-31'
         )::timestamp as oldest_message,
         (
             select min(alerts.created_at)
             from escalation_alerts as alerts
-            where alerts.organization_id = organizations.id
+            where
+                alerts.organization_id = organizations.id
+                and alerts.created_at between '0001-01-01' and '9999-12-31'
         )::timestamp as oldest_alert
     from organizations
     where organizations.id = any(%(organization_ids)s::uuid[])
@@ -46,6 +54,7 @@ select
             then (select message_of_all.created_at from message_of_all)
     end as oldest_message_of_all,
     case
-        when oldest_alert is null then (select alert_of_all.created_at from alert_of_all)
+        when oldest_alert is null
+            then (select alert_of_all.created_at from alert_of_all)
     end as oldest_alert_of_all
 from own_rows;

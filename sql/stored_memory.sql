@@ -14,5 +14,6 @@ from communication_trends
 where
     organization_id = any(%(organization_ids)s::uuid[])
     and trend_period = %(trend_period)s::text
+    and trend_date between '0001-01-01' and '9999-12-31'
     and (total_classifications > 0 or escalation_counts <> '{}')
 group by organization_id;

@@ -10,8 +10,13 @@
 -- A trend has two halves, made from messages and from alerts. Each has its own guard,
 -- so a corrected trend may have kept one of them.
 with
-trends as materialized (
-    select incoming.*
+trends as (
+    select
+        incoming.*,
+        coalesce(
+            incoming.is_final, incoming.period_start < %(final_before)s::timestamp
+        ) as is_known_final,
+        coalesce(incoming.may_be_filled, %(may_be_filled)s::boolean) as is_fillable
     from
         jsonb_to_recordset(%(trends)s::jsonb)
             as incoming (
@@ -26,7 +31,7 @@ trends as materialized (
                 messages_with_tone bigint,
                 messages_with_confidence bigint,
                 alerts bigint,
-                -- evidence, null until it has been looked for
+                -- evidence, where it has been looked for
                 is_final boolean,
                 may_be_filled boolean,
                 channel_messages jsonb
@@ -39,19 +44,22 @@ compared as materialized (
         organizations.id is not null as is_known,
         stored.organization_id is not null as is_stored,
         provenance.organization_id is not null as has_provenance,
+        same.has_same_messages,
+        same.has_same_alerts,
+        -- all of it is known already: nothing to decide, nothing to write
         coalesce(
-            stored.topic_distribution = trends.topic_distribution::jsonb
-            and stored.sentiment_distribution = trends.sentiment_distribution::jsonb
-            and stored.channel_hotspots = trends.channel_hotspots::jsonb
-            and stored.total_classifications = trends.total_classifications
-            and not (
-                stored.avg_confidence is distinct from trends.avg_confidence
-            ),
+            same.has_same_messages
+            and same.has_same_alerts
+            and (provenance.is_final or not trends.is_known_final)
+            and provenance.computed_at is not null
+            and provenance.messages = trends.total_classifications
+            and provenance.messages_with_tone = trends.messages_with_tone
+            and provenance.messages_with_confidence
+            = trends.messages_with_confidence
+            and provenance.alerts = trends.alerts
+            and provenance.hotspot_rule = %(hotspot_rule)s::jsonb,
             false
-        ) as has_same_messages,
-        coalesce(
-            stored.escalation_counts = trends.escalation_counts::jsonb, false
-        ) as has_same_alerts,
+        ) as is_settled,
         stored.topic_distribution as stored_topics,
         stored.sentiment_distribution as stored_tones,
         stored.escalation_counts as stored_escalations,
@@ -83,12 +91,32 @@ compared as materialized (
             stored.organization_id = provenance.organization_id
             and trends.period_start = provenance.trend_date
             and provenance.trend_period = %(trend_period)s::text
+    inner join lateral (  -- noqa: ST05
+        select
+            coalesce(
+                stored.topic_distribution = trends.topic_distribution::jsonb
+                and stored.sentiment_distribution
+                = trends.sentiment_distribution::jsonb
+                and stored.channel_hotspots = trends.channel_hotspots::jsonb
+                and stored.total_classifications = trends.total_classifications
+                and not (
+                    stored.avg_confidence is distinct from trends.avg_confidence
+                ),
+                false
+            ) as has_same_messages,
+            coalesce(
+                stored.escalation_counts = trends.escalation_counts::jsonb, false
+            ) as has_same_alerts
+        from (values (1)) as one_row (number)
+        -- so that it is evaluated once
+        offset 0  -- noqa: AM09
+    ) as same on true
 ),
 
 -- one row per trend, with the source rows that the stored one was made from: as its
 -- provenance has it, or else as it shows. Where the source has exactly what provenance
 -- has, nothing is lost, whatever somebody has made of the trend since.
-counted as materialized (
+counted as (
     select
         compared.*,
         case
@@ -102,7 +130,17 @@ counted as materialized (
                 compared.has_same_messages
                 or compared.messages_with_tone = compared.earlier_with_tone
                 then compared.earlier_with_tone
-            else greatest(compared.earlier_with_tone, tones.total)
+            else
+                greatest(
+                    compared.earlier_with_tone,
+                    (
+                        select sum((entries.amount #>> '{}')::numeric)
+                        from
+                            jsonb_path_query(compared.stored_tones, '$.*')
+                                as entries (amount)
+                        where entries.amount #>> '{}' ~ '^[0-9]{1,18}([.][0-9]+)?$'
+                    )
+                )
         end as had_with_tone,
         case
             when
@@ -121,27 +159,56 @@ counted as materialized (
                 compared.has_same_alerts
                 or compared.alerts = compared.earlier_alerts
                 then compared.earlier_alerts
-            else greatest(compared.earlier_alerts, severities.total)
-        end as had_alerts
+            else
+                greatest(
+                    compared.earlier_alerts,
+                    (
+                        select sum((entries.amount #>> '{}')::numeric)
+                        from
+                            jsonb_path_query(compared.stored_escalations, '$.*')
+                                as entries (amount)
+                        where entries.amount #>> '{}' ~ '^[0-9]{1,18}([.][0-9]+)?$'
+                    )
+                )
+        end as had_alerts,
+        -- the stored hotspots that are no hotspots with as many messages now
+        case
+            when
+                not compared.has_same_messages
+                and compared.stored_hotspots <> '[]'
+                then (
+                    select jsonb_object_agg(stored.channel, stored.messages)
+                    from (
+                        select
+                            entries.hotspot ->> 'channelId' as channel,
+                            (entries.hotspot ->> 'messageCount')::numeric as messages
+                        from
+                            jsonb_path_query(
+                                compared.stored_hotspots,
+                                '$[*] ? (@.channelId.type() == "string")'
+                            ) as entries (hotspot)
+                        where
+                            entries.hotspot ->> 'messageCount'
+                            ~ '^[0-9]{1,18}([.][0-9]+)?$'
+                    ) as stored
+                    where
+                        not exists (
+                            select 1
+                            from
+                                jsonb_array_elements(compared.channel_hotspots::jsonb)
+                                    as found (hotspot)
+                            where
+                                found.hotspot ->> 'channelId' = stored.channel
+                                and (found.hotspot ->> 'messageCount')::numeric
+                                >= stored.messages
+                        )
+                )
+        end as suspects
     from compared
-    inner join lateral (  -- noqa: ST05
-        select sum((entries.amount #>> '{}')::numeric) as total
-        from jsonb_path_query(compared.stored_tones, '$.*') as entries (amount)
-        where
-            not compared.has_same_messages
-            and entries.amount #>> '{}' ~ '^[0-9]{1,18}([.][0-9]+)?$'
-    ) as tones on true
-    inner join lateral (  -- noqa: ST05
-        select sum((entries.amount #>> '{}')::numeric) as total
-        from jsonb_path_query(compared.stored_escalations, '$.*') as entries (amount)
-        where
-            not compared.has_same_alerts
-            and entries.amount #>> '{}' ~ '^[0-9]{1,18}([.][0-9]+)?$'
-    ) as severities on true
+    where not compared.is_settled
 ),
 
--- one row per trend, with those channels among its stored hotspots that are no hotspot
--- with as many messages now
+-- one row per trend, with what there is less of now
 shrunk as materialized (
     select
         counted.*,
@@ -152,45 +219,24 @@ shrunk as materialized (
             false
         ) as has_fewer_messages,
         coalesce(counted.alerts < counted.had_alerts, false) as has_fewer_alerts,
-        hotspots.channels as suspect_channels,
-        hotspots.shrunk_channels
+        case
+            when counted.suspects is not null and counted.channel_messages is not null
+                then (
+                    select jsonb_agg(stored.channel)
+                    from
+                        jsonb_each_text(counted.suspects)
+                            as stored (channel, messages)
+                    where
+                        coalesce(
+                            (counted.channel_messages ->> stored.channel)::numeric, 0
+                        ) < stored.messages::numeric
+                )
+        end as shrunk_channels
     from counted
-    inner join lateral (  -- noqa: ST05
-        select
-            array_agg(stored.channel) as channels,
-            array_agg(stored.channel) filter (
-                where
-                coalesce(
-                    (counted.channel_messages ->> stored.channel)::bigint, 0
-                ) < stored.messages
-            ) as shrunk_channels
-        from (
-            select
-                entries.hotspot ->> 'channelId' as channel,
-                (entries.hotspot ->> 'messageCount')::numeric as messages
-            from
-                jsonb_path_query(
-                    counted.stored_hotspots, '$[*] ? (@.channelId.type() == "string")'
-                ) as entries (hotspot)
-            where entries.hotspot ->> 'messageCount' ~ '^[0-9]{1,18}([.][0-9]+)?$'
-        ) as stored
-        where
-            not counted.has_same_messages
-            and not exists (
-                select 1
-                from
-                    jsonb_array_elements(counted.channel_hotspots::jsonb)
-                        as found (hotspot)
-                where
-                    found.hotspot ->> 'channelId' = stored.channel
-                    and (found.hotspot ->> 'messageCount')::numeric
-                    >= stored.messages
-            )
-    ) as hotspots on true
 ),
 
 -- one row per trend: which halves stay, and whether more has to be known first
-decided as materialized (
+decided as (
     select
         shrunk.*,
         not %(force)s::boolean
@@ -199,15 +245,15 @@ decided as materialized (
         not %(force)s::boolean and shrunk.has_fewer_alerts as keeps_alerts,
         case
             when not shrunk.is_stored
-                then shrunk.may_be_filled is null or shrunk.is_final is null
+                then shrunk.is_fillable is null or shrunk.is_known_final is null
             when
-                shrunk.suspect_channels is not null
+                shrunk.suspects is not null
                 and shrunk.channel_messages is null
                 and not shrunk.has_fewer_messages
                 and not %(force)s::boolean
                 then true
             else
-                shrunk.is_final is null
+                shrunk.is_known_final is null
                 and not (
                     shrunk.has_same_messages
                     and shrunk.has_same_alerts
@@ -224,7 +270,7 @@ judged_trends as materialized (
         case
             when not decided.is_known then 'unknown'
             when decided.is_unsure then 'unsure'
-            when not decided.is_stored and not decided.may_be_filled
+            when not decided.is_stored and not decided.is_fillable
                 then 'not in source'
             when not decided.is_stored then 'filled'
             when decided.has_same_messages and decided.has_same_alerts
@@ -250,19 +296,6 @@ traced_trends as materialized (
         or (
             judged_trends.status = 'unchanged'
             and not judged_trends.keeps_any
-            and (
-                judged_trends.earlier_computed_at is null
-                or (judged_trends.is_final and not judged_trends.was_final)
-                or judged_trends.earlier_rule
-                is distinct from %(hotspot_rule)s::jsonb
-                or judged_trends.earlier_messages
-                is distinct from judged_trends.total_classifications
-                or judged_trends.earlier_with_tone
-                is distinct from judged_trends.messages_with_tone
-                or judged_trends.earlier_with_confidence
-                is distinct from judged_trends.messages_with_confidence
-                or judged_trends.earlier_alerts is distinct from judged_trends.alerts
-            )
         )
 ),
 
@@ -345,10 +378,10 @@ written_provenance as (
         case when is_unchanged then earlier_changed_at else now() end as changed_at,
         case when is_unchanged then earlier_change else status end as change,
         case
-            when keeps_any then is_final and coalesce(was_final, false)
+            when keeps_any then is_known_final and coalesce(was_final, false)
             when is_unchanged
-                then coalesce(is_final, false) or coalesce(was_final, false)
-            else is_final
+                then coalesce(is_known_final, false) or coalesce(was_final, false)
+            else is_known_final
         end as is_final,
         case when keeps_messages then earlier_messages else total_classifications end
             as messages,
@@ -394,55 +427,75 @@ written_provenance as (
 )
 
 select
+    organization_id::text as organization_id,
+    period_start,
+    'unchanged' as status,
+    stored_classifications,
+    false as is_traced,
+    null::json as details
+from compared
+where is_settled
+union all
+select
     judged_trends.organization_id::text as organization_id,
     judged_trends.period_start,
     judged_trends.status,
-    judged_trends.is_stored,
     judged_trends.stored_classifications,
-    judged_trends.keeps_messages
-    and not judged_trends.has_same_messages as guards_messages,
-    judged_trends.keeps_alerts and not judged_trends.has_same_alerts as guards_alerts,
     traced_trends.organization_id is not null as is_traced,
-    -- what the stored trend was made from, where it is not overwritten with less
     case
+        -- hotspot channels whose messages have to be counted
+        when judged_trends.status = 'unsure'
+            then json_build_object('suspects', judged_trends.suspects)
+        -- what stays and why, and what is stored of it, for the verification
         when judged_trends.keeps_any
             then
                 json_build_object(
-                    'messages', judged_trends.had_messages,
-                    'messages with a tone', judged_trends.had_with_tone,
-                    'messages with a confidence',
-                    judged_trends.had_with_confidence,
-                    'alerts', judged_trends.had_alerts
+                    'guards_messages',
+                    judged_trends.keeps_messages
+                    and not judged_trends.has_same_messages,
+                    'guards_alerts',
+                    judged_trends.keeps_alerts
+                    and not judged_trends.has_same_alerts,
+                    'made_from',
+                    json_build_object(
+                        'messages', judged_trends.had_messages,
+                        'messages with a tone', judged_trends.had_with_tone,
+                        'messages with a confidence',
+                        judged_trends.had_with_confidence,
+                        'alerts', judged_trends.had_alerts
+                    ),
+                    'channels', judged_trends.shrunk_channels,
+                    'stored_messages',
+                    case
+                        when judged_trends.keeps_messages
+                            then
+                                json_build_object(
+                                    'topic_distribution', judged_trends.stored_topics,
+                                    'sentiment_distribution',
+                                    judged_trends.stored_tones,
+                                    'channel_hotspots', judged_trends.stored_hotspots,
+                                    'total_classifications',
+                                    judged_trends.stored_classifications,
+                                    'avg_confidence', judged_trends.stored_confidence,
+                                    'messages', judged_trends.earlier_messages,
+                                    'messages_with_tone',
+                                    judged_trends.earlier_with_tone,
+                                    'messages_with_confidence',
+                                    judged_trends.earlier_with_confidence
+                                )
+                    end,
+                    'stored_alerts',
+                    case
+                        when judged_trends.keeps_alerts
+                            then
+                                json_build_object(
+                                    'escalation_counts',
+                                    judged_trends.stored_escalations,
+                                    'alerts', judged_trends.earlier_alerts
+                                )
+                    end
                 )
-    end as made_from,
-    -- what is stored of the half that stays, for the verification
-    case
-        when judged_trends.status = 'corrected' and judged_trends.keeps_messages
-            then
-                json_build_object(
-                    'topic_distribution', judged_trends.stored_topics,
-                    'sentiment_distribution', judged_trends.stored_tones,
-                    'channel_hotspots', judged_trends.stored_hotspots,
-                    'total_classifications',
-                    judged_trends.stored_classifications,
-                    'avg_confidence', judged_trends.stored_confidence,
-                    'messages', judged_trends.earlier_messages,
-                    'messages_with_tone', judged_trends.earlier_with_tone,
-                    'messages_with_confidence',
-                    judged_trends.earlier_with_confidence
-                )
-        when judged_trends.status = 'corrected' and judged_trends.keeps_alerts
-            then
-                json_build_object(
-                    'escalation_counts', judged_trends.stored_escalations,
-                    'alerts', judged_trends.earlier_alerts
-                )
-    end as stored_values,
-    -- hotspot channels whose messages have to be counted, or have become fewer
-    case
-        when judged_trends.status = 'unsure' then judged_trends.suspect_channels
-        when judged_trends.keeps_messages then judged_trends.shrunk_channels
-    end as channels
+    end as details
 from judged_trends
 left join traced_trends
     on

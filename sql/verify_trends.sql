@@ -73,7 +73,12 @@ inner join lateral (  -- noqa: ST05
             end,
             case
                 when provenance.organization_id is null then 'provenance'
-                when provenance.messages is distinct from incoming.messages
+                when
+                    provenance.messages
+                    is distinct from case
+                        when incoming.is_partial then incoming.messages
+                        else incoming.total_classifications
+                    end
                     then 'provenance.messages'
                 when
                     provenance.messages_with_tone
@@ -86,7 +91,7 @@ inner join lateral (  -- noqa: ST05
                 when provenance.alerts is distinct from incoming.alerts
                     then 'provenance.alerts'
                 when
-                    not incoming.is_partial
+                    incoming.is_partial is null
                     and (
                         provenance.computed_at
                         is distinct from %(computed_at)s::timestamptz

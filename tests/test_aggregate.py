@@ -63,6 +63,9 @@ def aggregate(database, *slugs: str, **changes: Any) -> dict[str, dict[str, Any]
     trends = json.loads(json.dumps(rows))
     for trend in trends:
         trend.update({name: json.loads(trend[name]) for name, value in IDLE.items() if isinstance(value, dict | list)})
+        assert trend.pop("messages_with_tone") == sum(trend["sentiment_distribution"].values())
+        assert trend.pop("alerts") == sum(trend["escalation_counts"].values())
+        assert (trend.pop("messages_with_confidence") > 0) == (trend["avg_confidence"] is not None)
     return {names[trend.pop("organization_id")]: trend for trend in trends}
 
 
@@ -368,11 +371,14 @@ def test_stored_trends_are_looked_up_without_reading_all_of_them_for_each_organi
     parameters = {
         "organization_ids": ids,
         "trend_period": "daily",
+        "run_id": "a run",
         "period_starts": starts,
         "period_ends": [DAY_END, *starts[:-1]],
     }
     rows = connection.execute(sql, parameters).fetchall()
-    assert [(row["stored_classifications"], row["existed"]) for row in rows] == [([0] * 9, [True] * 9)] * number
+    assert [(row["stored_classifications"], row["origins"], row["existed"]) for row in rows] == [
+        ([0] * 9, [None] * 9, [True] * 9)
+    ] * number
     plan = connection.execute(f"explain (analyze, format json) {sql}", parameters).fetchone()["QUERY PLAN"]
 
     # each of nine periods is looked up once, in a few steps

@@ -141,6 +141,17 @@ def test_airflow_refuses_a_conf_that_is_not_of_the_schema_and_names_the_param(da
         params.update(conf)
 
 
+def test_organizations_per_task_of_scheduled_runs_is_the_setting(monkeypatch, database, run_dag):
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__ORGANIZATIONS_PER_TASK", "2")
+    for slug in ("acme", "beta", "gamma"):
+        database.organization(slug)
+    assert load_dag().params["organizations_per_task"] == 2
+    run = run_dag()
+    assert (run.state, run.names) == ("success", {0: "acme and 1 more", 1: "gamma"})
+    # the conf comes first
+    assert run_dag({"organizations_per_task": 1}).names == {0: "acme", 1: "beta", 2: "gamma"}
+
+
 def test_sql_is_rendered_and_highlighted_in_the_ui(dag):
     aggregate = dag.get_task("aggregate_organization")
     assert set(aggregate.template_fields) == {"aggregate_sql", "upsert_sql"}

@@ -14,10 +14,13 @@ from communication_trends.core.period import DAILY, KINDS, MONTHLY, WEEKLY, pars
 NOW = "2026-11-24T10:00:00+00:00"
 
 
-def day_of(triggered_by="manual", *, kind="daily", run_after=NOW, start=None, end=None, date=None, now=NOW):
+def day_of(
+    triggered_by="manual", *, kind="daily", logical=None, run_after=NOW, start=None, end=None, date=None, now=NOW
+):
     moments: dict[str, Any] = {
         name: datetime.datetime.fromisoformat(value) if value else None
         for name, value in {
+            "logical_date": logical,
             "run_after": run_after,
             "data_interval_start": start,
             "data_interval_end": end,
@@ -140,7 +143,10 @@ def test_a_day_ends_where_the_next_begins():
         (WEEKLY, "2026-12-28", "2026-12-28", "2027-01-04"),
         (WEEKLY, "2027-01-03", "2026-12-28", "2027-01-04"),
         (WEEKLY, "2026-11-01", "2026-10-26", "2026-11-02"),
-        (WEEKLY, "0001-01-01", "0001-01-01", "0001-01-08"),
+        (WEEKLY, "0001-01-08", "0001-01-08", "0001-01-15"),
+        (WEEKLY, "9999-12-26", "9999-12-20", "9999-12-27"),
+        (DAILY, "9999-12-30", "9999-12-30", "9999-12-31"),
+        (MONTHLY, "9999-11-30", "9999-11-01", "9999-12-01"),
         (MONTHLY, "2024-02-29", "2024-02-01", "2024-03-01"),
         (MONTHLY, "2025-02-01", "2025-02-01", "2025-03-01"),
         (MONTHLY, "2026-12-31", "2026-12-01", "2027-01-01"),
@@ -169,7 +175,7 @@ def test_a_week_and_a_month_are_named_by_both_of_their_ends():
         ("monthly", "2024-03-01T00:00:00+00:00", "2024-02-01 to 2024-02-29"),
     ],
 )
-def test_a_manual_run_without_a_date_is_for_the_last_period_that_is_over(kind, run_after, expected):
+def test_a_manual_run_without_a_date_is_for_the_last_completed_period(kind, run_after, expected):
     assert day_of(kind=kind, run_after=run_after) == expected
 
 
@@ -231,3 +237,145 @@ def test_earlier_periods_come_newest_first_and_end_where_the_calendar_begins():
 )
 def test_the_latest_period_whose_run_has_been_due(kind, now, expected):
     assert str(kind.last_due(datetime.datetime.fromisoformat(now)).first_date) == expected
+
+
+DAY_15 = ("2026-11-15T00:00:00+00:00", "2026-11-16T00:00:00+00:00")
+DAY_19 = ("2026-11-19T00:00:00+00:00", "2026-11-20T00:00:00+00:00")
+DAY_23 = ("2026-11-23T00:00:00+00:00", "2026-11-24T00:00:00+00:00")
+"""Intervals; the last is what Airflow infers from NOW."""
+WEEK_16 = ("2026-11-16T00:00:00+00:00", "2026-11-23T00:00:00+00:00")
+OCTOBER = ("2026-10-01T00:00:00+00:00", "2026-11-01T00:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("kind", "logical", "interval", "expected"),
+    [
+        # exactly a first moment: that period, whatever the interval was inferred from
+        ("daily", "2026-11-20T00:00:00+00:00", DAY_19, "2026-11-20"),
+        ("daily", "2026-11-20T00:00:00+00:00", DAY_23, "2026-11-20"),
+        ("daily", "2026-11-20T00:00:00+00:00", (None, None), "2026-11-20"),
+        ("daily", "2026-11-23T00:00:00+00:00", DAY_23, "2026-11-23"),
+        ("daily", "2026-11-20T01:00:00+01:00", DAY_19, "2026-11-20"),
+        ("daily", "2026-11-19T19:00:00-05:00", DAY_19, "2026-11-20"),
+        ("daily", "0001-01-01T00:00:00+00:00", DAY_23, "0001-01-01"),
+        ("weekly", "2026-11-16T00:00:00+00:00", WEEK_16, "2026-11-16 to 2026-11-22"),
+        ("weekly", "2026-11-09T00:00:00+00:00", WEEK_16, "2026-11-09 to 2026-11-15"),
+        ("monthly", "2026-10-01T00:00:00+00:00", OCTOBER, "2026-10-01 to 2026-10-31"),
+        ("monthly", "2026-09-01T02:00:00+02:00", OCTOBER, "2026-09-01 to 2026-09-30"),
+        # any other moment: the interval, which is the last completed period at that moment
+        ("daily", "2026-11-24T10:00:00+00:00", DAY_23, "2026-11-23"),
+        ("daily", "2026-11-24T00:00:00.000001+00:00", DAY_23, "2026-11-23"),
+        ("daily", "2026-11-24T23:59:59.999999+00:00", DAY_23, "2026-11-23"),
+        ("daily", "2026-11-24T00:00:00-02:00", DAY_23, "2026-11-23"),
+        ("daily", "2026-11-20T12:00:00+00:00", DAY_19, "2026-11-19"),
+        ("daily", "2026-11-24T10:00:00+00:00", (None, None), "2026-11-23"),
+        # a midnight that begins no week or no month
+        ("weekly", "2026-11-24T00:00:00+00:00", WEEK_16, "2026-11-16 to 2026-11-22"),
+        ("monthly", "2026-11-02T00:00:00+00:00", OCTOBER, "2026-10-01 to 2026-10-31"),
+    ],
+)
+def test_a_manual_run_with_a_logical_date_is_for_what_that_means(kind, logical, interval, expected):
+    assert day_of(kind=kind, logical=logical, start=interval[0], end=interval[1]) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "logical", "interval"),
+    [
+        # an interval inferred from now, beside a logical date of some days ago
+        ("daily", "2026-11-20T12:00:00+00:00", DAY_23),
+        ("daily", "2026-11-23T12:00:00+00:00", DAY_23),
+        ("daily", "2026-11-20T12:00:00+00:00", (None, None)),
+        # an interval given by hand, beside a logical date in it
+        ("daily", "2026-11-15T12:00:00+00:00", DAY_15),
+        ("weekly", "2026-11-17T00:00:00+00:00", WEEK_16),
+        ("weekly", "2026-11-16T00:00:00.000001+00:00", WEEK_16),
+        ("monthly", "2026-10-31T23:59:59+00:00", OCTOBER),
+    ],
+)
+def test_a_data_interval_that_contradicts_the_logical_date_is_refused(kind, logical, interval):
+    with pytest.raises(InvalidInputError, match=r"^logical date: .* contradicts the run's (data interval|run_after)"):
+        day_of(kind=kind, logical=logical, start=interval[0], end=interval[1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "logical", "over_at"),
+    [
+        ("daily", "2026-11-24T00:00:00+00:00", "2026-11-25T00:00:00+00:00"),
+        ("daily", "2026-11-28T00:00:00+00:00", "2026-11-29T00:00:00+00:00"),
+        ("weekly", "2026-11-23T00:00:00+00:00", "2026-11-30T00:00:00+00:00"),
+        ("monthly", "2026-11-01T00:00:00+00:00", "2026-12-01T00:00:00+00:00"),
+    ],
+)
+def test_a_logical_date_whose_period_has_not_ended_is_refused_until_it_has(kind, logical, over_at):
+    end = datetime.datetime.fromisoformat(over_at)
+    just_before = (end - datetime.timedelta.resolution).isoformat()
+    for now in (NOW, just_before):
+        with pytest.raises(InvalidInputError, match=r"^logical date: .* It has not ended\. .* with date in its conf"):
+            day_of(kind=kind, logical=logical, start=DAY_23[0], end=DAY_23[1], now=now)
+    assert day_of(kind=kind, logical=logical, start=DAY_23[0], end=DAY_23[1], now=over_at).startswith(logical[:10])
+
+
+def test_the_date_of_the_conf_wins_over_the_logical_date():
+    for logical in ("2026-11-20T00:00:00+00:00", "2026-11-24T00:00:00+00:00", "2026-11-20T12:00:00+00:00"):
+        assert day_of(logical=logical, start=DAY_23[0], end=DAY_23[1], date="2026-11-05") == "2026-11-05"
+
+
+@pytest.mark.parametrize("triggered_by", ["schedule", "backfill"])
+def test_a_scheduled_run_is_for_its_data_interval_whatever_its_logical_date(triggered_by):
+    for logical in ("2026-11-15T00:00:00+00:00", "2026-11-16T03:00:00+00:00", None):
+        assert day_of(triggered_by, logical=logical, start=DAY_15[0], end=DAY_15[1]) == "2026-11-15"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("date", ["9999-12-31", "9999-12-30", "9999-12-27", "9999-12-01", "9999-11-30"])
+def test_a_date_at_the_end_of_the_calendar_is_in_the_future(kind, date):
+    with pytest.raises(InvalidInputError, match=rf"^date: {date} is in the future"):
+        day_of(kind=kind, date=date)
+
+
+def test_the_period_that_the_calendar_ends_in_has_no_end():
+    last = datetime.date(9999, 12, 31)
+    for kind in KINDS.values():
+        with pytest.raises(InvalidInputError, match="ends after 9999-12-31, the last date there is"):
+            _ = kind.containing(last).end
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("daily", "0001-01-01"),
+        ("weekly", "0001-01-01 to 0001-01-07"),
+        ("monthly", "0001-01-01 to 0001-01-31"),
+    ],
+)
+def test_a_date_at_the_beginning_of_the_calendar_is_one_like_any_other(kind, expected):
+    assert day_of(kind=kind, date="0001-01-01") == expected
+
+
+def test_nothing_is_completed_where_the_calendar_begins():
+    for kind in KINDS:
+        with pytest.raises(InvalidInputError, match=r"^date: there is no (day|week|month) before 0001-01-01"):
+            day_of(kind=kind, run_after="0001-01-01T12:00:00+00:00")
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_moment_that_is_in_no_year_of_utc_is_refused(moment):
+    for given in ({"run_after": moment}, {"logical": moment}, {"start": moment, "end": moment}):
+        with pytest.raises(InvalidInputError, match=r"is in no year of UTC"):
+            day_of(**given)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("9999-12-31T00:00:00+00:00", "9999-12-31T23:59:59+00:00"),
+        ("9999-12-30T00:00:00+00:00", "9999-12-31T00:00:00+00:00"),
+        ("9999-12-27T00:00:00+00:00", "9999-12-31T23:59:59+00:00"),
+        ("9999-12-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"),
+    ],
+)
+def test_a_data_interval_at_the_end_of_the_calendar_is_refused(kind, start, end):
+    for triggered_by in ("schedule", "manual"):
+        with pytest.raises(InvalidInputError, match=r"^(data interval|date): "):
+            day_of(triggered_by, kind=kind, start=start, end=end)

@@ -78,7 +78,7 @@ def test_a_run_for_today_is_allowed_and_warns(database, run_dag):
     database.classify("acme", at=f"{today.date()} 00:00:00")
     run = run_dag({"date": str(today.date())})
     assert run.state == "success"
-    assert f"{today.date()} (UTC) is not over" in run.log
+    assert f"{today.date()} (UTC) has not ended" in run.log
     assert database.trend("acme", today.date())["total_classifications"] == 1
 
 
@@ -381,7 +381,9 @@ def test_kept_trends_of_earlier_days_are_one_line(database, run_dag):
     run = run_dag({**NOV_1, "lookback": 2, "organizations_per_task": 2})
     assert run.state == "success"
     assert run.summary["lookback"] == {"periods": 2, "filled": 0, "corrected": 0, "kept": 4, "failed": 0}
-    assert "Did not overwrite 4 trends of earlier days, 2026-10-30 to 2026-10-31: the source now has fewer rows" in run.log
+    assert (
+        "Did not overwrite 4 trends of earlier days, 2026-10-30 to 2026-10-31: the source now has fewer rows" in run.log
+    )
     assert run.summary["keptTrends"] == 0
 
 
@@ -436,7 +438,7 @@ def test_the_present_week_is_allowed_and_warns(database, run_dag):
     database.classify("acme", at=f"{today} 00:00:00")
     run = run_dag({"date": str(today)}, dag_id="communication_trends_weekly")
     assert run.state == "success"
-    assert "(UTC) is not over" in run.log
+    assert "(UTC) has not ended" in run.log
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import datetime
 import json
+import shutil
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
 from airflow_dag import DAG_ID
 from conftest import running_airflow_on
 
+from local import ROOT
 from local.airflow import run_airflow
 
 DAG_URL = f"/api/v2/dags/{DAG_ID}"
@@ -32,6 +35,8 @@ def running(server, tmp_path_factory):
         "MAX_PARALLEL_ORGANIZATIONS": "2",
     }
     environment = {f"AIRFLOW__COMMUNICATION_TRENDS__{name}": value for name, value in changes.items()}
+    environment["AIRFLOW__CORE__DAGS_FOLDER"] = str(home / "dags")
+    _copy_dags(home)
     with running_airflow_on(server, home, **environment) as (airflow, database):
         user, password = airflow.login
         airflow.environment["AIRFLOW_CONN_COMMUNICATION_TRENDS_API"] = json.dumps(
@@ -42,6 +47,30 @@ def running(server, tmp_path_factory):
         airflow.start()
         airflow.wait_until(lambda: airflow.request("GET", DAG_URL).is_success, what="the DAG is parsed")
         yield airflow, database
+
+
+def _copy_dags(home):
+    """Copy the DAG files, of which a task process of the mapped task can read none while there is a file ``broken``."""
+    shutil.copytree(ROOT / "dags", home / "dags")
+    file = home / "dags" / "communication_trends_periods.py"
+    head, tail = file.read_text().split("from airflow.providers", 1)
+    file.write_text(
+        f"{head}from airflow.providers{tail}\n"
+        "from pathlib import Path\n"
+        f"if Path({str(home / 'broken')!r}).exists() and get_parsing_context().task_id == 'aggregate_organization':\n"
+        "    raise RuntimeError('this worker cannot read the file')\n"
+    )
+
+
+def events(airflow):
+    """Return the events of the daily trends' asset, oldest first."""
+    (asset,) = [
+        one
+        for one in airflow.request("GET", "/api/v2/assets", params={"limit": 100}).json()["assets"]
+        if one["name"] == "communication_trends"
+    ]
+    query = {"asset_id": asset["id"], "order_by": "timestamp", "limit": 100}
+    return airflow.request("GET", "/api/v2/assets/events", params=query).json()["asset_events"]
 
 
 def runs(airflow, **query):
@@ -118,7 +147,7 @@ def test_a_run_triggered_over_rest_is_for_its_date(running):
     assert database.trend("acme", "2026-11-05")["topic_distribution"] == {"day 5": 5}
 
 
-def test_the_sql_is_in_the_rendered_templates_and_the_slug_names_the_task_instance(running):
+def test_the_sql_is_named_in_the_rendered_templates_and_the_slug_names_the_task_instance(running):
     airflow, _ = running
     run_id = trigger(airflow, date="2026-11-05")
     finished_run(airflow, run_id)
@@ -126,9 +155,11 @@ def test_the_sql_is_in_the_rendered_templates_and_the_slug_names_the_task_instan
         "GET", f"{DAG_URL}/dagRuns/{run_id}/taskInstances/aggregate_organization/listMapped"
     ).json()["task_instances"]
     assert instance["rendered_map_index"] == "acme"
-    assert "from topic_classifications" in instance["rendered_fields"]["aggregate_sql"]
-    assert "%(organization_ids)s" in instance["rendered_fields"]["aggregate_sql"]
-    assert "insert into communication_trends" in instance["rendered_fields"]["upsert_sql"]
+    # by name: the text is the same for each of them, and Airflow's database would keep thousands of copies
+    assert instance["rendered_fields"]["aggregate_sql"] == "aggregate_trends.sql"
+    listing = f"{DAG_URL}/dagRuns/{run_id}/taskInstances/list_organizations"
+    assert "from organizations" in airflow.request("GET", listing).json()["rendered_fields"]["sql"]
+    assert instance["rendered_fields"]["upsert_sql"] == "upsert_trends.sql"
 
 
 def test_a_conf_that_is_not_of_the_schema_is_refused_over_rest(running):
@@ -220,6 +251,37 @@ def test_what_a_task_instance_told_that_a_clear_has_removed_does_not_count(runni
     told = summary(airflow, run_id)
     assert (told["organizationsProcessed"], told["trendsCreated"], told["keptTrends"]) == (2, 1, 1)
     database.connection.execute("delete from organizations where slug = 'k1'")
+
+
+def test_task_instances_that_die_before_they_begin_have_nothing_to_report(running):
+    """What is there of a report is from before they were cleared: Airflow removes it when their process begins."""
+    airflow, database = running
+    database.classify("kept", at="2026-11-06 12:00:00", count=2)
+    database.classify("late", at="2026-11-06 12:00:00", count=2)
+    run_id = trigger(airflow, date="2026-11-06")
+    assert finished_run(airflow, run_id)["state"] == "success"
+    database.connection.execute(
+        "delete from topic_classifications where organization_id = %s", [database.organization("kept")]
+    )
+    run_id = trigger(airflow, date="2026-11-06", lookback=1)
+    assert finished_run(airflow, run_id)["state"] == "success"
+    first, before = summary(airflow, run_id), events(airflow)
+    assert (first["keptTrends"], first["errors"]) == (1, 0)
+
+    broken = Path(airflow.environment["AIRFLOW_HOME"]) / "broken"
+    broken.touch()
+    try:
+        assert clear(airflow, run_id, "aggregate_organization", "summarize")["state"] == "failed"
+    finally:
+        broken.unlink()
+    told = summary(airflow, run_id)
+    assert (told["organizationsProcessed"], told["keptTrends"]) == (0, 0)
+    assert told["failedOrganizations"] == ["acme", "kept", "late"]
+    assert [one["extra"] for one in events(airflow)[len(before) :] if not one["extra"].get("hasFailed")] == []
+    # and once the file can be read again, all is as it was
+    assert clear(airflow, run_id, "aggregate_organization", "summarize")["state"] == "success"
+    assert summary(airflow, run_id)["keptTrends"] == 1
+    database.connection.execute("delete from organizations where slug in ('kept', 'late')")
 
 
 def test_a_backfill_of_a_paused_dag_waits_until_it_is_unpaused(running):

@@ -148,7 +148,7 @@ def starts(kind: Granularity, first: str, last: str, timezone: str) -> list[str]
     ):
         last_interval = info.data_interval
         assert last_interval is not None
-        found.append(last_interval.start.to_date_string())
+        found.append(last_interval.start.date().isoformat())
     return found
 
 
@@ -195,3 +195,25 @@ def test_the_scheduler_runs_a_week_on_monday_and_a_month_on_the_first(kind, now,
 def test_a_manual_run_of_the_weekly_dag_has_the_last_week_as_its_data_interval():
     interval = PeriodTimetable(WEEKLY).infer_manual_data_interval(run_after=at("2026-11-24T00:00"))
     assert (interval.start, interval.end) == (at("2026-11-16"), at("2026-11-23"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "last", "expected"),
+    [
+        (KINDS["daily"], "9999-12-29", "9999-12-31", ["9999-12-29", "9999-12-30"]),
+        (KINDS["daily"], "9999-12-31T12:00", "9999-12-31T23:00", []),
+        (WEEKLY, "9999-12-14", "9999-12-31", ["9999-12-20"]),
+        (MONTHLY, "9999-10-15", "9999-12-31", ["9999-11-01"]),
+        (KINDS["daily"], "0001-01-01", "0001-01-02", ["0001-01-01", "0001-01-02"]),
+        (WEEKLY, "0001-01-01", "0001-01-08", ["0001-01-01", "0001-01-08"]),
+        (MONTHLY, "0001-01-01", "0001-02-01", ["0001-01-01", "0001-02-01"]),
+    ],
+)
+def test_a_range_at_an_end_of_the_calendar_has_the_periods_that_are_whole(kind, first, last, expected):
+    assert starts(kind, first, last, "UTC") == expected
+
+
+def test_no_interval_can_be_inferred_where_the_calendar_begins():
+    for kind in KINDS.values():
+        with pytest.raises(ValueError, match=r"there is no .* before 0001-01-01"):
+            PeriodTimetable(kind).infer_manual_data_interval(run_after=at("0001-01-01T12:00"))

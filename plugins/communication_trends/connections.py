@@ -20,7 +20,7 @@ from airflow.providers.postgres.hooks.postgres import PostgresHook
 from communication_trends import settings
 from communication_trends.core.database import Database, Limits
 from communication_trends.core.database_errors import DATABASE_ERRORS, explain, remedy
-from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError
+from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, InvalidInputError
 
 IGNORED_EXTRA = {"cursor", "autocommit", "row_factory", "cursor_factory", "connection_factory", "async", "async_"}
 """Keys of a connection's extra that are left out: they change how rows are returned, which the package sets itself."""
@@ -78,13 +78,16 @@ def errors_explained() -> Iterator[None]:
     """
     Turn the database's errors into what an Airflow task instance raises.
 
-    :raises AirflowFailException: for an error that no retry can mend, with its remedy; Airflow does not retry it.
+    :raises AirflowFailException: for an error that no retry can fix, a setting that cannot be used among them, with its
+        remedy; Airflow does not retry it.
     :raises AirflowException: for any other; Airflow retries it.
     """
     try:
         yield
     except DatabaseUnusableError as error:
         raise AirflowFailException(f"{error}. No retry mends this.") from error
+    except InvalidInputError as error:
+        raise AirflowFailException(str(error)) from error
     except DATABASE_ERRORS as error:
         if mended_by := remedy(error):
             raise AirflowFailException(f"{explain(error)}. No retry mends this: {mended_by}.") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Param
@@ -10,9 +11,6 @@ from airflow.providers.common.compat.sdk import Param
 from communication_trends import settings
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import Granularity
-
-MAX_PER_TASK = 10_000
-"""Organizations in one task instance at most: their trends are in memory together."""
 
 AUTOMATIC_BATCH = 2500
 """Organizations in a batch that grows by itself: where a larger one brings nothing more (docs/performance.md)."""
@@ -35,7 +33,7 @@ def dag_params(kind: Granularity) -> dict[str, Param]:
             type=["null", "string"],
             format="date",
             title="Date",
-            description=f"{which}, YYYY-MM-DD. Empty: the last {noun} that is over. Not for backfills: each of their "
+            description=f"{which}, YYYY-MM-DD. Empty: the last completed {noun}. Not for backfills: each of their "
             f"runs has its {noun}.",
         ),
         "organizations": Param(
@@ -53,12 +51,12 @@ def dag_params(kind: Granularity) -> dict[str, Param]:
             f"Holds for the run's own {noun}, not for lookback.",
         ),
         "organizations_per_task": Param(
-            1,
+            settings.organizations_per_task(),
             type="integer",
             minimum=1,
-            maximum=MAX_PER_TASK,
+            maximum=settings.MAX_PER_TASK,
             title="Organizations per task",
-            description="1: each organization is a task instance of its own. More: faster for thousands of them.",
+            description="1: each organization is its own task instance. More: faster for thousands of them.",
         ),
         "lookback": Param(
             None,
@@ -83,11 +81,13 @@ def requested_organizations(value: object) -> list[str] | None:
         return None
     if not isinstance(value, list | tuple) or not all(isinstance(entry, str) for entry in value):
         raise InvalidInputError(
-            f"organizations: {value!r} is not a list of ids or slugs. Give such a list, or null for all."
+            f"organizations: {_short(value)} is not a list of ids or slugs. Give such a list, or null for all."
         )
     entries = [entry.strip() for entry in value if entry.strip()]
     if not entries:
-        raise InvalidInputError(f"organizations: {value!r} names no organization. Give ids or slugs, or null for all.")
+        raise InvalidInputError(
+            f"organizations: {_short(value)} names no organization. Give ids or slugs, or null for all."
+        )
     return list(dict.fromkeys(entries))
 
 
@@ -104,7 +104,7 @@ def requested_lookback(value: object, kind: Granularity, triggered_by: str) -> i
         return settings.lookback(kind) if triggered_by == "schedule" else 0
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= settings.MAX_LOOKBACK:
         raise InvalidInputError(
-            f"lookback: {value!r} is not a whole number from 0 to {settings.MAX_LOOKBACK}. Give how many earlier "
+            f"lookback: {_short(value)} is not a whole number from 0 to {settings.MAX_LOOKBACK}. Give how many earlier "
             f"{kind.noun}s to do again, or null; for more, run a backfill."
         )
     return value
@@ -119,10 +119,10 @@ def batch_size(requested: object, organizations: int, max_map_length: int) -> in
     :param max_map_length: Airflow's limit on mapped task instances; beyond it batches grow by themselves.
     :raises InvalidInputError: when what was requested is not a whole number from 1 to 10,000.
     """
-    if not isinstance(requested, int) or isinstance(requested, bool) or not 1 <= requested <= MAX_PER_TASK:
+    if not isinstance(requested, int) or isinstance(requested, bool) or not 1 <= requested <= settings.MAX_PER_TASK:
         raise InvalidInputError(
-            f"organizations_per_task: {_short(requested)} is not a whole number from 1 to {MAX_PER_TASK}. "
-            "The default is 1."
+            f"organizations_per_task: {_short(requested)} is not a whole number from 1 to {settings.MAX_PER_TASK}. "
+            f"The default is {settings.organizations_per_task()}."
         )
     if organizations <= requested * max_map_length:
         return requested
@@ -140,6 +140,23 @@ def refuse_unknown_keys(conf: Any, known: Any) -> None:
     """
     if unknown := [key for key in conf or {} if key not in known]:
         raise InvalidInputError(f"conf: unknown {', '.join(map(ascii, unknown))}. Known are {', '.join(known)}.")
+
+
+def refuse_ignored_conf(conf: Mapping[str, Any] | None, params: Mapping[str, Any]) -> None:
+    """
+    Refuse a conf that Airflow does not pass on to the params, which would make it mean nothing.
+
+    :param conf: the run's conf, or None.
+    :param params: the params as Airflow has made them from the defaults and the conf.
+    :raises InvalidInputError: when the value of a key differs.
+    """
+    if not isinstance(conf or {}, Mapping):
+        raise InvalidInputError(f"conf: {_short(conf)} is not a JSON object. Give one with the names of params.")
+    if ignored := [key for key, value in (conf or {}).items() if key in params and params[key] != value]:
+        raise InvalidInputError(
+            f"conf: Airflow ignores {', '.join(ignored)}, since [core] dag_run_conf_overrides_params is False. Set it "
+            "to True, or trigger the run without a conf."
+        )
 
 
 def _short(value: object) -> str:

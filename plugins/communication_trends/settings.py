@@ -1,8 +1,8 @@
 """
 The settings: section ``[communication_trends]`` of airflow.cfg, or ``AIRFLOW__COMMUNICATION_TRENDS__…``.
 
-Nothing else in the package reads Airflow's configuration for them. A value that cannot be used is an error that names
-the setting, the value and the remedy.
+Nothing else in the package reads Airflow's configuration for them. Every number has limits. A value that cannot be
+used is an error that names the setting, the value, the limits and the default.
 """
 
 from __future__ import annotations
@@ -26,14 +26,26 @@ SECTION = "communication_trends"
 
 DEFAULT_LOOKBACK = {DAILY: 7, WEEKLY: 1, MONTHLY: 1}
 MAX_LOOKBACK = 366
-"""Earlier periods that one run can do again; more are a backfill's."""
+"""Earlier periods that one run can do again; for more, run a backfill."""
+
+MAX_PER_TASK = 10_000
+"""Organizations in one task instance at most: their trends are in memory together."""
+
+ONE_DAY = 86_400
+"""Seconds. Nothing that a run waits for takes longer; Airflow itself waits no longer before a retry."""
+
+MAX_INTEGER = 2_147_483_647
+"""The largest integer of PostgreSQL."""
+
+MAX_DECIMAL_PLACES = 10
+"""Of a decimal."""
 
 Value = TypeVar("Value")
 
 
 def conn_id() -> str:
     """Airflow connection to the database that holds ``communication_trends``."""
-    return conf.get(SECTION, "conn_id", fallback="communication_trends_db")
+    return _connection_id("conn_id", "communication_trends_db")
 
 
 def source_conn_id() -> str:
@@ -65,17 +77,17 @@ def sql_path(dag_file: str | None = None) -> Path:
 
 def retries() -> int:
     """How often Airflow tries a failed task instance again."""
-    return _number("retries", "3", int, at_least=0)
+    return _number("retries", "3", int, at_least=0, at_most=100)
 
 
 def retry_delay() -> float:
     """Seconds before the first retry; doubled for each further one."""
-    return _number("retry_delay", "60", float, at_least=0)
+    return _number("retry_delay", "60", float, at_least=0, at_most=ONE_DAY)
 
 
 def hotspot_min_messages() -> int:
-    """Classifications a day from which on a channel can be a hotspot."""
-    return _number("hotspot_min_messages", "10", int, at_least=1)
+    """Minimum messages for a channel to be a hotspot."""
+    return _number("hotspot_min_messages", "10", int, at_least=1, at_most=MAX_INTEGER)
 
 
 def hotspot_min_ratio() -> decimal.Decimal:
@@ -87,21 +99,27 @@ def hotspot_topics() -> list[str]:
     """Topics that count as risky, comma-separated in the configuration."""
     given = conf.get(SECTION, "hotspot_topics", fallback="complaint, escalation")
     topics = [topic.strip() for topic in given.split(",") if topic.strip()]
+    try:
+        # bytes of the environment that are no text become lone surrogates
+        given.encode()
+    except UnicodeEncodeError:
+        topics = []
     if not topics:
         raise InvalidInputError(
-            f"[{SECTION}] hotspot_topics: {given!r} names no topic. Give one or more, comma-separated."
+            f"[{SECTION}] hotspot_topics: {_short(given)} names no topic. Give one or more, comma-separated. "
+            "The default is complaint, escalation."
         )
     return topics
 
 
 def statement_timeout() -> float:
-    """Seconds after which PostgreSQL ends a statement."""
-    return _number("statement_timeout", "300", float, at_least=0.001)
+    """PostgreSQL's ``statement_timeout``, in seconds."""
+    return _number("statement_timeout", "300", float, at_least=0.001, at_most=ONE_DAY)
 
 
 def lock_timeout() -> float:
-    """Seconds after which PostgreSQL stops waiting for a lock."""
-    return _number("lock_timeout", "60", float, at_least=0.001)
+    """PostgreSQL's ``lock_timeout``, in seconds."""
+    return _number("lock_timeout", "60", float, at_least=0.001, at_most=ONE_DAY)
 
 
 def execution_timeout() -> datetime.timedelta:
@@ -111,7 +129,12 @@ def execution_timeout() -> datetime.timedelta:
 
 def max_parallel_organizations() -> int:
     """Task instances that aggregate at the same time, over all runs: as many connections to the database at most."""
-    return _number("max_parallel_organizations", "16", int, at_least=1)
+    return _number("max_parallel_organizations", "16", int, at_least=1, at_most=10_000)
+
+
+def organizations_per_task() -> int:
+    """Organizations in one task instance: the default of the param, so that scheduled runs have it too."""
+    return _number("organizations_per_task", "1", int, at_least=1, at_most=MAX_PER_TASK)
 
 
 def notifier(name: str, *, called_by: str | None = None) -> Any:
@@ -150,17 +173,17 @@ def notifier(name: str, *, called_by: str | None = None) -> Any:
 
 def keep_completed_runs() -> int:
     """Runs of each DAG that succeeded, the latest ones, that the history DAG keeps; 0 keeps all."""
-    return _number("keep_completed_runs", "50", int, at_least=0)
+    return _number("keep_completed_runs", "50", int, at_least=0, at_most=1_000_000)
 
 
 def keep_failed_runs() -> int:
     """Runs of each DAG that failed, the latest ones, that the history DAG keeps; 0 keeps all."""
-    return _number("keep_failed_runs", "100", int, at_least=0)
+    return _number("keep_failed_runs", "100", int, at_least=0, at_most=1_000_000)
 
 
 def api_conn_id() -> str:
     """Airflow connection to Airflow's own REST API, which the history DAG logs in to."""
-    return conf.get(SECTION, "api_conn_id", fallback="communication_trends_api")
+    return _connection_id("api_conn_id", "communication_trends_api")
 
 
 def lookback(kind: Granularity) -> int:
@@ -177,19 +200,58 @@ def ui_url() -> str | None:
 
 def max_map_length() -> int:
     """Airflow's own limit on mapped task instances, ``[core] max_map_length``."""
-    return conf.getint("core", "max_map_length", fallback=1024)
+    length = conf.getint("core", "max_map_length", fallback=1024)
+    if length < 1:
+        raise InvalidInputError(
+            f"[core] max_map_length: {length} is not a whole number of 1 or more. The default is 1024."
+        )
+    return length
 
 
-def _number(
-    name: str, default: str, kind: Callable[[str], Value], *, at_least: float, at_most: float = float("inf")
-) -> Value:
+def check_run_settings() -> None:
+    """
+    Read the settings that a run's task instances use, so that one that cannot be used is found before anything runs.
+
+    :raises InvalidInputError: for the first one.
+    """
+    for read in (
+        *(conn_id, source_conn_id, statement_timeout, lock_timeout, max_map_length),
+        *(hotspot_min_messages, hotspot_min_ratio, hotspot_topics),
+    ):
+        read()
+
+
+def _connection_id(name: str, default: str) -> str:
+    given = conf.get(SECTION, name, fallback=default)
+    # Airflow's own limit
+    if not 1 <= len(given) <= 250:
+        raise InvalidInputError(
+            f"[{SECTION}] {name}: {_short(given)} is not the id of a connection, 1 to 250 characters. The default is "
+            f"{default}."
+        )
+    return given
+
+
+def _number(name: str, default: str, kind: Callable[[str], Value], *, at_least: float, at_most: float) -> Value:
     given = conf.get(SECTION, name, fallback=default)
     try:
         value = kind(given)
-        if at_least <= value <= at_most:  # type: ignore[operator]
+        if at_least <= value <= at_most and _has_few_places(value):  # type: ignore[operator]
             return value
     except (ValueError, decimal.InvalidOperation):
         pass
-    limits = f"of {at_least} or more" if at_most == float("inf") else f"from {at_least} to {at_most}"
     noun = "a whole number" if kind is int else "a number"
-    raise InvalidInputError(f"[{SECTION}] {name}: {given!r} is not {noun} {limits}. The default is {default}.")
+    if kind is decimal.Decimal:
+        noun += f" of at most {MAX_DECIMAL_PLACES} decimal places,"
+    raise InvalidInputError(
+        f"[{SECTION}] {name}: {_short(given)} is not {noun} from {at_least} to {at_most}. The default is {default}."
+    )
+
+
+def _has_few_places(value: object) -> bool:
+    """Whether a decimal can be handed to PostgreSQL as it is."""
+    return not isinstance(value, decimal.Decimal) or -int(value.as_tuple().exponent) <= MAX_DECIMAL_PLACES
+
+
+def _short(given: str) -> str:
+    return repr(given) if len(given) <= 60 else f"{given[:60]!r}…"

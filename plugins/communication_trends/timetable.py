@@ -8,6 +8,7 @@ from typing import Any
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 from pendulum import UTC, DateTime
 
+from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import DAILY, KINDS, ONE_DAY, Granularity, Period, utc_date
 
 
@@ -43,11 +44,12 @@ class PeriodTimetable(Timetable):
 
     def infer_manual_data_interval(self, *, run_after: DateTime) -> DataInterval:
         """
-        Return the last period that has ended.
+        Return the last completed period.
 
-        :param run_after: when the run was triggered, aware.
+        :param run_after: what Airflow infers it from, aware: the logical date or the current time, depending on the
+            version and on how the run was triggered.
         """
-        return _interval(self.kind.last_over(run_after))
+        return _interval(self.kind.last_completed(run_after))
 
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
@@ -59,21 +61,27 @@ class PeriodTimetable(Timetable):
         :param restriction: earliest and latest logical date, both included, and whether to catch up. A bound that is
             a midnight of its own time zone names a date, as ``--from-date 2026-11-01`` does.
         """
+        try:
+            period = self._next_period(last_automated_data_interval, restriction)
+            interval = period and _interval(period)
+        except InvalidInputError:  # the calendar has no later period
+            return None
+        if not period or not interval:
+            return None
+        if restriction.latest is not None and period.first_date > _last_date(restriction.latest):
+            return None
+        # not DagRunInfo(…): 3.2 has more fields, without defaults
+        return DagRunInfo.interval(interval.start, interval.end)._replace(run_after=interval.end + self.kind.run_delay)
+
+    def _next_period(self, last: DataInterval | None, restriction: TimeRestriction) -> Period | None:
         periods = []
-        if last_automated_data_interval is not None:
-            periods.append(self.kind.containing(utc_date(last_automated_data_interval.start)).following())
+        if last is not None:
+            periods.append(self.kind.containing(utc_date(last.start)).following())
         if restriction.earliest is not None:
             periods.append(self._at_or_after(_first_date(restriction.earliest)))
         if not restriction.catchup:
             periods.append(self.kind.last_due(DateTime.now(UTC)))
-        if not periods:
-            return None
-        period = max(periods, key=lambda candidate: candidate.first_date)
-        if restriction.latest is not None and period.first_date > _last_date(restriction.latest):
-            return None
-        interval = _interval(period)
-        # not DagRunInfo(…): 3.2 has more fields, without defaults
-        return DagRunInfo.interval(interval.start, interval.end)._replace(run_after=interval.end + self.kind.run_delay)
+        return max(periods, key=lambda candidate: candidate.first_date, default=None)
 
     def _at_or_after(self, date: datetime.date) -> Period:
         period = self.kind.containing(date)
@@ -86,16 +94,20 @@ def _interval(period: Period) -> DataInterval:
 
 def _named_date(moment: datetime.datetime) -> datetime.date | None:
     """Return the date whose day begins at this moment in the moment's own time zone; None for any other moment."""
-    before = (moment.astimezone(UTC) - datetime.timedelta.resolution).astimezone(moment.tzinfo)
+    date = datetime.date(moment.year, moment.month, moment.day)
+    if moment.time() == datetime.time.min:
+        return date
     # where summer time starts at midnight, as in Cairo, a day begins at 01:00
-    if moment.time() == datetime.time.min or before.date() < moment.date():
-        return datetime.date(moment.year, moment.month, moment.day)
-    return None
+    before = (moment.astimezone(UTC) - datetime.timedelta.resolution).astimezone(moment.tzinfo)
+    return date if before.date() < date else None
 
 
 def _first_date(earliest: datetime.datetime) -> datetime.date:
+    if named := _named_date(earliest):
+        return named
+    date = utc_date(earliest)
     midnight = earliest.astimezone(UTC).time() == datetime.time.min
-    return _named_date(earliest) or (utc_date(earliest) if midnight else utc_date(earliest) + ONE_DAY)
+    return date if midnight or date == datetime.date.max else date + ONE_DAY
 
 
 def _last_date(latest: datetime.datetime) -> datetime.date:

@@ -51,7 +51,7 @@ create table if not exists communication_trends_provenance (
 
 -- Changes since a moment, for the asset event and for changedSince.
 create index if not exists communication_trends_provenance_changed_at_idx
-on communication_trends_provenance (trend_period, changed_at);
+on communication_trends_provenance using brin (changed_at);
 
 -- Goes with its organization, as the trend does. A view cannot be referenced: there,
 -- remove the rows of deleted organizations yourself.

@@ -358,7 +358,8 @@ def test_a_read_only_role_on_the_source_is_enough(server, database, run_dag, rol
 def test_the_schema_of_the_demo_is_no_precondition(server, run_dag, monkeypatch, database):
     """Tables in another schema, found by the connection's search_path."""
     connection = database.connection
-    connection.execute("create schema app; drop table communication_trends, topic_classifications, escalation_alerts")
+    connection.execute("create schema app; drop table communication_trends_provenance, communication_trends")
+    connection.execute("drop table topic_classifications, escalation_alerts")
     connection.execute("drop table organizations; set search_path to app")
     apply_schema(connection, "source_tables.sql", "communication_trends.sql")
     extra = {"options": "-c search_path=app"}

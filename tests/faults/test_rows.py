@@ -77,7 +77,7 @@ def test_in_a_batch_of_500_exactly_the_poisoned_ones_fail(database, run_dag):
     assert run.summary["failedOrganizations"] == ["n499", "n7"]
 
 
-def test_a_batch_is_named_after_itself_where_an_error_ends_its_one_by_one_pass(database, run_dag):
+def test_a_batch_is_named_after_itself_where_an_error_ends_its_halving(database, run_dag):
     for slug in ("acme", "beta"):
         database.classify(slug)
     # a rollback does not set a sequence back: so the batch meets an error, then acme alone the end of its session
@@ -88,7 +88,7 @@ def test_a_batch_is_named_after_itself_where_an_error_ends_its_one_by_one_pass(d
     before_writing(database, "acme", f"if new.total_classifications = 1 then {poison} end if;")
     run = run_dag({**NOV_1, "organizations_per_task": 2})
     assert run.state == "failed"
-    assert "Taking them one by one" in run.log
+    assert "Halving it" in run.log
     assert run.names == {0: "acme and 1 more"}
 
 
@@ -156,14 +156,19 @@ def test_a_partial_purge_shrinks_no_stored_trend(database, run_dag):
     run = run_dag(NOV_1)
     assert run.state == "success"
     assert (run.summary["keptTrends"], run.summary["trendsCreated"]) == (2, 0)
-    assert "acme: kept the stored trend of 2026-11-01" in run.log
-    assert database.trends() == stored
+    assert "acme: of the stored trend of 2026-11-01, what was made from messages was not overwritten" in run.log
+    assert "beta: of the stored trend of 2026-11-01, what was made from alerts was not overwritten" in run.log
+    assert database.trend("acme") == stored["acme", "2026-11-01"]
+    # of beta, what was made from messages is stored
+    beta = database.trend("beta")
+    assert beta["topic_distribution"] == {"general": 1, "late": 1}
+    assert beta["escalation_counts"] == {"high": 2}
 
     # the correction, when the rows were deleted on purpose
     run = run_dag({**NOV_1, "organizations": ["acme"], "force": True})
     assert (run.summary["keptTrends"], run.summary["trendsCreated"]) == (0, 1)
     assert database.trend("acme")["topic_distribution"] == {"new": 2}
-    assert database.trend("beta") == stored["beta", "2026-11-01"]
+    assert database.trend("beta") == beta
 
 
 def test_an_organization_kept_in_a_batch_keeps_no_other_from_being_stored(database, run_dag):

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from communication_trends.core.database import Database, Transaction
 from communication_trends.core.database_errors import (
@@ -35,7 +35,7 @@ from communication_trends.core.database_errors import (
 )
 from communication_trends.core.errors import TrendMismatchError
 from communication_trends.core.evidence import gather_evidence
-from communication_trends.core.period import DAILY, Period
+from communication_trends.core.period import DAILY, Period, utc_date
 
 log = logging.getLogger(__name__)
 
@@ -133,8 +133,8 @@ class Work:
     origin: Origin = field(default_factory=Origin)
 
 
-@dataclass(frozen=True)
-class TrendResult:
+# a tuple: there may be 20,000 of them, and a frozen dataclass takes five times as long to make
+class TrendResult(NamedTuple):
     """
     What became of one organization's trend of one period.
 
@@ -348,18 +348,13 @@ class Aggregation:
         """Return the trends by organization and period, without those from before an organization existed."""
         found = set()
         trends = {}
-        by_start = {period.start: period for period in periods}
+        own_start = self.work.period.start
         for row in reading.rows(self._aggregate_sql, parameters):
             id_ = row["organization_id"]
             found.add(id_)
             self._report.names[id_] = row.pop("slug") or id_
-            period = by_start[row["period_start"]]
-            is_own = period == self.work.period
-            if row.pop("existed") or is_own or row["total_classifications"] or row["alerts"]:
-                # of a week or month, whether its days are still there has to be looked up
-                row["is_final"] = period.has_ended(reading.began_at) if period.kind is DAILY else None
-                row["may_be_filled"] = True if is_own and self.work.fill is Fill.ALWAYS else None
-                row["channel_messages"] = None
+            existed = row.pop("existed")
+            if existed or row["period_start"] == own_start or row["total_classifications"] or row["alerts"]:
                 trends[id_, row["period_start"]] = row
         self._report.deleted += [id_ for id_ in ids if id_ not in found and id_ not in self._report.deleted]
         return trends
@@ -373,27 +368,34 @@ class Aggregation:
     ) -> list[TrendResult]:
         """Store what differs, with its provenance, and verify it against the source and against what was computed."""
         self._is_writing = True
+        is_own = list(periods) == [self.work.period]
         parameters = {
             "trend_period": self.work.period.kind.name,
-            "force": self.work.force and list(periods) == [self.work.period],
+            "force": self.work.force and is_own,
+            # of a week or month, whether its days are still there has to be looked up
+            "final_before": _today(reading) if self.work.period.kind is DAILY else None,
+            "may_be_filled": True if is_own and self.work.fill is Fill.ALWAYS else None,
             "computed_at": reading.began_at,
             "hotspot_rule": self.work.hotspots.as_json(),
             **vars(self.work.origin),
         }
         by_start = {period.start: period for period in periods}
-        judged = writing.rows(self._upsert_sql, {**parameters, "trends": _as_json(trends.values())})
+        computed = _as_json(trends.values())
+        judged = writing.rows(self._upsert_sql, {**parameters, "trends": computed})
         incomplete: dict[tuple[str, datetime.datetime], str] = {}
-        if unsure := {_key(row): row["channels"] or [] for row in judged if row["status"] == "unsure"}:
+        if unsure := {_key(row): list(row["details"]["suspects"] or ()) for row in judged if row["status"] == "unsure"}:
             wanted = [trends[key] for key in unsure]
             incomplete = gather_evidence(reading, writing, wanted, channels=unsure, periods=by_start)
             for trend in wanted:
-                if by_start[trend["period_start"]] == self.work.period and self.work.fill is not Fill.IF_IN_SOURCE:
+                if is_own and self.work.fill is not Fill.IF_IN_SOURCE:
                     trend["may_be_filled"] = True
             judged = [row for row in judged if _key(row) not in unsure]
             judged += writing.rows(self._upsert_sql, {**parameters, "trends": _as_json(wanted)})
         if traced := [row for row in judged if row["is_traced"]]:
             self._verify_against_source(reading, [trends[_key(row)] for row in traced])
-            self._verify_stored(writing, [_stored_form(trends[_key(row)], row) for row in traced], parameters)
+            if len(traced) < len(trends) or any(row["details"] for row in traced):
+                computed = _as_json(_stored_form(trends[_key(row)], row["details"]) for row in traced)
+            self._verify_stored(writing, {**parameters, "trends": computed})
         results = []
         for row in judged:
             period = by_start[row["period_start"]]
@@ -435,11 +437,9 @@ class Aggregation:
                         f"stored: {number} {what}, {found} counted"
                     )
 
-    def _verify_stored(
-        self, writing: Transaction, expected: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]
-    ) -> None:
+    def _verify_stored(self, writing: Transaction, parameters: Mapping[str, Any]) -> None:
         """Verify what is stored now against what was computed, column by column."""
-        for row in writing.run("verify_trends.sql", {**parameters, "trends": _as_json(expected)}):
+        for row in writing.run("verify_trends.sql", parameters):
             problem = "no row is there" if row["is_missing"] else f"{row['different_columns']} came out differently"
             raise TrendMismatchError(
                 f"{self._report.name(row['organization_id'])}: the trend does not add up and was not stored: "
@@ -466,7 +466,8 @@ def _result(row: Mapping[str, Any], trend: Mapping[str, Any], period: Period, in
     if row["status"] == "unknown":
         reason = "the target's organizations do not have it. Add it there, or correct the setting source_conn_id"
         return TrendResult(id_, period, TrendStatus.FAILED, messages, alerts, reason=reason)
-    guarded = row["guards_messages"] or row["guards_alerts"]
+    details = row["details"] or {}
+    guarded = details.get("guards_messages", False) or details.get("guards_alerts", False)
     return TrendResult(
         id_,
         period,
@@ -474,12 +475,12 @@ def _result(row: Mapping[str, Any], trend: Mapping[str, Any], period: Period, in
         messages,
         alerts,
         row["stored_classifications"],
-        reason=_kept_reason(row, trend) if guarded else incomplete,
+        reason=_kept_reason(details, trend) if guarded else incomplete,
         is_guarded=guarded,
     )
 
 
-def _kept_reason(row: Mapping[str, Any], trend: Mapping[str, Any]) -> str:
+def _kept_reason(details: Mapping[str, Any], trend: Mapping[str, Any]) -> str:
     """Say which half of a trend was not overwritten, and what the source has fewer of."""
     found = {
         "messages": trend["total_classifications"],
@@ -489,23 +490,30 @@ def _kept_reason(row: Mapping[str, Any], trend: Mapping[str, Any]) -> str:
     }
     fewer = [
         f"{name} {had:g} → {found[name]}"
-        for name, had in row["made_from"].items()
-        if had is not None and found[name] < had and row["guards_alerts" if name == "alerts" else "guards_messages"]
+        for name, had in details["made_from"].items()
+        if had is not None and found[name] < had and details["guards_alerts" if name == "alerts" else "guards_messages"]
     ]
-    if row["channels"]:
-        fewer.append(f"messages of hotspot channels: {', '.join(row['channels'])}")
-    kept = [half for half in ("messages", "alerts") if row[f"guards_{half}"]]
+    if details["channels"]:
+        fewer.append(f"messages of hotspot channels: {', '.join(details['channels'])}")
+    kept = [half for half in ("messages", "alerts") if details[f"guards_{half}"]]
     return f"what was made from {' and '.join(kept)} was not overwritten: the source now has fewer ({'; '.join(fewer)})"
 
 
-def _stored_form(trend: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+def _stored_form(trend: Mapping[str, Any], details: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what has to be stored now: as it was computed, but for the half that was not overwritten."""
-    expected = {**trend, "messages": trend["total_classifications"], "is_partial": False}
-    if stored := row["stored_values"]:
-        expected["is_partial"] = True
-        for name, value in stored.items():
-            expected[name] = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
-    return expected
+    if not details:
+        return dict(trend)
+    stored = {**(details["stored_messages"] or {}), **(details["stored_alerts"] or {})}
+    as_text = {
+        name: json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+        for name, value in stored.items()
+    }
+    return {**trend, "messages": trend["total_classifications"], "is_partial": True, **as_text}
+
+
+def _today(transaction: Transaction) -> datetime.datetime:
+    """Return the first moment of the day that a transaction began in, UTC, without a time zone."""
+    return datetime.datetime.combine(utc_date(transaction.began_at), datetime.time.min)
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, datetime.datetime]:

@@ -42,13 +42,23 @@ class Granularity:
         }
         return Period(self, first[self.name])
 
-    def last_over(self, moment: datetime.datetime) -> Period:
+    def starting_at(self, moment: datetime.datetime) -> Period | None:
+        """
+        Return the period that begins at exactly this moment, whose scheduled run has it as its logical date.
+
+        :param moment: aware, in any time zone.
+        :returns: None where no period begins then.
+        """
+        period = self.containing(utc_date(moment))
+        return period if _in_utc(moment) == period.start else None
+
+    def last_completed(self, moment: datetime.datetime) -> Period:
         """Return the latest period that has ended at a moment, which is aware."""
         return self.containing(utc_date(moment)).previous()
 
     def last_due(self, moment: datetime.datetime) -> Period:
         """Return the latest period whose run has been due at a moment, which is aware."""
-        return self.last_over(moment - self.run_delay)
+        return self.last_completed(moment - self.run_delay)
 
 
 DAILY = Granularity("daily", "day", datetime.timedelta(hours=3), "every day at 03:00 UTC")
@@ -73,10 +83,16 @@ class Period:
 
     @cached_property
     def next_date(self) -> datetime.date:
-        """The first date after it."""
-        if self.kind is MONTHLY:
-            return (self.first_date + 31 * ONE_DAY).replace(day=1)
-        return self.first_date + (7 if self.kind is WEEKLY else 1) * ONE_DAY
+        """The first date after it; an InvalidInputError for the period that the calendar ends in."""
+        try:
+            if self.kind is MONTHLY:
+                return (self.first_date + 31 * ONE_DAY).replace(day=1)
+            return self.first_date + (7 if self.kind is WEEKLY else 1) * ONE_DAY
+        except OverflowError:
+            raise InvalidInputError(
+                f"date: the {self.kind.noun} of {self.first_date} ends after {datetime.date.max}, the last date there "
+                "is. Give an earlier one."
+            ) from None
 
     @property
     def start(self) -> datetime.datetime:
@@ -93,7 +109,12 @@ class Period:
         return self.next_date <= utc_date(moment)
 
     def previous(self) -> Period:
-        """Return the period before it."""
+        """Return the period before it; an InvalidInputError where the calendar begins."""
+        if self.first_date == datetime.date.min:
+            raise InvalidInputError(
+                f"date: there is no {self.kind.noun} before {self.first_date}, the first date there is. "
+                "Give a later one."
+            )
         return self.kind.containing(self.first_date - ONE_DAY)
 
     def following(self) -> Period:
@@ -124,7 +145,17 @@ def utc_date(moment: datetime.datetime) -> datetime.date:
 
     :param moment: an aware datetime, in any time zone.
     """
-    return moment.astimezone(datetime.timezone.utc).date()
+    return _in_utc(moment).date()
+
+
+def _in_utc(moment: datetime.datetime) -> datetime.datetime:
+    """Return a moment, which is aware, without a time zone, meaning UTC."""
+    try:
+        return moment.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    except OverflowError:
+        raise InvalidInputError(
+            f"date: {moment} is in no year of UTC from {datetime.MINYEAR} to {datetime.MAXYEAR}. Give another."
+        ) from None
 
 
 def parse_date(value: object) -> datetime.date:
@@ -140,7 +171,7 @@ def parse_date(value: object) -> datetime.date:
         except ValueError:
             pass
     raise InvalidInputError(
-        f"date: {value!r} is not a date. Give a day that exists as YYYY-MM-DD, or null for the last one that is over."
+        f"date: {value!r} is not a date. Give a day that exists as YYYY-MM-DD, or null for the last completed period."
     )
 
 
@@ -148,6 +179,7 @@ def resolve_period(
     kind: Granularity,
     *,
     triggered_by: str,
+    logical_date: datetime.datetime | None,
     run_after: datetime.datetime,
     data_interval_start: datetime.datetime | None,
     data_interval_end: datetime.datetime | None,
@@ -157,15 +189,17 @@ def resolve_period(
     """
     Return the period that a run aggregates (docs/reference.md, "Which period a run is for").
 
-    :param kind: the length of the DAG's periods.
+    :param kind: the granularity of the DAG.
     :param triggered_by: ``schedule``, ``backfill`` or ``manual``.
+    :param logical_date: the run's logical date, aware; None where it has none.
     :param run_after: when the run was due, aware; a retry or a re-run keeps it, so that both mean the same period.
     :param data_interval_start: start of the run's data interval, aware; None where it has none.
     :param data_interval_end: end of it, aware.
     :param date: ``date`` of the run's conf, or None.
-    :param now: the present, aware.
+    :param now: the current time, aware.
     :raises InvalidInputError: for a date in a scheduled or backfilled run, a data interval that is not exactly one
-        period, a date that is none, or a period in the future.
+        period or contradicts the logical date, an invalid date, a logical date whose period has not ended, or a
+        period in the future.
     """
     if date is not None and triggered_by != "manual":
         raise InvalidInputError(
@@ -173,24 +207,53 @@ def resolve_period(
             f"every run of it would write the same {kind.noun}. Leave date out, or trigger one manual run with it."
         )
     if date is not None:
-        period = kind.containing(parse_date(date))
-    elif triggered_by != "manual" or data_interval_start is not None or data_interval_end is not None:
+        given = parse_date(date)
+        return _require_started(kind.containing(given), f"date: {given}", now)
+    if triggered_by == "manual" and logical_date is not None and (named := kind.starting_at(logical_date)):
+        return _require_ended(named, logical_date, now)
+    if triggered_by != "manual" or data_interval_start is not None or data_interval_end is not None:
+        source = "data interval"
         period = _period_of_interval(kind, data_interval_start, data_interval_end)
     else:
-        period = kind.last_over(run_after)
-    if period.first_date > utc_date(now):
+        source = "run_after"
+        period = kind.last_completed(run_after)
+    if triggered_by == "manual" and logical_date is not None and period != kind.last_completed(logical_date):
         raise InvalidInputError(
-            f"date: {period} is in the future (today is {utc_date(now)}, UTC): there is nothing to aggregate yet. "
+            f"logical date: {logical_date} contradicts the run's {source}, which means {period}: the last completed "
+            f"{kind.noun} at that logical date is {kind.last_completed(logical_date)}. Some ways to trigger a run "
+            "infer the data interval from the current time, whatever the logical date. Trigger a run with date in "
+            f"its conf, or with the first moment of the {kind.noun} (UTC) as its logical date."
+        )
+    return _require_started(period, f"{source}: {period}", now)
+
+
+def _require_started(period: Period, said: str, now: datetime.datetime) -> Period:
+    """Return the period, unless it is in the future; the current one is allowed."""
+    today = utc_date(now)
+    if period.first_date > today:
+        raise InvalidInputError(
+            f"{said} is in the future (today is {today}, UTC): there is nothing to aggregate yet. "
             "Give today or an earlier day."
+        )
+    return period
+
+
+def _require_ended(period: Period, logical_date: datetime.datetime, now: datetime.datetime) -> Period:
+    """Return the period whose scheduled run has this logical date, unless it has not ended."""
+    if utc_date(now) < period.first_date or utc_date(now) < period.next_date:
+        raise InvalidInputError(
+            f"logical date: {logical_date} means the {period.kind.noun} that begins then, {period.first_date} (UTC), "
+            "as for a scheduled run. It has not ended. To store it as it is so far, or another one, trigger a run "
+            "without a logical date and with date in its conf. Delete this run, or clear it once the "
+            f"{period.kind.noun} has ended: the scheduler makes no second run with the same logical date."
         )
     return period
 
 
 def _period_of_interval(kind: Granularity, start: datetime.datetime | None, end: datetime.datetime | None) -> Period:
     if start is not None and end is not None:
-        period = kind.containing(utc_date(start))
-        in_utc = [moment.astimezone(datetime.timezone.utc).replace(tzinfo=None) for moment in (start, end)]
-        if in_utc == [period.start, period.end]:
+        period = kind.starting_at(start)
+        if period and _in_utc(end) == period.end:
             return period
     raise InvalidInputError(
         f"data interval: {start} to {end} is not one UTC {kind.noun}. The run was made under another schedule, or with "

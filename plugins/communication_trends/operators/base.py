@@ -19,9 +19,7 @@ from communication_trends.connections import connected
 from communication_trends.core.database import Database
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import DAILY, KINDS, Granularity, Period, resolve_period
-from communication_trends.params import (
-    requested_lookback,
-)
+from communication_trends.params import refuse_ignored_conf, requested_lookback
 
 ASSETS = {
     kind: Asset("communication_trends" if kind is DAILY else f"communication_trends_{kind.name}")
@@ -71,13 +69,17 @@ class TrendsOperator(BaseOperator):
         Return the period that the present run is for.
 
         :param context: Airflow's context.
-        :raises AirflowFailException: when the run's conf or data interval names none; Airflow does not retry it.
+        :raises AirflowFailException: when the run's conf, logical date or data interval cannot be used; Airflow does
+            not retry it.
         """
         dag_run = context["dag_run"]
         try:
+            # here, since every step asks for the period before it does anything else
+            refuse_ignored_conf(dag_run.conf, context["params"])
             return resolve_period(
                 self.kind,
                 triggered_by=triggered_by(dag_run),
+                logical_date=dag_run.logical_date,
                 run_after=run_after(dag_run),
                 data_interval_start=dag_run.data_interval_start,
                 data_interval_end=dag_run.data_interval_end,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from communication_trends import settings
+from communication_trends.compat import triggered_by
 from communication_trends.connections import errors_explained
+from communication_trends.core.database import Database, Transaction
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import Period, utc_date
 from communication_trends.core.preflight import Preflight
@@ -20,6 +23,8 @@ from communication_trends.params import (
     refuse_unknown_keys,
     requested_organizations,
 )
+
+UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}")
 
 
 class ListOrganizationsOperator(TrendsOperator):
@@ -51,6 +56,7 @@ class ListOrganizationsOperator(TrendsOperator):
         period = self.run_period(context)
         params = context["params"]
         try:
+            settings.check_run_settings()
             refuse_unknown_keys(context["dag_run"].conf, self.dag.params)
             wanted = requested_organizations(params["organizations"])
             batch_size(params["organizations_per_task"], 0, 1)
@@ -58,7 +64,8 @@ class ListOrganizationsOperator(TrendsOperator):
             raise AirflowFailException(str(error)) from None
         earlier = self.lookback_periods(context)
         if period.next_date > utc_date(datetime.datetime.now(datetime.timezone.utc)):
-            self.log.warning("%s (UTC) is not over: trends are those of it so far. Run it again later.", period)
+            self.log.warning("%s (UTC) has not ended: trends are partial. Re-run it later.", period)
+        self._warn_of_a_taken_logical_date(context["dag_run"], period, wanted)
         with errors_explained():
             self._check_tables(period)
             organizations = self._organizations(wanted, period)
@@ -72,6 +79,20 @@ class ListOrganizationsOperator(TrendsOperator):
             f"; then the {len(earlier)} {self.kind.noun}s before, from {earlier[-1].first_date} on" if earlier else "",
         )
         return batches
+
+    def _warn_of_a_taken_logical_date(self, dag_run: Any, period: Period, wanted: list[str] | None) -> None:
+        """Log where a manual run keeps the scheduler from making the run of a period that it does not store."""
+        if dag_run.logical_date is None or triggered_by(dag_run) != "manual":
+            return
+        scheduled = self.kind.starting_at(dag_run.logical_date)
+        if scheduled and (scheduled != period or wanted is not None):
+            self.log.warning(
+                "This run has the logical date of the scheduled run for %s, so the scheduler makes none, but it stores "
+                "%s. Trigger another run for %s, or leave it to the lookback of the next scheduled run.",
+                scheduled,
+                f"{period} only" if scheduled != period else "the organizations of its conf only",
+                scheduled,
+            )
 
     def _batches(self, organizations: Sequence[Mapping[str, Any]], requested: int) -> list[str]:
         length = settings.max_map_length()
@@ -105,26 +126,37 @@ class ListOrganizationsOperator(TrendsOperator):
             raise AirflowFailException("The database is not ready. " + " ".join(problems))
 
     def _organizations(self, wanted: list[str] | None, period: Period) -> list[dict[str, Any]]:
-        parameters: dict[str, Any] = {"ids": None, "slugs": None}
-        if wanted is not None:
-            storable = [entry for entry in wanted if _is_storable(entry)]
-            parameters = {"ids": [id_ for id_ in map(_as_id, storable) if id_], "slugs": storable}
         with self.connected(settings.source_conn_id()) as source:
             if settings.source_conn_id() != settings.conn_id():
                 # a replica that lags behind would not know of the latest organizations either
                 with self.connected(settings.conn_id()) as target:
                     source.require_replayed(period.end, target)
             with source.transaction(read_only=True) as listing:
-                found = listing.rows(self.sql, parameters)
-        if wanted is not None:
-            names = {name for row in found for name in (row["id"], row["slug"])}
-            unknown = [entry for entry in wanted if not names & {entry, _as_id(entry)}]
-            if unknown:
-                raise AirflowFailException(
-                    f"organizations: unknown {listed([ascii(entry) for entry in unknown])}. "
-                    "Give the id or the slug of organizations that exist; nothing was aggregated."
-                )
-        return found
+                ids = None if wanted is None else requested_ids(wanted, source, listing)
+                return listing.rows(self.sql, {"ids": ids})
+
+
+def requested_ids(wanted: Sequence[str], source: Database, listing: Transaction) -> list[str]:
+    """
+    Return the ids of the organizations that a run's conf names.
+
+    :param wanted: ids or slugs.
+    :param source: where the organizations are.
+    :param listing: a transaction there.
+    :raises AirflowFailException: when there is no organization for some entry.
+    """
+    storable = [entry for entry in wanted if _is_storable(entry)]
+    entries = {"entries": storable, "entry_ids": [_as_id(entry) for entry in storable]}
+    # which entries there are organizations for, PostgreSQL says: it compares slugs by the column's collation
+    found = listing.rows(source.sql("requested_organizations.sql"), entries)
+    known = {row["entry"] for row in found}
+    if unknown := [entry for entry in wanted if entry not in known]:
+        raise AirflowFailException(
+            f"organizations: unknown {listed([ascii(entry) for entry in unknown])}. "
+            "Give the id or the slug, upper and lower case as it is stored, of organizations that exist; "
+            "nothing was aggregated."
+        )
+    return [row["id"] for row in found]
 
 
 def _is_storable(text: str) -> bool:
@@ -137,11 +169,11 @@ def _is_storable(text: str) -> bool:
 
 
 def _as_id(text: str) -> str | None:
-    """Return the text as PostgreSQL writes a uuid, or None where it is none."""
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        return None
+    """Return a uuid as PostgreSQL writes it, or None where the text is none: UUID() alone would accept much else."""
+    digits = text.lower().removeprefix("urn:uuid:")
+    if digits.startswith("{") and digits.endswith("}"):
+        digits = digits[1:-1]
+    return str(uuid.UUID(digits)) if UUID.fullmatch(digits) else None
 
 
 def _batch_name(names: Sequence[str]) -> str:

@@ -262,6 +262,7 @@ def get_run_period(run_id: Annotated[Text, PathParameter()], kind: Kind) -> mode
             period = resolve_period(
                 kind,
                 triggered_by=triggered_by(run),
+                logical_date=run.logical_date,
                 run_after=run_after(run),
                 data_interval_start=run.data_interval_start,
                 data_interval_end=run.data_interval_end,

@@ -1,0 +1,493 @@
+"""Where a stored trend says it came from, and what follows from that: without Airflow, numbers by hand."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+from typing import Any
+
+import pytest
+from test_aggregation import NOV_8, changes, opened, since
+
+from communication_trends.core.aggregation import Aggregation, AggregationReport, Fill, HotspotRule, Origin, Work
+from communication_trends.core.period import DAILY, MONTHLY, WEEKLY, Period
+
+RULE = {"topics": ["complaint", "escalation"], "minMessages": 10, "minRatio": 0.3}
+FIRST, SECOND = Origin("dag", "first", "1.0"), Origin("dag", "second", "2.0")
+
+
+@pytest.fixture
+def work_on(server, database):
+    """Do some work on the test's database, on a separate connection."""
+
+    def work(period: Period = NOV_8, **what: Any) -> AggregationReport:
+        with server.connect(database.name) as connection:
+            given = {"origin": FIRST, **what}
+            return Aggregation(
+                Work(list(database.organizations.values()), period, **given), source=opened(connection)
+            ).run()
+
+    return work
+
+
+def provenance(database, slug: str = "acme", date: str = "2026-11-08", period: str = "daily") -> dict[str, Any]:
+    rows = database.connection.execute(
+        "select provenance.* from communication_trends_provenance as provenance"
+        " join organizations on organizations.id = provenance.organization_id"
+        " where slug = %s and trend_date = %s and trend_period = %s",
+        [slug, date, period],
+    ).fetchall()
+    assert len(rows) == 1
+    return {
+        name: value for name, value in rows[0].items() if name not in ("organization_id", "trend_date", "trend_period")
+    }
+
+
+def moment(database) -> datetime.datetime:
+    return database.connection.execute("select clock_timestamp() as now").fetchone()["now"]
+
+
+def counters(database) -> list[dict[str, Any]]:
+    database.connection.execute("select pg_stat_clear_snapshot()")
+    return database.connection.execute(
+        "select relname, n_tup_ins, n_tup_upd, n_tup_del, n_dead_tup from pg_stat_user_tables"
+        " where relname like 'communication_trends%%' order by relname"
+    ).fetchall()
+
+
+def two_alerts_and_four_messages(database) -> None:
+    """One of the messages has no tone, two have no confidence."""
+    for tone, confidence in (("tense", 70), ("tense", None), ("angry", None), (None, 90)):
+        database.classify(
+            "acme", at="2026-11-08 10:00", sentiment={"tone": tone} if tone else None, confidence=confidence
+        )
+    database.escalate("acme", "high", at="2026-11-08 10:00", count=2)
+
+
+def test_it_says_when_from_how_much_by_whom_and_by_which_rule(database, work_on):
+    two_alerts_and_four_messages(database)
+    before = moment(database)
+    work_on()
+    after = moment(database)
+    found = provenance(database)
+    computed_at, changed_at = found.pop("computed_at"), found.pop("changed_at")
+    assert before < computed_at < after
+    assert before < changed_at < after
+    assert found == {
+        "change": "filled",
+        "is_final": True,
+        "messages": 4,
+        "messages_with_tone": 3,
+        "messages_with_confidence": 2,
+        "alerts": 2,
+        "hotspot_rule": RULE,
+        "dag_id": "dag",
+        "run_id": "first",
+        "package_version": "1.0",
+    }
+
+
+def test_a_run_that_finds_all_unchanged_writes_nothing_and_one_that_corrects_says_so(database, work_on):
+    two_alerts_and_four_messages(database)
+    work_on()
+    first, written = provenance(database), counters(database)
+    work_on(origin=SECOND)
+    assert provenance(database) == first
+    assert counters(database) == written
+    database.classify("acme", at="2026-11-08 11:00", confidence=None)
+    work_on(origin=SECOND)
+    second = provenance(database)
+    assert second["changed_at"] > first["changed_at"]
+    assert second["computed_at"] > first["computed_at"]
+    assert (second["change"], second["messages"], second["run_id"]) == ("corrected", 5, "second")
+
+
+def test_what_is_computed_before_the_period_has_ended_is_not_final(database, work_on):
+    today = DAILY.containing(datetime.datetime.now(datetime.timezone.utc).date())
+    database.classify("acme", at=today.start)
+    for kind in (DAILY, WEEKLY, MONTHLY):
+        period = kind.containing(today.first_date)
+        work_on(period)
+        assert provenance(database, "acme", str(period.first_date), kind.name)["is_final"] is False
+
+
+def test_it_becomes_final_without_a_change_of_values(database, work_on):
+    two_alerts_and_four_messages(database)
+    work_on()
+    first = provenance(database)
+    database.connection.execute("update communication_trends_provenance set is_final = false")
+    assert changes(work_on(origin=SECOND)) == {("acme", "2026-11-08"): "unchanged"}
+    second = provenance(database)
+    assert second.pop("computed_at") > first.pop("computed_at")
+    # the run that changed the values is still the first one
+    assert second == first
+
+
+def test_a_trend_that_was_there_before_is_vouched_for_once_it_is_found_equal(database, work_on):
+    two_alerts_and_four_messages(database)
+    work_on()
+    database.connection.execute("truncate communication_trends_provenance")
+    assert changes(work_on(origin=SECOND)) == {("acme", "2026-11-08"): "unchanged"}
+    found = provenance(database)
+    assert (found["changed_at"], found["change"]) == (None, None)
+    assert (found["is_final"], found["messages"], found["alerts"], found["run_id"]) == (True, 4, 2, "second")
+
+
+def test_what_is_of_unknown_origin_in_part_says_so_by_nulls(database, work_on):
+    two_alerts_and_four_messages(database)
+    work_on()
+    database.connection.execute(
+        "truncate communication_trends_provenance; delete from topic_classifications where confidence = 70"
+    )
+    database.escalate("acme", "low", at="2026-11-08 12:00")
+    assert changes(work_on(origin=SECOND)) == {("acme", "2026-11-08"): "corrected"}
+    found = provenance(database)
+    assert (found["computed_at"], found["messages"], found["messages_with_tone"], found["hotspot_rule"]) == (None,) * 4
+    assert (found["alerts"], found["is_final"], found["change"]) == (3, False, "corrected")
+
+
+def test_of_a_trend_in_two_parts_the_older_snapshot_counts(database, work_on):
+    two_alerts_and_four_messages(database)
+    work_on()
+    first = provenance(database)
+    database.connection.execute("delete from escalation_alerts")
+    database.classify("acme", at="2026-11-08 12:00")
+    work_on(origin=SECOND)
+    second = provenance(database)
+    assert second["computed_at"] == first["computed_at"]
+    assert second["changed_at"] > first["changed_at"]
+    assert (second["messages"], second["alerts"], second["change"]) == (5, 2, "corrected")
+
+
+def test_another_rule_is_recorded_where_it_is_applied_and_only_there(database, work_on):
+    database.classify("acme", topic="technical", at="2026-11-08 10:00", count=12)
+    database.classify("beta", at="2026-11-08 10:00", count=2)
+    work_on()
+    database.connection.execute(
+        "delete from topic_classifications where organization_id = %s", [database.organization("beta")]
+    )
+    rule = HotspotRule(["technical", "technical"], 4, decimal.Decimal("0.60"))
+    report = work_on(hotspots=rule, origin=SECOND)
+    assert changes(report) == {("acme", "2026-11-08"): "corrected", ("beta", "2026-11-08"): "kept"}
+    assert provenance(database)["hotspot_rule"] == {"topics": ["technical"], "minMessages": 4, "minRatio": 0.6}
+    assert provenance(database, "beta")["hotspot_rule"] == RULE
+
+
+def test_a_rule_that_makes_no_difference_is_recorded_without_a_change(database, work_on):
+    two_alerts_and_four_messages(database)
+    work_on()
+    first = provenance(database)
+    assert changes(work_on(hotspots=HotspotRule(min_messages=20))) == {("acme", "2026-11-08"): "unchanged"}
+    second = provenance(database)
+    assert second["hotspot_rule"] == {**RULE, "minMessages": 20}
+    assert (second["changed_at"], second["change"]) == (first["changed_at"], "filled")
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "total_classifications = 999",
+        "total_classifications = 1",
+        "topic_distribution = '{}'",
+        "escalation_counts = '{\"high\": 50}'",
+        "avg_confidence = null",
+        "sentiment_distribution = '{\"tense\": 40}'",
+        "total_classifications = null",
+    ],
+)
+def test_who_changes_a_trend_behind_the_packages_back_is_found_out(database, work_on, tampering):
+    two_alerts_and_four_messages(database)
+    work_on()
+    stored = database.trend("acme", "2026-11-08")
+    database.connection.execute(f"update communication_trends set {tampering}")
+    report = work_on(NOV_8.following(), lookback_periods=[NOV_8])
+    assert changes(report)["acme", "2026-11-08"] == "corrected"
+    assert database.trend("acme", "2026-11-08") == stored
+
+
+def test_what_another_writer_made_from_more_than_is_left_stays(database, work_on):
+    """The service before, or an older release after a rollback, has stored late rows that are purged since."""
+    two_alerts_and_four_messages(database)
+    work_on()
+    database.connection.execute(
+        "update communication_trends set total_classifications = 30, topic_distribution = '{\"general\": 30}'"
+    )
+    database.classify("acme", at="2026-11-08 12:00")
+    assert changes(work_on()) == {("acme", "2026-11-08"): "kept"}
+    assert database.trend("acme", "2026-11-08")["total_classifications"] == 30
+
+
+def test_counts_that_another_writer_stored_as_text_are_counted(database, work_on):
+    database.organization("acme")
+    database.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, total_classifications,"
+        " sentiment_distribution, topic_distribution) values (%s, '2026-11-08', 'daily', 30, '{\"tense\": \"30\"}',"
+        ' \'{"general": "30"}\')',
+        [database.organization("acme")],
+    )
+    database.classify("acme", at="2026-11-08 10:00", count=30)
+    database.connection.execute(
+        'update topic_classifications set sentiment = \'{"tone": "tense"}\' where id in'
+        " (select id from topic_classifications limit 11)"
+    )
+    report = work_on()
+    assert changes(report) == {("acme", "2026-11-08"): "kept"}
+    assert "messages with a tone 30 → 11" in report.results[0].reason
+
+
+def test_a_trend_that_was_deleted_is_filled_though_its_provenance_is_there(database, work_on):
+    two_alerts_and_four_messages(database)
+    work_on()
+    database.connection.execute("delete from communication_trends; delete from escalation_alerts")
+    assert changes(work_on(origin=SECOND)) == {("acme", "2026-11-08"): "filled"}
+    found = provenance(database)
+    assert (found["change"], found["alerts"], found["run_id"]) == ("filled", 0, "second")
+
+
+def test_it_goes_with_its_organization(database, work_on):
+    two_alerts_and_four_messages(database)
+    work_on()
+    database.connection.execute(
+        "delete from escalation_alerts; delete from topic_classifications; delete from organizations"
+    )
+    assert database.connection.execute("select from communication_trends_provenance").fetchall() == []
+
+
+@pytest.mark.parametrize(
+    "action", ["return null;", "new.messages := 7; return new;", "new.alerts := null; return new;"]
+)
+def test_a_trend_whose_provenance_comes_out_differently_is_not_stored(database, work_on, action):
+    for slug in ("acme", "beta"):
+        database.classify(slug, at="2026-11-08 10:00")
+    database.connection.execute(
+        "create function interfere() returns trigger language plpgsql as $$ begin"
+        f" if new.organization_id = '{database.organization('acme')}' then {action} end if; return new; end $$;"
+        "create trigger interfere before insert on communication_trends_provenance for each row"
+        " execute function interfere()"
+    )
+    report = work_on()
+    assert changes(report) == {("acme", "2026-11-08"): "failed", ("beta", "2026-11-08"): "filled"}
+    assert "provenance" in report.of("failed")[0].reason  # type: ignore[arg-type]
+    assert list(database.trends()) == [("beta", "2026-11-08")]
+
+
+# What the source cannot know any more
+
+
+def days(database) -> dict[str, int]:
+    return {date: row["total_classifications"] for (slug, date), row in database.trends().items() if slug == "acme"}
+
+
+def noon(day: int) -> str:
+    return f"2026-11-{day:02} 12:00"
+
+
+@pytest.fixture
+def an_outage(database, work_on):
+    """
+    Twelve messages a day from the 10th to the 20th; the 10th and 11th are stored; then retention leaves the 16th on.
+
+    ``beta`` has messages as well, ``idle`` never had any.
+    """
+    for slug in ("acme", "beta"):
+        for day in range(10, 21):
+            database.classify(slug, at=noon(day), count=12)
+    database.organization("idle")
+    since(database, "2026-11-01")
+    for day in (10, 11):
+        work_on(DAILY.containing(datetime.date(2026, 11, day)))
+    return "delete from topic_classifications where created_at < '2026-11-16'"
+
+
+NOV_20 = DAILY.containing(datetime.date(2026, 11, 20))
+
+
+def test_lookback_does_not_fill_days_that_the_source_has_no_rows_of_any_more(database, work_on, an_outage):
+    database.connection.execute(an_outage)
+    report = work_on(NOV_20, lookback_periods=NOV_20.earlier(7))
+    whole = dict.fromkeys(["2026-11-10", "2026-11-11", *(f"2026-11-{day}" for day in range(16, 21))], 12)
+    assert days(database) == whole
+    lost = {(report.name(one.organization), one.period.first_date.day) for one in report.of("not in source")}  # type: ignore[arg-type]
+    assert lost == {(slug, day) for slug in ("acme", "beta", "idle") for day in (13, 14, 15)}
+    # of the 16th, the oldest that is left, nobody can say whether its morning has gone as well
+    assert provenance(database, "acme", "2026-11-16")["is_final"] is False
+    assert provenance(database, "acme", "2026-11-17")["is_final"] is True
+    assert database.trends()["idle", "2026-11-16"]["total_classifications"] == 0
+
+
+def test_rows_of_one_organization_may_be_gone_while_others_have_theirs(database, work_on, an_outage):
+    database.connection.execute(f"{an_outage} and organization_id = %s", [database.organization("acme")])
+    work_on(NOV_20, lookback_periods=NOV_20.earlier(7))
+    assert sorted(days(database)) == ["2026-11-10", "2026-11-11", *(f"2026-11-{day}" for day in range(16, 21))]
+    assert database.trends()["beta", "2026-11-13"]["total_classifications"] == 12
+    # who never had a message had none on these days either
+    assert database.trends()["idle", "2026-11-13"]["total_classifications"] == 0
+
+
+def test_an_organization_without_any_rows_left_is_not_filled_with_zeros(database, work_on, an_outage):
+    database.connection.execute(
+        "delete from topic_classifications where organization_id = %s", [database.organization("acme")]
+    )
+    report = work_on(NOV_20, lookback_periods=NOV_20.earlier(7))
+    assert days(database) == {"2026-11-10": 12, "2026-11-11": 12, "2026-11-20": 0}
+    assert len(report.of("not in source")) == 7  # type: ignore[arg-type]
+
+
+def test_who_has_been_silent_since_before_the_retention_gets_zeros(database, work_on, an_outage):
+    """Its last messages went with everybody's of that time, which proves nothing about the days after."""
+    acme = database.organization("acme")
+    database.connection.execute(
+        "delete from topic_classifications where organization_id = %s and created_at > '2026-11-12'", [acme]
+    )
+    database.connection.execute("delete from topic_classifications where created_at < '2026-11-13 06:00'")
+    work_on(NOV_20, lookback_periods=NOV_20.earlier(7))
+    assert days(database) == {
+        "2026-11-10": 12,
+        "2026-11-11": 12,
+        # of the 13th some are gone, perhaps its own
+        **dict.fromkeys([f"2026-11-{day}" for day in range(14, 21)], 0),
+    }
+
+
+@pytest.mark.parametrize(("fill", "stored"), [(Fill.IF_IN_SOURCE, None), (Fill.NOT_FINAL, False), (Fill.ALWAYS, True)])
+def test_the_runs_own_period_is_filled_as_its_kind_of_run_has_it(database, work_on, an_outage, fill, stored):
+    database.connection.execute(an_outage)
+    report = work_on(DAILY.containing(datetime.date(2026, 11, 13)), fill=fill)
+    if stored is None:
+        assert set(changes(report).values()) == {"not in source"}
+        assert "2026-11-13" not in days(database)
+    else:
+        assert set(changes(report).values()) == {"filled"}
+        assert provenance(database, "acme", "2026-11-13")["is_final"] is stored
+
+
+def test_the_first_day_that_an_application_has_rows_of_is_whole(database, work_on):
+    database.classify("acme", at=noon(13), count=3)
+    since(database, "2026-11-13")
+    work_on(
+        DAILY.containing(datetime.date(2026, 11, 15)),
+        lookback_periods=DAILY.containing(datetime.date(2026, 11, 15)).earlier(7),
+    )
+    assert days(database) == {"2026-11-13": 3, "2026-11-14": 0, "2026-11-15": 0}
+    assert provenance(database, "acme", "2026-11-13")["is_final"] is True
+
+
+def test_a_filled_day_whose_alerts_may_have_been_purged_is_not_final(database, work_on, an_outage):
+    database.escalate("acme", "high", at=noon(10))
+    work_on(DAILY.containing(datetime.date(2026, 11, 10)))
+    for day in (14, 18):
+        database.escalate("acme", "high", at=noon(day), count=2)
+    database.connection.execute("delete from escalation_alerts where created_at < '2026-11-17'")
+    report = work_on(NOV_20, lookback_periods=NOV_20.earlier(7))
+    assert days(database)["2026-11-14"] == 12
+    assert provenance(database, "acme", "2026-11-14")["is_final"] is False
+    assert provenance(database, "acme", "2026-11-19")["is_final"] is True
+    assert "alerts" in report.incomplete[database.organization("acme"), DAILY.containing(datetime.date(2026, 11, 14))]
+    assert provenance(database, "beta", "2026-11-14")["is_final"] is True
+
+
+@pytest.mark.parametrize("kind", [WEEKLY, MONTHLY])
+def test_a_week_or_month_that_lacks_purged_days_is_not_final_though_its_sum_is_larger(database, work_on, kind):
+    """Seven daily trends of 10 messages; 20 messages purged, 30 late ones on one day: the sum is 80."""
+    for day in range(2, 9):
+        database.classify("acme", at=noon(day), count=10)
+    since(database, "2026-11-01")
+    work_on(lookback_periods=NOV_8.earlier(6))
+    database.connection.execute("delete from topic_classifications where created_at < '2026-11-04'")
+    database.classify("acme", at=noon(6), count=30)
+    period = kind.containing(datetime.date(2026, 11, 8))
+    report = work_on(period)
+    assert database.trends(kind.name)["acme", str(period.first_date)]["total_classifications"] == 80
+    assert provenance(database, "acme", str(period.first_date), kind.name)["is_final"] is False
+    said = report.incomplete[database.organization("acme"), period]
+    assert "of 2026-11-02, 2026-11-03 fewer are left than the stored daily trends were made from" in said
+    # found again, it is still not final
+    assert changes(work_on(period)) == {("acme", str(period)): "unchanged"}
+    assert provenance(database, "acme", str(period.first_date), kind.name)["is_final"] is False
+
+
+def test_a_week_whose_alerts_have_been_purged_is_not_final(database, work_on):
+    for day in range(2, 9):
+        database.classify("acme", at=noon(day), count=10)
+    database.escalate("acme", "high", at=noon(3))
+    since(database, "2026-11-01")
+    work_on(lookback_periods=NOV_8.earlier(6))
+    database.connection.execute("delete from escalation_alerts")
+    work_on(WEEKLY.containing(NOV_8.first_date))
+    assert provenance(database, "acme", "2026-11-02", "weekly")["is_final"] is False
+
+
+@pytest.mark.parametrize("type_", ["timestamptz", "date"])
+@pytest.mark.parametrize("kind", [WEEKLY, MONTHLY])
+def test_trend_dates_of_another_type_find_purged_days_as_well(database, work_on, type_, kind):
+    database.connection.execute(f"alter table communication_trends alter trend_date type {type_}")
+    for day in range(2, 9):
+        database.classify("acme", at=noon(day), count=10)
+    since(database, "2026-11-01")
+    work_on(lookback_periods=NOV_8.earlier(6))
+    database.connection.execute("delete from topic_classifications where created_at < '2026-11-03'")
+    period = kind.containing(NOV_8.first_date)
+    assert "2026-11-02" in work_on(period).incomplete[database.organization("acme"), period]
+
+
+# Halving
+
+
+def attempts_at(database) -> int:
+    return database.connection.execute("select last_value - 1 as attempts from attempts").fetchone()["attempts"]
+
+
+@pytest.mark.parametrize(
+    ("organizations", "broken", "attempts"),
+    # of one broken organization: each halving is two transactions, one of which fails again
+    [(256, [100], 17), (1, [0], 1), (100, [], 1), (4, [0, 1, 2, 3], 7)],
+)
+def test_a_failed_batch_is_halved_until_only_what_is_broken_has_failed(
+    database, work_on, organizations, broken, attempts
+):
+    for number in range(organizations):
+        database.organization(f"o{number:03}")
+    connection = database.connection
+    connection.execute("create table broken (organization_id uuid)")
+    for number in broken:
+        connection.execute("insert into broken values (%s)", [database.organization(f"o{number:03}")])
+    connection.execute(
+        "create sequence attempts; select nextval('attempts');"
+        "create function count_attempts() returns trigger language plpgsql as"
+        " $$ begin perform nextval('attempts'); return null; end $$;"
+        "create function fail() returns trigger language plpgsql as $$ begin"
+        " if exists (select from broken where organization_id = new.organization_id) then raise 'broken'; end if;"
+        " return new; end $$;"
+        "create trigger a before insert on communication_trends for each statement execute function count_attempts();"
+        "create trigger b before insert on communication_trends for each row execute function fail()"
+    )
+    report = work_on()
+    assert [report.name(one.organization) for one in report.of("failed")] == [f"o{number:03}" for number in broken]  # type: ignore[arg-type]
+    assert len(database.trends()) == organizations - len(broken)
+    assert attempts_at(database) == attempts
+
+
+def test_over_periods_as_well_only_the_broken_pair_fails(database, work_on):
+    for slug in ("acme", "beta"):
+        for day in range(1, 9):
+            database.classify(slug, at=f"2026-11-0{day} 12:00")
+    since(database, "2026-11-01")
+    database.connection.execute(
+        "alter table communication_trends add constraint broken check"
+        f" (organization_id <> '{database.organization('beta')}' or trend_date <> '2026-11-03')"
+    )
+    report = work_on(lookback_periods=NOV_8.earlier(7))
+    assert [(report.name(one.organization), str(one.period)) for one in report.of("failed")] == [("beta", "2026-11-03")]  # type: ignore[arg-type]
+    assert len(database.trends()) == 15
+
+
+def test_after_an_error_that_affects_all_every_pair_that_was_not_tried_has_failed(database, work_on):
+    for slug in ("acme", "beta"):
+        database.classify(slug, at="2026-11-08 10:00")
+    since(database, "2026-11-01")
+    database.connection.execute("drop table escalation_alerts")
+    report = work_on(lookback_periods=NOV_8.earlier(3))
+    assert report.ended_by is not None
+    failed = {(report.name(one.organization), one.period.first_date.day) for one in report.of("failed")}  # type: ignore[arg-type]
+    ids = [database.organization(slug) for slug in ("acme", "beta")]
+    assert failed == {(id_, day) for id_ in ids for day in (8, 7, 6, 5)}
