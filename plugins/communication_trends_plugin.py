@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 # first: it says which package is missing or too old, where the imports of Airflow below would fail without a word of it
-from communication_trends import installation  # noqa: F401  # isort: skip
+from communication_trends import requirements  # noqa: F401  # isort: skip
 from airflow.providers.common.compat.sdk import AirflowPlugin
 
 # Imported here, though only the DAGs use it: task processes are forked from a parent that has loaded the plugins, and

@@ -30,6 +30,7 @@ LONGEST = [
     ["test_scheduler.py"],
     ["test_running_airflow.py", "test_metrics.py", "test_page_in_airflow.py"],
     ["test_page.py", "test_access.py"],
+    ["test_task_context.py"],
     ["test_replica.py"],
     ["test_bundles.py"],
     ["test_checks.py"],

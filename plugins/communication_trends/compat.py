@@ -17,11 +17,14 @@ __all__ = [
     "DAG",
     "HAS_EXTERNAL_VIEWS",
     "REST_API",
+    "TASKS_HAVE_METADATA_DATABASE",
     "UI_ADDRESS",
     "clear_number",
     "exponential_backoff",
     "flush_metrics",
+    "forget_mapped_xcom",
     "name_task_instance",
+    "pull_mapped_xcoms",
     "rest_api_authentication",
     "run_after",
     "task_instance_states",
@@ -59,6 +62,10 @@ UI_ADDRESS = ("api", "") if AIRFLOW_V_3_0_PLUS else ("webserver", "http://localh
 
 REST_API = "/api/v2" if AIRFLOW_V_3_0_PLUS else "/api/v1"
 """Where Airflow's public REST API is."""
+
+
+TASKS_HAVE_METADATA_DATABASE = not AIRFLOW_V_3_0_PLUS
+"""Whether a task may use Airflow's own database; on Airflow 3 it has the API server instead."""
 
 
 def rest_api_authentication(client: Any, login: str, password: str) -> None:
@@ -110,6 +117,43 @@ def task_instance_states(context: Any, task_id: str) -> dict[int, str | None]:
         -1 if name == task_id else int(name.removeprefix(f"{task_id}_")): state
         for name, state in states.get(dag_run.run_id, {}).items()
     }
+
+
+def pull_mapped_xcoms(context: Any, task_id: str, key: str, count: int) -> dict[int, Any]:
+    """
+    Return what the task instances of a mapped task have pushed in the present run, by map index.
+
+    One request, however many instances there are: Airflow 3 hands over the values in the order of their map indexes,
+    but without them, so each value has to bring its own as ``mapIndex``. ``xcom_pull`` of a list of task ids would do
+    the same from 3.0.3 on; on 3.0.2 it finds nothing (apache/airflow#50982), a slice finds all of it.
+
+    What is found may be from an earlier try: Airflow removes it when the task instance starts again, not before.
+
+    :param context: Airflow's context.
+    :param task_id: the mapped task.
+    :param key: the XComs' key.
+    :param count: map indexes from here on are left out: of a longer list, before the run was cleared.
+    """
+    if AIRFLOW_V_3_0_PLUS:
+        mapped = context["task"].dag.get_task(task_id)
+        values = sdk.XComArg(mapped, key=key).resolve(context)[:]
+    else:
+        values = context["ti"].xcom_pull(task_ids=[task_id], key=key)
+    return {value["mapIndex"]: value for value in values if 0 <= value["mapIndex"] < count}
+
+
+def forget_mapped_xcom(context: Any, key: str) -> None:
+    """
+    Take back what a mapped task instance has pushed in an earlier try, when it starts again.
+
+    Airflow has done so by then, but for 3.0, which removes XComs without regard to the map index: there the value is
+    replaced by one that `pull_mapped_xcoms` leaves out. It cannot be removed, the request for that has no map index.
+
+    :param context: Airflow's context.
+    :param key: the XCom's key.
+    """
+    if AIRFLOW_V_3_0_PLUS and not AIRFLOW_V_3_1_PLUS:
+        context["ti"].xcom_push(key=key, value={"mapIndex": -1})
 
 
 def flush_metrics() -> None:

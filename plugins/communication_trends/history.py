@@ -10,8 +10,9 @@ import httpx
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseHook, BaseOperator
 
 from communication_trends import settings
-from communication_trends.compat import REST_API, rest_api_authentication
+from communication_trends.compat import REST_API
 from communication_trends.core.period import KINDS
+from communication_trends.rest_api import address, logged_in
 
 PAGE = 100
 
@@ -45,11 +46,9 @@ class RemoveOldRunsOperator(BaseOperator):
         """
         conn_id = settings.api_conn_id()
         connection = BaseHook.get_connection(conn_id)
-        address = f"{connection.schema or 'http'}://{connection.host}:{connection.port or 8080}"
         refused: dict[str, str] = {}
         try:
-            with httpx.Client(base_url=address, timeout=60) as client:
-                rest_api_authentication(client, connection.login or "", connection.password or "")
+            with logged_in(connection) as client:
                 removed = {
                     "removedCompletedRuns": self._remove(client, "success", settings.keep_completed_runs(), refused),
                     "removedFailedRuns": self._remove(client, "failed", settings.keep_failed_runs(), refused),
@@ -63,7 +62,7 @@ class RemoveOldRunsOperator(BaseOperator):
             raise AirflowException(f"{message}: {error.response.text[:500]}") from None
         except httpx.HTTPError as error:
             raise AirflowException(
-                f"connection {conn_id!r}: no answer from Airflow's API at {address}: {error}"
+                f"connection {conn_id!r}: no answer from Airflow's API at {address(connection)}: {error}"
             ) from None
         if refused:
             reasons = ", ".join(f"{run_id!r} ({reason})" for run_id, reason in list(refused.items())[:20])

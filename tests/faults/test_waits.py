@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -183,6 +185,76 @@ def test_a_trigger_that_goes_on_for_ever_at_the_commit(database, opened):
         transaction.rows("update organizations set name = 'changed'")
     with opened() as target, target.transaction(read_only=True) as transaction:
         assert transaction.rows("select name from organizations") == [{"name": "Acme"}]
+
+
+def test_giving_up_too_late_leaves_what_has_got_the_descriptor_since_alone(opened, monkeypatch):
+    begun, go_on, over = threading.Event(), threading.Event(), threading.Event()
+
+    def wait_in_the_other_thread():
+        if isinstance(threading.current_thread(), threading.Timer):
+            begun.set()
+            assert go_on.wait(60)
+
+    class Held(socket.socket):
+        def shutdown(self, how):
+            wait_in_the_other_thread()
+            super().shutdown(how)
+
+    def fromfd(descriptor, family, kind):
+        wait_in_the_other_thread()
+        return Held(family, kind, fileno=os.dup(descriptor))
+
+    monkeypatch.setattr(socket, "fromfd", fromfd)
+    with opened(Limits(statement=0.1, network=0.1)) as database:
+        descriptor = database.connection.fileno()
+
+        def wait_and_close():
+            with database.bounded("something"):
+                begun.wait(60)
+            database.connection.close()
+            over.set()
+
+        thread = threading.Thread(target=wait_and_close)
+        thread.start()
+        assert begun.wait(60)
+        # it may not end before the other thread has gone on
+        if not over.wait(1):
+            go_on.set()
+        thread.join()
+    one, peer = socket.socketpair()
+    others = socket.socket(fileno=os.dup2(one.detach(), descriptor))
+    with peer, others:
+        go_on.set()
+        for timer in threading.enumerate():
+            if isinstance(timer, threading.Timer):
+                timer.join(60)
+        others.send(b"still open")
+        assert peer.recv(100) == b"still open"
+
+
+def test_a_commit_that_is_canceled_too_late_does_not_cancel_the_next_statement(server, database, monkeypatch):
+    database.classify("acme")
+    database.connection.execute(
+        "create function doze() returns trigger language plpgsql as"
+        " $$ begin perform pg_sleep(1.5); return null; end $$;"
+        "create constraint trigger doze after update on organizations deferrable initially deferred"
+        " for each row execute function doze()"
+    )
+    going_on = threading.Event()
+    with closing(psycopg.connect(server.dsn(database.name))) as connection:
+        cancel = connection.cancel_safe
+
+        def cancel_late(**options):
+            going_on.wait(3)
+            cancel(**options)
+
+        monkeypatch.setattr(connection, "cancel_safe", cancel_late)
+        target = Database(connection, sql_path=ROOT / "sql", limits=Limits(statement=1))
+        with target.transaction(read_only=False) as transaction:
+            transaction.rows("update organizations set name = 'changed'")
+        with target.transaction(read_only=True) as transaction:
+            threading.Timer(0.2, going_on.set).start()
+            assert transaction.rows("select pg_sleep(0.8), 1 as done")[0]["done"] == 1
 
 
 def test_a_network_that_goes_silent_during_the_aggregate_fails_the_try_and_says_why(

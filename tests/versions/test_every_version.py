@@ -131,7 +131,7 @@ def test_the_dags_load_without_errors_and_warnings(tmp_path):
 
 
 def test_a_package_that_is_too_old_or_missing_is_named_in_one_sentence():
-    cases = {
+    cases: dict[tuple[str, str | None], str] = {
         ("apache-airflow-providers-common-compat", "1.12.0"): (
             "communication_trends needs apache-airflow-providers-common-compat 1.13.0 or newer; 1.12.0 is installed:"
             " pip install --upgrade 'apache-airflow-providers-common-compat>=1.13.0'."
@@ -144,6 +144,14 @@ def test_a_package_that_is_too_old_or_missing_is_named_in_one_sentence():
         ("airflow", "2.10.5"): (
             "communication_trends needs Airflow 2.11 or newer; 2.10.5 is installed: upgrade Airflow."
         ),
+        **{
+            ("airflow", version): (
+                f"communication_trends does not run on Airflow {version}, which cannot hand over what mapped task"
+                " instances have reported, so that the summary of a run would be wrong: upgrade Airflow to 3.0.6 or"
+                " newer."
+            )
+            for version in ("3.0.0", "3.0.1")
+        },
     }
     # only pretended: what is installed is not too old; each case in a fork, which has loaded Airflow but no DAG yet
     code = (

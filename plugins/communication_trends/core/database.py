@@ -210,12 +210,11 @@ class Database:
     def _commit(self) -> None:
         self._notices.clear()
         # PostgreSQL stops counting statement_timeout before it commits, so the commit is canceled from here
-        canceling = _timer(self.limits.statement, self._cancel)
-        try:
-            with self.bounded("the commit; whether it is stored shows at the next try"):
-                self.connection.commit()
-        finally:
-            canceling.cancel()
+        with (
+            _if_longer_than(self.limits.statement, self._cancel),
+            self.bounded("the commit; whether it is stored shows at the next try"),
+        ):
+            self.connection.commit()
         # where the wait for a standby was canceled, PostgreSQL reports success, with a warning
         if any(re.search("synchronous replication|SyncRepWait", notice) for notice in self._notices):
             raise DatabaseUnavailableError(
@@ -253,18 +252,17 @@ class Database:
         :raises DatabaseUnavailableError: when it took too long, or a replica ended it to go on.
         """
         given_up = threading.Event()
+        own = self._own_descriptor()
 
         def give_up() -> None:
             given_up.set()
-            with (
-                suppress(OSError, *DATABASE_ERRORS),
-                socket.fromfd(self.connection.fileno(), socket.AF_INET, socket.SOCK_STREAM) as duplicate,
-            ):
-                duplicate.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):
+                own.shutdown(socket.SHUT_RDWR)
 
-        timer = _timer(self.limits.answer, give_up)
         try:
-            yield
+            # left in reverse: the descriptor is closed when nothing can use it any more
+            with own, _if_longer_than(self.limits.answer, give_up):
+                yield
         except DATABASE_ERRORS as error:
             if given_up.is_set():
                 raise DatabaseUnavailableError(
@@ -279,16 +277,46 @@ class Database:
                     "max_standby_streaming_delay"
                 ) from error
             raise
-        finally:
-            timer.cancel()
+
+    def _own_descriptor(self) -> socket.socket:
+        """
+        Return the connection's socket under a descriptor of its own.
+
+        The driver closes the connection's own when it finds the connection lost, and whatever another thread opens next
+        gets its number.
+        """
+        with suppress(OSError, *DATABASE_ERRORS):
+            return socket.fromfd(self.connection.fileno(), socket.AF_INET, socket.SOCK_STREAM)
+        # closed already, as what is waited for will say: a socket that is connected to nothing takes its place
+        return socket.socket()
 
 
-def _timer(seconds: float, action: Callable[[], None]) -> threading.Timer:
-    timer = threading.Timer(seconds, action)
+@contextmanager
+def _if_longer_than(seconds: float, action: Callable[[], None]) -> Iterator[None]:
+    """
+    Do something from another thread if the block takes longer.
+
+    When the block is left, that is done or never will be: what it is done to can be closed, or used for something else.
+    """
+    is_over = threading.Event()
+    acting = threading.Lock()
+
+    def act() -> None:
+        with acting:
+            if not is_over.is_set():
+                action()
+
+    timer = threading.Timer(seconds, act)
     # so that a process that ends does not wait for it
     timer.daemon = True
     timer.start()
-    return timer
+    try:
+        yield
+    finally:
+        timer.cancel()
+        is_over.set()
+        with acting:
+            pass
 
 
 def _how_far(replica: Mapping[str, Any], until: datetime.datetime) -> str:

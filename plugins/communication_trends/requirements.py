@@ -1,4 +1,4 @@
-"""What the package needs beside Airflow: imported before anything of Airflow, to say what is too old or missing."""
+"""What the package needs: imported before anything of Airflow, to say what is too old, missing or cannot be used."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ import re
 import airflow
 
 OLDEST_AIRFLOW = "2.11"
+
+REFUSED_AIRFLOW = dict.fromkeys(
+    ["3.0.0", "3.0.1"],
+    "cannot hand over what mapped task instances have reported, so that the summary of a run would be wrong",
+)
+"""Versions among the supported ones that cannot run the package, each with the reason."""
+
+UPGRADE_TO = "3.0.6"
+"""What to upgrade them to, at least: the last patch of their minor version."""
 
 OLDEST_PACKAGES = {
     # has all that this package imports through it
@@ -22,12 +31,18 @@ def check_installation() -> None:
     """
     Say in one sentence what to install or upgrade, before an import fails with a name that means nothing to anybody.
 
-    :raises ImportError: when Airflow or a package is too old, or a package is missing.
+    :raises ImportError: when Airflow or a package is too old, a package is missing, or this Airflow has a fault that
+        the package cannot work around.
     """
     if _numbers(airflow.__version__) < _numbers(OLDEST_AIRFLOW):
         raise ImportError(
             f"communication_trends needs Airflow {OLDEST_AIRFLOW} or newer; {airflow.__version__} is installed: "
             f"upgrade Airflow."
+        )
+    if reason := REFUSED_AIRFLOW.get(airflow.__version__):
+        raise ImportError(
+            f"communication_trends does not run on Airflow {airflow.__version__}, which {reason}: upgrade Airflow to "
+            f"{UPGRADE_TO} or newer."
         )
     for package, oldest in OLDEST_PACKAGES.items():
         wanted = f"{package}>={oldest}" if oldest != "0" else package
