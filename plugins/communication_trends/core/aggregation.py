@@ -194,7 +194,7 @@ class Aggregation:
         work, outcome = self.work, self._outcome
         if self.source is not self.target:
             try:
-                self.source.require_replayed(work.period.end, self.target)
+                self.source.wait_for_replica(work.period.end, self.target)
             except DATABASE_ERRORS as error:
                 self._fail([work.period], work.organizations, error)
                 return outcome
