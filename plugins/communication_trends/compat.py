@@ -203,20 +203,3 @@ def name_task_instance(context: Any, name: str) -> None:
 def clear_number(dag_run: Any) -> int:
     """Return how often task instances of the run have been cleared."""
     return getattr(dag_run, "clear_number", None) or 0
-
-
-def pull_mapped_xcoms(context: Any, task_id: str, key: str, count: int) -> dict[int, Any]:
-    told = context["ti"].xcom_pull(task_ids=[task_id], key=key) or []
-    return {one["mapIndex"]: one for one in told if one and one["mapIndex"] < count}
-
-
-def last_event_extra(context: Any, asset: Any, wanted: Any) -> dict[str, Any] | None:
-    events = list(context["inlet_events"][asset])
-    for event in reversed(events):
-        if wanted(event.extra or {}):
-            return event.extra
-    return None
-
-
-def emit_asset_event(context: Any, asset: Any, extra: dict[str, Any]) -> bool:
-    return False

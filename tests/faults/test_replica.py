@@ -19,7 +19,7 @@ from test_database import in_background, wait_until
 
 from communication_trends.core.database import Database, Limits
 from communication_trends.core.database_errors import is_lost
-from communication_trends.core.errors import DatabaseUnavailableError
+from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError
 from local import ROOT
 from local.servers import SERVER_VARIABLE, Server, postgres
 
@@ -87,11 +87,11 @@ def paused(replica: Server) -> Iterator[None]:
 def test_a_replica_that_is_behind_says_how_far(server, database, replica):
     with opened(server, database.name) as primary, opened(replica, database.name) as standby:
         # nothing has been written since, however long that is: the replica has it all
-        standby.require_replayed(now(), primary)
+        standby.wait_for_replica(now(), primary)
         with paused(replica):
             database.classify("acme", count=100)
             with pytest.raises(DatabaseUnavailableError) as raised:
-                standby.require_replayed(now() + datetime.timedelta(hours=1), primary)
+                standby.wait_for_replica(now() + datetime.timedelta(hours=1), primary)
             message = str(raised.value)
             assert "connection 'a': the replica has replayed" in message
             missing = int(message.split("; ")[1].split(" bytes")[0])
@@ -99,7 +99,7 @@ def test_a_replica_that_is_behind_says_how_far(server, database, replica):
             assert "Its replay is paused: select pg_wal_replay_resume()" in message
             assert is_lost(raised.value)
         # a moment to come is reached too: the replica has all that there is
-        standby.require_replayed(now() + datetime.timedelta(hours=1), primary)
+        standby.wait_for_replica(now() + datetime.timedelta(hours=1), primary)
         with standby.transaction(read_only=True) as transaction:
             assert transaction.rows("select count(*) as n from topic_classifications") == [{"n": 100}]
 
@@ -108,12 +108,12 @@ def test_a_moment_that_has_been_replayed_is_past_whatever_is_missing(server, dat
     with opened(server, database.name) as primary, opened(replica, database.name) as standby:
         yesterday = now() - datetime.timedelta(days=1)
         database.classify("acme")
-        standby.require_replayed(now() + datetime.timedelta(hours=1), primary)
+        standby.wait_for_replica(now() + datetime.timedelta(hours=1), primary)
         with paused(replica):
             database.classify("acme")
-            standby.require_replayed(yesterday, primary)
+            standby.wait_for_replica(yesterday, primary)
             with pytest.raises(DatabaseUnavailableError, match=r"up to 2\d{3}-.* UTC, \d+ s behind"):
-                standby.require_replayed(now(), primary)
+                standby.wait_for_replica(now(), primary)
 
 
 def test_any_role_may_ask(server, database, replica):
@@ -121,12 +121,12 @@ def test_any_role_may_ask(server, database, replica):
     connection.execute("create role asking login")
     try:
         with opened(server, database.name) as primary, opened(replica, database.name) as standby:
-            standby.require_replayed(now(), primary)
+            standby.wait_for_replica(now(), primary)
         with (
             opened(server, database.name, user="asking") as primary,
             opened(replica, database.name, user="asking") as standby,
         ):
-            standby.require_replayed(now(), primary)
+            standby.wait_for_replica(now(), primary)
     finally:
         connection.execute("drop role asking")
 
@@ -144,43 +144,105 @@ def test_where_the_target_is_another_server_the_receiver_is_asked(server, databa
             wait_until(lambda: _is_there(standby, target))
             with opened(replica, database.name, user="asking") as asking:
                 with pytest.raises(DatabaseUnavailableError, match="only pg_read_all_stats may see: grant it"):
-                    asking.require_replayed(later(), target)
+                    asking.wait_for_replica(later(), target)
                 connection.execute("grant pg_read_all_stats to asking")
                 wait_until(lambda: _is_there(asking, target))
             with paused(replica):
                 database.classify("acme")
                 with pytest.raises(DatabaseUnavailableError, match="bytes of its primary's log are missing"):
-                    standby.require_replayed(later(), target)
+                    standby.wait_for_replica(later(), target)
             # cut off from its primary, the replica cannot know whether there is more
             with replica.connect("postgres") as control:
                 control.execute("alter system set primary_conninfo = ''")
                 control.execute("select pg_reload_conf()")
                 wait_until(lambda: not control.execute("select from pg_stat_wal_receiver").fetchall())
             with pytest.raises(DatabaseUnavailableError, match="the replica has replayed"):
-                standby.require_replayed(now() + datetime.timedelta(hours=1), target)
+                standby.wait_for_replica(now() + datetime.timedelta(hours=1), target)
     finally:
         connection.execute("drop owned by asking; drop role asking")
 
 
 def _is_there(standby: Database, target: Database) -> bool:
     try:
-        standby.require_replayed(later(), target)
+        standby.wait_for_replica(later(), target)
     except DatabaseUnavailableError:
         return False
     return True
 
 
-def test_a_promoted_replica_waits_for_nobody(server, database, replica):
+def test_a_promoted_replica_serves_no_stale_numbers(server, database, replica):
+    database.classify("acme", at="2026-11-01 12:00")
+    with opened(server, database.name) as target, opened(replica, database.name) as source:
+        source.wait_for_replica(later(), target)
+        assert source.require_fed(later(), target) == []
     with replica.connect("postgres") as control:
         control.execute("select pg_promote()")
+    midnight = datetime.datetime(2026, 11, 2, tzinfo=datetime.timezone.utc)
     with opened(replica, database.name) as promoted, opened(server, database.name) as target:
-        promoted.require_replayed(now() + datetime.timedelta(hours=1), target)
+        # nothing is missing yet; nor of a period from before it was promoted, whatever comes later
+        assert promoted.wait_for_replica(later(), target) == []
+        assert promoted.require_fed(midnight, target) == []
+        database.classify("acme", at="2026-11-02 00:00")
+        assert promoted.require_fed(midnight, target) == []
+        with pytest.raises(DatabaseUnusableError) as raised:
+            promoted.require_fed(midnight + datetime.timedelta(seconds=1), target)
+        assert str(raised.value).startswith("connection 'a': it is a copy of the target's server that gets no rows")
+        assert "of 2026-11-01 12:00:00, the target's of 2026-11-02 00:00:00. Make it a replica again" in str(raised.value)
+        # the other way round: the promoted one is where the application writes now, and trends are stored elsewhere
+        assert target.require_fed(later(), promoted) == []
+        # a server is no copy of itself
+        with opened(server, database.name) as same:
+            assert same.require_fed(later(), target) == []
+
+
+def test_a_promoted_replica_fails_the_run(server, database, replica, run_dag, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_REPLICA", replica.airflow_connection(database.name))
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "replica")
+    with opened(server, database.name) as target, opened(replica, database.name) as source:
+        source.wait_for_replica(later(), target)
+    with replica.connect("postgres") as control:
+        control.execute("select pg_promote()")
+    database.classify("acme")
+    run = run_dag(NOV_1, retries=3)
+    assert run.tasks["list_organizations", -1] == "failed"
+    assert "connection 'replica': it is a copy of the target's server that gets no rows any more" in run.log
+    assert database.trends() == {}
+
+
+def test_what_may_not_be_seen_is_said_and_fails_nothing(server, database, replica):
+    """As where pg_control_system() is revoked from public, or a managed service has none."""
+    connection = database.connection
+    connection.execute("create role asking login; revoke execute on function pg_control_system() from public")
+    connection.execute("revoke select on pg_subscription from public")
+    try:
+        with opened(server, database.name) as primary, opened(replica, database.name) as standby:
+            standby.wait_for_replica(later(), primary)
+        with (
+            opened(server, database.name, user="asking") as primary,
+            opened(replica, database.name, user="asking") as standby,
+        ):
+            notes = standby.wait_for_replica(datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc), primary)
+            assert [note.split(" cannot be known")[0] for note in notes] == [
+                "connection 'a': whether a subscription that fills the source tables is behind",
+                "connection 'a': whether the target is its primary",
+            ]
+            assert "grant select on pg_subscription to the role" in notes[0]
+            assert "grant execute on function pg_control_system() to the role" in notes[1]
+            (note,) = standby.require_fed(later(), primary)
+            assert "whether it is a copy of the target that gets no rows any more cannot be known" in note
+            # what can still be known is: it is behind
+            with paused(replica):
+                database.classify("acme")
+                with pytest.raises(DatabaseUnavailableError, match="the replica has replayed"):
+                    standby.wait_for_replica(later(), primary)
+    finally:
+        connection.execute("drop owned by asking; drop role asking")
 
 
 def test_what_a_replica_ends_to_go_on_is_no_conflict_with_another_run(server, database, replica):
     database.classify("acme", count=100)
     with opened(server, database.name) as primary, opened(replica, database.name) as standby:
-        standby.require_replayed(now(), primary)
+        standby.wait_for_replica(now(), primary)
         with (
             pytest.raises(DatabaseUnavailableError) as raised,
             standby.transaction(read_only=True) as transaction,

@@ -71,7 +71,7 @@ def test_a_report_of_the_last_attempt_says_who_of_a_batch_failed():
 
 def test_a_report_from_before_a_clear_is_not_believed_of_a_task_instance_that_failed():
     """It was cleared, and died before it could say anything: what is there is what it said the first time."""
-    old = {0: report(0, kept_earlier=2, kept=["a"]), 1: report(1, kept=["c"])}
+    old = {0: report(0, earlier={"2026-11-07": {"kept": 2}}, kept=["a"]), 1: report(1, kept=["c"])}
     run = summed_up(states={0: "failed", 1: "failed"}, reports=old, clear_number=1)
     summary = run.as_json()
     assert summary["failedOrganizations"] == ["A", "B", "C"]
@@ -79,7 +79,7 @@ def test_a_report_from_before_a_clear_is_not_believed_of_a_task_instance_that_fa
 
 
 def test_a_report_of_an_attempt_that_another_one_followed_is_not_believed():
-    told = {0: report(0, is_last_attempt=False, failed_earlier={"2026-11-07": ["a"]})}
+    told = {0: report(0, is_last_attempt=False, failed_earlier=[["2026-11-07", "a"]])}
     assert summed_up(states={0: "failed", 1: "success"}, reports=told).as_json()["failedOrganizations"] == ["A", "B"]
 
 
@@ -211,8 +211,8 @@ def test_a_report_survives_the_way_through_json():
         "isLastAttempt": False,
         "kept": ["a"],
         "failed": ["b"],
-        "keptEarlier": 1,
-        "failedEarlier": {"2026-11-07": ["b"]},
+        "earlier": {"2026-11-07": {"corrected": 1, "kept": 1}},
+        "failedEarlier": [["2026-11-07", "b"]],
         "notInSource": {"2026-11-06": ["a"]},
         "incomplete": [("c", "2026-11-08", "why")],
     }

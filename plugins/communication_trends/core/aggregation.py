@@ -263,7 +263,8 @@ class Aggregation:
         if self._open_target:
             try:
                 with self._open_target() as target:
-                    self.source.require_replayed(work.period.end, target)
+                    for unknown in self.source.wait_for_replica(work.period.end, target):
+                        log.warning("%s", unknown)
             except DATABASE_ERRORS as error:
                 self._fail([work.period, *work.lookback_periods], work.organizations, error)
                 return report
@@ -453,7 +454,7 @@ class Aggregation:
             return
         try:
             with self.source.transaction(read_only=True) as lookup:
-                rows = lookup.run("organizations.sql", {"ids": list(self.work.organizations), "slugs": []})
+                rows = lookup.run("organizations.sql", {"ids": list(self.work.organizations)})
         except DATABASE_ERRORS as error:
             log.warning("The organizations cannot be named: %s", explain(error))
         else:

@@ -8,6 +8,7 @@ since a pooler may hand it on; every wait has an end, also where the server does
 from __future__ import annotations
 
 import datetime
+import json
 import re
 import socket
 import threading
@@ -32,6 +33,10 @@ try:
     import psycopg2.extras
 except ImportError:
     psycopg2 = None  # type: ignore[assignment]
+
+
+UNKNOWABLE = frozenset({"42501", "42883", "42P01", "0A000"})
+"""SQLSTATEs where a server does not tell something of itself: no privilege, no such function or view, not supported."""
 
 
 @dataclass(frozen=True)
@@ -182,30 +187,129 @@ class Database:
                 self.connection.rollback()
             raise
 
-    def require_replayed(self, until: datetime.datetime, target: Database) -> None:
+    def wait_for_replica(self, until: datetime.datetime, target: Database) -> list[str]:
         """
-        Make sure that all is here that was committed before a moment. Only on a replica may it not be.
+        Make sure that everything is here that was committed before a moment, where rows come from somewhere else.
 
+        That is so on a physical replica, and where a subscription (logical replication) fills the source tables.
         Call this before the transaction that relies on it begins, so that the transaction's snapshot is the later one.
 
         :param until: the moment, UTC.
-        :param target: where trends are stored; the replica's primary, if it is that, is asked how far it has to be.
-        :raises DatabaseUnavailableError: when the replica is not that far; says how far it is.
+        :param target: where trends are stored, which may be this database; if it is the primary or the publisher, it
+            is asked how far it has written.
+        :return: what could not be checked, each with what helps; usually nothing.
+        :raises DatabaseUnavailableError: when not everything is here yet; says how far it is.
         """
-        primary: dict[str, Any] = {"system": None, "written": None}
+        unknown: list[str] = []
+        with self._if_it_can_be_known("whether a subscription that fills the source tables is behind", unknown):
+            subscriptions = self._rows("subscription_position.sql", {"until": until, "goals": "{}"})
+            # no subscription does anything on a replica: that of its primary does
+            subscriber = target if self._is_replica else self
+            if subscriptions and self._is_replica and not self._is_replica_of(target, unknown):
+                unknown.append(
+                    f"{self.name}: its primary receives rows by the subscription {subscriptions[0]['name']}; whether "
+                    "that is behind only the primary knows. Set source_conn_id to the primary to have it checked"
+                )
+            elif subscriptions:
+                subscriber._wait_for_subscriptions(until, target, unknown)
+        if self._is_replica and self is not target:
+            with self._if_it_can_be_known("how far the replica has replayed", unknown):
+                self._wait_for_replay(until, target, unknown)
+        return unknown
+
+    def _wait_for_replay(self, until: datetime.datetime, target: Database, unknown: list[str]) -> None:
+        goal: dict[str, Any] = {"until": until, "target_is_primary": False, "written": None}
         deadline = time.monotonic() + self.limits.network
-        while not (replica := self._read("replay.sql", {"until": until, **primary}))["is_there"]:
-            if primary["system"] is None:
-                primary = target._read("written.sql")
-            elif time.monotonic() < deadline:
-                time.sleep(0.2)
-            else:
-                raise DatabaseUnavailableError(f"{self.name}: {_how_far(replica, until)}")
+        if target_is_primary := self._is_replica_of(target, unknown):
+            written = target._read("primary_position.sql")["written"]
+            goal.update(target_is_primary=target_is_primary, written=written)
+        while not (replica := self._read("replica_position.sql", goal))["is_there"]:
+            if time.monotonic() > deadline:
+                raise DatabaseUnavailableError(f"{self.name}: {_replayed(replica, until)}")
+            time.sleep(0.2)
+
+    def _wait_for_subscriptions(self, until: datetime.datetime, target: Database, unknown: list[str]) -> None:
+        publisher: dict[str, Any] = {"written": None, "slots": []}
+        with target._if_it_can_be_known("how far it has written its log", unknown):
+            publisher = target._read("primary_position.sql")
+        goals = {
+            # a subscription's slot, where the publisher is the target, is there
+            row["name"]: {
+                "written": publisher["written"] if row["slot"] in publisher["slots"] else None,
+                "sent_at": row["sent_at"],
+            }
+            for row in self._rows("subscription_position.sql", {"until": until, "goals": "{}"})
+        }
+        deadline = time.monotonic() + self.limits.network
+        while True:
+            rows = self._rows("subscription_position.sql", {"until": until, "goals": json.dumps(goals)})
+            if not (behind := [row for row in rows if not row["is_there"]]):
+                return
+            if time.monotonic() > deadline or not all(row["enabled"] for row in behind):
+                raise DatabaseUnavailableError(f"{self.name}: {'; '.join(_applied(row, until) for row in behind)}")
+            time.sleep(0.2)
+
+    def require_fed(self, until: datetime.datetime, target: Database) -> list[str]:
+        """
+        Make sure that this is no copy of the target's server that nothing reaches any more, a promoted replica for one.
+
+        It is one if the target, a copy of the same server, has later messages.
+
+        :param until: messages from then on, UTC, do not matter.
+        :param target: where trends are stored.
+        :return: what could not be checked, each with what helps; usually nothing.
+        :raises DatabaseUnusableError: when it is one.
+        """
+        unknown: list[str] = []
+        with self._if_it_can_be_known("whether it is a copy of the target that gets no rows any more", unknown):
+            here, there = self._read("server_identity.sql"), target._read("server_identity.sql")
+            if here["system"] != there["system"] or here["started_at"] == there["started_at"] or here["in_recovery"]:
+                return unknown
+            if self._rows("subscription_position.sql", {"until": until, "goals": "{}"}):
+                return unknown
+            latest_here, latest_there = (
+                database._read("latest_message.sql", {"until": until})["created_at"] for database in (self, target)
+            )
+            if latest_there and (latest_here is None or latest_here < latest_there):
+                raise DatabaseUnusableError(
+                    f"{self.name}: it is a copy of the target's server that gets no rows any more, such as a replica "
+                    f"that was promoted: its latest message before {until:%Y-%m-%d %H:%M} UTC is of "
+                    f"{latest_here or 'no time at all'}, the target's of {latest_there}. Make it a replica again, or "
+                    "set source_conn_id to the server that the application writes to"
+                )
+        return unknown
+
+    def _is_replica_of(self, target: Database, unknown: list[str]) -> bool:
+        """Whether the target is this replica's primary; False where that cannot be known."""
+        with self._if_it_can_be_known("whether the target is its primary", unknown):
+            return bool(
+                self._read("server_identity.sql")["system"] == target._read("server_identity.sql")["system"]
+                and self is not target
+            )
+        return False
+
+    @contextmanager
+    def _if_it_can_be_known(self, what: str, unknown: list[str]) -> Iterator[None]:
+        """Note where PostgreSQL does not let the role find something out, or does not have the function for it."""
+        try:
+            yield
+        except DATABASE_ERRORS as error:
+            if sqlstate(error) not in UNKNOWABLE:
+                raise
+            name = re.search(r"for (function|view|table) (\S+)", str(error))
+            grant = {"function": "execute on function {}()", "view": "select on {}", "table": "select on {}"}
+            helps = f"; grant {grant[name[1]].format(name[2])} to the role to have it checked" if name else ""
+            note = f"{self.name}: {what} cannot be known: {explain(error)}{helps}"
+            if note not in unknown:
+                unknown.append(note)
 
     def _read(self, name: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        with self.transaction(read_only=True) as transaction:
-            (row,) = transaction.rows(self.sql(name), parameters)
+        (row,) = self._rows(name, parameters)
         return row
+
+    def _rows(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        with self.transaction(read_only=True) as transaction:
+            return transaction.rows(self.sql(name), parameters)
 
     def _commit(self) -> None:
         self._notices.clear()
@@ -319,8 +423,8 @@ def _if_longer_than(seconds: float, action: Callable[[], None]) -> Iterator[None
             pass
 
 
-def _how_far(replica: Mapping[str, Any], until: datetime.datetime) -> str:
-    """Say how far a replica is, from a row of sql/replay.sql."""
+def _replayed(replica: Mapping[str, Any], until: datetime.datetime) -> str:
+    """Say how far a replica is, from a row of sql/replica_position.sql."""
     if replica["replayed_until"]:
         far = f"up to {replica['replayed_until']} UTC, {replica['seconds_behind']} s behind {until:%Y-%m-%d %H:%M} UTC"
     else:
@@ -332,6 +436,29 @@ def _how_far(replica: Mapping[str, Any], until: datetime.datetime) -> str:
     if replica["receiver_is_hidden"]:
         far += ". Whether that is all there is only pg_read_all_stats may see: grant it to the role"
     return f"the replica has replayed {far}"
+
+
+def _applied(subscription: Mapping[str, Any], until: datetime.datetime) -> str:
+    """Say how far a subscription is, from a row of sql/subscription_position.sql."""
+    name = subscription["name"]
+    what = f"the subscription {name}, which fills the source tables,"
+    if not subscription["enabled"]:
+        return (
+            f"{what} is disabled, so rows may be missing: alter subscription {name} enable, or drop it if nothing "
+            "comes by it any more"
+        )
+    if subscription["unfinished_tables"]:
+        return f"{what} has not copied all rows of {subscription['unfinished_tables']} yet"
+    if not subscription["is_running"]:
+        return f"{what} has no worker running: the server's log says why"
+    far = f"has applied what was sent up to {subscription['applied_until']} UTC"
+    far = far if subscription["applied_until"] else "has applied nothing since it was started"
+    if subscription["bytes_behind"]:
+        far += f"; {subscription['bytes_behind']} bytes of its publisher's log are missing"
+    return (
+        f"{what} {far}, and is needed up to {until:%Y-%m-%d %H:%M} UTC. If it does not catch up, look for a lock on "
+        "the tables or an error in the server's log"
+    )
 
 
 def _is_psycopg3(connection: Any) -> bool:

@@ -30,8 +30,8 @@ class TaskReport:
     :param is_last_attempt: whether no other attempt was to follow.
     :param kept: ids of organizations whose trend of the run's own period the shrink guard has not overwritten.
     :param failed: ids of organizations without a trend of the run's own period from this task instance.
-    :param kept_earlier: how many earlier trends the shrink guard has not overwritten.
-    :param failed_earlier: by first date of an earlier period, ids of organizations that failed.
+    :param earlier: by first date of an earlier period, how many trends were ``filled``, ``corrected`` and ``kept``.
+    :param failed_earlier: first date of an earlier period and id of the organization, of those that failed.
     :param not_in_source: by first date of a period, ids of organizations whose trend stays missing, since the source
         may have lost its rows.
     :param incomplete: of trends that the source has lost rows of: id, first date, reason.
@@ -42,8 +42,8 @@ class TaskReport:
     is_last_attempt: bool
     kept: Sequence[str] = ()
     failed: Sequence[str] = ()
-    kept_earlier: int = 0
-    failed_earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    earlier: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    failed_earlier: Sequence[Sequence[str]] = ()
     not_in_source: Mapping[str, Sequence[str]] = field(default_factory=dict)
     incomplete: Sequence[Sequence[str]] = ()
 
@@ -66,12 +66,15 @@ class TaskReport:
             is_last_attempt,
             kept=[result.organization for result in report.guarded(period=own)],
             failed=[result.organization for result in report.of(TrendStatus.FAILED, period=own)],
-            kept_earlier=len(report.guarded(earlier_than=own)),
-            failed_earlier=_by_date(report, TrendStatus.FAILED, earlier_than=own),
-            not_in_source=_by_date(report, TrendStatus.NOT_IN_SOURCE),
+            earlier=_earlier(own, report),
+            failed_earlier=[
+                [str(result.period.first_date), result.organization]
+                for result in report.of(TrendStatus.FAILED, earlier_than=own)
+            ],
+            not_in_source=_not_in_source(report),
             incomplete=[(id_, str(period.first_date), why) for (id_, period), why in report.incomplete.items()],
         )
-        has_any = told.kept or told.failed or told.kept_earlier or told.failed_earlier
+        has_any = told.kept or told.failed or told.earlier or told.failed_earlier
         return told if has_any or told.not_in_source or told.incomplete else None
 
     def as_json(self) -> dict[str, Any]:
@@ -354,8 +357,7 @@ def summarize_run(evidence: Evidence) -> RunSummary:
     failures = {
         (by_date[date], id_)
         for report in reports
-        for date, failing in report.failed_earlier.items()
-        for id_ in failing
+        for date, id_ in report.failed_earlier
         if date in by_date
     }
     failures |= {
@@ -372,7 +374,7 @@ def summarize_run(evidence: Evidence) -> RunSummary:
         failed=frozenset(failed),
         failed_earlier=sorted(failures - not_in_source, key=lambda pair: (pair[0].first_date, pair[1])),
         not_in_source=sorted(not_in_source, key=lambda pair: (pair[0].first_date, pair[1])),
-        kept_earlier=sum(report.kept_earlier for report in reports),
+        kept_earlier=sum(counts.get("kept", 0) for report in reports for counts in report.earlier.values()),
         incomplete=[one for report in reports for one in report.incomplete],
     )
 
@@ -386,9 +388,19 @@ def _is_missing(row: StoredOrganization, period: Period) -> bool:
     return period not in row.trends and period in row.existed
 
 
-def _by_date(report: AggregationReport, status: TrendStatus, **which: Period) -> dict[str, list[str]]:
+def _earlier(own: Period, report: AggregationReport) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    changed = report.of(TrendStatus.FILLED, TrendStatus.CORRECTED, earlier_than=own)
+    for status, results in (("", changed), ("kept", report.guarded(earlier_than=own))):
+        for result in results:
+            counts = found.setdefault(str(result.period.first_date), {})
+            counts[status or result.status.value] = counts.get(status or result.status.value, 0) + 1
+    return found
+
+
+def _not_in_source(report: AggregationReport) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for result in report.of(status, **which):
+    for result in report.of(TrendStatus.NOT_IN_SOURCE):
         found.setdefault(str(result.period.first_date), []).append(result.organization)
     return found
 

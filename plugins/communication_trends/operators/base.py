@@ -27,7 +27,7 @@ ASSETS = {
 }
 """The table, for Airflow: updated once by each run that succeeds, with its summary as the event's extra."""
 
-REPORT_KEY = "report"
+REPORT_KEY = "outcome"
 """XCom key of what a task instance reports beyond what the tables show; pushed only if there is something."""
 
 NAMES_PER_LOG_LINE = 50

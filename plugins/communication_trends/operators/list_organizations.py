@@ -127,10 +127,14 @@ class ListOrganizationsOperator(TrendsOperator):
 
     def _organizations(self, wanted: list[str] | None, period: Period) -> list[dict[str, Any]]:
         with self.connected(settings.source_conn_id()) as source:
-            if settings.source_conn_id() != settings.conn_id():
-                # a replica that lags behind would not know of the latest organizations either
+            # a replica that lags behind would not know of the latest organizations either
+            if settings.source_conn_id() == settings.conn_id():
+                unknown = source.wait_for_replica(period.end, source)
+            else:
                 with self.connected(settings.conn_id()) as target:
-                    source.require_replayed(period.end, target)
+                    unknown = source.wait_for_replica(period.end, target) + source.require_fed(period.end, target)
+            for note in unknown:
+                self.log.warning("%s.", note)
             with source.transaction(read_only=True) as listing:
                 ids = None if wanted is None else requested_ids(wanted, source, listing)
                 return listing.rows(self.sql, {"ids": ids})

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from communication_trends import __version__, metrics, settings
-from communication_trends.compat import (
-    clear_number,
-    emit_asset_event,
-    last_event_extra,
-    pull_mapped_xcoms,
-    task_instance_states,
-    triggered_by,
-)
+from communication_trends.asset_events import emit_asset_event, last_event_extra
+from communication_trends.compat import clear_number, pull_mapped_xcoms, task_instance_states, triggered_by
 from communication_trends.connections import errors_explained
 from communication_trends.core.aggregation import HotspotRule
 from communication_trends.core.database import Transaction
@@ -144,6 +138,7 @@ class SummarizeTrendsOperator(TrendsOperator):
             (until,) = check.run("changes_until.sql")
         trends = sum(len(row.trends) for row in stored.values())
         self.rows_read = {settings.conn_id(): {"organizations": len(stored), "communication_trends": trends}}
+        unknown_to_target, unknown_to_source = self._compare_sides(context, period, ids, stored)
         reports = pull_mapped_xcoms(context, self.aggregate_task_id, REPORT_KEY, len(batches))
         run = summarize_run(
             Evidence(
@@ -155,7 +150,8 @@ class SummarizeTrendsOperator(TrendsOperator):
                 reports={index: TaskReport.from_json(value) for index, value in reports.items()},
                 clear_number=clear_number(dag_run),
                 stored=stored,
-                unknown_to_target=self._unknown_to_target([id_ for id_ in ids if id_ not in stored]),
+                unknown_to_target=unknown_to_target,
+                unknown_to_source=unknown_to_source,
                 missing_before=sum(row["missing"] for row in missing),
                 missing_since=min((row["first_missing"].date() for row in missing), default=None),
                 hotspot_rule=json.loads(rule.as_json()),
@@ -195,12 +191,34 @@ class SummarizeTrendsOperator(TrendsOperator):
             for row in rows
         }
 
-    def _unknown_to_target(self, ids: Sequence[str]) -> frozenset[str]:
-        """Return those that the source has, of organizations that the target lacks; the others have been deleted."""
-        if not ids or settings.source_conn_id() == settings.conn_id():
-            return frozenset()
-        with self.connected(settings.source_conn_id()) as database, database.transaction(read_only=True) as listing:
-            return frozenset(row["id"] for row in listing.run("organizations.sql", {"ids": ids, "slugs": []}))
+    def _compare_sides(
+        self, context: Any, period: Period, ids: Sequence[str], stored: Mapping[str, StoredOrganization]
+    ) -> tuple[frozenset[str], dict[str, str]]:
+        """
+        Return which organizations only one of two databases has.
+
+        :returns: ids of listed ones that the source has and the target has not, others have been deleted; and, by id,
+            names of those that the target has a trend of in the period before, and the source has not.
+        """
+        if settings.source_conn_id() == settings.conn_id():
+            return frozenset(), {}
+        missing = [id_ for id_ in ids if id_ not in stored]
+        expected: dict[str, str] = {}
+        # where the conf names organizations, those are all that the run is about
+        if context["params"]["organizations"] is None and (before := period.earlier(1)):
+            bounds = {"trend_period": period.kind.name, "period_start": before[0].start}
+            with self.connected(settings.conn_id()) as database, database.transaction(read_only=True) as check:
+                rows = check.run("organizations_with_trend.sql", bounds)
+            expected = {row["id"]: row["slug"] or row["id"] for row in rows if row["id"] not in set(ids)}
+        if not missing and not expected:
+            return frozenset(), {}
+        with self.connected(settings.source_conn_id()) as database, database.transaction(read_only=True) as check:
+            rows = check.run("known_organizations.sql", {"organization_ids": [*missing, *expected]})
+        known = {row["id"] for row in rows}
+        return (
+            frozenset(known.intersection(missing)),
+            {id_: name for id_, name in expected.items() if id_ not in known},
+        )
 
 
 def _stored_trend(messages: int, origin: str | None) -> StoredTrend:

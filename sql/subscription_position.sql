@@ -1,0 +1,138 @@
+-- One row per subscription (logical replication) that fills a source table of this
+-- database, with how far it is; none where no subscription does. It has applied all
+-- that its publisher had written, if it has got that far in its log; or all that the
+-- publisher had sent, once it has processed a later sign of life, sent at least every
+-- 30 seconds. Any role may see this, unless it has been revoked.
+with recursive
+subscriptions as materialized (
+    select
+        subscriptions.oid,
+        subscriptions.subname::text as name,
+        subscriptions.subslotname::text as slot,
+        subscriptions.subenabled as enabled
+    from pg_subscription as subscriptions
+    inner join pg_database as databases on subscriptions.subdbid = databases.oid
+    where databases.datname = current_database()
+),
+
+-- the source tables, what a view among them reads, and their partitions
+source_relations as (
+    select
+        relations.oid,
+        relations.relkind as kind
+    from
+        unnest('{organizations, topic_classifications, escalation_alerts}'::text[])
+            as source_tables (name)
+    inner join pg_class as relations
+        on to_regclass(source_tables.name) = relations.oid
+    where exists (select 1 from subscriptions)
+    union
+    select
+        found.oid,
+        found.kind
+    from source_relations
+    cross join lateral (  -- noqa: ST05
+        select
+            read_relations.oid,
+            read_relations.relkind as kind
+        from pg_rewrite as view_queries
+        inner join pg_depend as dependencies
+            on
+                view_queries.oid = dependencies.objid
+                and dependencies.classid = 'pg_rewrite'::regclass
+                and dependencies.refclassid = 'pg_class'::regclass
+        inner join pg_class as read_relations
+            on dependencies.refobjid = read_relations.oid
+        where
+            view_queries.ev_class = source_relations.oid
+            and source_relations.kind in ('v', 'm')
+        union all
+        select
+            children.oid,
+            children.relkind as kind
+        from pg_inherits as inheritance
+        inner join pg_class as children on inheritance.inhrelid = children.oid
+        where inheritance.inhparent = source_relations.oid
+    ) as found
+),
+
+-- with what they are a partition of, which may be what is published
+published_relations as (
+    select oid from source_relations
+    union
+    select ancestors.relid as oid
+    from source_relations
+    cross join lateral pg_partition_ancestors(source_relations.oid)
+        as ancestors (relid)
+),
+
+positions as (
+    select
+        subscriptions.name,
+        subscriptions.slot,
+        subscriptions.enabled,
+        worker.pid is not null as is_running,
+        -- not ready: the first copy of their rows has not ended
+        string_agg(tables.srrelid::regclass::text, ', ' order by tables.srrelid)
+        filter (where tables.srsubstate <> 'r') as unfinished_tables,
+        worker.latest_end_lsn as applied,
+        worker.latest_end_time as applied_until,
+        worker.last_msg_send_time as sent_at
+    from subscriptions
+    inner join pg_subscription_rel as tables
+        on
+            subscriptions.oid = tables.srsubid
+            and tables.srrelid in (select oid from published_relations)
+    -- not the workers that copy a table or help with a large transaction; from
+    -- PostgreSQL 16 on these have a leader
+    left join pg_stat_subscription as worker
+        on
+            subscriptions.oid = worker.subid
+            and worker.relid is null
+            and to_jsonb(worker) ->> 'leader_pid' is null
+    group by
+        subscriptions.name,
+        subscriptions.slot,
+        subscriptions.enabled,
+        worker.pid,
+        worker.latest_end_lsn,
+        worker.latest_end_time,
+        worker.last_msg_send_time
+),
+
+-- with what has to be applied: as it was when it was asked first
+goals as (
+    select
+        positions.*,
+        coalesce(
+            (%(goals)s::jsonb -> positions.name ->> 'sent_at')::timestamptz,
+            positions.sent_at
+        ) as wanted_until,
+        (%(goals)s::jsonb -> positions.name ->> 'written')::pg_lsn as written
+    from positions
+)
+
+select
+    name,
+    slot,
+    enabled,
+    is_running,
+    unfinished_tables,
+    coalesce(
+        enabled
+        and is_running
+        and unfinished_tables is null
+        and applied_until >= wanted_until
+        and case
+            when written is not null then applied >= written
+            else
+                applied_until
+                >= least(%(until)s::timestamptz, now() - interval '1 minute')
+        end,
+        false
+    ) as is_there,
+    to_char(applied_until at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as applied_until,
+    pg_wal_lsn_diff(greatest(written, applied), applied)::bigint as bytes_behind,
+    sent_at::text as sent_at
+from goals
+order by name;
