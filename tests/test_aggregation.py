@@ -20,7 +20,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from test_aggregate import trend_in_python
 
-from communication_trends.core.aggregation import Aggregation, AggregationReport, HotspotRule, Work
+from communication_trends.core.aggregation import Aggregation, AggregationReport, HotspotRule, TrendStatus, Work
 from communication_trends.core.database import Database, Limits
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY, Granularity, Period
 from local import ROOT
@@ -243,7 +243,7 @@ def test_what_a_trigger_makes_of_a_trend_is_not_stored_as_a_success(database, wo
     before_writing(database, action)
     outcome = work_on()
     assert changes(outcome) == {("acme", "2026-11-08"): "failed", ("beta", "2026-11-08"): "filled"}
-    (failed,) = outcome.of("failed")
+    (failed,) = outcome.of(TrendStatus.FAILED)
     assert failed.reason.startswith("acme: the trend does not add up and was not stored: " + problem)
     assert list(database.trends()) == [("beta", "2026-11-08")]
 
@@ -320,7 +320,7 @@ def test_a_database_in_latin_1_stores_what_it_can_hold_and_names_whose_text_it_c
                     Work(list(ids.values()), day), source=opened(utf8), open_target=lambda: nullcontext(latin)
                 ).run()
                 assert changes(outcome) == {("acme", str(day)): "failed", ("beta", str(day)): "filled"}
-                assert "22P05" in outcome.of("failed")[0].reason
+                assert "22P05" in outcome.of(TrendStatus.FAILED)[0].reason
     finally:
         server.drop_database(name)
 
@@ -344,7 +344,7 @@ def test_an_organization_that_the_target_does_not_know_is_named_and_the_others_a
             outcome = Aggregation(work, source=opened(reader), open_target=lambda: nullcontext(target)).run()
             stored = connection.execute("select total_classifications from communication_trends").fetchall()
         assert changes(outcome) == {("acme", "2026-11-08"): "failed", ("beta", "2026-11-08"): "filled"}
-        assert "the target's organizations do not have it" in outcome.of("failed")[0].reason
+        assert "the target's organizations do not have it" in outcome.of(TrendStatus.FAILED)[0].reason
         assert stored == [(1,)]
     finally:
         server.drop_database(name)
@@ -416,7 +416,7 @@ def test_a_failure_in_an_earlier_period_costs_neither_the_own_nor_the_others(dat
     since(database, "2026-11-06")
     before_writing(database, "if new.trend_date = '2026-11-07' then raise 'poisoned'; end if;")
     outcome = work_on(lookback_periods=NOV_8.earlier(2))
-    (failed,) = outcome.of("failed")
+    (failed,) = outcome.of(TrendStatus.FAILED)
     assert (outcome.name(failed.organization), str(failed.period)) == ("acme", "2026-11-07")
     assert "poisoned" in failed.reason
     assert sorted(database.trends()) == [
@@ -437,7 +437,7 @@ def test_a_lost_session_in_an_earlier_period_leaves_the_own_one_stored_and_names
     outcome = work_on(lookback_periods=NOV_8.earlier(2))
     assert outcome.ended_by is not None
     assert totals(database) == {("acme", "2026-11-08"): 1}
-    assert sorted(str(one.period) for one in outcome.of("failed")) == ["2026-11-06", "2026-11-07"]
+    assert sorted(str(one.period) for one in outcome.of(TrendStatus.FAILED)) == ["2026-11-06", "2026-11-07"]
 
 
 def test_a_run_that_finds_all_as_it_was_writes_nothing(database, work_on):
@@ -754,10 +754,10 @@ def test_days_purged_within_a_week_are_named(database, work_on):
     )
     outcome = work_on(week.following(), lookback_periods=[week])
     assert named(outcome) == {("acme", week): ["2026-11-02"]}
-    assert [outcome.name(one.organization) for one in outcome.of("kept")] == ["whole"]
+    assert [outcome.name(one.organization) for one in outcome.of(TrendStatus.KEPT)] == ["whole"]
     outcome = work_on(week)
     assert named(outcome) == {("acme", week): ["2026-11-02"]}
-    assert [outcome.name(one.organization) for one in outcome.of("kept")] == ["whole"]
+    assert [outcome.name(one.organization) for one in outcome.of(TrendStatus.KEPT)] == ["whole"]
 
 
 def named(outcome):

@@ -204,15 +204,15 @@ class Database:
         with self._if_it_can_be_known("whether a subscription that fills the source tables is behind", unknown):
             subscriptions = self._rows("subscription_position.sql", {"until": until, "goals": "{}"})
             # no subscription does anything on a replica: that of its primary does
-            subscriber = target if self._is_replica else self
-            if subscriptions and self._is_replica and not self._is_replica_of(target, unknown):
+            subscriber = target if self.is_replica else self
+            if subscriptions and self.is_replica and not self._is_replica_of(target, unknown):
                 unknown.append(
                     f"{self.name}: its primary receives rows by the subscription {subscriptions[0]['name']}; whether "
                     "that is behind only the primary knows. Set source_conn_id to the primary to have it checked"
                 )
             elif subscriptions:
                 subscriber._wait_for_subscriptions(until, target, unknown)
-        if self._is_replica and self is not target:
+        if self.is_replica and self is not target:
             with self._if_it_can_be_known("how far the replica has replayed", unknown):
                 self._wait_for_replay(until, target, unknown)
         return unknown

@@ -354,12 +354,7 @@ def summarize_run(evidence: Evidence) -> RunSummary:
         and own not in row.trends
         and (own in row.existed or (own, id_) not in not_in_source)
     }
-    failures = {
-        (by_date[date], id_)
-        for report in reports
-        for date, id_ in report.failed_earlier
-        if date in by_date
-    }
+    failures = {(by_date[date], id_) for report in reports for date, id_ in report.failed_earlier if date in by_date}
     failures |= {
         (one, id_)
         for id_, row in evidence.stored.items()

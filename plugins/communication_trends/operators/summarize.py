@@ -74,7 +74,8 @@ class SummarizeTrendsOperator(TrendsOperator):
             self.log.info("Changed %ss: %s", self.kind.noun, json.dumps(changes["changedPeriods"]))
         tell_attention(self.attention_notifier, context, period, summary)
         problem = run.problem()
-        extra = {**summary, **changes, "hasFailed": bool(problem)}
+        run_ids = {"dagId": context["dag_run"].dag_id, "runId": context["dag_run"].run_id}
+        extra = {**summary, **changes, **run_ids, "hasFailed": bool(problem)}
         if problem:
             context["ti"].xcom_push(key="return_value", value=summary)
             if run.processed or changes["changedPeriods"]:
