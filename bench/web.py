@@ -255,7 +255,7 @@ def fill_with_the_story(server: Server, database: str) -> datetime.date:
     :param database: an empty one.
     """
     from communication_trends.connections import connected
-    from communication_trends.core.aggregation import Aggregation, Work
+    from communication_trends.core.aggregation import Aggregation, TrendStatus, Work
     from communication_trends.core.period import DAILY
     from demo import story
 
@@ -267,8 +267,8 @@ def fill_with_the_story(server: Server, database: str) -> datetime.date:
     period = DAILY.containing(last)
     ids = [organization.id for organization in story.ORGANIZATIONS]
     with connected("communication_trends_db") as opened:
-        outcome = Aggregation(Work(ids, period, earlier=period.earlier(story.DAYS)), source=opened, target=opened).run()
-    assert not outcome.of("failed")
+        outcome = Aggregation(Work(ids, period, period.earlier(story.DAYS)), source=opened).run()
+    assert not outcome.of(TrendStatus.FAILED)
     return last
 
 
