@@ -80,30 +80,39 @@ inner join lateral (  -- noqa: ST05
     from (
         -- one row per topic (kind 3), one per tone (5) and one per channel (6)
         select
-            messages.topic::text as topic,
-            messages.sentiment ->> 'tone' as tone,
-            messages.channel_id::text as channel_id,
-            grouping(
-                messages.topic::text,
-                messages.sentiment ->> 'tone',
-                messages.channel_id::text
-            ) as kind,
+            topic,
+            tone,
+            channel_id,
+            grouping(topic, tone, channel_id) as kind,
             count(*) as total,
-            count(messages.confidence) as confidences,
-            sum(messages.confidence) as confidence_sum,
-            count(*) filter (
-                where messages.topic::text = any(%(hotspot_topics)s::text[])
-            ) as risky
-        from topic_classifications as messages
-        where
-            messages.organization_id = organizations.id
-            and messages.created_at >= periods.period_start
-            and messages.created_at < periods.period_end
-        group by grouping sets (
-            (messages.topic::text),
-            (messages.sentiment ->> 'tone'),
-            (messages.channel_id::text)
-        )
+            count(confidence) as confidences,
+            sum(confidence) as confidence_sum,
+            count(*) filter (where topic = any(%(hotspot_topics)s::text[])) as risky
+        from (
+            select
+                messages.topic::text as topic,
+                messages.channel_id::text as channel_id,
+                messages.confidence,
+                case
+                    -- of the type json, that text cannot hold: a NUL, half a surrogate
+                    when
+                        pg_typeof(messages.sentiment) = 'json'::regtype
+                        and regexp_replace(
+                            replace(messages.sentiment::text, '\\', ''),
+                            '\\u[dD][89abAB]..\\u[dD][c-fC-F]..',
+                            '',
+                            'g'
+                        ) ~ '\\u(0000|[dD][89a-fA-F])'
+                        then null
+                    else messages.sentiment ->> 'tone'
+                end as tone
+            from topic_classifications as messages
+            where
+                messages.organization_id = organizations.id
+                and messages.created_at >= periods.period_start
+                and messages.created_at < periods.period_end
+        ) as messages
+        group by grouping sets ((topic), (tone), (channel_id))
     ) as counts
 ) as trends on true
 where organizations.id = any(%(organization_ids)s::uuid[]);

@@ -22,7 +22,21 @@ cross join
 inner join lateral (  -- noqa: ST05
     select
         count(*) as messages,
-        count(nullif(messages.sentiment ->> 'tone', '')) as messages_with_tone,
+        count(nullif(
+            case
+                -- of the type json, that text cannot hold: a NUL, half a surrogate
+                when
+                    pg_typeof(messages.sentiment) = 'json'::regtype
+                    and regexp_replace(
+                        replace(messages.sentiment::text, '\\', ''),
+                        '\\u[dD][89abAB]..\\u[dD][c-fC-F]..',
+                        '',
+                        'g'
+                    ) ~ '\\u(0000|[dD][89a-fA-F])'
+                    then null
+                else messages.sentiment ->> 'tone'
+            end, ''
+        )) as messages_with_tone,
         count(messages.confidence) as messages_with_confidence
     from topic_classifications as messages
     where

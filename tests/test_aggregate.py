@@ -383,3 +383,42 @@ def test_stored_trends_are_looked_up_without_reading_all_of_them_for_each_organi
 
     # each of nine periods is looked up once, in a few steps
     assert number < sum(rows_handled(plan[0]["Plan"])) < 40 * number
+
+
+def test_json_that_text_cannot_hold_is_a_missing_tone(database):
+    """A column of the type json keeps what PostgreSQL can turn into no text: a NUL, half a surrogate pair."""
+    database.connection.execute("alter table topic_classifications alter sentiment type json")
+    texts = {
+        r'{"tone": "angry"}': "angry",
+        r'{"tone": "\u0061ngry"}': "angry",
+        r'{"tone": "\ud83d\ude00"}': "😀",
+        r'{"tone": "a\\u0000b"}': r"a\u0000b",
+        r'{"tone": "a\\\\ud800"}': r"a\\ud800",
+        r'{"tone": 5}': "5",
+        r'{"tone": "\u0000"}': None,
+        r'{"tone": "a\\\u0000"}': None,
+        r'{"tone": "angry", "note": "\u0000"}': None,
+        r'{"tone": "\ud800"}': None,
+        r'{"tone": "\uDC00\uD800"}': None,
+        r'{"tone": "\ud800\ud800\udc00"}': None,
+        r'{"tone": null}': None,
+        r'["\u0000"]': None,
+        r'"\ud800"': None,
+    }
+    for text in texts:
+        database.classify("acme")
+        database.connection.execute("update topic_classifications set sentiment = %s where sentiment is null", [text])
+    trend = aggregate(database, "acme")["acme"]
+    expected = Counter(tone for tone in texts.values() if tone is not None)
+    assert trend["sentiment_distribution"] == dict(expected)
+    assert trend["total_classifications"] == len(texts)
+
+
+def test_a_run_counts_what_json_cannot_hold_in_the_same_way(database, run_dag):
+    database.connection.execute("alter table topic_classifications alter sentiment type json")
+    for text in (r'{"tone": "\u0000"}', r'{"tone": "angry"}'):
+        database.classify("acme")
+        database.connection.execute("update topic_classifications set sentiment = %s where sentiment is null", [text])
+    run = run_dag({"date": "2026-11-01"})
+    assert run.state == "success", run.log
+    assert database.trend("acme")["sentiment_distribution"] == {"angry": 1}
