@@ -13,6 +13,9 @@ left join communication_trends_provenance as provenance
         communication_trends.organization_id = provenance.organization_id
         and communication_trends.trend_date = provenance.trend_date
         and communication_trends.trend_period = provenance.trend_period
+        -- the planner does not see that the range holds here as well
+        and provenance.trend_date >= %(first_day)s::timestamp
+        and provenance.trend_date <= %(last_day)s::timestamp
 where
     communication_trends.trend_period = %(period)s::text
     and communication_trends.trend_date >= %(first_day)s::timestamp
