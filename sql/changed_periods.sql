@@ -1,5 +1,6 @@
 -- One row per period whose trends have changed since a moment, or by a run where there
--- is no such moment: how many were filled and how many corrected.
+-- is no such moment: how many were filled and how many corrected. Of one organization,
+-- or of all where none is given.
 select
     trend_date as period_start,
     count(*) filter (where change = 'filled') as filled,
@@ -7,6 +8,10 @@ select
 from communication_trends_provenance
 where
     trend_period = %(trend_period)s::text
+    and (
+        %(organization_id)s::uuid is null
+        or organization_id = %(organization_id)s::uuid
+    )
     and (
         changed_at > %(changed_since)s::timestamptz
         or (

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from airflow.providers.common.compat.sdk import BaseNotifier, conf, get_parsing_context
 
 from communication_trends.compat import UI_ADDRESS
+from communication_trends.core.aggregation import HotspotRule
 from communication_trends.core.database import Limits
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY, Granularity
@@ -110,6 +111,11 @@ def hotspot_topics() -> list[str]:
             "The default is complaint, escalation."
         )
     return topics
+
+
+def hotspot_rule() -> HotspotRule:
+    """When a channel is a hotspot, by these three settings."""
+    return HotspotRule(hotspot_topics(), hotspot_min_messages(), hotspot_min_ratio())
 
 
 def statement_timeout() -> float:

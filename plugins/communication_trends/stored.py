@@ -111,11 +111,20 @@ class Range:
 
 
 class Reading:
-    """One open read-only transaction, with the statements of ``sql/web/``."""
+    """
+    One open read-only transaction, with the statements of ``sql/web/``.
 
-    def __init__(self, database: Database, transaction: Transaction) -> None:
+    :param database: where it is open.
+    :param transaction: the transaction.
+    :param changes_until: up to when its snapshot has every change; None where nobody has looked that up.
+    """
+
+    def __init__(
+        self, database: Database, transaction: Transaction, changes_until: datetime.datetime | None = None
+    ) -> None:
         self._database = database
         self._transaction = transaction
+        self.changes_until = changes_until
 
     def rows(self, name: str, **parameters: object) -> list[dict]:
         """
@@ -126,20 +135,58 @@ class Reading:
         """
         return self._transaction.rows(self._database.sql(f"web/{name}.sql"), parameters)
 
+    def changed_periods(
+        self, kind: Granularity, since: datetime.datetime, organization_id: str | None
+    ) -> list[dict[str, Any]]:
+        """
+        Return the periods whose trends have changed since a moment, as a run's asset event has them.
+
+        :param kind: the length of the periods.
+        :param since: the moment, aware.
+        :param organization_id: whose trends; None for all organizations'.
+        """
+        return self._transaction.run(
+            "changed_periods.sql",
+            {
+                "trend_period": kind.name,
+                "changed_since": since,
+                "organization_id": organization_id,
+                "dag_id": None,
+                "run_id": None,
+            },
+        )
+
 
 @contextmanager
-def reading(limits: Limits | None = None, sql_path: Path | None = None) -> Iterator[Reading]:
+def reading(
+    limits: Limits | None = None, sql_path: Path | None = None, *, with_changes: bool = False
+) -> Iterator[Reading]:
     """
     Open a connection and one read-only transaction on one snapshot, and close both.
 
     :param limits: how long the database may take; by default as the settings say.
     :param sql_path: folder of the statements; by default as the settings say.
+    :param with_changes: whether to look up beforehand up to when the snapshot has every change.
     """
-    opening = connected(settings.conn_id(), limits, sql_path)
-    with opening as database, database.transaction(read_only=True) as transaction:
-        opened = Reading(database, transaction)
-        opened.rows("session")
-        yield opened
+    with connected(settings.conn_id(), limits, sql_path) as database:
+        until = changes_until(database) if with_changes else None
+        with database.transaction(read_only=True) as transaction:
+            opened = Reading(database, transaction, until)
+            opened.rows("session")
+            yield opened
+
+
+def changes_until(database: Database) -> datetime.datetime:
+    """
+    Return the moment up to which a transaction that begins after this call sees every change of the trends.
+
+    In the same transaction it could be too late: what commits between its snapshot and this look-up shows in neither.
+
+    :param database: where the trends are, with no transaction open.
+    """
+    with database.transaction(read_only=True) as transaction:
+        (row,) = transaction.run("changes_until.sql")
+    return row["changes_until"]
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,10 @@ create table if not exists communication_trends_provenance (
 create index if not exists communication_trends_provenance_changed_at_idx
 on communication_trends_provenance using brin (changed_at);
 
+-- The rules by which the trends of a range were computed, for the page.
+create index if not exists communication_trends_provenance_trend_date_idx
+on communication_trends_provenance using brin (trend_date);
+
 -- Goes with its organization, as the trend does. A view cannot be referenced: there,
 -- remove the rows of deleted organizations yourself.
 do $$

@@ -15,7 +15,6 @@ from communication_trends.core.aggregation import (
     Aggregation,
     AggregationReport,
     Fill,
-    HotspotRule,
     Origin,
     TrendResult,
     TrendStatus,
@@ -68,9 +67,7 @@ class AggregateTrendsOperator(TrendsOperator):
             lookback_periods=self.lookback_periods(context),
             force=context["params"]["force"],
             fill=_fill(triggered_by(dag_run), clear_number(dag_run)),
-            hotspots=HotspotRule(
-                settings.hotspot_topics(), settings.hotspot_min_messages(), settings.hotspot_min_ratio()
-            ),
+            hotspots=settings.hotspot_rule(),
             origin=Origin(dag_run.dag_id, dag_run.run_id, __version__),
         )
         templates = self.get_template_env()

@@ -12,7 +12,6 @@ from communication_trends import __version__, metrics, settings
 from communication_trends.asset_events import emit_asset_event, last_event_extra
 from communication_trends.compat import clear_number, pull_mapped_xcoms, task_instance_states, triggered_by
 from communication_trends.connections import errors_explained
-from communication_trends.core.aggregation import HotspotRule
 from communication_trends.core.database import Transaction
 from communication_trends.core.period import Period
 from communication_trends.core.run_summary import (
@@ -25,6 +24,7 @@ from communication_trends.core.run_summary import (
 )
 from communication_trends.notifications import attention, tell_attention, tell_digest
 from communication_trends.operators.base import REPORT_KEY, TrendsOperator
+from communication_trends.stored import changes_until
 
 
 class SummarizeTrendsOperator(TrendsOperator):
@@ -112,31 +112,33 @@ class SummarizeTrendsOperator(TrendsOperator):
         dag_run = context["dag_run"]
         ids = [id_ for batch in batches for id_ in batch]
         lookback_periods = self.lookback_periods(context)
-        rule = HotspotRule(settings.hotspot_topics(), settings.hotspot_min_messages(), settings.hotspot_min_ratio())
+        rule = settings.hotspot_rule()
         previous = last_event_extra(context, self.outlets[0], _has_succeeded) if self.outlets else None
         before_lookback = (lookback_periods or [period])[-1].earlier(1)
         window = period.earlier(settings.MAX_LOOKBACK)
         shared = {"organization_ids": ids, "trend_period": period.kind.name, "unit": period.kind.noun}
-        with self.connected(settings.conn_id()) as database, database.transaction(read_only=True) as check:
-            stored = self._stored(check, dag_run.run_id, [period, *(lookback_periods or period.earlier(1))], shared)
-            missing, rules = [], []
-            if before_lookback:
-                last_start = before_lookback[0].start
-                bounds = {"period_start": window[-1].start, "last_start": last_start}
-                missing = check.run("missing_trends.sql", {**shared, **bounds})
-                rules = check.run(
-                    "earlier_rules.sql", {**shared, "last_start": last_start, "hotspot_rule": rule.as_json()}
+        with self.connected(settings.conn_id()) as database:
+            until = changes_until(database)
+            with database.transaction(read_only=True) as check:
+                stored = self._stored(check, dag_run.run_id, [period, *(lookback_periods or period.earlier(1))], shared)
+                missing, rules = [], []
+                if before_lookback:
+                    last_start = before_lookback[0].start
+                    bounds = {"period_start": window[-1].start, "last_start": last_start}
+                    missing = check.run("missing_trends.sql", {**shared, **bounds})
+                    rules = check.run(
+                        "earlier_rules.sql", {**shared, "last_start": last_start, "hotspot_rule": rule.as_json()}
+                    )
+                changed = check.run(
+                    "changed_periods.sql",
+                    {
+                        **shared,
+                        "organization_id": None,
+                        "changed_since": previous["changesUntil"] if previous else None,
+                        "dag_id": dag_run.dag_id,
+                        "run_id": dag_run.run_id,
+                    },
                 )
-            changed = check.run(
-                "changed_periods.sql",
-                {
-                    **shared,
-                    "changed_since": previous["changesUntil"] if previous else None,
-                    "dag_id": dag_run.dag_id,
-                    "run_id": dag_run.run_id,
-                },
-            )
-            (until,) = check.run("changes_until.sql")
         trends = sum(len(row.trends) for row in stored.values())
         self.rows_read = {settings.conn_id(): {"organizations": len(stored), "communication_trends": trends}}
         unknown_to_target, unknown_to_source = self._compare_sides(context, period, ids, stored)
@@ -162,7 +164,7 @@ class SummarizeTrendsOperator(TrendsOperator):
         changes = {
             str(row["period_start"].date()): {"filled": row["filled"], "corrected": row["corrected"]} for row in changed
         }
-        return run, {"changedPeriods": changes, "changesUntil": until["changes_until"].isoformat()}
+        return run, {"changedPeriods": changes, "changesUntil": until.isoformat()}
 
     def _stored(
         self, check: Transaction, run_id: str, periods: Sequence[Period], shared: dict[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,18 +30,35 @@ def organizations(database: Reading, search: str, limit: int | None, offset: int
     )
 
 
-def trends_of_one(database: Reading, organization: str, asked: Range) -> models.OrganizationTrends:
+def trends_of_one(
+    database: Reading, organization: str, asked: Range, changed_since: datetime.datetime | None = None
+) -> models.OrganizationTrends:
     """Return one organization's trends."""
     rows = database.rows("trends", organization=organization, **asked.parameters, **READABLE)
     if not rows:
         raise _no_organization(organization)
-    days = [models.OrganizationTrendDay(**_day(row), **_hotspots_of(row)) for row in rows]
+    found = _organization(rows[0])
+    rules = _hotspot_rules(database, asked, found.id)
+    # where the rules cannot be read, neither can this
+    origins = [] if rules is None else database.rows("origins", organization_id=found.id, **asked.parameters)
+    by_date = {row["date"]: {name: row[name] for name in ("is_final", "computed_at")} for row in origins}
+    days = [
+        models.OrganizationTrendDay(
+            **_day(row), **_hotspots_of(row), **(by_date.get(row["date"], {}) if row["state"] == "stored" else {})
+        )
+        for row in rows
+    ]
     return models.OrganizationTrends(
-        **_ranged(asked), organization=_organization(rows[0]), totals=_totals(days), days=days
+        **_ranged(asked),
+        **_changes(database, asked, changed_since, found.id),
+        organization=found,
+        totals=_totals(days),
+        days=days,
+        hotspot_rules=rules,
     )
 
 
-def trends_of_all(database: Reading, asked: Range) -> models.AllTrends:
+def trends_of_all(database: Reading, asked: Range, changed_since: datetime.datetime | None = None) -> models.AllTrends:
     """Return the trends of all organizations together."""
     rows = database.rows("trends_of_all", **asked.parameters, **READABLE)
     counts = ("organizations_stored", "organizations_missing", "organizations_unreadable")
@@ -53,7 +71,11 @@ def trends_of_all(database: Reading, asked: Range) -> models.AllTrends:
         for row in rows
     ]
     return models.AllTrends(
-        **_ranged(asked), organizations_total=rows[0]["organizations_total"], totals=_totals(days), days=days
+        **_ranged(asked),
+        **_changes(database, asked, changed_since, None),
+        organizations_total=rows[0]["organizations_total"],
+        totals=_totals(days),
+        days=days,
     )
 
 
@@ -114,6 +136,7 @@ def hotspots(
             models.RankedHotspot(organization=_organization(row), **row) for row in rows if row["organization_id"]
         ],
         total_entries=rows[0]["total_entries"],
+        hotspot_rules=_hotspot_rules(database, asked, one.id if one else None),
     )
 
 
@@ -243,6 +266,42 @@ def _organization(row: Mapping[str, Any]) -> models.Organization:
 
 def _ranged(asked: Range) -> dict[str, Any]:
     return {"period": asked.kind.name, "from_": asked.from_, "to": asked.to}
+
+
+def _changes(
+    database: Reading, asked: Range, since: datetime.datetime | None, organization_id: str | None
+) -> dict[str, Any]:
+    if since is None:
+        return {}
+    rows = database.changed_periods(asked.kind, since, organization_id)
+    changed = [
+        models.ChangedPeriod(date=row["period_start"].date(), filled=row["filled"], corrected=row["corrected"])
+        for row in rows
+    ]
+    return {"changed_periods": changed, "changes_until": database.changes_until}
+
+
+def _hotspot_rules(database: Reading, asked: Range, organization_id: str | None) -> list[models.HotspotRule] | None:
+    """Return by which rules the hotspots of a range were computed; None where that cannot be read."""
+    if not database.rows("knows_origins")[0]["knows_origins"]:
+        return None
+    rows = database.rows(
+        "hotspot_rules",
+        organization_id=organization_id,
+        hotspot_rule=settings.hotspot_rule().as_json(),
+        **asked.parameters,
+    )
+    unknown = {"topics": None, "minMessages": None, "minRatio": None}
+    return [
+        models.HotspotRule(
+            **(row["hotspot_rule"] or unknown),
+            current=row["is_current"],
+            trends=row["trends"],
+            from_=row["first_date"],
+            to=asked.kind.containing(row["last_date"]).next_date - ONE_DAY,
+        )
+        for row in rows
+    ]
 
 
 def _hotspot(entry: Mapping[str, Any]) -> models.Hotspot:

@@ -73,6 +73,14 @@ class OrganizationTrendDay(TrendDay):
     """One period of one organization."""
 
     hotspots: list[Hotspot] | None = None
+    is_final: bool | None = Field(
+        None,
+        description="Whether the period had ended, and its source was complete as far as can be known, when the trend "
+        "was computed; null where its origin is unknown.",
+    )
+    computed_at: datetime.datetime | None = Field(
+        None, description="The moment whose source rows the trend is from; null where its origin is unknown."
+    )
 
 
 class AllTrendDay(TrendDay):
@@ -97,15 +105,55 @@ class Totals(Model):
     avg_confidence: int | None = Field(description="Mean of the periods' averages, weighted by their messages.")
 
 
-class OrganizationTrends(Ranged):
+class HotspotRule(Model):
+    """A rule by which hotspots of the range were computed; null in all its parts where it is unknown."""
+
+    topics: list[str] | None = Field(description="The risky ones.")
+    min_messages: int | None = Field(description="Minimum messages for a channel to be a hotspot.")
+    min_ratio: float | None = Field(description="Share of risky messages above which it is one, 0 to 1.")
+    current: bool | None = Field(description="Whether it is the rule of the present settings.")
+    trends: int = Field(description="Stored trends of the range that were computed by it.")
+    from_: datetime.date = Field(description="First date of the first of their periods.")
+    to: datetime.date = Field(description="Last date of the last of their periods.")
+
+
+HOTSPOT_RULES = Field(
+    description="The rules by which the hotspots of the range's stored trends were computed, the earliest first; null "
+    "where that cannot be read."
+)
+
+
+class ChangedPeriod(Model):
+    """A period whose trends have changed."""
+
+    date: datetime.date = Field(description="Its first date.")
+    filled: int = Field(description="Organizations whose trend was not stored before.")
+    corrected: int = Field(description="Organizations whose stored trend was replaced.")
+
+
+class Changing(Ranged):
+    """An answer that can say what has changed."""
+
+    changed_periods: list[ChangedPeriod] | None = Field(
+        None,
+        description="Periods whose trends have changed since changedSince, whether in the range or not, the earliest "
+        "first; null without changedSince.",
+    )
+    changes_until: datetime.datetime | None = Field(
+        None, description="The next changedSince, so that no change is left out; null without changedSince."
+    )
+
+
+class OrganizationTrends(Changing):
     """The trends of one organization, one entry per period of the range."""
 
     organization: Organization
     totals: Totals
     days: list[OrganizationTrendDay]
+    hotspot_rules: list[HotspotRule] | None = HOTSPOT_RULES
 
 
-class AllTrends(Ranged):
+class AllTrends(Changing):
     """The trends of all organizations together, one entry per period of the range."""
 
     organizations_total: int
@@ -166,6 +214,7 @@ class Hotspots(Ranged):
 
     hotspots: list[RankedHotspot]
     total_entries: int
+    hotspot_rules: list[HotspotRule] | None = HOTSPOT_RULES
 
 
 class Dates(Model):

@@ -1,4 +1,4 @@
-"""Which periods a request asks for: dates of its query in, a range of periods out."""
+"""Which periods a request asks for: dates and moments of its query in, a range of periods out."""
 
 import datetime
 from typing import Annotated, Literal
@@ -126,7 +126,32 @@ def asked_latest(kind: Kind, first: First = None, last: Last = None) -> Range:
     return bounded(range_of(kind, first, last, now=present(), default_length=1), MAX_OF_ALL)
 
 
+def asked_changes(
+    changed_since: Annotated[
+        str | None,
+        Query(
+            alias="changedSince",
+            description="A moment, ISO 8601 with a time zone: answer also which periods' trends have changed since "
+            "then, of all periods. In CSV, these are the rows.",
+            json_schema_extra={"format": "date-time"},
+        ),
+    ] = None,
+) -> datetime.datetime | None:
+    """Return the moment since which a request asks for changes."""
+    if changed_since is None:
+        return None
+    remedy = "give one like 2026-11-01T03:00:00Z; in an address, a + is %2B"
+    try:
+        moment = datetime.datetime.fromisoformat(changed_since)
+    except ValueError:
+        raise invalid("changedSince", changed_since, f"is not an ISO 8601 moment: {remedy}") from None
+    if moment.tzinfo is None:
+        raise invalid("changedSince", changed_since, f"has no time zone: {remedy}")
+    return moment
+
+
 RangeOfAll = Annotated[Range, Depends(asked_of_all)]
 RangeOfOne = Annotated[Range, Depends(asked_of_one)]
 DueRange = Annotated[Range, Depends(asked_due)]
 LatestRange = Annotated[Range, Depends(asked_latest)]
+ChangedSince = Annotated[datetime.datetime | None, Depends(asked_changes)]

@@ -35,9 +35,13 @@ class BusyError(Exception):
     """Raised when all connections are taken."""
 
 
-def reading() -> AbstractContextManager[Reading]:
-    """Open a connection for a request, and one read-only transaction on one snapshot, and close both."""
-    return stored.reading(LIMITS)
+def reading(*, with_changes: bool = False) -> AbstractContextManager[Reading]:
+    """
+    Open a connection for a request, and one read-only transaction on one snapshot, and close both.
+
+    :param with_changes: whether to look up beforehand up to when the snapshot has every change.
+    """
+    return stored.reading(LIMITS, with_changes=with_changes)
 
 
 class Places:

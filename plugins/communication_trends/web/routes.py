@@ -1,6 +1,6 @@
 """The routes of the API: read-only, bounded, in typed JSON, and each as CSV too."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, cast
 
@@ -17,7 +17,7 @@ from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import ONE_DAY, resolve_period
 from communication_trends.web import answers, models, tables
 from communication_trends.web.access import requires_dag
-from communication_trends.web.ranges import DueRange, Kind, LatestRange, RangeOfAll, RangeOfOne, present
+from communication_trends.web.ranges import ChangedSince, DueRange, Kind, LatestRange, RangeOfAll, RangeOfOne, present
 from communication_trends.web.reading import reading
 
 # PostgreSQL has no NUL in its texts
@@ -140,29 +140,31 @@ async def get_organizations(reply: Paged, search: Search = "") -> Response:
 
 
 @router.get("/organizations/{organization}/trends", response_model=models.OrganizationTrends, responses=CSV)
-async def get_trends(organization: OneOrganization, asked: RangeOfOne, reply: Whole) -> Response:
+async def get_trends(
+    organization: OneOrganization, asked: RangeOfOne, reply: Whole, changed_since: ChangedSince
+) -> Response:
     """Trends of one organization, one entry per period; those without one say why."""
 
     def answer() -> models.OrganizationTrends:
-        with reading() as database:
-            return answers.trends_of_one(database, organization, asked)
+        with reading(with_changes=changed_since is not None) as database:
+            return answers.trends_of_one(database, organization, asked, changed_since)
 
     def table(found: models.OrganizationTrends) -> tuple[str, str]:
-        return _name(f"trends-{found.organization.slug}", found), tables.trends_table(found.days)
+        return _trends_or_changes(f"trends-{found.organization.slug}", found, found.days)
 
     return await reply(answer, table)
 
 
 @router.get("/trends", response_model=models.AllTrends, responses=CSV)
-async def get_trends_of_all(asked: RangeOfAll, reply: Whole) -> Response:
+async def get_trends_of_all(asked: RangeOfAll, reply: Whole, changed_since: ChangedSince) -> Response:
     """Trends of all organizations together, one entry per period; those without any say why."""
 
     def answer() -> models.AllTrends:
-        with reading() as database:
-            return answers.trends_of_all(database, asked)
+        with reading(with_changes=changed_since is not None) as database:
+            return answers.trends_of_all(database, asked, changed_since)
 
     def table(found: models.AllTrends) -> tuple[str, str]:
-        return _name("trends", found), tables.trends_table(found.days)
+        return _trends_or_changes("trends", found, found.days)
 
     return await reply(answer, table)
 
@@ -278,6 +280,14 @@ def get_run_period(run_id: Annotated[Text, PathParameter()], kind: Kind) -> mode
             to=period.next_date - ONE_DAY,
             state=str(run.state),
         )
+
+
+def _trends_or_changes(what: str, found: models.Changing, days: Sequence[models.TrendDay]) -> tuple[str, str]:
+    """Return the name and the content of a download: what has changed, where that was asked for, or the trends."""
+    if found.changed_periods is None:
+        return _name(what, found), tables.trends_table(days)
+    length = "" if found.period == "daily" else f"-{found.period}"
+    return f"{what}{length}-changes", tables.changes_table(found)
 
 
 def _name(what: str, found: models.Ranged) -> str:

@@ -65,6 +65,8 @@ def trends_table(days: Iterable[models.TrendDay]) -> str:
     columns = ["date", "state", "missing", "unreadable", "totalClassifications", "avgConfidence", "hotspotCount"]
     if days and isinstance(days[0], models.AllTrendDay):
         columns += ["organizationsStored", "organizationsMissing", "organizationsUnreadable"]
+    else:
+        columns += ["isFinal", "computedAt"]
     named = []
     for field, prefix in groups.items():
         names = {name for day in days for name in (getattr(day, field) or {})}
@@ -78,6 +80,13 @@ def trends_table(days: Iterable[models.TrendDay]) -> str:
             entry.update({f"{prefix}:{name}": count for name, count in (getattr(day, field) or {}).items()})
         entries.append(entry)
     return csv_text(columns + named, entries)
+
+
+def changes_table(found: models.Changing) -> str:
+    """Return which periods have changed as CSV, one row each; each says up to when."""
+    entry = found.model_dump(mode="json", by_alias=True, include={"changed_periods", "changes_until"})
+    columns = [*(to_camel(name) for name in models.ChangedPeriod.model_fields), "changesUntil"]
+    return csv_text(columns, ({**row, "changesUntil": entry["changesUntil"]} for row in entry["changedPeriods"]))
 
 
 def comparison_table(comparison: models.Comparison) -> str:

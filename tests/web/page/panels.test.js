@@ -5,6 +5,7 @@ import { problemOf, queue } from "../../../plugins/communication_trends/web/stat
 import {
   attentionNotes,
   byPeriod,
+  rulesNote,
 } from "../../../plugins/communication_trends/web/static/panels.js";
 import { movedText } from "../../../plugins/communication_trends/web/static/ranking.js";
 import { fate, figures } from "../../../plugins/communication_trends/web/static/run.js";
@@ -109,5 +110,47 @@ test("nothing unusual is said only of those that can be judged", () => {
   assert.match(
     attentionNotes({ ...answer, findings: [{}] }, 13)[0],
     /^It cannot be said for 1 org/,
+  );
+});
+
+test("another rule of hotspots is said, and nothing of the present one", () => {
+  const present = { topics: ["complaint"], minMessages: 20, minRatio: 0.5, current: true };
+  const earlier = {
+    topics: ["complaint", "status_update"],
+    minMessages: 10,
+    minRatio: 0.07,
+    current: false,
+  };
+  const unknown = { topics: null, minMessages: null, minRatio: null, current: null };
+  const week = { from: "2026-11-03", to: "2026-11-09" };
+  const nextWeek = { from: "2026-11-10", to: "2026-11-16" };
+  const rule = "another rule: more than 7 % of at least 10 messages (complaint, status update)";
+  for (const rules of [null, [], [{ ...present, ...week }], [{ ...unknown, ...week }]])
+    assert.equal(rulesNote(rules), null);
+  assert.equal(
+    rulesNote([{ ...earlier, ...week }]),
+    `Hotspots of 3 Nov – 9 Nov 2026 were computed with ${rule}.`,
+  );
+  assert.equal(
+    rulesNote([
+      { ...unknown, from: "2026-11-02", to: "2026-11-02" },
+      { ...earlier, ...week },
+      { ...present, from: "2026-11-09", to: "2026-11-16" },
+    ]),
+    `Hotspots of 2 Nov 2026 were computed with an unknown rule; some of 3 Nov – 9 Nov 2026 with ${rule}.`,
+  );
+  assert.equal(
+    rulesNote([
+      { ...unknown, ...week },
+      { ...present, ...nextWeek },
+    ]),
+    "Hotspots of 3 Nov – 9 Nov 2026 were computed with an unknown rule.",
+  );
+  assert.equal(
+    rulesNote([
+      { ...present, ...week },
+      { ...earlier, ...week, minMessages: 1 },
+    ]),
+    `Some hotspots of 3 Nov – 9 Nov 2026 were computed with ${rule.replace("10 messages", "1 message")}.`,
   );
 });

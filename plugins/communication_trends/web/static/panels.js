@@ -4,6 +4,7 @@ import { h } from "./dom.js";
 import {
   change,
   count,
+  label,
   list,
   longPeriod,
   NOUNS,
@@ -295,13 +296,39 @@ const headings = (columns) =>
     ),
   );
 
+/**
+ * Say which hotspots of the range were computed with another rule than that of the present settings, or with an unknown
+ * one; null where all have the same, and it is the present one or nobody knows.
+ */
+export function rulesNote(rules) {
+  const others = (rules ?? []).filter(({ current }) => !current);
+  if (!others.length || (rules.length === 1 && others[0].topics === null)) return null;
+  const overlaps = (rule) =>
+    rules.some((other) => other !== rule && other.from <= rule.to && other.to >= rule.from);
+  const how = ({ topics, minMessages, minRatio }) =>
+    topics === null
+      ? "an unknown rule"
+      : `another rule: more than ${percent(minRatio * 100)} of at least ${count(minMessages, "message")} (${topics.map(label).join(", ")})`;
+  const [first, ...rest] = others;
+  return `${[
+    `${overlaps(first) ? "Some hotspots" : "Hotspots"} of ${span(first)} were computed with ${how(first)}`,
+    ...rest.map(
+      (rule) => `${overlaps(rule) ? "some" : "those"} of ${span(rule)} with ${how(rule)}`,
+    ),
+  ].join("; ")}.`;
+}
+
 /** Draw the channels that ran hot; with their organizations where the answer is about all. */
-export function drawHotspots(box, { hotspots, totalEntries, period }, { every, csv, show }) {
+export function drawHotspots(box, answer, { every, csv, show }) {
+  const { hotspots, totalEntries, period, hotspotRules } = answer;
   const about = "Channels in which complaints and escalations pile up, the riskiest first.";
   const title = head("hotspots-title", "Hot channels", about, csv);
+  const note = rulesNote(hotspotRules);
+  const notes = note ? [h("p", { class: "quiet" }, note)] : [];
   box.hidden = false;
   if (!hotspots.length) {
-    box.replaceChildren(title, h("p", { class: "empty" }, "No channel ran hot in this range."));
+    const none = h("p", { class: "empty" }, "No channel ran hot in this range.");
+    box.replaceChildren(title, none, ...notes);
     return;
   }
   const hot = `Hot ${NOUNS[period]}s`;
@@ -346,6 +373,7 @@ export function drawHotspots(box, { hotspots, totalEntries, period }, { every, c
       h("table", {}, headings(columns), h("tbody", {}, hotspots.map(row))),
     ),
     ...(totalEntries > hotspots.length ? [h("p", { class: "pager" }, rest)] : []),
+    ...notes,
   );
 }
 

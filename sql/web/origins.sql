@@ -1,0 +1,11 @@
+-- One organization: one row per stored trend of the range whose origin is known.
+select
+    provenance.trend_date::date as date,
+    provenance.is_final,
+    provenance.computed_at
+from communication_trends_provenance as provenance
+where
+    provenance.organization_id = %(organization_id)s::uuid
+    and provenance.trend_period = %(period)s::text
+    and provenance.trend_date >= %(first_day)s::timestamp
+    and provenance.trend_date <= %(last_day)s::timestamp;
