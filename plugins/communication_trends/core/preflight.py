@@ -47,7 +47,7 @@ NO_ORGANIZATION = "00000000-0000-0000-0000-000000000000"
 """Tried where the target has no organization: no row is written, but PostgreSQL plans it and checks the privileges."""
 
 BUSY = {
-    "topic_distribution": '{"complaint": 10}',
+    "topic_distribution": '{"general": 10}',
     "sentiment_distribution": '{"neutral": 10}',
     "escalation_counts": '{"high": 1}',
     "channel_hotspots": '[{"channelId": "trial", "riskScore": 100, "messageCount": 10}]',
@@ -59,7 +59,7 @@ BUSY = {
 }
 BUSIER = {
     **BUSY,
-    "topic_distribution": '{"complaint": 11}',
+    "topic_distribution": '{"general": 11}',
     "sentiment_distribution": '{"neutral": 11}',
     "total_classifications": 11,
     "messages_with_tone": 11,
@@ -208,7 +208,7 @@ class Preflight:
             "trend_period": self.period.kind.name,
             "force": True,
             "computed_at": trial.began_at,
-            "hotspot_rule": HotspotRule().as_json(),
+            "hotspot_rule": HotspotRule(topics=()).as_json(),
             "final_before": self.period.end,
             "may_be_filled": True,
             "dag_id": None,
