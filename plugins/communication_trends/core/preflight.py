@@ -135,7 +135,7 @@ class Preflight:
             "hotspot_min_ratio": "0",
         }
         try:
-            with self.database.transaction(read_only=True, aggregating=True) as reading:
+            with self.database.transaction(read_only=True, aggregating=True, lock=LOCK_TIMEOUT) as reading:
                 reading.run("aggregate_trends.sql", nothing)
                 reading.run("count_source_rows.sql", nothing)
         except DATABASE_ERRORS as error:
@@ -154,8 +154,8 @@ class Preflight:
                 return self._explained("communication_trends", error)
             if _is_temporary(error):
                 untried += 1
-                # a lock on the table, most likely: the others would wait as long
-                if untried == 2:
+                # a lock on the table or a slow trigger, most likely: the others would wait as long
+                if untried == 2 or sqlstate(error) == "57014":
                     break
             else:
                 first = first or error
