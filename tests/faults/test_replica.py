@@ -13,13 +13,15 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import server_folder
+from conftest import DAY, server_folder
 from psycopg.rows import dict_row
 from test_database import in_background, wait_until
 
 from communication_trends.core.database import Database, Limits
 from communication_trends.core.database_errors import is_lost
 from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError
+from communication_trends.core.period import DAILY
+from communication_trends.core.preflight import Preflight
 from local import ROOT
 from local.servers import SERVER_VARIABLE, Server, postgres
 
@@ -323,3 +325,15 @@ def test_a_replica_conflict_in_a_run_is_left_to_the_backoff(server, database, re
     assert database.trends() == {}
     connection.execute(view)
     assert run_dag(NOV_1).state == "success"
+
+
+def test_an_unlogged_table_on_a_standby_is_named(server, database, replica):
+    database.connection.execute("alter table escalation_alerts set unlogged")
+    written = database.connection.execute("select pg_current_wal_lsn()::text as lsn").fetchone()["lsn"]
+    with psycopg.connect(replica.dsn(database.name)) as standby:
+        wait_until(lambda: standby.execute("select where pg_last_wal_replay_lsn() >= %s::pg_lsn", [written]).fetchall())
+        standby.rollback()
+        source = Database(standby, sql_path=ROOT / "sql", limits=Limits())
+        (problem,) = Preflight(source, sides=["source"], period=DAILY.containing(DAY)).problems()
+    assert "cannot access temporary or unlogged relations during recovery [SQLSTATE 0A000]" in problem.what
+    assert "set an unlogged table logged on the primary" in problem.remedy

@@ -263,7 +263,7 @@ def test_a_network_that_goes_silent_during_the_aggregate_fails_the_try_and_says_
     monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__STATEMENT_TIMEOUT", "2")
     database.classify("acme")
     database.classify("beta")
-    with silent_proxy(server, silent_after=b"riskScore") as proxy:
+    with silent_proxy(server, silent_after=b"complaint") as proxy:
         connection = server.airflow_connection(database.name, host="127.0.0.1", port=proxy.port)
         monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", connection)
         run = run_dag({**NOV_1, "organizations_per_task": 5})

@@ -40,7 +40,10 @@ REMEDIES = {
         "a materialized view: refresh materialized view …; updates that are published: alter table … replica identity "
         "full, or give the table a primary key"
     ),
-    "0A000": "PostgreSQL cannot do this with that table: compare it with sql/schema/",
+    "0A000": (
+        "PostgreSQL cannot do this with that table: compare it with sql/schema/; on a standby, set an unlogged table "
+        "logged on the primary"
+    ),
     "22P02": "compare the types of the columns, and the labels of an enum, with sql/schema/",
     "22P05": "the database's encoding lacks a character: move it to a database with the encoding UTF8",
     "22001": "make id and trend_period as wide as in sql/schema/communication_trends.sql",

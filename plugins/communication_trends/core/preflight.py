@@ -47,7 +47,7 @@ NO_ORGANIZATION = "00000000-0000-0000-0000-000000000000"
 """Tried where the target has no organization: no row is written, but PostgreSQL plans it and checks the privileges."""
 
 BUSY = {
-    "topic_distribution": '{"complaint": 10}',
+    "topic_distribution": '{"general": 10}',
     "sentiment_distribution": '{"neutral": 10}',
     "escalation_counts": '{"high": 1}',
     "channel_hotspots": '[{"channelId": "trial", "riskScore": 100, "messageCount": 10}]',
@@ -59,7 +59,7 @@ BUSY = {
 }
 BUSIER = {
     **BUSY,
-    "topic_distribution": '{"complaint": 11}',
+    "topic_distribution": '{"general": 11}',
     "sentiment_distribution": '{"neutral": 11}',
     "total_classifications": 11,
     "messages_with_tone": 11,
@@ -135,7 +135,7 @@ class Preflight:
             "hotspot_min_ratio": "0",
         }
         try:
-            with self.database.transaction(read_only=True, aggregating=True) as reading:
+            with self.database.transaction(read_only=True, aggregating=True, lock=LOCK_TIMEOUT) as reading:
                 reading.run("aggregate_trends.sql", nothing)
                 reading.run("count_source_rows.sql", nothing)
         except DATABASE_ERRORS as error:
@@ -154,8 +154,8 @@ class Preflight:
                 return self._explained("communication_trends", error)
             if _is_temporary(error):
                 untried += 1
-                # a lock on the table, most likely: the others would wait as long
-                if untried == 2:
+                # a lock on the table or a slow trigger, most likely: the others would wait as long
+                if untried == 2 or sqlstate(error) == "57014":
                     break
             else:
                 first = first or error
@@ -208,7 +208,7 @@ class Preflight:
             "trend_period": self.period.kind.name,
             "force": True,
             "computed_at": trial.began_at,
-            "hotspot_rule": HotspotRule().as_json(),
+            "hotspot_rule": HotspotRule(topics=()).as_json(),
             "final_before": self.period.end,
             "may_be_filled": True,
             "dag_id": None,
