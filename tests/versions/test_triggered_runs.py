@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_dag import DAG_ID
 from conftest import running_airflow_on
 
+from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
 from local import ROOT
 from local.airflow import run_airflow
@@ -309,6 +311,19 @@ def test_a_run_is_for_what_it_says_or_is_refused(airflow, triggered, way):
     assert stored_by(airflow, dag_id, run_id) == str(day)
     stored = airflow.database.trends(dag_id.removeprefix("communication_trends_"))
     assert ("acme", str(day)) in stored
+
+
+@pytest.mark.skipif(not HAS_EXTERNAL_VIEWS, reason="the page needs Airflow 3.1.2")
+def test_the_page_says_the_same_of_each_run(airflow, triggered):
+    said, expected = {}, {}
+    for way, run_id in triggered.items():
+        dag_id = dag_of(way)
+        state = the_run(airflow, dag_id, run_id)["state"]
+        expected[way] = stored_by(airflow, dag_id, run_id) if state == "success" else 404
+        period = {"period": dag_id.removeprefix("communication_trends_")}
+        answer = airflow.request("GET", f"/communication-trends/api/v1/runs/{quote(run_id)}", params=period)
+        said[way] = answer.json()["date"] if answer.is_success else answer.status_code
+    assert said == expected
 
 
 def test_the_day_whose_logical_date_a_manual_run_took_is_stored_and_not_run_again(airflow, triggered):
