@@ -321,6 +321,62 @@ def test_the_schema_files_can_be_applied_again(database):
     assert row == {"rows": 1}
 
 
+def test_an_upgrade_from_before_provenance_keeps_the_trends_and_vouches_for_those_it_finds_equal(database, run_dag):
+    from local.servers import apply_schema
+
+    for slug, count in (("acme", 3), ("purged", 2), ("late", 1)):
+        database.classify(slug, count=count)
+        database.classify(slug, at="2026-10-20 12:00", count=count)
+    for date in ("2026-10-20", "2026-11-01"):
+        run_dag({"date": date})
+    stored = database.trends()
+    # as the release before left it
+    database.connection.execute("drop table communication_trends_provenance")
+    database.connection.execute(
+        "delete from topic_classifications where organization_id = %s", [database.organization("purged")]
+    )
+    database.classify("late")
+
+    run = run_dag(NOV_1)
+    assert run.tasks["list_organizations", -1] == "failed"
+    assert "communication_trends_provenance" in run.log
+    assert "apply sql/schema/communication_trends.sql" in run.log
+    assert database.trends() == stored
+
+    for _ in range(2):
+        apply_schema(database.connection, "communication_trends.sql")
+    run = run_dag(NOV_1)
+    assert run.state == "success"
+    assert (run.summary["keptTrends"], run.summary["unknownOrigin"]) == (1, 1)
+    after = database.trends()
+    assert after["late", "2026-11-01"]["total_classifications"] == 2
+    assert after["late", "2026-11-01"]["id"] == stored["late", "2026-11-01"]["id"]
+    unchanged = {key for key in stored if key != ("late", "2026-11-01")}
+    assert {key: after[key] for key in unchanged} == {key: stored[key] for key in unchanged}
+    known = database.connection.execute(
+        "select slug, trend_date::date::text as date, change, is_final from communication_trends_provenance"
+        " join organizations on organizations.id = organization_id order by slug"
+    ).fetchall()
+    assert [tuple(row.values()) for row in known] == [
+        ("acme", "2026-11-01", None, True),
+        ("late", "2026-11-01", "corrected", True),
+    ]
+
+
+def test_where_organizations_is_a_view_the_schema_can_be_applied_as_well(database, run_dag):
+    from local.servers import apply_schema
+
+    connection = database.connection
+    connection.execute(
+        "drop table communication_trends_provenance; alter table organizations rename to tenants;"
+        " create view organizations as select * from tenants"
+    )
+    for _ in range(2):
+        apply_schema(connection, "communication_trends.sql")
+    database.classify("acme")
+    assert run_dag(NOV_1).state == "success"
+
+
 def test_the_target_table_is_that_of_the_application(database):
     columns = database.connection.execute(
         "select column_name, data_type from information_schema.columns"

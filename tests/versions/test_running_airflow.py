@@ -146,13 +146,13 @@ def test_the_scheduler_runs_the_week_and_the_month_that_are_due_and_the_week_has
 def test_a_manual_run_is_for_the_date_of_its_conf_or_for_its_data_interval(foreign):
     airflow, database = foreign
     run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "-c", json.dumps({"date": str(DAYS[0])}))
-    # Airflow asks the timetable for the interval: the last day that is over at that moment
-    moment = f"{DAYS[5] + datetime.timedelta(days=1)}T00:00:00+00:00"
+    # Airflow asks the timetable for the interval: the last completed day at that moment
+    moment = f"{DAYS[5] + datetime.timedelta(days=1)}T12:00:00+00:00"
     expected_days = [DAYS[0], DAYS[5]]
     if AIRFLOW_V_3_0_PLUS:
         # over REST: the command line of Airflow 3 asks it for the present moment, whatever the logical date
         given = {"data_interval_start": f"{DAYS[4]}T00:00:00Z", "data_interval_end": f"{DAYS[5]}T00:00:00Z"}
-        for body in ({"logical_date": moment}, {"logical_date": "2026-11-20T12:00:00Z", **given}):
+        for body in ({"logical_date": moment}, {"logical_date": f"{DAYS[5]}T12:00:00Z", **given}):
             airflow.request("POST", f"/api/v2/dags/{DAG_ID}/dagRuns", json=body).raise_for_status()
         expected_days.append(DAYS[4])
     else:
@@ -168,13 +168,13 @@ def test_a_manual_run_is_for_the_date_of_its_conf_or_for_its_data_interval(forei
         assert of_day == {(slug, str(day)): expected(slug, day, messages, alerts) for slug in SLUGS}
 
 
-def test_airflow_dags_test_is_for_its_data_interval(foreign):
+def test_airflow_dags_test_is_for_the_day_that_it_names(foreign):
     airflow, database = foreign
     # the scheduler would run the same task instances at the same time, and looks even at the runs of paused DAGs
     unfinished = "select 1 from dag_run join dag using (dag_id) where state in ('queued', 'running') and not is_paused"
     airflow.wait_until(lambda: not metadata(airflow, unfinished), what="nothing runs")
     airflow.stop("scheduler")
-    run_airflow(airflow.environment, "dags", "test", DAG_ID, str(DAYS[0]))
+    run_airflow(airflow.environment, "dags", "test", DAG_ID, "2026-10-30")
     airflow.start("scheduler")
     assert {slug for slug, day in stored(database) if day == "2026-10-30"} == set(SLUGS)
 

@@ -223,6 +223,11 @@ def test_csv_runs_nothing_in_a_spreadsheet(api):
         ("hotspots", {"organization": "x" * 201}, "organization"),
         ("comparison", {"to": "2999-01-01"}, "to"),
         ("comparison", {"from": "2999-01-01"}, "from"),
+        *(
+            ("trends", {"period": period, field: date}, field)
+            for period in ("daily", "weekly", "monthly")
+            for field, date in (("to", "9999-12-31"), ("from", "9999-12-31"), ("from", "0001-01-01"))
+        ),
         ("trends", {"period": "hourly"}, "period"),
         ("trends", {"period": "weekly", "from": "2024-01-01", "to": "2026-10-01"}, "from"),
         ("overview", {"sort": "luck"}, "sort"),
