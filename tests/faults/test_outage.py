@@ -103,12 +103,12 @@ def nights_after_three_missed_ones(night, *, components):
 
 
 def told(airflow, run):
-    """Return the lookback of a run's summary, and the earlier days that its log names as changed."""
+    """Return the lookback of a run's summary, and the days that its log names as changed since the run before."""
     path = f"{DAG_URL}/dagRuns/{run['dag_run_id']}/taskInstances/summarize"
     summary = airflow.returned(DAG_ID, run["dag_run_id"], "summarize")
     log = airflow.request("GET", f"{path}/logs/1", params={"full_content": "true"}).json()["content"]
     # the file also has what the night like any other, a run of the same name, has logged
-    *_, said = [line["event"] for line in log if line["event"].startswith("Earlier days that changed: ")]
+    *_, said = [line["event"] for line in log if line["event"].startswith("Changed days: ")]
     return summary["lookback"], json.loads(said.partition(": ")[2])
 
 
@@ -118,7 +118,7 @@ def test_one_run_fills_three_nights_that_the_scheduler_was_down(night):
     assert list(runs) == [day]
     lookback, changed = told(airflow, runs[day])
     assert lookback == {"periods": 7, "filled": 6, "corrected": 0, "kept": 0, "failed": 0}
-    assert changed == {str(missed): {"filled": 2, "corrected": 0} for missed in days_before(day, 3, 2, 1)}
+    assert changed == {str(missed): {"filled": 2, "corrected": 0} for missed in days_before(day, 3, 2, 1, 0)}
 
 
 def test_where_all_of_airflow_was_down_it_makes_the_first_missed_night_and_then_the_one_that_is_due(night):
@@ -129,4 +129,4 @@ def test_where_all_of_airflow_was_down_it_makes_the_first_missed_night_and_then_
     assert sorted(runs) == [first, day]
     lookback, changed = told(airflow, runs[day])
     assert lookback == {"periods": 7, "filled": 4, "corrected": 0, "kept": 0, "failed": 0}
-    assert changed == {str(missed): {"filled": 2, "corrected": 0} for missed in others}
+    assert changed == {str(missed): {"filled": 2, "corrected": 0} for missed in (*others, day)}
