@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -343,7 +344,7 @@ def test_the_day_whose_logical_date_a_manual_run_took_is_stored_and_not_run_agai
     assert f"has the logical date of the scheduled run for {ago(23)}" in log
 
 
-CONFS = [
+CONFS: list[dict[str, Any]] = [
     {"date": str(ago(50))},
     {"organizations": ["acme"]},
     {"force": True},
