@@ -81,7 +81,7 @@ class AggregateTrendsOperator(TrendsOperator):
             ).run()
         self.rows_read = {settings.source_conn_id(): report.rows_read}
         self.rows_written = {settings.conn_id(): report.rows_written}
-        self._log(work, report)
+        self._log_report(work, report)
         failed = report.of(TrendStatus.FAILED) + report.of(TrendStatus.NOT_IN_SOURCE, period=work.period)
         is_retried = not report.ended_by and any(result.retryable for result in report.of(TrendStatus.FAILED))
         told = TaskReport.of(
@@ -107,7 +107,7 @@ class AggregateTrendsOperator(TrendsOperator):
     def _open_target(self) -> AbstractContextManager[Database]:
         return self.connected(settings.conn_id())
 
-    def _log(self, work: Work, report: AggregationReport) -> None:
+    def _log_report(self, work: Work, report: AggregationReport) -> None:
         """Log what happened: many organizations to a line, and a line for each that is not as it should be."""
         own = work.period
         for id_ in report.deleted:
