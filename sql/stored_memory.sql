@@ -1,19 +1,25 @@
 -- One row per organization with stored trends that are not empty: the first and the
 -- last period with messages, and with alerts. The source had rows then.
+with filled_trends as (
+    select
+        organization_id,
+        trend_date,
+        total_classifications > 0 as has_messages,
+        jsonb_path_exists(escalation_counts, '$.* ? (@ > 0)') as has_alerts
+    from communication_trends
+    where
+        organization_id = any(%(organization_ids)s::uuid[])
+        -- a finer one says more: a month's does not say on which of its days
+        and trend_period in (%(trend_period)s::text, 'daily')
+        and trend_date between '0001-01-01' and '9999-12-31'
+)
+
 select
     organization_id::text as organization_id,
-    min(trend_date) filter (where total_classifications > 0)::timestamp
-        as first_with_messages,
-    max(trend_date) filter (where total_classifications > 0)::timestamp
-        as last_with_messages,
-    min(trend_date) filter (where escalation_counts <> '{}')::timestamp
-        as first_with_alerts,
-    max(trend_date) filter (where escalation_counts <> '{}')::timestamp
-        as last_with_alerts
-from communication_trends
-where
-    organization_id = any(%(organization_ids)s::uuid[])
-    and trend_period = %(trend_period)s::text
-    and trend_date between '0001-01-01' and '9999-12-31'
-    and (total_classifications > 0 or escalation_counts <> '{}')
+    min(trend_date) filter (where has_messages)::timestamp as first_with_messages,
+    max(trend_date) filter (where has_messages)::timestamp as last_with_messages,
+    min(trend_date) filter (where has_alerts)::timestamp as first_with_alerts,
+    max(trend_date) filter (where has_alerts)::timestamp as last_with_alerts
+from filled_trends
+where has_messages or has_alerts
 group by organization_id;

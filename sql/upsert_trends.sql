@@ -13,9 +13,6 @@ with
 trends as (
     select
         incoming.*,
-        coalesce(
-            incoming.is_final, incoming.period_start < %(final_before)s::timestamp
-        ) as is_known_final,
         coalesce(incoming.may_be_filled, %(may_be_filled)s::boolean) as is_fillable
     from
         jsonb_to_recordset(%(trends)s::jsonb)
@@ -41,6 +38,7 @@ trends as (
 compared as materialized (
     select
         trends.*,
+        finality.is_known_final,
         organizations.id is not null as is_known,
         stored.organization_id is not null as is_stored,
         provenance.organization_id is not null as has_provenance,
@@ -50,7 +48,7 @@ compared as materialized (
         coalesce(
             same.has_same_messages
             and same.has_same_alerts
-            and (provenance.is_final or not trends.is_known_final)
+            and (provenance.is_final or not finality.is_known_final)
             and provenance.computed_at is not null
             and provenance.messages = trends.total_classifications
             and provenance.messages_with_tone = trends.messages_with_tone
@@ -91,6 +89,20 @@ compared as materialized (
             stored.organization_id = provenance.organization_id
             and trends.period_start = provenance.trend_date
             and provenance.trend_period = %(trend_period)s::text
+    inner join lateral (  -- noqa: ST05
+        select
+            case
+                when trends.is_final is not null then trends.is_final
+                -- what was not final is not so by itself once its period has ended, nor
+                -- is what somebody else has stored
+                when
+                    trends.period_start < %(final_before)s::timestamp
+                    and stored.organization_id is not null
+                    and not coalesce(provenance.is_final, false)
+                    then null
+                else trends.period_start < %(final_before)s::timestamp
+            end as is_known_final
+    ) as finality on true
     inner join lateral (  -- noqa: ST05
         select
             coalesce(
@@ -379,6 +391,8 @@ written_provenance as (
         case when is_unchanged then earlier_change else status end as change,
         case
             when keeps_any then is_known_final and coalesce(was_final, false)
+            -- forced, with less than there was
+            when has_fewer_messages or has_fewer_alerts then false
             when is_unchanged
                 then coalesce(is_known_final, false) or coalesce(was_final, false)
             else is_known_final
@@ -470,10 +484,12 @@ select
                         when judged_trends.keeps_messages
                             then
                                 json_build_object(
-                                    'topic_distribution', judged_trends.stored_topics,
+                                    'topic_distribution',
+                                    judged_trends.stored_topics::text,
                                     'sentiment_distribution',
-                                    judged_trends.stored_tones,
-                                    'channel_hotspots', judged_trends.stored_hotspots,
+                                    judged_trends.stored_tones::text,
+                                    'channel_hotspots',
+                                    judged_trends.stored_hotspots::text,
                                     'total_classifications',
                                     judged_trends.stored_classifications,
                                     'avg_confidence', judged_trends.stored_confidence,
@@ -490,7 +506,7 @@ select
                             then
                                 json_build_object(
                                     'escalation_counts',
-                                    judged_trends.stored_escalations,
+                                    judged_trends.stored_escalations::text,
                                     'alerts', judged_trends.earlier_alerts
                                 )
                     end

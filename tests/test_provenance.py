@@ -315,6 +315,34 @@ def test_lookback_does_not_fill_days_that_the_source_has_no_rows_of_any_more(dat
     assert database.trends()["idle", "2026-11-16"]["total_classifications"] == 0
 
 
+def test_what_was_not_final_stays_so_when_it_is_found_again(database, work_on, an_outage):
+    database.connection.execute(an_outage)
+    work_on(NOV_20, lookback_periods=NOV_20.earlier(7))
+    work_on(DAILY.containing(datetime.date(2026, 11, 13)), fill=Fill.NOT_FINAL)
+    for _ in range(2):
+        report = work_on(NOV_20.following(), lookback_periods=NOV_20.following().earlier(8))
+        assert changes(report)["acme", "2026-11-16"] == "unchanged"
+        assert provenance(database, "acme", "2026-11-16")["is_final"] is False
+        assert provenance(database, "acme", "2026-11-13")["is_final"] is False
+        assert provenance(database, "acme", "2026-11-17")["is_final"] is True
+
+
+def test_what_was_overwritten_with_less_by_force_is_not_final(database, work_on):
+    two_alerts_and_four_messages(database)
+    work_on()
+    database.connection.execute("delete from topic_classifications where confidence = 70")
+    work_on(force=True)
+    assert (provenance(database)["messages"], provenance(database)["is_final"]) == (3, False)
+
+
+def test_daily_trends_prove_of_weeks_as_well_that_rows_were_there(database, work_on, an_outage):
+    database.connection.execute("delete from topic_classifications where created_at < '2026-11-18'")
+    week = WEEKLY.containing(datetime.date(2026, 11, 20))
+    work_on(week, lookback_periods=week.earlier(1))
+    assert provenance(database, "acme", "2026-11-16", "weekly")["is_final"] is False
+    assert sorted(database.trends("weekly")) == [(slug, "2026-11-16") for slug in ("acme", "beta", "idle")]
+
+
 def test_rows_of_one_organization_may_be_gone_while_others_have_theirs(database, work_on, an_outage):
     database.connection.execute(f"{an_outage} and organization_id = %s", [database.organization("acme")])
     work_on(NOV_20, lookback_periods=NOV_20.earlier(7))

@@ -490,7 +490,7 @@ def _kept_reason(details: Mapping[str, Any], trend: Mapping[str, Any]) -> str:
         "alerts": trend["alerts"],
     }
     fewer = [
-        f"{name} {had:g} → {found[name]}"
+        f"{name} {int(had)} → {found[name]}"
         for name, had in details["made_from"].items()
         if had is not None and found[name] < had and details["guards_alerts" if name == "alerts" else "guards_messages"]
     ]
@@ -505,11 +505,7 @@ def _stored_form(trend: Mapping[str, Any], details: Mapping[str, Any] | None) ->
     if not details:
         return dict(trend)
     stored = {**(details["stored_messages"] or {}), **(details["stored_alerts"] or {})}
-    as_text = {
-        name: json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
-        for name, value in stored.items()
-    }
-    return {**trend, "messages": trend["total_classifications"], "is_partial": True, **as_text}
+    return {**trend, "messages": trend["total_classifications"], "is_partial": True, **stored}
 
 
 def _today(transaction: Transaction) -> datetime.datetime:

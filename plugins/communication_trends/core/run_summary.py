@@ -347,13 +347,7 @@ def summarize_run(evidence: Evidence) -> RunSummary:
         elif evidence.states.get(index) != "success":
             failed |= set(batch)
     ids = [id_ for batch in evidence.batches for id_ in batch]
-    failed |= {
-        id_
-        for id_ in ids
-        if (row := evidence.stored.get(id_))
-        and own not in row.trends
-        and (own in row.existed or (own, id_) not in not_in_source)
-    }
+    failed |= {id_ for id_ in ids if (row := evidence.stored.get(id_)) and own not in row.trends}
     failures = {(by_date[date], id_) for report in reports for date, id_ in report.failed_earlier if date in by_date}
     failures |= {
         (one, id_)
