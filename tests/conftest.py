@@ -31,6 +31,7 @@ LONGEST = [
     ["test_running_airflow.py", "test_metrics.py", "test_page_in_airflow.py"],
     ["test_page.py", "test_access.py"],
     ["test_replica.py"],
+    ["test_subscription.py"],
     ["test_bundles.py"],
     ["test_checks.py"],
     ["test_database.py"],

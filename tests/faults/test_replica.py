@@ -187,7 +187,9 @@ def test_a_promoted_replica_serves_no_stale_numbers(server, database, replica):
         with pytest.raises(DatabaseUnusableError) as raised:
             promoted.require_fed(midnight + datetime.timedelta(seconds=1), target)
         assert str(raised.value).startswith("connection 'a': it is a copy of the target's server that gets no rows")
-        assert "of 2026-11-01 12:00:00, the target's of 2026-11-02 00:00:00. Make it a replica again" in str(raised.value)
+        assert "of 2026-11-01 12:00:00, the target's of 2026-11-02 00:00:00. Make it a replica again" in str(
+            raised.value
+        )
         # the other way round: the promoted one is where the application writes now, and trends are stored elsewhere
         assert target.require_fed(later(), promoted) == []
         # a server is no copy of itself

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -112,6 +113,54 @@ class TrendsOperator(BaseOperator):
         :param conn_id: id of an Airflow connection.
         """
         return connected(conn_id, sql_path=self.sql_path)
+
+    def organizations_missing_in_source(self, period: Period, wanted: Sequence[str] | None) -> list[tuple[str, str]]:
+        """
+        Return the target's organizations, as (id, slug), that the source lacks though a run stored them just before.
+
+        They have a trend of the period before. With one connection there are none: a database agrees with itself.
+
+        :param period: the run's own.
+        :param wanted: ids or slugs that the run is for; None for all.
+        """
+        if settings.source_conn_id() == settings.conn_id():
+            return []
+        (before,) = period.earlier(1)
+        parameters = {"period_start": before.start, "trend_period": period.kind.name, **named_organizations(wanted)}
+        with self.connected(settings.conn_id()) as target, target.transaction(read_only=True) as check:
+            expected = check.rows(target.sql("organizations_with_trend.sql"), parameters)
+        if not expected:
+            return []
+        ids = [row["id"] for row in expected]
+        with self.connected(settings.source_conn_id()) as source, source.transaction(read_only=True) as check:
+            rows = check.rows(source.sql("organizations.sql"), {"ids": ids, "slugs": []})
+        found = {row["id"] for row in rows}
+        return [(row["id"], row["slug"] or row["id"]) for row in expected if row["id"] not in found]
+
+
+def named_organizations(wanted: Sequence[str] | None) -> dict[str, list[str] | None]:
+    """Return the ids and the slugs, as parameters of a statement, that organizations may be named by; None for all."""
+    if wanted is None:
+        return {"ids": None, "slugs": None}
+    storable = [entry for entry in wanted if _is_storable(entry)]
+    return {"ids": [id_ for id_ in map(as_id, storable) if id_], "slugs": storable}
+
+
+def _is_storable(text: str) -> bool:
+    """Whether a PostgreSQL text can hold this: no NUL, no lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+def as_id(text: str) -> str | None:
+    """Return the text as PostgreSQL writes a uuid, or None where it is none."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return None
 
 
 def listed(names: Sequence[str], limit: int = LOGGED_AT_ONCE) -> str:

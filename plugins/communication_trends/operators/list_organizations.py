@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from communication_trends import settings
 from communication_trends.connections import errors_explained
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import Period, utc_date
-from communication_trends.operators.base import TrendsOperator, listed
+from communication_trends.operators.base import TrendsOperator, as_id, listed, named_organizations
 from communication_trends.params import (
     batch_size,
     refuse_unknown_keys,
@@ -105,10 +104,6 @@ class ListOrganizationsOperator(TrendsOperator):
             raise AirflowFailException("The database is not ready. " + " ".join(problems))
 
     def _organizations(self, wanted: list[str] | None, period: Period) -> list[dict[str, Any]]:
-        parameters: dict[str, Any] = {"ids": None, "slugs": None}
-        if wanted is not None:
-            storable = [entry for entry in wanted if _is_storable(entry)]
-            parameters = {"ids": [id_ for id_ in map(_as_id, storable) if id_], "slugs": storable}
         with self.connected(settings.source_conn_id()) as source:
             # a replica that lags behind would not know of the latest organizations either
             if settings.source_conn_id() == settings.conn_id():
@@ -119,33 +114,16 @@ class ListOrganizationsOperator(TrendsOperator):
             for note in unknown:
                 self.log.warning("%s.", note)
             with source.transaction(read_only=True) as listing:
-                found = listing.rows(self.sql, parameters)
+                found = listing.rows(self.sql, named_organizations(wanted))
         if wanted is not None:
             names = {name for row in found for name in (row["id"], row["slug"])}
-            unknown = [entry for entry in wanted if not names & {entry, _as_id(entry)}]
+            unknown = [entry for entry in wanted if not names & {entry, as_id(entry)}]
             if unknown:
                 raise AirflowFailException(
                     f"organizations: unknown {listed([ascii(entry) for entry in unknown])}. "
                     "Give the id or the slug of organizations that exist; nothing was aggregated."
                 )
         return found
-
-
-def _is_storable(text: str) -> bool:
-    """Whether a PostgreSQL text can hold this: no NUL, no lone surrogate."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in text
-
-
-def _as_id(text: str) -> str | None:
-    """Return the text as PostgreSQL writes a uuid, or None where it is none."""
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        return None
 
 
 def _batch_name(names: Sequence[str]) -> str:
