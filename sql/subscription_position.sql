@@ -1,8 +1,11 @@
 -- One row per subscription (logical replication) that fills a source table of this
 -- database, with how far it is; none where no subscription does. It has applied all
--- that its publisher had written, if it has got that far in its log; or all that the
--- publisher had sent, once it has processed a later sign of life, sent at least every
--- 30 seconds. Any role may see this, unless it has been revoked.
+-- that its publisher had written, if it has got that far in its log. Where the
+-- publisher cannot be asked, it has applied all that was sent when it was looked at
+-- first, once it has processed a sign of life from later (sent at least every 30
+-- seconds) or is still without work half a second later. A worker that has just been
+-- started proves nothing: it gets a sign of life before its first row. Any role may see
+-- this, unless it has been revoked.
 with recursive
 subscriptions as materialized (
     select
@@ -71,7 +74,7 @@ positions as (
         subscriptions.name,
         subscriptions.slot,
         subscriptions.enabled,
-        worker.pid is not null as is_running,
+        worker.pid,
         -- not ready: the first copy of their rows has not ended
         string_agg(tables.srrelid::regclass::text, ', ' order by tables.srrelid)
         filter (where tables.srsubstate <> 'r') as unfinished_tables,
@@ -100,39 +103,49 @@ positions as (
         worker.last_msg_send_time
 ),
 
--- with what has to be applied: as it was when it was asked first
-goals as (
+-- with what was seen first, and what the publisher had written by then
+compared as (
     select
         positions.*,
-        coalesce(
-            (%(goals)s::jsonb -> positions.name ->> 'sent_at')::timestamptz,
-            positions.sent_at
-        ) as wanted_until,
-        (%(goals)s::jsonb -> positions.name ->> 'written')::pg_lsn as written
+        (goals.goal ->> 'written')::pg_lsn as written,
+        (goals.goal ->> 'pid')::integer as first_pid,
+        (goals.goal ->> 'sent_at')::timestamptz as first_sent_at,
+        (goals.goal ->> 'seen_at')::timestamptz as first_seen_at
     from positions
+    left join jsonb_each(%(goals)s::jsonb) as goals (name, goal)
+        on positions.name = goals.name
 )
 
 select
     name,
     slot,
     enabled,
-    is_running,
+    pid,
+    applied is not null as has_applied,
     unfinished_tables,
     coalesce(
         enabled
-        and is_running
         and unfinished_tables is null
-        and applied_until >= wanted_until
         and case
             when written is not null then applied >= written
             else
-                applied_until
+                pid = first_pid
+                and applied is not null
+                and applied_until
                 >= least(%(until)s::timestamptz, now() - interval '1 minute')
+                and (
+                    applied_until > first_sent_at
+                    or (
+                        applied_until = sent_at
+                        and now() >= first_seen_at + interval '0.5 seconds'
+                    )
+                )
         end,
         false
     ) as is_there,
     to_char(applied_until at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as applied_until,
     pg_wal_lsn_diff(greatest(written, applied), applied)::bigint as bytes_behind,
-    sent_at::text as sent_at
-from goals
+    sent_at::text as sent_at,
+    now()::text as seen_at
+from compared
 order by name;

@@ -32,6 +32,7 @@ LONGEST = [
     ["test_page.py", "test_access.py"],
     ["test_task_context.py"],
     ["test_replica.py"],
+    ["test_subscription.py"],
     ["test_bundles.py"],
     ["test_checks.py"],
     ["test_database.py"],

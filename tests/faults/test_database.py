@@ -13,6 +13,8 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
+from conftest import Database
+from psycopg.rows import dict_row
 
 from local import ROOT
 from local.servers import apply_schema
@@ -352,6 +354,67 @@ def test_a_read_only_role_on_the_source_is_enough(server, database, run_dag, rol
     monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "reader")
     database.classify("acme", count=2)
     assert run_dag(NOV_1).state == "success"
+    assert database.trend("acme")["total_classifications"] == 2
+
+
+@pytest.fixture
+def other_source(server, database, monkeypatch) -> Iterator[Database]:
+    """A database of its own to read from, which begins with the organizations of the target."""
+    name = f"source_{uuid.uuid4().hex[:8]}"
+    server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER_SOURCE", server.airflow_connection(name))
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "other_source")
+    with server.connect(name, row_factory=dict_row) as connection:
+        yield Database(name, connection, database.organizations)
+    server.drop_database(name)
+
+
+def add_organizations(database, *slugs: str) -> None:
+    for slug in slugs:
+        database.connection.execute(
+            "insert into organizations (id, name, slug) values (%s, %s, %s)",
+            [uuid.uuid5(uuid.NAMESPACE_DNS, slug), slug, slug],
+        )
+        database.organizations[slug] = str(uuid.uuid5(uuid.NAMESPACE_DNS, slug))
+
+
+def test_organizations_that_the_source_lacks_since_the_period_before_fail_the_run_by_name(
+    database, other_source, run_dag
+):
+    add_organizations(database, "acme", "beta", "gamma")
+    add_organizations(other_source, "acme", "beta", "gamma")
+    assert run_dag({**NOV_1, "organizations": ["acme", "beta"]}).state == "success"
+    other_source.connection.execute("delete from organizations where slug in ('beta', 'gamma')")
+    run = run_dag({"date": "2026-11-02"})
+    assert run.state == "failed"
+    # gamma had no trend the day before
+    assert run.summary["failedOrganizations"] == ["beta"]
+    assert "The source does not have these organizations" in run.log
+    # the others are stored
+    assert ("acme", "2026-11-02") in database.trends()
+    # restricted to others, it is not about beta; and one that was deleted on purpose is named once
+    assert run_dag({"date": "2026-11-02", "organizations": ["acme"]}).state == "success"
+    assert run_dag({"date": "2026-11-03"}).state == "success"
+    # an empty source is no run without organizations
+    other_source.connection.execute("delete from organizations")
+    run = run_dag({"date": "2026-11-04"})
+    assert (run.state, run.summary["failedOrganizations"]) == ("failed", ["acme"])
+
+
+def test_an_idle_session_timeout_of_the_target_ends_no_run_with_a_slow_source(
+    database, other_source, run_dag, monkeypatch
+):
+    add_organizations(database, "acme")
+    add_organizations(other_source, "acme")
+    other_source.classify("acme", count=2)
+    other_source.connection.execute("alter table topic_classifications rename to classifications")
+    other_source.connection.execute(
+        "create view topic_classifications as select c.* from classifications as c"
+        " cross join (select pg_sleep(3) offset 0) as dozing"
+    )
+    database.connection.execute(f"alter database {database.name} set idle_session_timeout = '1s'")
+    run = run_dag(NOV_1)
+    assert run.state == "success"
     assert database.trend("acme")["total_classifications"] == 2
 
 

@@ -359,7 +359,7 @@ def test_a_conf_that_airflow_does_not_pass_on_is_refused(airflow, triggered):
     airflow.environment["AIRFLOW__CORE__DAG_RUN_CONF_OVERRIDES_PARAMS"] = "False"
     try:
         airflow.start("scheduler")
-        ids = []
+        ids: list[str] = []
         for conf in CONFS:
             (key,) = conf
             run_id = f"ignored_{key}"

@@ -232,22 +232,23 @@ class Database:
         publisher: dict[str, Any] = {"written": None, "slots": []}
         with target._if_it_can_be_known("how far it has written its log", unknown):
             publisher = target._read("primary_position.sql")
-        goals = {
-            # a subscription's slot, where the publisher is the target, is there
-            row["name"]: {
-                "written": publisher["written"] if row["slot"] in publisher["slots"] else None,
-                "sent_at": row["sent_at"],
-            }
-            for row in self._rows("subscription_position.sql", {"until": until, "goals": "{}"})
-        }
+        goals: dict[str, dict[str, Any]] = {}
         deadline = time.monotonic() + self.limits.network
         while True:
             rows = self._rows("subscription_position.sql", {"until": until, "goals": json.dumps(goals)})
-            if not (behind := [row for row in rows if not row["is_there"]]):
+            behind = [row for row in rows if not row["is_there"]]
+            if not behind:
                 return
             if time.monotonic() > deadline or not all(row["enabled"] for row in behind):
                 raise DatabaseUnavailableError(f"{self.name}: {'; '.join(_applied(row, until) for row in behind)}")
-            time.sleep(0.2)
+            for row in behind:
+                # what another worker of it had seen does not count
+                if row["has_applied"] and row["pid"] != goals.get(row["name"], {}).get("pid"):
+                    # its slot has the same name on the publisher, which the target may be
+                    written = publisher["written"] if row["slot"] in publisher["slots"] else None
+                    goals[row["name"]] = {name: row[name] for name in ("pid", "sent_at", "seen_at")}
+                    goals[row["name"]]["written"] = written
+            time.sleep(0.1)
 
     def require_fed(self, until: datetime.datetime, target: Database) -> list[str]:
         """
@@ -449,10 +450,11 @@ def _applied(subscription: Mapping[str, Any], until: datetime.datetime) -> str:
         )
     if subscription["unfinished_tables"]:
         return f"{what} has not copied all rows of {subscription['unfinished_tables']} yet"
-    if not subscription["is_running"]:
+    if not subscription["pid"]:
         return f"{what} has no worker running: the server's log says why"
-    far = f"has applied what was sent up to {subscription['applied_until']} UTC"
-    far = far if subscription["applied_until"] else "has applied nothing since it was started"
+    far = "has applied nothing since it was started"
+    if subscription["has_applied"]:
+        far = f"has applied what was sent up to {subscription['applied_until']} UTC"
     if subscription["bytes_behind"]:
         far += f"; {subscription['bytes_behind']} bytes of its publisher's log are missing"
     return (
