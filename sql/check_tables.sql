@@ -220,7 +220,6 @@ left join pg_partition_tree(namesakes.table_oid) as partitions on true
 where
     checked_tables.kind = 'r'
     and not checked_tables.has_children
-    and pg_relation_size(checked_tables.table_oid) = 0
     and namesakes.schema_oid::regnamespace::text in (
         select quote_ident(visible.name)
         from unnest(current_schemas(false)) as visible (name)
@@ -230,6 +229,8 @@ group by
     checked_tables.table_name,
     checked_tables.table_oid,
     checked_tables.schema_name
+-- not before: it would wait for a lock on a table that no other one competes with
+having pg_relation_size(checked_tables.table_oid) = 0
 union all
 select
     checked_tables.table_name || ': ' || min(attachments.inhrelid::regclass::text)

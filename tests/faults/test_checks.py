@@ -909,6 +909,15 @@ def test_a_lock_of_another_session_neither_fails_the_check_nor_holds_it_up(serve
         assert "could not be tried now: canceling statement due to lock timeout" in caplog.text
 
 
+def test_a_lock_on_the_source_hides_no_problem_of_the_target(server, database):
+    database.organization("acme")
+    database.connection.execute(f"drop index {OUR_INDEX}")
+    with psycopg.connect(server.dsn(database.name)) as other:
+        other.execute("lock table escalation_alerts")
+        ((problem, _),) = checked(server, database).items()
+    assert problem.startswith("communication_trends: no unique index")
+
+
 def test_psycopg2_finds_the_same(server, database):
     psycopg2 = pytest.importorskip("psycopg2")
     connection = database.connection

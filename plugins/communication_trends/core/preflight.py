@@ -115,14 +115,12 @@ class Preflight:
             rows = catalog.run("check_tables.sql", {"sides": self.sides})
         if rows:
             return [Problem(row["problem"], row["remedy"]) for row in rows]
+        problems: list[Problem] = []
         if "source" in self.sides and (error := self._error_of_reading()):
-            return self._explained("the source cannot be read", error)
+            problems += self._explained("the source cannot be read", error)
         if "target" in self.sides:
-            with self.database.transaction(read_only=True) as listing:
-                rows = listing.run("trial_organizations.sql", {"limit": TRIED_ORGANIZATIONS})
-            organizations = [row["id"] for row in rows]
-            return self._problems_of_storing(organizations)
-        return []
+            problems += self._problems_of_storing()
+        return list(dict.fromkeys(problems))
 
     def _error_of_reading(self) -> Exception | None:
         """Run the statements that read, for no organization: nothing is scanned."""
@@ -142,8 +140,10 @@ class Preflight:
             return self._judged(error)
         return None
 
-    def _problems_of_storing(self, organizations: Sequence[str]) -> list[Problem]:
+    def _problems_of_storing(self) -> list[Problem]:
         """Try one organization after the other until one can be stored."""
+        if (organizations := self._organizations()) is None:
+            return []
         first: Exception | None = None
         refused, untried = 0, 0
         for organization in organizations or [NO_ORGANIZATION]:
@@ -167,6 +167,16 @@ class Preflight:
             log.warning("Storing a trend was tried and refused, perhaps only for the one organization: %s", first)
             return []
         return self._explained("communication_trends", first, tried=refused)
+
+    def _organizations(self) -> list[str] | None:
+        """Return the organizations to try; none of them where the target has none, None where they cannot be read."""
+        try:
+            with self.database.transaction(read_only=True, lock=LOCK_TIMEOUT) as listing:
+                rows = listing.run("trial_organizations.sql", {"limit": TRIED_ORGANIZATIONS})
+        except DATABASE_ERRORS as error:
+            # what is missing, the statement itself says
+            return None if _is_temporary(self._judged(error)) else []
+        return [row["id"] for row in rows]
 
     def _error_of_storing(self, organization: str) -> Exception | None:
         error = self._error_of_writing(organization, [BUSY, IDLE])
