@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -343,7 +344,7 @@ def test_the_day_whose_logical_date_a_manual_run_took_is_stored_and_not_run_agai
     assert f"has the logical date of the scheduled run for {ago(23)}" in log
 
 
-CONFS = [
+CONFS: list[dict[str, Any]] = [
     {"date": str(ago(50))},
     {"organizations": ["acme"]},
     {"force": True},
@@ -358,7 +359,7 @@ def test_a_conf_that_airflow_does_not_pass_on_is_refused(airflow, triggered):
     airflow.environment["AIRFLOW__CORE__DAG_RUN_CONF_OVERRIDES_PARAMS"] = "False"
     try:
         airflow.start("scheduler")
-        ids = []
+        ids: list[str] = []
         for conf in CONFS:
             (key,) = conf
             run_id = f"ignored_{key}"
