@@ -35,7 +35,13 @@ def two_databases(server, tmp_path_factory):
                 source.execute("drop table communication_trends")
                 source.execute("insert into app.organizations (name, slug) values ('Acme', 'acme'), ('Bolt', 'bolt')")
                 source.execute("update app.organizations set created_at = '2026-10-01'")
-                for slug, day, messages, alerts in [("acme", 5, 7, 2), ("acme", 4, 4, 1), ("bolt", 5, 3, 0)]:
+                for slug, day, messages, alerts in [
+                    ("acme", 5, 7, 2),
+                    ("acme", 4, 4, 1),
+                    ("bolt", 5, 3, 0),
+                    # so old that the source is known to go back further than the lookback
+                    ("bolt", 1, 1, 0),
+                ]:
                     of_slug = f"from app.organizations, generate_series(1, %s) where slug = '{slug}'"
                     source.execute(
                         f"insert into app.topic_classifications (organization_id, topic, created_at)"

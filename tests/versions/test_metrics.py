@@ -151,6 +151,8 @@ def rows(running):
         ("acme", 5, 5),
         ("acme", 4, 4),
         ("acme", 3, 3),
+        # so old that the source is known to go back further than the lookback
+        ("bolt", 1, 1),
         ("bolt", 5, 2),
         ("late", 5, 1),
         ("late", 4, 13),
