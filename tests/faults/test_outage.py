@@ -81,6 +81,7 @@ def nights_after_three_missed_ones(night, *, components):
     airflow.stop(*components)
     # the night like any other was four days ago; rows came since then, but no night
     database.connection.execute("delete from communication_trends where trend_date >= %s", days_before(day, 3))
+    database.connection.execute("update communication_trends_provenance set run_id = 'scheduled__before_the_outage'")
     uri = airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
     with psycopg.connect(uri) as metadata:
         for statement in FOUR_DAYS_AGO:
