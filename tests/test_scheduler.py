@@ -36,6 +36,8 @@ def running(server, tmp_path_factory):
     }
     environment = {f"AIRFLOW__COMMUNICATION_TRENDS__{name}": value for name, value in changes.items()}
     environment["AIRFLOW__CORE__DAGS_FOLDER"] = str(home / "dags")
+    # a task process that cannot read the DAG file would be started anew three times, a minute after each
+    environment["AIRFLOW__WORKERS__MISSING_DAG_RETRIES"] = "0"
     _copy_dags(home)
     with running_airflow_on(server, home, **environment) as (airflow, database):
         user, password = airflow.login

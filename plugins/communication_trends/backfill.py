@@ -147,6 +147,10 @@ class Backfill(BackfillJobRunner):
         if run is not None and not self._is_mine(run):
             # left by an earlier command: such instances run in name only, or wait for their next try
             self._reset_instances(run, session)
+            if self.rerun_failed_tasks:
+                # Airflow would schedule a mapped task that has not been expanded, and call the backfill deadlocked
+                for instance in run.get_task_instances(state=[TaskInstanceState.UPSTREAM_FAILED], session=session):
+                    instance.state = None
             run.creating_job_id = self.job.id
             session.flush()
         return run
