@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import os
 import signal
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -146,11 +147,9 @@ class Backfill(BackfillJobRunner):
         run = super()._get_dag_run(dagrun_info, dag, session=session)
         if run is not None and not self._is_mine(run):
             # left by an earlier command: such instances run in name only, or wait for their next try
-            self._reset_instances(run, session)
-            if self.rerun_failed_tasks:
-                # Airflow would schedule a mapped task that has not been expanded, and call the backfill deadlocked
-                for instance in run.get_task_instances(state=[TaskInstanceState.UPSTREAM_FAILED], session=session):
-                    instance.state = None
+            # Where failed ones are to run again, Airflow would schedule them all at once: what comes after a failed
+            # list_organizations has not been expanded, can never run, and the backfill ends as deadlocked.
+            self._reset_instances(run, session, State.failed_states if self.rerun_failed_tasks else ())
             run.creating_job_id = self.job.id
             session.flush()
         return run
@@ -159,9 +158,13 @@ class Backfill(BackfillJobRunner):
         self._reset_instances(run, session)
         run.set_state(DagRunState.FAILED)
 
-    def _reset_instances(self, run: DagRun, session: Any) -> None:
-        """Reset the unfinished task instances of a run, so that a backfill takes them up with all their tries."""
-        for instance in run.get_task_instances(state=State.unfinished, session=session):
+    def _reset_instances(self, run: DagRun, session: Any, ended: Iterable[TaskInstanceState] = ()) -> None:
+        """
+        Reset task instances of a run, so that a backfill takes them up with all their tries.
+
+        :param ended: the states of those to be reset besides the unfinished ones.
+        """
+        for instance in run.get_task_instances(state=[*State.unfinished, *ended], session=session):
             instance.state = None
             if self.dag.has_task(instance.task_id):
                 instance.max_tries = instance.try_number + self.dag.get_task(instance.task_id).retries
