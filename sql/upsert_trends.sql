@@ -1,5 +1,6 @@
 -- Stores aggregated trends with their provenance. One row per organization and period
--- that came in, with what became of it. Of the first five no trend is written:
+-- that came in, with what became of it; none where all of it is stored already, values
+-- and provenance: such a trend is unchanged. Of the first five no trend is written:
 --   unknown        the target has no such organization
 --   unsure         evidence is missing: what is null came in as null
 --   not in source  no trend is stored, and the source may have lost the rows of one
@@ -35,7 +36,7 @@ trends as (
             )
 ),
 
-compared as materialized (
+compared as (
     select
         trends.*,
         finality.is_known_final,
@@ -440,16 +441,6 @@ written_provenance as (
             package_version = excluded.package_version
 )
 
-select
-    organization_id::text as organization_id,
-    period_start,
-    'unchanged' as status,
-    stored_classifications,
-    false as is_traced,
-    null::json as details
-from compared
-where is_settled
-union all
 select
     judged_trends.organization_id::text as organization_id,
     judged_trends.period_start,

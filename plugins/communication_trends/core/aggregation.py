@@ -397,14 +397,25 @@ class Aggregation:
             if len(traced) < len(trends) or any(row["details"] for row in traced):
                 computed = _as_json(_stored_form(trends[_key(row)], row["details"]) for row in traced)
             self._verify_stored(writing, {**parameters, "trends": computed})
-        results = []
+        # what the statement is silent about is stored already, word for word
+        results = {
+            key: TrendResult(
+                trend["organization_id"],
+                by_start[trend["period_start"]],
+                TrendStatus.UNCHANGED,
+                trend["total_classifications"],
+                trend["alerts"],
+                trend["total_classifications"],
+            )
+            for key, trend in trends.items()
+        }
         for row in judged:
+            key = _key(row)
             period = by_start[row["period_start"]]
-            result = _result(row, trends[_key(row)], period, incomplete.get(_key(row), ""))
-            results.append(result)
-            if _key(row) in incomplete and result.status in (*WRITTEN, TrendStatus.UNCHANGED):
-                self._report.incomplete[result.organization, period] = incomplete[_key(row)]
-        return sorted(results, key=lambda result: result.period.first_date, reverse=True)
+            result = results[key] = _result(row, trends[key], period, incomplete.get(key, ""))
+            if key in incomplete and result.status in (*WRITTEN, TrendStatus.UNCHANGED):
+                self._report.incomplete[result.organization, period] = incomplete[key]
+        return sorted(results.values(), key=lambda result: result.period.first_date, reverse=True)
 
     def _verify_against_source(self, reading: Transaction, computed: Sequence[Mapping[str, Any]]) -> None:
         """Verify what was computed against the numbers of source rows, counted separately on the same snapshot."""
