@@ -397,25 +397,14 @@ class Aggregation:
             if len(traced) < len(trends) or any(row["details"] for row in traced):
                 computed = _as_json(_stored_form(trends[_key(row)], row["details"]) for row in traced)
             self._verify_stored(writing, {**parameters, "trends": computed})
-        # what the statement is silent about is stored already, word for word
-        results = {
-            key: TrendResult(
-                trend["organization_id"],
-                by_start[trend["period_start"]],
-                TrendStatus.UNCHANGED,
-                trend["total_classifications"],
-                trend["alerts"],
-                trend["total_classifications"],
-            )
-            for key, trend in trends.items()
-        }
-        for row in judged:
-            key = _key(row)
-            period = by_start[row["period_start"]]
-            result = results[key] = _result(row, trends[key], period, incomplete.get(key, ""))
+        statuses = {_key(row): row for row in judged}
+        results = []
+        for key, trend in trends.items():
+            result = _result(statuses.get(key), trend, by_start[trend["period_start"]], incomplete.get(key, ""))
+            results.append(result)
             if key in incomplete and result.status in (*WRITTEN, TrendStatus.UNCHANGED):
-                self._report.incomplete[result.organization, period] = incomplete[key]
-        return sorted(results.values(), key=lambda result: result.period.first_date, reverse=True)
+                self._report.incomplete[result.organization, result.period] = incomplete[key]
+        return sorted(results, key=lambda result: result.period.first_date, reverse=True)
 
     def _verify_against_source(self, reading: Transaction, computed: Sequence[Mapping[str, Any]]) -> None:
         """Verify what was computed against the numbers of source rows, counted separately on the same snapshot."""
@@ -472,9 +461,11 @@ class Aggregation:
             self._report.names.update({row["id"]: row["slug"] or row["id"] for row in rows})
 
 
-def _result(row: Mapping[str, Any], trend: Mapping[str, Any], period: Period, incomplete: str) -> TrendResult:
-    """Return what became of a trend, from a row of sql/upsert_trends.sql."""
-    id_, messages, alerts = row["organization_id"], trend["total_classifications"], trend["alerts"]
+def _result(row: Mapping[str, Any] | None, trend: Mapping[str, Any], period: Period, incomplete: str) -> TrendResult:
+    """Return what became of a trend, from its row of sql/upsert_trends.sql; none where all of it was stored already."""
+    id_, messages, alerts = trend["organization_id"], trend["total_classifications"], trend["alerts"]
+    if row is None:
+        return TrendResult(id_, period, TrendStatus.UNCHANGED, messages, alerts, messages, reason=incomplete)
     if row["status"] == "unknown":
         reason = "the target's organizations do not have it. Add it there, or correct the setting source_conn_id"
         return TrendResult(id_, period, TrendStatus.FAILED, messages, alerts, reason=reason)
