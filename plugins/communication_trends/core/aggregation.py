@@ -397,10 +397,10 @@ class Aggregation:
             if len(traced) < len(trends) or any(row["details"] for row in traced):
                 computed = _as_json(_stored_form(trends[_key(row)], row["details"]) for row in traced)
             self._verify_stored(writing, {**parameters, "trends": computed})
-        statuses = {_key(row): row for row in judged}
+        by_key = {_key(row): row for row in judged}
         results = []
         for key, trend in trends.items():
-            result = _result(statuses.get(key), trend, by_start[trend["period_start"]], incomplete.get(key, ""))
+            result = _result(by_key.get(key), trend, by_start[trend["period_start"]], incomplete.get(key, ""))
             results.append(result)
             if key in incomplete and result.status in (*WRITTEN, TrendStatus.UNCHANGED):
                 self._report.incomplete[result.organization, result.period] = incomplete[key]
