@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -89,18 +90,51 @@ def say(text: str) -> None:
 
 
 @contextlib.contextmanager
+def step(name: str, text: str) -> Iterator[None]:
+    """
+    Say what is done in this block, how long it took last time, and every ten seconds that it goes on.
+
+    :param name: what the time is noted under, in the demo's folder.
+    :param text: what is done.
+    """
+    note = home() / "seconds.json"
+    seconds: dict[str, float] = {}
+    with contextlib.suppress(OSError, ValueError):
+        seconds = json.loads(note.read_text())
+    say(f"{text}; {seconds[name]:.0f} s last time" if name in seconds else text)
+    began, done = time.monotonic(), threading.Event()
+
+    def remind() -> None:
+        while not done.wait(10):
+            say(f"still at it since {time.monotonic() - began:.0f} s: {text}")
+
+    thread = threading.Thread(target=remind, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+    seconds[name] = time.monotonic() - began
+    # where the demo has no folder of its own, nothing is noted
+    with contextlib.suppress(OSError):
+        note.write_text(json.dumps(seconds))
+
+
+@contextlib.contextmanager
 def prepared() -> Iterator[tuple[Server, dict[str, str]]]:
     """Yield a running PostgreSQL with both databases ready, and the environment of Airflow."""
-    say("Starting PostgreSQL, with its data in " + str(home()))
-    with postgres(home()) as server:
-        server.create_database(METADATA)
-        server.create_database(DATABASE)
+    with contextlib.ExitStack() as stack:
+        with step("postgresql", f"Starting PostgreSQL, with its data in {home()}"):
+            server = stack.enter_context(postgres(home()))
+            server.create_database(METADATA)
+            server.create_database(DATABASE)
         environment = airflow_environment(home(), server, metadata=METADATA, database=DATABASE)
         # noted when done: an interrupted migration, or one of another version of Airflow, is done again
         migrated, version = home() / "migrated", importlib.metadata.version("apache-airflow")
         if not migrated.exists() or migrated.read_text() != version:
-            say("Making Airflow's metadata database")
-            run_airflow(environment, "db", "migrate")
+            with step("metadata", "Making Airflow's metadata database"):
+                run_airflow(environment, "db", "migrate")
             migrated.write_text(version)
         yield server, environment
 
@@ -118,7 +152,8 @@ def load(dsn: str, *, again: bool) -> None:
         if not again and story.is_loaded(connection, yesterday()):
             say(f"The rows up to {yesterday()} are there already")
             return
-        messages = story.load(connection, yesterday())
+        with step("rows", f"Loading {story.DAYS} days of rows of {len(story.ORGANIZATIONS)} organizations"):
+            messages = story.load(connection, yesterday())
     say(f"Loaded {messages:,} messages of {len(story.ORGANIZATIONS)} organizations over {story.DAYS} days")
 
 
@@ -134,11 +169,11 @@ def airflow_running(environment: dict[str, str], *kinds: Granularity, port: int 
         unpause(airflow, *kinds)
         yield airflow
         return
-    say("Starting Airflow: API server, DAG processor, scheduler")
     airflow = Airflow(environment, port)
     try:
-        airflow.start()
-        unpause(airflow, *kinds)
+        with step("airflow", "Starting Airflow: API server, DAG processor, scheduler"):
+            airflow.start()
+            unpause(airflow, *kinds)
         yield airflow
     finally:
         airflow.stop()
@@ -187,19 +222,15 @@ def wait_for(airflow: Airflow, kind: Granularity, **query: str) -> list[dict[str
 
 def wait_for_backfills(airflow: Airflow, kind: Granularity) -> None:
     """Wait until Airflow has closed earlier backfills: it allows one at a time, and looks every 30 s."""
-    told = False
 
     def closed() -> bool:
-        nonlocal told
         backfills = listed(airflow, "/api/v2/backfills", "backfills", dag_id=kind.dag_id)
-        if all(backfill["completed_at"] for backfill in backfills):
-            return True
-        if not told:
-            say("Waiting until Airflow has closed the backfill before this one")
-            told = True
-        return False
+        return all(backfill["completed_at"] for backfill in backfills)
 
-    airflow.wait_until(closed, seconds=1800, what="Airflow has closed the backfill before this one")
+    if not closed():
+        what = "Airflow has closed the backfill before this one"
+        with step("close", f"Waiting until {what}"):
+            airflow.wait_until(closed, seconds=1800, what=what)
 
 
 def new_table(title: str) -> Table:
@@ -261,16 +292,25 @@ def run() -> int:
     with prepared() as (server, environment):
         load(server.dsn(DATABASE), again=True)
         with airflow_running(environment, DAILY, WEEKLY) as airflow:
-            say(f"Running the DAG communication_trends_daily for yesterday, {date}, and whatever its schedule asks for")
-            made = {DAILY: trigger(airflow, DAILY, date=str(date))}
+            say(
+                f"Running communication_trends_daily for yesterday, {date}, and the {story.DAYS - 1} days before, all "
+                "organizations in one task instance; and whatever its schedule asks for, one to each"
+            )
+            everyone = len(story.ORGANIZATIONS)
+            made = {
+                DAILY: trigger(airflow, DAILY, date=str(date), lookback=story.DAYS - 1, organizations_per_task=everyone)
+            }
             say(
                 f"Running communication_trends_weekly for the last week, {week}, all organizations in one task instance"
             )
+            weeks = story.DAYS // 7 - 2
             made[WEEKLY] = trigger(
-                airflow, WEEKLY, date=str(week.first_date), organizations_per_task=len(story.ORGANIZATIONS)
+                airflow, WEEKLY, date=str(week.first_date), lookback=weeks, organizations_per_task=everyone
             )
+            with step("runs", "Waiting until the runs have ended"):
+                for kind in made:
+                    wait_for(airflow, kind)
             for kind, triggered in made.items():
-                wait_for(airflow, kind)
                 made[kind] = airflow.request("GET", f"{dag_url(kind)}/dagRuns/{triggered['dag_run_id']}").json()
                 if made[kind]["state"] != "success":
                     console.print(f"[red]The {kind.name} run failed.[/] Its logs are under {airflow.logs}")
@@ -376,7 +416,8 @@ def backfill(first: str, last: str, period: str) -> int:
                 return 1
             say(f"Airflow makes one run for each {kind.noun} that begins from {first} to {last}, both included")
             window = {"logical_date_gte": f"{first}T00:00:00Z", "logical_date_lte": f"{last}T00:00:00Z"}
-            runs = wait_for(airflow, kind, run_type="backfill", **window)
+            with step(f"{kind.name} backfill", "Waiting until the runs have ended"):
+                runs = wait_for(airflow, kind, run_type="backfill", **window)
             table = new_table("the runs of the backfill")
             for heading in (f"{kind.noun} (UTC)", "state", "organizations", "trends", "kept", "errors"):
                 table.add_column(heading)

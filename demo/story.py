@@ -1,4 +1,4 @@
-"""A dozen organizations over six weeks: rows that tell a story, the same each time for the same dates."""
+"""A dozen organizations over ten weeks: rows that tell a story, the same each time for the same dates."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-DAYS = 42
-"""How many days of rows there are, up to yesterday."""
+DAYS = 70
+"""How many days of rows there are, up to yesterday: more than the eight weeks that one is compared with."""
 
 TOPICS = ["scheduling", "complaint", "technical", "status_update", "request", "escalation", "general"]
 TONES = ["angry", "frustrated", "tense", "neutral", "positive"]
@@ -88,13 +88,15 @@ def load(connection: Any, until: datetime.date) -> int:
     :return: how many messages there are now.
     """
     ids = [organization.id for organization in ORGANIZATIONS]
+    created = until - datetime.timedelta(days=DAYS - 1)
     messages = 0
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("delete from topic_classifications where organization_id = any(%s::uuid[])", [ids])
         cursor.execute("delete from escalation_alerts where organization_id = any(%s::uuid[])", [ids])
         cursor.executemany(
-            "insert into organizations (id, name, slug) values (%s, %s, %s) on conflict do nothing",
-            [(organization.id, organization.name, organization.slug) for organization in ORGANIZATIONS],
+            "insert into organizations (id, name, slug, created_at) values (%s, %s, %s, %s)"
+            " on conflict (id) do update set created_at = excluded.created_at",
+            [(organization.id, organization.name, organization.slug, created) for organization in ORGANIZATIONS],
         )
         with cursor.copy(
             "copy topic_classifications"
