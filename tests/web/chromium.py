@@ -6,6 +6,7 @@ import datetime
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
@@ -22,10 +23,14 @@ expect.set_options(timeout=PATIENCE)
 
 
 @contextmanager
-def started() -> Iterator[Browser]:
-    """Start a browser without a window, and end it."""
+def started(**options: Any) -> Iterator[Browser]:
+    """
+    Start a browser without a window, and end it.
+
+    :param options: further ones of Playwright's ``launch``.
+    """
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments, **options)
         yield browser
         browser.close()
