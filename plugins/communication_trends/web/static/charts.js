@@ -129,7 +129,7 @@ export function drawCharts(box, context) {
 
 const aboutOf = (chart, context) =>
   context.before && chart.id !== "escalations" && chart.id !== "tones"
-    ? `${chart.about(context)} 7-day means, of whole days only: none within seven days of one that is missing, incomplete or not final.`
+    ? `${chart.about(context)} 7-day means, left out where one of the seven days is missing, incomplete or not final.`
     : chart.about(context);
 
 function frame({ id, title, wide }) {

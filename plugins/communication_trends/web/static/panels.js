@@ -196,8 +196,11 @@ function leftOutText({ matchedDays, possibleDays, organization, period }) {
 
 /** Say which numbers may still grow, and that they are compared with nothing. */
 function notFinalText(open, period) {
-  const which = list(open.map(({ date }) => shortPeriod(period, date)));
-  const [is, it] = open.length === 1 ? ["is", "it counts"] : ["are", "they count"];
+  const one = open.length === 1;
+  const which = one
+    ? longPeriod(period, open[0].date).replace(/^./, (letter) => letter.toUpperCase())
+    : list(open.map(({ date }) => shortPeriod(period, date)));
+  const [is, it] = one ? ["is", "it counts"] : ["are", "they count"];
   return `${which} ${is} not final: ${it} in the numbers above, so far, and ${is} compared with nothing.`;
 }
 
@@ -352,11 +355,12 @@ function beforeText({ incompleteBefore, firstIncomplete, period }) {
 
 /** Say which stored rows count for nothing. */
 export function ignoredText(ignored, period) {
-  const { offGrid = 0, ofNoOrganization = 0 } = ignored ?? {};
+  const { offGrid = 0, ofNoOrganization = 0, beforeExistence = 0 } = ignored ?? {};
   const part = (number, why) => (number ? [`${count(number, "stored row")} ${why}`] : []);
   const parts = [
     ...part(offGrid, `whose date begins no ${NOUNS[period]}`),
     ...part(ofNoOrganization, "of an organization that does not exist"),
+    ...part(beforeExistence, "from before the organization existed"),
   ];
   return parts.length ? `Ignored: ${parts.join(", ")}.` : null;
 }
