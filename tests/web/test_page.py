@@ -319,7 +319,7 @@ def test_hotspots_of_another_rule_are_said_to_be(web, visit):
     table = page.locator("#hotspots tbody")
     expect(table).to_be_visible()
     # nothing is known of any trend: nothing to tell apart
-    expect(page.locator("#hotspots p.quiet")).to_have_count(0)
+    expect(page.locator("#hotspots p.quiet", has_text="rule")).to_have_count(0)
     record = (
         "insert into communication_trends_provenance (organization_id, trend_date, trend_period, is_final,"
         " hotspot_rule) select organization_id, trend_date, trend_period, true, %s from communication_trends"
@@ -332,13 +332,13 @@ def test_hotspots_of_another_rule_are_said_to_be(web, visit):
         web.connection.execute(record.format(">="), [present, "2026-10-05"])
         for query in (RANGE, f"{RANGE}&organization=acme"):
             page = visit().open(query)
-            expect(page.locator("#hotspots p.quiet")).to_have_text(
+            expect(page.locator("#hotspots p.quiet", has_text="rule")).to_have_text(
                 "Hotspots of 30 Sep – 4 Oct 2026 were computed with another rule:"
                 " more than 25 % of at least 20 messages (complaint)."
             )
         page = visit().open("from=2026-10-05&to=2026-10-29")
         expect(table).to_be_visible()
-        expect(page.locator("#hotspots p.quiet")).to_have_count(0)
+        expect(page.locator("#hotspots p.quiet", has_text="rule")).to_have_count(0)
     finally:
         web.connection.execute("truncate communication_trends_provenance")
 

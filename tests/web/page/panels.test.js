@@ -150,10 +150,14 @@ test("complete is said of the range, and nothing of nothing", () => {
 });
 
 test("no hot channel is said only of what is stored", () => {
-  const answer = { daysStored: 1, daysExpected: 27, period: "daily" };
-  assert.equal(hotOf(answer, { organization: {} }), "1 of 27 days are stored");
-  assert.equal(hotOf(answer, {}), "1 of 27 organization-days are stored");
-  assert.equal(hotOf({ ...answer, daysStored: 28 }, {}), null);
+  const trends = (stored, expected, more) => ({
+    period: "daily",
+    totals: { organizationDaysStored: stored, organizationDaysExpected: expected },
+    ...more,
+  });
+  assert.equal(hotOf(trends(1, 27, { organization: {} })), "1 of 27 days are stored");
+  assert.equal(hotOf(trends(1, 27)), "1 of 27 organization-days are stored");
+  assert.equal(hotOf(trends(27, 27)), null);
 });
 
 test("rows that count for nothing are said", () => {

@@ -25,6 +25,8 @@ import { completed, isNotFinal } from "./series.js";
 import { count, moment, NOUNS, shown, span } from "./words.js";
 
 const REFRESH = 5 * 60_000;
+/** How often it is looked whether that time is over: a computer that slept for days has no other clock. */
+const LOOK = 15_000;
 const HOTSPOTS = 15;
 const FINDINGS = 50;
 const BEHIND = 200;
@@ -376,8 +378,7 @@ function showHead() {
   ];
   document.title = `${name ?? "All organizations"} – Communication trends`;
   byId("subtitle").textContent = [whom, span(trends), ...messages].join(" · ");
-  // beyond those that are due there may be some that are stored already
-  const stored = `${shown(storedDays)} of ${count(Math.max(storedDays, expectedDays), noun)} stored`;
+  const stored = `${shown(storedDays)} of ${count(expectedDays, noun)} stored`;
   byId("status").textContent =
     `${name ?? "All organizations"}: ${[stored, ...messages].join(", ")}.`;
   showBar();
@@ -452,12 +453,14 @@ async function begin() {
   if (kind && kind !== state.view.period) state.view = changed(state.view, { period: kind });
   writeView(state.view, false);
   if (run) await openRun(kind ?? "daily", run);
-  setInterval(() => !document.hidden && load(), REFRESH);
-  // nothing is asked while nobody looks
-  addEventListener("visibilitychange", () => {
-    if (!document.hidden && Date.now() - state.askedAt >= REFRESH) load();
-  });
+  setInterval(refresh, LOOK);
+  addEventListener("visibilitychange", refresh);
   await load();
+}
+
+/** Ask again where it is time to; nothing is asked while nobody looks. */
+function refresh() {
+  if (!document.hidden && Date.now() - state.askedAt > REFRESH - LOOK) load();
 }
 
 /** On a run's tab: show the period that the run is for, unless the address asks for another. */

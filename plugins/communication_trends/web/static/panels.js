@@ -108,7 +108,8 @@ export function drawAttention(box, answer, { total, marked, csv, show }) {
 }
 
 /** Say for whom nothing is unusual, and for whom that cannot be said: silence would look the same. */
-export function attentionNotes({ findings, organizationsCompared, from, period }, total) {
+export function attentionNotes(answer, total) {
+  const { findings, organizationsCompared, from, period } = answer;
   const when = longPeriod(period, from);
   const needed = `at least six of the eight ${period === "daily" ? "same weekdays" : `${NOUNS[period]}s`} before it`;
   if (!organizationsCompared) {
@@ -116,7 +117,8 @@ export function attentionNotes({ findings, organizationsCompared, from, period }
       `What is unusual cannot be said for ${when}: it and ${needed} must be stored and final.`,
     ];
   }
-  const unknown = total === null ? 0 : total - organizationsCompared;
+  const unknown =
+    answer.organizationsNotCompared ?? (total === null ? 0 : total - organizationsCompared);
   const notes = [];
   if (!findings.length) {
     const all = total === null ? "this organization" : "any organization";
@@ -142,7 +144,9 @@ export function drawCards(box, comparison, { totals, days }) {
   ];
   const open = days.filter(isNotFinal);
   const left = leftOutText(comparison);
-  const card = ([id, name, value, part, worse]) => {
+  const card = ([id, name, known, part, worse]) => {
+    // of the same moment as what it is compared with
+    const value = part.total ?? known;
     const isCount = "changePercent" in part;
     const moved = isCount ? part.changePercent : part.changePoints;
     const write = isCount ? shown : percent;
@@ -420,7 +424,7 @@ export function drawHotspots(box, answer, { trends, csv, show }) {
   const every = !trends.organization;
   const about = `Channels where many messages are ${anyOf(trends.riskyTopics)}, the riskiest first.`;
   const title = head("hotspots-title", "Hot channels", about, csv);
-  const of = hotOf(answer, trends);
+  const of = hotOf(trends);
   const notes = [rulesNote(hotspotRules), hotspots.length && of ? `${of}.` : null];
   const quiet = notes.filter(Boolean).map((note) => h("p", { class: "quiet" }, note));
   box.hidden = false;
@@ -479,9 +483,8 @@ export function drawHotspots(box, answer, { trends, csv, show }) {
 }
 
 /** Say of how many days hot channels are known; null where that is all of them. */
-export function hotOf({ daysStored, daysExpected, period }, { totals, organization }) {
-  const stored = daysStored ?? totals.organizationDaysStored;
-  const expected = daysExpected ?? totals.organizationDaysExpected;
+export function hotOf({ totals, organization, period }) {
+  const { organizationDaysStored: stored, organizationDaysExpected: expected } = totals;
   if (stored >= expected) return null;
   const noun = organization ? NOUNS[period] : `organization-${NOUNS[period]}`;
   return `${shown(stored)} of ${count(expected, noun)} ${expected === 1 ? "is" : "are"} stored`;
