@@ -385,7 +385,10 @@ function drawLine(chart, context) {
     y: values.filter((_, index) => isOpen === isNotFinal(days[index])),
     connectgaps: false,
     line: { color, width: 2 },
-    marker: { color, size: isOpen ? 8 : 5, symbol: isOpen ? "circle-open" : "circle" },
+    marker: isOpen
+      ? { color, size: 9, symbol: "circle-open", line: { width: 2 } }
+      : { color, size: 5, symbol: "circle" },
+    cliponaxis: false,
     hoverinfo: "none",
   });
   const total = percent(chart.total(trends));

@@ -341,7 +341,7 @@ const DRAWERS = {
   attention: (box, answer, { view, trends, marked, ...drawn }) =>
     drawAttention(box, answer, {
       total: view.organization ? null : trends.organizationsTotal,
-      marked: marked.findings,
+      marked,
       csv: csvOf("attention", { view, trends, ...drawn }, { from: answer.from, to: answer.to }),
       show,
     }),

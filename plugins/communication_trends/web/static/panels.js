@@ -66,7 +66,8 @@ export function drawFailure(box, title, problem, retry) {
  * @param {object} answer of the last period of the range
  * @param {object} context
  * @param {number|null} context.total organizations there are; null where the answer is about one
- * @param {object[]} context.marked what is unusual in the whole range, of one organization
+ * @param {{findings: object[], problem: string|undefined}} context.marked what is unusual in the whole range, of one
+ *   organization, or why that is not known
  */
 export function drawAttention(box, answer, { total, marked, csv, show }) {
   const { findings, totalEntries, from, period } = answer;
@@ -88,7 +89,7 @@ export function drawAttention(box, answer, { total, marked, csv, show }) {
     );
   const quiet = (text) => h("p", { class: "quiet" }, text);
   const rest = totalEntries - Math.min(findings.length, SHOWN_FINDINGS);
-  const earlier = marked.filter(({ date }) => date !== from);
+  const earlier = marked.findings.filter(({ date }) => date !== from);
   const about =
     period === "daily"
       ? "Against the same weekday of each tenant's own eight weeks before."
@@ -104,6 +105,7 @@ export function drawAttention(box, answer, { total, marked, csv, show }) {
     ...(earlier.length
       ? [h("h3", {}, "Earlier in this range, the most unusual first"), listed(earlier, true)]
       : []),
+    marked.problem ? quiet(`Earlier in this range: ${marked.problem}`) : null,
   );
 }
 
@@ -354,7 +356,7 @@ export function completeText({ from, to, organizationsTotal, organizationsBehind
 function beforeText({ incompleteBefore, firstIncomplete, period }) {
   if (!incompleteBefore) return null;
   const what = count(incompleteBefore, `organization-${NOUNS[period]}`);
-  return `Before this range ${what} ${incompleteBefore === 1 ? "is" : "are"} incomplete, the first in ${longPeriod(period, firstIncomplete)}.`;
+  return `Before this range ${what} ${incompleteBefore === 1 ? "is" : "are"} incomplete, the first: ${longPeriod(period, firstIncomplete)}.`;
 }
 
 /** Say which stored rows count for nothing. */
