@@ -779,6 +779,7 @@ def test_whoever_stops_starts_no_further_run(visit, web, dag, lacking):
     expect(page.locator("#progress")).to_contain_text("2 of 3 runs not started.")
     expect(page.locator("#gaps")).to_contain_text("14 Oct queued")
     assert held == []
+    assert page.evaluate("document.activeElement !== document.body")
     page.unroute("**/dagRuns**")
     # another tab knows as well, and offers the others alone
     page = one.open(f"organization=acme&{RANGE}")

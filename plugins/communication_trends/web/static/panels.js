@@ -267,14 +267,15 @@ export function drawGaps(box, trends, { mayRun, runs, today, offer }) {
 function runChip(period, entry, { mayRun, runs, offer }) {
   const { date } = entry;
   const text = shortPeriod(period, date);
+  if (!mayRun) return h("span", { class: "chip", "data-key": date }, text);
   const run = covers(runs, entry);
-  if (!mayRun || run) {
-    return h("span", { class: "chip", "data-key": date }, run ? `${text} ${run.state}` : text);
-  }
+  const attributes = { class: "chip", type: "button", "data-key": `run ${date}` };
+  // still a button: whoever has just pressed it is still there
+  if (run) return h("button", { ...attributes, "aria-disabled": "true" }, `${text} ${run.state}`);
   const long = longPeriod(period, date);
   return h(
     "button",
-    { class: "chip", type: "button", "data-key": `run ${date}`, onclick: () => offer([entry]) },
+    { ...attributes, onclick: () => offer([entry]) },
     `${text} `,
     h("span", { class: "do" }, "Run"),
     h("span", { class: "visually-hidden" }, ` the DAG for ${long}`),

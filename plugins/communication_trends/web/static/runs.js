@@ -79,14 +79,18 @@ export function offerRuns(periods, dag, report, onChange) {
   byId("dialog-text").replaceChildren(
     `Airflow runs ${dagId}, which counts the messages again and stores the result:`,
     h("ul", {}, describe(periods, period)),
-    `A ${NOUNS[period]} whose messages have been deleted since stays as empty as they are.`,
+    `A ${NOUNS[period]} whose messages have been deleted is stored without them, or stays missing.`,
   );
   problem.hidden = true;
   button.disabled = false;
   button.textContent = one ? "Run" : `Run ${periods.length}`;
   cancel.textContent = "Cancel";
   const closed = new AbortController();
-  dialog.onclose = () => closed.abort();
+  dialog.onclose = () => {
+    closed.abort();
+    // what opened it may be gone
+    if (document.activeElement === document.body) byId("main").focus({ preventScroll: true });
+  };
   button.onclick = async () => {
     button.disabled = true;
     cancel.textContent = one ? "Close" : "Stop";
