@@ -177,9 +177,10 @@ async def get_overview(
     ascending = (order or ("asc" if sort in {"rank", "name"} else "desc")) == "asc"
 
     def answer() -> models.Overview:
-        return answers.overview(
-            asked, search=search, sort=sort, ascending=ascending, limit=reply.limit, offset=reply.offset
-        )
+        with reading() as database:
+            return answers.overview(
+                database, asked, search=search, sort=sort, ascending=ascending, limit=reply.limit, offset=reply.offset
+            )
 
     def table(found: models.Overview) -> tuple[str, str]:
         series = {"daily_classifications", "daily_risky_classifications", "daily_escalations"}
