@@ -587,7 +587,7 @@ def test_what_is_not_final_is_said_and_compared_with_nothing(visit, unfinished):
     expect(page.locator("#card-messages .value")).to_have_text("612")
     expect(page.locator("#card-messages .change")).to_have_text("unchanged")
     expect(page.locator("#card-messages .compared")).to_have_text("compared: 600 with 600")
-    expect(page.locator("#cards .left-out").last).to_contain_text("29 Oct is not final")
+    expect(page.locator("#cards .left-out").last).to_contain_text("Thu, 29 Oct 2026 is not final")
     assert set(charted(page, "topics")["notFinal"]) == {"2026-10-29"}
     expect(page.locator("#topics-legend")).to_contain_text("not final")
     # six whole days and half a one have no mean of seven

@@ -170,20 +170,32 @@ test("rows that count for nothing are said", () => {
 });
 
 test("nothing unusual is said only of those that can be judged", () => {
-  const answer = { findings: [], organizationsCompared: 12, from: "2026-11-25", period: "daily" };
+  const answer = {
+    findings: [],
+    organizationsCompared: 12,
+    organizationsNotCompared: 0,
+    from: "2026-11-25",
+    period: "daily",
+  };
   const needed =
     "Wed, 25 Nov 2026 and at least six of the eight same weekdays before it must be stored and final.";
   assert.deepEqual(attentionNotes(answer, 12), [
     "Nothing unusual for any organization: Wed, 25 Nov 2026.",
   ]);
-  assert.deepEqual(attentionNotes({ ...answer, organizationsCompared: 9 }, 12), [
-    "Nothing unusual for 9 organizations: Wed, 25 Nov 2026.",
-    `It cannot be said for 3 organizations: ${needed}`,
-  ]);
-  const [none] = attentionNotes({ ...answer, organizationsCompared: 0 }, 12);
+  assert.deepEqual(
+    attentionNotes({ ...answer, organizationsCompared: 9, organizationsNotCompared: 3 }, 12),
+    [
+      "Nothing unusual for 9 organizations: Wed, 25 Nov 2026.",
+      `It cannot be said for 3 organizations: ${needed}`,
+    ],
+  );
+  const [none] = attentionNotes(
+    { ...answer, organizationsCompared: 0, organizationsNotCompared: 12 },
+    12,
+  );
   assert.match(none, /^What is unusual cannot be said for Wed, 25 Nov 2026/);
   assert.match(
-    attentionNotes({ ...answer, findings: [{}] }, 13)[0],
+    attentionNotes({ ...answer, findings: [{}], organizationsNotCompared: 1 }, 13)[0],
     /^It cannot be said for 1 org/,
   );
 });

@@ -21,7 +21,7 @@ import { makePicker } from "./picker.js";
 import { drawRanking, PAGE_SIZE } from "./ranking.js";
 import { drawRun } from "./run.js";
 import { activeRuns, offerRuns } from "./runs.js";
-import { completed, isNotFinal } from "./series.js";
+import { isNotFinal } from "./series.js";
 import { count, moment, NOUNS, shown, span } from "./words.js";
 
 const REFRESH = 5 * 60_000;
@@ -126,11 +126,9 @@ async function fill(signal) {
   const get = (path, parameters) =>
     inTurn(() => ask(route(path, { period, ...parameters }), { signal }));
   const own = { organization, ...days };
-  const trends = get(trendsPath(organization), days).then(completed(facts.riskyTopics));
+  const trends = get(trendsPath(organization), days);
   const before = hasMean(view)
-    ? get(trendsPath(organization), weekBefore(days)).then(
-        (answer) => completed(facts.riskyTopics)(answer).days,
-      )
+    ? get(trendsPath(organization), weekBefore(days)).then((answer) => answer.days)
     : null;
   // the marks in the charts are of the whole range; before the panels, since the charts wait for them
   const marks = organization

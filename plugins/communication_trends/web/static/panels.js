@@ -119,8 +119,7 @@ export function attentionNotes(answer, total) {
       `What is unusual cannot be said for ${when}: it and ${needed} must be stored and final.`,
     ];
   }
-  const unknown =
-    answer.organizationsNotCompared ?? (total === null ? 0 : total - organizationsCompared);
+  const unknown = answer.organizationsNotCompared;
   const notes = [];
   if (!findings.length) {
     const all = total === null ? "this organization" : "any organization";
@@ -207,7 +206,7 @@ function notFinalText(open, period) {
     ? longPeriod(period, open[0].date).replace(/^./, (letter) => letter.toUpperCase())
     : list(open.map(({ date }) => shortPeriod(period, date)));
   const [is, it] = one ? ["is", "it counts"] : ["are", "they count"];
-  return `${which} ${is} not final: ${it} in the numbers above, so far, and ${is} compared with nothing.`;
+  return `${which} ${is} not final: ${it} in the numbers above, which may still grow, and ${is} compared with nothing.`;
 }
 
 function moodOf(value, worse) {

@@ -149,32 +149,3 @@ export function percentRange(values) {
   const from = Math.max(0, Math.min(90, low - missing));
   return [from, Math.min(100, Math.max(high + missing, from + 10))];
 }
-
-/** Complete the answer of an API that does not sum up yet. */
-export const completed = (riskyTopics) => (answer) => {
-  if (answer.riskyTopics) return answer;
-  const days = answer.days.map((day) => {
-    if (!isStored(day)) return { ...day, whole: false };
-    const known = day.avgConfidence !== null;
-    return {
-      ...day,
-      whole: !isPartial(day) && !isNotFinal(day),
-      riskyClassifications: sum(riskyTopics.map((name) => countOf(day, "topics", name))),
-      escalationsTotal: sum(Object.values(day.escalations)),
-      messagesWithTone: sum(Object.values(day.tones)),
-      confidenceSum: known ? day.avgConfidence * day.totalClassifications : 0,
-      classificationsWithConfidence: known ? day.totalClassifications : 0,
-    };
-  });
-  const storedDays = days.filter(isStored).length;
-  const missing = days.filter(({ state }) => ["missing", "unreadable"].includes(state)).length;
-  const totals = {
-    ...answer.totals,
-    storedDays,
-    expectedDays: storedDays + missing,
-    organizationDaysStored: storedDays,
-    organizationDaysExpected: storedDays + missing,
-    escalationsTotal: sum(Object.values(answer.totals.escalations)),
-  };
-  return { ...answer, riskyTopics, days, totals };
-};

@@ -72,9 +72,11 @@ export function change(value, unit) {
 /** A topic, tone or severity as it reads in a sentence. */
 export const label = (name) => (name === "" ? "(no name)" : name.replaceAll("_", " "));
 
-/** Topics as one reads them in a sentence: "complaint or escalation". */
+const PLURALS = { complaint: "complaints", escalation: "escalations", request: "requests" };
+
+/** What messages of some topics are, as in the API's sentences: "complaints or escalations". */
 export function anyOf(topics) {
-  const names = topics.map(label);
+  const names = topics.map((topic) => PLURALS[topic] ?? label(topic));
   if (names.length < 2) return names.join("");
   return `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
 }
