@@ -353,7 +353,7 @@ const DRAWERS = {
   ranking: (box, answer, drawn) => {
     const { view, trends } = drawn;
     const csv = csvOf("overview", drawn, { sort: view.sort, order: view.order });
-    drawRanking(box, answer, { view, csv, riskyTopics: trends.riskyTopics, show });
+    drawRanking(box, answer, { view, csv, trends, show });
   },
   hotspots: (box, answer, drawn) =>
     drawHotspots(box, answer, {

@@ -2,6 +2,7 @@
 
 import { h, update } from "./dom.js";
 import { head, organizationLink, riskBadge } from "./panels.js";
+import { isNotFinal } from "./series.js";
 import { anyOf, change, count, NOUNS, percent, shown } from "./words.js";
 
 export const PAGE_SIZE = 25;
@@ -21,7 +22,7 @@ const COLUMNS = [
 const ASCENDING = new Set(["rank", "name"]);
 
 /** Draw one page of the organizations; nothing for null. */
-export function drawRanking(box, overview, { view, csv, riskyTopics, show }) {
+export function drawRanking(box, overview, { view, csv, trends, show }) {
   box.hidden = !overview;
   if (!overview) return;
   const { offset } = view;
@@ -38,7 +39,7 @@ export function drawRanking(box, overview, { view, csv, riskyTopics, show }) {
     update(box, title, h("p", { class: "empty" }, beyond), h("button", first, "To the first"));
     return;
   }
-  const rows = overview.organizations.map((entry) => row(entry, { riskyTopics, show }));
+  const rows = overview.organizations.map((entry) => row(entry, { trends, show }));
   update(
     box,
     title,
@@ -83,7 +84,7 @@ function headings(view, show) {
   return h("thead", {}, h("tr", {}, COLUMNS.map(heading)));
 }
 
-function row(entry, { riskyTopics, show }) {
+function row(entry, { trends, show }) {
   // nothing stored is nothing known, which is not zero
   const known = (value) => (entry.daysStored ? shown(value) : "–");
   const cell = (name, ...children) => h("td", { class: name }, ...children);
@@ -103,7 +104,7 @@ function row(entry, { riskyTopics, show }) {
     cell("number extra", shown(entry.rank)),
     cell("", organizationLink(entry.organization, show), unreadable(entry)),
     cell("", riskBadge(entry.riskScore), moved(entry.riskScoreChange, "points", 1)),
-    cell("extra", spark(entry, riskyTopics)),
+    cell("extra", spark(entry, trends)),
     cell(
       "number optional",
       known(entry.totalClassifications),
@@ -153,8 +154,12 @@ const unreadable = (entry) =>
 
 const SPARK = { width: 180, height: 30, top: 28 };
 
-/** Messages a day as small bars, the risky ones marked. */
-function spark({ dailyClassifications: total, dailyRiskyClassifications: risky }, riskyTopics) {
+/** Messages a day as small bars, the risky ones marked; those of days that are not final are hollow. */
+function spark(entry, { riskyTopics, days }) {
+  const { dailyClassifications: total, dailyRiskyClassifications: risky } = entry;
+  const isOpen = (index) =>
+    entry.notFinalDates?.includes(days[index].date) ??
+    (entry.notFinalDays > 0 && isNotFinal(days[index]));
   const known = total.filter((value) => value !== null);
   const largest = Math.max(0, ...known);
   const most = Math.max(1, largest);
@@ -171,7 +176,10 @@ function spark({ dailyClassifications: total, dailyRiskyClassifications: risky }
   const bars = total.flatMap((value, index) =>
     value === null
       ? [bar("none", index, 1.5)]
-      : [bar("all", index, size(value)), bar("risky", index, size(risky[index]))],
+      : [
+          bar(isOpen(index) ? "all open" : "all", index, size(value)),
+          bar("risky", index, size(risky[index])),
+        ],
   );
   const about = known.length
     ? `Messages, those of ${anyOf(riskyTopics)} marked: at most ${shown(largest)} at a time`
