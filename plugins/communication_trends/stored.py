@@ -230,12 +230,41 @@ def reading(
     :param sql_path: folder of the statements; by default as the settings say.
     :param with_changes: whether to look up beforehand up to when the snapshot has every change.
     """
-    with connected(settings.conn_id(), limits, sql_path) as database:
-        until = changes_until(database) if with_changes else None
-        with database.transaction(read_only=True) as transaction:
-            opened = Reading(database, transaction, until)
-            opened.rows("session")
-            yield opened
+    with (
+        connected(settings.conn_id(), limits, sql_path) as database,
+        reading_from(database, with_changes=with_changes) as opened,
+    ):
+        yield opened
+
+
+@contextmanager
+def reading_from(database: Database, *, with_changes: bool = False) -> Iterator[Reading]:
+    """
+    Open one read-only transaction on one snapshot.
+
+    :param database: where the trends are, with no transaction open.
+    :param with_changes: as of `reading`.
+    """
+    until = changes_until(database) if with_changes else None
+    with database.transaction(read_only=True) as transaction:
+        opened = Reading(database, transaction, until)
+        opened.rows("session")
+        yield opened
+
+
+def stored_version(database: Database) -> str | None:
+    """
+    Return what differs as soon as an answer could; None where that cannot be known.
+
+    It is read before the transaction of the answer begins: of an older version than the answer, never of a newer one.
+
+    :param database: where the trends are, with no transaction open.
+    """
+    with database.transaction(read_only=True) as transaction:
+        opened = Reading(database, transaction)
+        [row] = opened.rows("version")
+        latest = opened.rows("latest_change") if opened.knows_origins else []
+    return None if row["written"] is None else f"{row} {latest}"
 
 
 def changes_until(database: Database) -> datetime.datetime:

@@ -18,6 +18,9 @@ MAX_OF_ONE = 366
 MAX_OF_ALL = 92
 """Periods over all organizations at most."""
 
+MAX_OF_ALL_JUDGED = 14
+"""Periods over all organizations at most, where each is compared with others before it."""
+
 DEFAULT_LENGTHS = {"daily": 30, "weekly": 12, "monthly": 12}
 
 
