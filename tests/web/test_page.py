@@ -48,6 +48,10 @@ def dag(web):
         "insert into topic_classifications (organization_id, topic, created_at) values (%s, 'general', %s)",
         (rows.organization_id("acme"), rows.FIRST_DAY),
     )
+    web.connection.execute(
+        "insert into escalation_alerts (organization_id, severity, created_at) values (%s, 'high', %s)",
+        (rows.organization_id("acme"), rows.FIRST_DAY),
+    )
     return f"/api/v2/dags/{DAG_ID}"
 
 
@@ -1102,6 +1106,24 @@ def test_brought_back_by_the_browser_it_shows_what_the_address_says(browser, web
         page.go_back(wait_until="commit")
         expect(page.locator("#subtitle")).to_contain_text("Acme Logistics")
         one.context.close()
+
+
+def test_what_has_not_changed_is_not_sent_again(visit):
+    # its own: what a test intercepts is never kept by the browser
+    one = visit(now=None, own=True)
+    one.context.clock.install(time=NOW)
+    page = one.open(RANGE)
+    answers: list = []
+    page.on("response", lambda answer: "/communication-trends/api/v1/" in answer.url and answers.append(answer))
+    page.clock.run_for(5 * 60_000)
+    expect(page.locator("#updated")).to_contain_text("12:05 UTC")
+    one.drawn()
+    assert len(answers) == 6
+    for answer in answers:
+        # the browser shows what it has as an answer of 200
+        assert answer.request.all_headers()["if-none-match"] == answer.all_headers()["etag"]
+        assert answer.request.sizes()["responseBodySize"] == 0
+    expect(page.locator("body")).to_have_attribute("data-state", "ready")
 
 
 def test_what_is_not_there_yet_does_not_look_like_what_was(visit):

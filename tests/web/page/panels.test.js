@@ -18,8 +18,13 @@ import { covers } from "../../../plugins/communication_trends/web/static/runs.js
 test("what is missing runs once per period, oldest first, for those who lack it", () => {
   const [acme, dune] = [{ id: "1" }, { id: "2" }];
   const behind = [
-    { organization: acme, missingDays: ["2026-11-24", "2026-11-18"] },
-    { organization: dune, missingDays: ["2026-11-24"] },
+    { organization: acme, missingDays: ["2026-11-24"], unreadableDays: ["2026-11-18"] },
+    {
+      organization: dune,
+      missingDays: ["2026-11-24"],
+      unreadableDays: [],
+      notFinalDays: ["2026-11-23"],
+    },
   ];
   assert.deepEqual(byPeriod(behind, 2), [
     { date: "2026-11-18", organizations: [acme] },

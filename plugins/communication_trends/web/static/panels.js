@@ -239,7 +239,8 @@ export function drawGaps(box, trends, { mayRun, runs, today, offer }) {
   box.hidden = !parts.length && !note;
   if (box.hidden) return;
   const entry = ({ date }) => ({ date, organizations: [organization] });
-  const chip = (day) => runChip(period, entry(day), { mayRun, runs, offer });
+  const chip = (day) =>
+    runChip(period, entry(day), { mayRun: mayRun && helps(period, day), runs, offer });
   const group = ([title, some], index) => [
     h(
       "h2",
@@ -254,7 +255,9 @@ export function drawGaps(box, trends, { mayRun, runs, today, offer }) {
       ? h("span", { class: "more" }, `and ${some.length - SHOWN_GAPS} more`)
       : null,
   ];
-  const all = parts.flatMap(([, some]) => some).sort((one, two) => (one.date < two.date ? -1 : 1));
+  const all = days.filter(
+    (day) => parts.some(([, some]) => some.includes(day)) && helps(period, day),
+  );
   update(
     box,
     parts.flatMap(group),
@@ -262,6 +265,10 @@ export function drawGaps(box, trends, { mayRun, runs, today, offer }) {
     note ? h("p", { class: "quiet" }, note) : null,
   );
 }
+
+/** Whether a run could complete a day: not where the source has lost some of its rows. */
+const helps = (period, day) =>
+  !isNotFinal(day) || day.computedAt?.slice(0, 10) <= lastDate(period, day.date);
 
 function runChip(period, entry, { mayRun, runs, offer }) {
   const { date } = entry;
@@ -379,8 +386,8 @@ export function ignoredText(ignored, period) {
  */
 export function byPeriod(behind, total) {
   const missing = new Map();
-  for (const { organization, missingDays, unreadableDays, notFinalDays } of behind)
-    for (const date of [missingDays, unreadableDays ?? [], notFinalDays ?? []].flat())
+  for (const { organization, missingDays, unreadableDays } of behind)
+    for (const date of [...missingDays, ...unreadableDays])
       missing.set(date, [...(missing.get(date) ?? []), organization]);
   return [...missing]
     .sort(([one], [two]) => (one < two ? -1 : 1))
