@@ -141,6 +141,7 @@ def test_means_over_organizations_and_hot_periods_on_the_page(database):
         "last_ended": "2026-11-02",
         "read_from": "2026-11-01",
         "read_to": "2026-11-02",
+        "read_days": ["2026-11-01", "2026-11-02"],
         "unit": "day",
         "step": "1 day",
         "organization_id": None,

@@ -93,6 +93,7 @@ class Range:
             "last_due": self.due.start,
             "read_from": self.first.start,
             "read_to": self.last.start,
+            "read_days": [period.start for period in self.periods()],
         }
 
     def shift(self) -> int:
@@ -117,6 +118,7 @@ class Range:
             "previous_first_day": previous.first.start,
             "previous_last_day": previous.last.start,
             "read_from": previous.first.start,
+            "read_days": [period.start for one in (self, previous) for period in one.periods()],
             "shift": f"{int(count) * self.shift()} {unit}",
         }
 

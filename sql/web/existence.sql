@@ -13,19 +13,22 @@ select
             then least(
                 named_organizations.created_from,
                 (
-                    select min(filled.trend_date)::timestamp
+                    select filled.trend_date::timestamp
                     from communication_trends as filled
                     where
                         named_organizations.id = filled.organization_id
                         and filled.trend_period = %(period)s::text
-                        and filled.trend_date
-                        = date_trunc(%(unit)s::text, filled.trend_date)
+                        -- where a period begins
+                        and date_trunc(%(unit)s::text, filled.trend_date)
+                        >= filled.trend_date
                         and (
                             filled.total_classifications > 0
                             or jsonb_path_exists(
                                 filled.escalation_counts, '$.* ? (@ > 0)'
                             )
                         )
+                    order by filled.trend_date
+                    limit 1
                 )
             )
         else named_organizations.created_from

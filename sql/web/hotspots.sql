@@ -14,7 +14,7 @@ hot_periods as (
     cross join
         jsonb_array_elements(stored_trends.channel_hotspots) as hotspots (entry)
     where
-        stored_trends.channel_hotspots is distinct from '[]'
+        stored_trends.has_hotspots
         and (
             %(organization_id)s::uuid is null
             or stored_trends.organization_id = %(organization_id)s::uuid

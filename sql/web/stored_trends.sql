@@ -29,6 +29,7 @@ select
         when judged.readable and communication_trends.avg_confidence is not null
             then communication_trends.total_classifications
     end as confident,
+    communication_trends.channel_hotspots <> '[]' as has_hotspots,
     judged.readable,
     not_final.organization_id is null
     and communication_trends.trend_date <= %(last_ended)s::timestamp as is_final
@@ -42,10 +43,17 @@ cross join
                 @@ %(broken_counts)s::jsonpath
                 and not communication_trends.sentiment_distribution
                 @@ %(broken_counts)s::jsonpath
-                and not communication_trends.escalation_counts
-                @@ %(broken_counts)s::jsonpath
-                and not communication_trends.channel_hotspots
-                @@ %(broken_hotspots)s::jsonpath
+                -- most have none, which is quicker seen than judged
+                and (
+                    communication_trends.escalation_counts = '{}'
+                    or not communication_trends.escalation_counts
+                    @@ %(broken_counts)s::jsonpath
+                )
+                and (
+                    communication_trends.channel_hotspots = '[]'
+                    or not communication_trends.channel_hotspots
+                    @@ %(broken_hotspots)s::jsonpath
+                )
                 and communication_trends.total_classifications >= 0
                 and coalesce(communication_trends.avg_confidence, 0) between 0 and 100,
                 false
@@ -60,10 +68,7 @@ left join not_final
         and communication_trends.trend_date = not_final.trend_date
 where
     communication_trends.trend_period = %(period)s::text
-    and communication_trends.trend_date >= %(read_from)s::timestamp
-    and communication_trends.trend_date <= %(read_to)s::timestamp
-    and communication_trends.trend_date
-    = date_trunc(%(unit)s::text, communication_trends.trend_date)
+    and communication_trends.trend_date = any(%(read_days)s::timestamp[])
     and (
         -- the same as the next, for most organizations, and costs nothing
         communication_trends.trend_date + %(step)s::interval > existence.created_from

@@ -82,7 +82,7 @@ def overview(
         hotspot_topics=settings.hotspot_topics(),
         hotspot_min_messages=settings.hotspot_min_messages(),
         # what nothing is ordered by need not be read
-        **{**compared, "read_from": compared["read_from" if by_change else "first_day"]},
+        **{**compared, **({} if by_change else asked.parameters)},
         **READABLE,
     )
     page = [row for row in rows if row["organization_id"]]
@@ -216,7 +216,7 @@ def freshness(
         organization_id=one and one.id,
         limit=limit,
         offset=offset,
-        **{**asked.parameters, "read_from": checked.first.start},
+        **{**checked.parameters, "first_day": asked.first.start},
         **READABLE,
     )
     found = rows[0]
