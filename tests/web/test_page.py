@@ -1114,7 +1114,7 @@ def test_what_has_not_changed_is_not_sent_again(visit):
     one.context.clock.install(time=NOW)
     page = one.open(RANGE)
     answers: list = []
-    page.on("response", lambda answer: "/communication-trends/api/v1/" in answer.url and answers.append(answer))
+    page.on("response", lambda answer: "/communication-trends/api/v1/" in answer.url and answers.append(answer))  # type: ignore[func-returns-value]
     page.clock.run_for(5 * 60_000)
     expect(page.locator("#updated")).to_contain_text("12:05 UTC")
     one.drawn()
