@@ -7,6 +7,7 @@ import {
   byPeriod,
   changeText,
   completeText,
+  helps,
   hotOf,
   ignoredText,
   rulesNote,
@@ -138,6 +139,21 @@ test("what is not listed is counted, each kind by itself", () => {
   assert.equal(moreText(21, twenty, "failed"), "and 1 more task instance failed");
   assert.equal(moreText(20, twenty, "failed"), null);
   assert.equal(moreText(undefined, undefined, "failed"), null);
+});
+
+test("a run is offered where it can help", () => {
+  const stored = (computedAt) => ({
+    date: "2026-11-16",
+    state: "stored",
+    isFinal: false,
+    computedAt,
+  });
+  assert.ok(helps("daily", { date: "2026-11-16", state: "missing" }));
+  assert.ok(helps("daily", stored("2026-11-16T12:00:00Z")));
+  // computed after its end, and not final all the same: the source has lost rows
+  assert.ok(!helps("daily", stored("2026-11-17T03:00:00Z")));
+  assert.ok(helps("weekly", stored("2026-11-22T23:00:00Z")));
+  assert.ok(!helps("weekly", stored("2026-11-23T04:00:00Z")));
 });
 
 test("complete is said of the range, and nothing of nothing", () => {

@@ -206,7 +206,7 @@ function notFinalText(open, period) {
     ? longPeriod(period, open[0].date).replace(/^./, (letter) => letter.toUpperCase())
     : list(open.map(({ date }) => shortPeriod(period, date)));
   const [is, it] = one ? ["is", "it counts"] : ["are", "they count"];
-  return `${which} ${is} not final: ${it} in the numbers above, which may still grow, and ${is} compared with nothing.`;
+  return `${which} ${is} not final: ${it} in the numbers above, which may be too low, and ${is} compared with nothing.`;
 }
 
 function moodOf(value, worse) {
@@ -235,8 +235,12 @@ export function drawGaps(box, trends, { mayRun, runs, today, offer }) {
     ["Cannot be read:", unreadable],
     ["Not final:", open],
   ].filter(([, some]) => some.length);
-  const note = ignoredText(ignored, period);
-  box.hidden = !parts.length && !note;
+  const isLost = mayRun && open.some((day) => !helps(period, day));
+  const notes = [
+    isLost ? "Where no run is offered, the source may have lost rows: a run would not help." : null,
+    ignoredText(ignored, period),
+  ].filter(Boolean);
+  box.hidden = !parts.length && !notes.length;
   if (box.hidden) return;
   const entry = ({ date }) => ({ date, organizations: [organization] });
   const chip = (day) =>
@@ -262,12 +266,12 @@ export function drawGaps(box, trends, { mayRun, runs, today, offer }) {
     box,
     parts.flatMap(group),
     runAll(all.map(entry), { mayRun, runs, offer }),
-    note ? h("p", { class: "quiet" }, note) : null,
+    notes.map((note) => h("p", { class: "quiet" }, note)),
   );
 }
 
 /** Whether a run could complete a day: not where the source has lost some of its rows. */
-const helps = (period, day) =>
+export const helps = (period, day) =>
   !isNotFinal(day) || day.computedAt?.slice(0, 10) <= lastDate(period, day.date);
 
 function runChip(period, entry, { mayRun, runs, offer }) {
