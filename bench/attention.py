@@ -85,7 +85,7 @@ def found_for_nothing(size: int, days: int, chance: random.Random) -> dict[str, 
             called[name] += any(decide(counts[0], counts[1:]) for counts in series.values())
         one = [attention.Figures(**{name: counts[week] for name, counts in series.items()}) for week in range(9)]
         period = Period(DAILY, datetime.date(2026, 11, 2) + datetime.timedelta(day % 7))
-        called["findings()"] += bool(attention.findings(one[0], one[1:], period))
+        called["findings()"] += bool(attention.findings(one[0], one[1:], period, ["complaint"]))
     return {name: count / days for name, count in called.items()}
 
 

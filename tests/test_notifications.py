@@ -72,6 +72,9 @@ def an_alarming_tuesday(database, slug="acme", alerts=58):
     quiet = {"complaint": 2, "general": 18}
     for week, count in enumerate([3, 2, 6, 4, 5, 2, 3, 6], start=1):
         store(database, slug, TUESDAY - D(7 * week), topics=quiet, alerts=count)
+    # the source goes back further than the day: it is known to be complete
+    database.classify(slug, topic="general", at=f"{TUESDAY - D(1)} 12:00")
+    database.escalate(slug, "high", at=f"{TUESDAY - D(1)} 12:00")
     for topic, count in quiet.items():
         database.classify(slug, topic=topic, at=f"{TUESDAY} 12:00", count=count)
     database.escalate(slug, "critical", at=f"{TUESDAY} 13:00", count=alerts)
@@ -85,10 +88,12 @@ def test_a_run_says_what_is_unusual_and_the_notifier_is_called_once(database, ru
     assert run.state == "success"
     assert run.summary["attention"] == {
         "organizationsCompared": 1,
+        "organizationsTotal": 2,
         "totalEntries": 1,
         "findings": [
             {
                 "organization": "acme",
+                "organizationId": str(database.organization("acme")),
                 "name": " ".join(HOSTILE.replace("\u202e", "").split())[:79] + "…",
                 "figure": "escalations",
                 "direction": "up",
@@ -106,7 +111,8 @@ def test_a_run_says_what_is_unusual_and_the_notifier_is_called_once(database, ru
     assert mail["bcc"] is None
     content = mail.get_body(("html",)).get_content()
     query = "period=daily&amp;from=2026-09-08&amp;to=2026-11-03"
-    name_in_html = f'<a href="{PAGE}?organization=acme&amp;{query}"><b>{AS_HTML[: AS_HTML.index("x@ex")]}'
+    link = f"{PAGE}?organization={database.organization('acme')}&amp;{query}"
+    name_in_html = f'<a href="{link}"><b>{AS_HTML[: AS_HTML.index("x@ex")]}'
     assert name_in_html in content
     assert ": 58 alerts; on Tuesdays usually 2 to 6</li>" in content
     assert f'<p><a href="{PAGE}?{query}">' in content
@@ -116,7 +122,12 @@ def test_a_run_says_what_is_unusual_and_the_notifier_is_called_once(database, ru
 def test_a_run_that_finds_nothing_tells_nobody(database, run_dag, mailbox):
     an_alarming_tuesday(database, alerts=6)
     run = run_dag({"date": str(TUESDAY)})
-    assert run.summary["attention"] == {"organizationsCompared": 1, "totalEntries": 0, "findings": []}
+    assert run.summary["attention"] == {
+        "organizationsCompared": 1,
+        "organizationsTotal": 1,
+        "totalEntries": 0,
+        "findings": [],
+    }
     assert mailbox.mails == []
 
 
@@ -217,6 +228,10 @@ def a_week(database, *, period):
 
     acme: 20 messages, 2 risky, 3 alerts each week; then 40, 12 and 15. beta: 10 messages, nothing before.
     """
+    # older than their trends, of which some are empty: those do not say that they existed
+    for slug in ("acme", "idle"):
+        id_ = database.organization(slug)
+        database.connection.execute("update organizations set created_at = '2026-01-01' where id = %s", [id_])
     shares = [1] if period == "weekly" else [1, 0, 0, 0, 0, 0, 0]
     for week in range(10):
         for day, share in enumerate(shares):
@@ -238,7 +253,8 @@ def a_week(database, *, period):
 
 
 WEEKLY_DIGEST = f"""\
-Communication trends, 2 Nov – 8 Nov 2026: 1 organization unusual
+Communication trends, 2 Nov – 8 Nov 2026: 1 organization unusual; 2 of 3 organizations cannot be judged: too little \
+history
 
 All organizations, against 26 Oct – 1 Nov 2026
 - 40 messages (▲ 100.0 %)
@@ -273,8 +289,8 @@ def test_a_digest_of_a_week_by_hand(database, given):
     assert message.text == WEEKLY_DIGEST
     assert "<img" not in message.html
     assert message.html.count("onerror=alert(1)&gt; {{ 7 * 7 }} &amp; &lt;!channel&gt; @everyone") == 2
-    link = "period=weekly&amp;from=2026-11-02&amp;to=2026-11-08"
-    assert f'<a href="{PAGE}?organization=beta&amp;{link}"><b>Beta</b></a>: 10 messages;' in message.html
+    link = f"{database.organization('beta')}&amp;period=weekly&amp;from=2026-11-02&amp;to=2026-11-08"
+    assert f'<a href="{PAGE}?organization={link}"><b>Beta</b></a>: 10 messages;' in message.html
     assert [(one["organization"], one["figure"], one["value"]) for one in message.findings] == [
         ("acme", "escalations", 15),
         ("acme", "riskScore", 30),

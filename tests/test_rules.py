@@ -9,6 +9,7 @@ import pytest
 from test_aggregate import aggregate
 
 from communication_trends.core.totals import Sums, rounded
+from communication_trends.stored import statement
 from local import ROOT
 
 # messages of a channel and the risky ones of them; their share in percent, rounded; whether the channel is a hotspot
@@ -137,6 +138,11 @@ def test_means_over_organizations_and_hot_periods_on_the_page(database):
         "first_day": "2026-11-01",
         "last_day": "2026-11-02",
         "last_due": "2026-11-02",
+        "last_ended": "2026-11-02",
+        "read_from": "2026-11-01",
+        "read_to": "2026-11-02",
+        "read_days": ["2026-11-01", "2026-11-02"],
+        "unit": "day",
         "step": "1 day",
         "organization_id": None,
         "limit": 10,
@@ -145,10 +151,11 @@ def test_means_over_organizations_and_hot_periods_on_the_page(database):
         "broken_hotspots": "false",
     }
 
-    def rows(name: str) -> list[dict[str, object]]:
-        sql = (ROOT / "sql" / "web" / f"{name}.sql").read_text()
+    def rows(name: str) -> list[dict[str, Any]]:
+        sql = statement(lambda file: (ROOT / "sql" / "web" / f"{file}.sql").read_text(), name, knows_origins=True)
         return database.connection.execute(sql, asked).fetchall()
 
-    assert [row["avg_confidence"] for row in rows("trends_of_all")] == [30, 30]
-    assert {row["slug"]: row["risk_score"] for row in rows("hotspots")} == {"acme": 62, "beta": 62}
+    assert [rounded(row["confidence"], row["confident"]) for row in rows("trends_of_all")] == [30, 30]
+    scores = {row["slug"]: rounded(row["risk"], row["message_count"]) for row in rows("hotspots")}
+    assert scores == {"acme": 62, "beta": 62}
     assert Sums(confidence=29 * 10 + 30 * 10, confident=20).avg_confidence == 30

@@ -27,13 +27,16 @@ IGNORED_EXTRA = {"cursor", "autocommit", "row_factory", "cursor_factory", "conne
 
 
 @contextmanager
-def connected(conn_id: str, limits: Limits | None = None, sql_path: Path | None = None) -> Iterator[Database]:
+def connected(
+    conn_id: str, limits: Limits | None = None, sql_path: Path | None = None, team_name: str | None = None
+) -> Iterator[Database]:
     """
     Open a connection and close it again, whatever happens.
 
     :param conn_id: id of an Airflow connection.
     :param limits: how long the database may take; by default as the settings say.
     :param sql_path: folder of the statements; by default as the settings say.
+    :param team_name: whose connection, outside of tasks; a task gets its own team's.
     :raises AirflowFailException: when Airflow knows no such connection.
     :raises DatabaseUnavailableError: when the server cannot be reached now; trying again may help.
     :raises DatabaseUnusableError: when the connection or the server has to be corrected first.
@@ -41,6 +44,11 @@ def connected(conn_id: str, limits: Limits | None = None, sql_path: Path | None 
     limits = limits or Limits(settings.statement_timeout(), settings.lock_timeout())
     try:
         hook = PostgresHook(postgres_conn_id=conn_id)
+        if team_name:
+            # not at the top: tasks have no use for it
+            from airflow.models.connection import Connection
+
+            hook.connection = Connection.get_connection_from_secrets(conn_id, team_name=team_name)
         hook.connection.extra = json.dumps(_extra(hook.connection.extra_dejson, limits))
         connection = hook.get_conn()
     except AirflowNotFoundException as error:

@@ -112,6 +112,7 @@ def attention(period: Period, organizations: Sequence[str], sql_path: Path | Non
         return None
     return {
         "organizationsCompared": found.organizations,
+        "organizationsTotal": found.organizations_total,
         "totalEntries": len(found.findings),
         "findings": [_entry(one) for one in found.findings[:FINDINGS]],
     }
@@ -188,6 +189,9 @@ def digest(week: Range, now: datetime.datetime, sql_path: Path | None = None) ->
     else:
         number = len({one.organization_id for one in findings})
         unusually = f"{_count(number, 'organization')} unusual" if number else "nothing unusual"
+        if found.organizations < found.organizations_total:
+            unknown, total = found.organizations_total - found.organizations, found.organizations_total
+            unusually += f"; {unknown:,} of {_count(total, 'organization')} cannot be judged: too little history"
     before = week.earlier(week.shift())
     return Message(
         subject=f"Communication trends, {_span(week.from_, week.to)}: {unusually}",
@@ -219,7 +223,7 @@ def _tell(key: str, notifier: Any, context: Any, build: Callable[[], Message | N
 def _attention_message(period: Period, found: Mapping[str, Any]) -> Message:
     total, listed = found["totalEntries"], found["findings"]
     lines = [
-        Line(one["sentence"], one["name"], _page_url(organization=one["organization"], **_compared(period)))
+        Line(one["sentence"], one["name"], _page_url(organization=one["organizationId"], **_compared(period)))
         for one in listed
     ]
     if total > len(listed):
@@ -268,8 +272,6 @@ def _organizations_to_look_at(database: Reading, week: Range, found: Sequence[Un
         by_change=False,
         limit=2 * ORGANIZATIONS,
         offset=0,
-        # a stored trend that cannot be read counts as none, instead of failing the statement
-        trusting=False,
         hotspot_min_messages=settings.hotspot_min_messages(),
         **_asked(week),
     )
@@ -287,9 +289,9 @@ def _organizations_to_look_at(database: Reading, week: Range, found: Sequence[Un
             over = "" if row["matched_days"] == week.length else f" (over {row['matched_days']} of {week.length} days)"
             said.append(", ".join(_changed(now, before)) + over)
         else:
-            said.append(f"{_count(row['messages'], 'message')}; nothing to compare with")
+            said.append(f"{_count(row['messages'] or 0, 'message')}; nothing to compare with")
         url = _page_url(
-            organization=row["slug"], period=week.kind.name, **{"from": str(week.from_), "to": str(week.to)}
+            organization=row["organization_id"], period=week.kind.name, **{"from": str(week.from_), "to": str(week.to)}
         )
         lines.append(Line(". ".join(said), row["name"], url))
     return lines or [Line("None has any message.")]
@@ -305,12 +307,15 @@ def _gaps(database: Reading, week: Range, now: datetime.datetime) -> list[Line]:
     [known] = database.rows("any_stored", period=DAILY.name, days=[day.start for day in days.periods()])
     if not known["any_stored"]:
         return [Line("No day of the week is stored, of any organization.")]
-    rows = database.rows("freshness", organization_id=None, limit=ORGANIZATIONS, offset=0, **days.parameters)
+    rows = database.rows(
+        "freshness", organization_id=None, limit=ORGANIZATIONS, offset=0, **days.parameters, **READABLE
+    )
     behind = rows[0]["organizations_behind"]
     if not behind:
         return [Line(f"None: all organizations have each day up to {_day(last.first_date)}.")]
+    lacking = (("missing_days", "no data for"), ("unreadable_days", "not readable"), ("not_final_days", "not final"))
     lines = [
-        Line(f"no data for {', '.join(f'{day.day} {day:%b}' for day in sorted(row['missing_days']))}", row["name"])
+        Line("; ".join(f"{what} {_days(row[name])}" for name, what in lacking if row[name]), row["name"])
         for row in rows
     ]
     if behind > len(rows):
@@ -318,12 +323,15 @@ def _gaps(database: Reading, week: Range, now: datetime.datetime) -> list[Line]:
     return lines
 
 
+def _days(dates: Sequence[datetime.date]) -> str:
+    return ", ".join(f"{date.day} {date:%b}" for date in sorted(dates))
+
+
 def _asked(week: Range) -> dict[str, Any]:
     """Return a week, and the one before, as the parameters of the statements that compare."""
     return {
         "hotspot_topics": settings.hotspot_topics(),
-        **week.parameters,
-        **week.parameters_before,
+        **week.compared_parameters,
         **READABLE,
     }
 
@@ -348,6 +356,7 @@ def _entry(one: Unusual) -> dict[str, Any]:
     """Return a finding as JSON."""
     return {
         "organization": one.slug,
+        "organizationId": one.organization_id,
         "name": _printable(one.name),
         "figure": one.finding.figure,
         "direction": one.finding.direction,

@@ -110,7 +110,8 @@ def hotspot_topics() -> list[str]:
             f"[{SECTION}] hotspot_topics: {_short(given)} names no topic. Give one or more, comma-separated. "
             "The default is complaint, escalation."
         )
-    return topics
+    # one named twice is not counted twice
+    return list(dict.fromkeys(topics))
 
 
 def hotspot_rule() -> HotspotRule:

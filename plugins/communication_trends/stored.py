@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +47,13 @@ class Range:
     :param first: the first one.
     :param last: the last one, included.
     :param due: the last one whose run is due; after it, nothing is missing.
+    :param ended: the last one that has ended; by default the one that is due.
     """
 
     first: Period
     last: Period
     due: Period
+    ended: Period | None = None
 
     @property
     def kind(self) -> Granularity:
@@ -71,6 +75,10 @@ class Range:
         """How many periods."""
         return _number(self.last) - _number(self.first) + 1
 
+    def longest(self, length: int) -> Range:
+        """Return the range that ends with it and has so many periods, if that is more."""
+        return self if length <= self.length else replace(self, first=back(self.last, length - 1))
+
     def periods(self) -> list[Period]:
         """Return each period, newest first."""
         return [self.last, *self.last.earlier(self.length - 1)]
@@ -79,11 +87,13 @@ class Range:
     def parameters(self) -> dict[str, Any]:
         """The range as parameters of the SQL: first moments, UTC, without a time zone."""
         return {
-            "period": self.kind.name,
-            "step": STEPS[self.kind.name],
+            **_period_parameters(self.kind, self.ended or self.due),
             "first_day": self.first.start,
             "last_day": self.last.start,
             "last_due": self.due.start,
+            "read_from": self.first.start,
+            "read_to": self.last.start,
+            "read_days": [period.start for period in self.periods()],
         }
 
     def shift(self) -> int:
@@ -99,15 +109,58 @@ class Range:
         return replace(self, first=back(self.first, count), last=back(self.last, count))
 
     @property
-    def parameters_before(self) -> dict[str, Any]:
-        """The range that it is compared with, as parameters of the SQL."""
+    def compared_parameters(self) -> dict[str, Any]:
+        """The range and the one that it is compared with, as parameters of the SQL."""
         previous = self.earlier(self.shift())
         count, unit = STEPS[self.kind.name].split()
         return {
+            **self.parameters,
             "previous_first_day": previous.first.start,
             "previous_last_day": previous.last.start,
+            "read_from": previous.first.start,
+            "read_days": [period.start for one in (self, previous) for period in one.periods()],
             "shift": f"{int(count) * self.shift()} {unit}",
         }
+
+
+def statement(read: Callable[[str], str], name: str, *, knows_origins: bool) -> str:
+    """
+    Return a statement of ``sql/web/`` with the views that it reads.
+
+    A view is a statement of its own file. Who reads it names it after ``-- reads:``, and gets it as a common table
+    expression: views in the application's database are not ours to make.
+
+    :param read: returns the text of a file of ``sql/web/``, by its name without the ending.
+    :param name: that of the statement.
+    :param knows_origins: whether the provenance of trends can be read; if not, nothing is known not to be final.
+    """
+    views: dict[str, str] = {}
+
+    def gather(text: str) -> None:
+        named = _READS.search(text)
+        for view in named[1].split(", ") if named else []:
+            if view not in views:
+                definition = read("none_not_final" if view == "not_final" and not knows_origins else view)
+                gather(definition)
+                views[view] = definition.rstrip().removesuffix(";")
+
+    text = read(name)
+    gather(text)
+    if not views:
+        return text
+    # each statement plans them as if they were written out in it
+    expressions = ",\n".join(f"{view} as not materialized (\n{definition}\n)" for view, definition in views.items())
+    own = _BEGIN.split(text, maxsplit=1)
+    return f"{own[0]}with\n{expressions}{',' if own[1] == 'with' else ''}\n{own[1].removeprefix('with')}\n{own[2]}"
+
+
+_READS = re.compile(r"^-- reads: (.+)$", re.MULTILINE)
+_BEGIN = re.compile(r"^(with|select)\n", re.MULTILINE)
+"""Where a statement begins, after what is said of it."""
+
+
+def _period_parameters(kind: Granularity, ended: Period) -> dict[str, Any]:
+    return {"period": kind.name, "unit": kind.noun, "step": STEPS[kind.name], "last_ended": ended.start}
 
 
 class Reading:
@@ -133,7 +186,18 @@ class Reading:
         :param name: its file in ``sql/web/``, without the ending.
         :param parameters: the values it binds.
         """
-        return self._transaction.rows(self._database.sql(f"web/{name}.sql"), parameters)
+        return self._transaction.rows(
+            statement(self._file, name, knows_origins=name != "knows_origins" and self.knows_origins), parameters
+        )
+
+    @cached_property
+    def knows_origins(self) -> bool:
+        """Whether the provenance of trends can be read."""
+        [row] = self._transaction.rows(self._file("knows_origins"))
+        return row["knows_origins"]
+
+    def _file(self, name: str) -> str:
+        return self._database.sql(f"web/{name}.sql")
 
     def changed_periods(
         self, kind: Granularity, since: datetime.datetime, organization_id: str | None
@@ -168,12 +232,41 @@ def reading(
     :param sql_path: folder of the statements; by default as the settings say.
     :param with_changes: whether to look up beforehand up to when the snapshot has every change.
     """
-    with connected(settings.conn_id(), limits, sql_path) as database:
-        until = changes_until(database) if with_changes else None
-        with database.transaction(read_only=True) as transaction:
-            opened = Reading(database, transaction, until)
-            opened.rows("session")
-            yield opened
+    with (
+        connected(settings.conn_id(), limits, sql_path) as database,
+        reading_from(database, with_changes=with_changes) as opened,
+    ):
+        yield opened
+
+
+@contextmanager
+def reading_from(database: Database, *, with_changes: bool = False) -> Iterator[Reading]:
+    """
+    Open one read-only transaction on one snapshot.
+
+    :param database: where the trends are, with no transaction open.
+    :param with_changes: as of `reading`.
+    """
+    until = changes_until(database) if with_changes else None
+    with database.transaction(read_only=True) as transaction:
+        opened = Reading(database, transaction, until)
+        opened.rows("session")
+        yield opened
+
+
+def stored_version(database: Database) -> str | None:
+    """
+    Return what differs as soon as an answer could; None where that cannot be known.
+
+    It is read before the transaction of the answer begins: of an older version than the answer, never of a newer one.
+
+    :param database: where the trends are, with no transaction open.
+    """
+    with database.transaction(read_only=True) as transaction:
+        opened = Reading(database, transaction)
+        [row] = opened.rows("version")
+        latest = opened.rows("latest_change") if opened.knows_origins else []
+    return None if row["written"] is None else f"{row} {latest}"
 
 
 def changes_until(database: Database) -> datetime.datetime:
@@ -215,10 +308,12 @@ class Attention:
 
     :param findings: the most unusual first.
     :param organizations: how many have enough earlier periods to be judged.
+    :param organizations_total: how many were to be judged.
     """
 
     findings: list[Unusual]
     organizations: int
+    organizations_total: int
 
 
 def unusual(
@@ -238,10 +333,14 @@ def unusual(
     rows = database.rows(
         "attention",
         organization_ids=None if organizations is None else list(organizations),
-        period=kind.name,
+        **_period_parameters(kind, kind.last_completed(datetime.datetime.now(datetime.timezone.utc))),
+        read_from=min((read for read, _ in pairs), default=None),
+        read_to=max((read for read, _ in pairs), default=None),
         read_days=[read for read, _ in pairs],
         compared_days=[day for _, day in pairs],
         enough=attention.ENOUGH,
+        least_times=attention.AT_LEAST_TIMES,
+        most_times=attention.AT_MOST_TIMES,
         hotspot_topics=settings.hotspot_topics(),
         **READABLE,
     )
@@ -253,7 +352,7 @@ def unusual(
         for finding in _findings(row, by_date[row["date"]])
     ]
     found.sort(key=lambda one: (-one.finding.score, one.slug, one.date, one.finding.figure))
-    return Attention(found, rows[0]["organizations_compared"])
+    return Attention(found, rows[0]["organizations_compared"], rows[0]["organizations_total"])
 
 
 def _findings(row: Mapping[str, Any], period: Period) -> list[attention.Finding]:
@@ -262,7 +361,8 @@ def _findings(row: Mapping[str, Any], period: Period) -> list[attention.Finding]
         attention.Figures(**dict(zip(names, values, strict=True)))
         for values in zip(*(row[f"earlier_{name}"] for name in names), strict=True)
     ]
-    return attention.findings(attention.Figures(**{name: row[name] for name in names}), earlier, period)
+    current = attention.Figures(**{name: row[name] for name in names})
+    return attention.findings(current, earlier, period, settings.hotspot_topics())
 
 
 def back(period: Period, count: int) -> Period:

@@ -1,65 +1,27 @@
--- Periods that may be unusual: one row per organization and period whose figures are
--- half as high again, or half as low, as the mean of those before it; with all of them,
--- and of how many organizations enough is stored.
+-- Periods that may be unusual: one row per organization and period with a figure that
+-- is so many times the mean of those before it, or messages that are so small a part;
+-- with all of them, how many organizations there are, and of how many enough is stored.
+-- Looked at are trends that can be read and are final.
+-- reads: existence, trend_sums
 with
 -- one row per trend
-stored_trends as materialized (
-    select
-        communication_trends.organization_id,
-        communication_trends.trend_date,
-        communication_trends.topic_distribution,
-        communication_trends.sentiment_distribution,
-        communication_trends.escalation_counts,
-        communication_trends.total_classifications,
-        coalesce(
-            not communication_trends.topic_distribution
-            @@ %(broken_counts)s::jsonpath
-            and not communication_trends.sentiment_distribution
-            @@ %(broken_counts)s::jsonpath
-            and not communication_trends.escalation_counts
-            @@ %(broken_counts)s::jsonpath
-            and not communication_trends.channel_hotspots
-            @@ %(broken_hotspots)s::jsonpath
-            and communication_trends.total_classifications >= 0
-            and coalesce(communication_trends.avg_confidence, 0) between 0 and 100,
-            false
-        ) as readable
-    from communication_trends
-    where
-        communication_trends.trend_period = %(period)s::text
-        and communication_trends.trend_date = any(%(read_days)s::timestamp[])
-        and (
-            %(organization_ids)s::uuid[] is null
-            or communication_trends.organization_id
-            = any(%(organization_ids)s::uuid[])
-        )
-),
-
--- one row per readable trend
 figures as materialized (
     select
-        stored_trends.organization_id,
-        stored_trends.trend_date,
-        stored_trends.total_classifications as messages,
-        (
-            select coalesce(sum(trunc(topics.count::numeric)), 0)::bigint
-            from jsonb_each(stored_trends.topic_distribution) as topics (name, count)
-            where topics.name = any(%(hotspot_topics)s::text[])
-        ) as risky,
-        (
-            select coalesce(sum(trunc(severities.count::numeric)), 0)::bigint
-            from
-                jsonb_each(stored_trends.escalation_counts)
-                    as severities (name, count)
-        ) as alerts,
-        trunc(
-            coalesce((stored_trends.sentiment_distribution ->> 'angry')::numeric, 0)
-            + coalesce(
-                (stored_trends.sentiment_distribution ->> 'frustrated')::numeric, 0
-            )
-        )::bigint as negative
-    from stored_trends
-    where stored_trends.readable
+        trend_sums.organization_id,
+        trend_sums.trend_date,
+        trend_sums.messages,
+        trend_sums.risky::bigint as risky,
+        trend_sums.alerts::bigint as alerts,
+        trend_sums.negative::bigint as negative
+    from trend_sums
+    where
+        trend_sums.readable
+        and trend_sums.is_final
+        and trend_sums.trend_date = any(%(read_days)s::timestamp[])
+        and (
+            %(organization_ids)s::uuid[] is null
+            or trend_sums.organization_id = any(%(organization_ids)s::uuid[])
+        )
 ),
 
 -- one row per trend and period that it is compared for: its own, or a later one
@@ -114,23 +76,22 @@ compared as materialized (
 suspects as (
     select
         compared.*,
-        coalesce(
-            organizations.name::text,
-            organizations.slug::text,
-            organizations.id::text
-        ) as name,
-        coalesce(organizations.slug::text, organizations.id::text) as slug
+        existence.name,
+        existence.slug
     from compared
-    inner join organizations on compared.organization_id = organizations.id
+    inner join existence on compared.organization_id = existence.id
     where
-        compared.messages >= 1.5 * compared.mean_messages
-        or compared.messages <= 0.5 * compared.mean_messages
-        or compared.risky >= 1.5 * compared.mean_risky
-        or compared.alerts >= 1.5 * compared.mean_alerts
-        or compared.negative >= 1.5 * compared.mean_negative
+        compared.messages
+        >= %(least_times)s::numeric * compared.mean_messages
+        or compared.messages
+        <= %(most_times)s::numeric * compared.mean_messages
+        or compared.risky >= %(least_times)s::numeric * compared.mean_risky
+        or compared.alerts >= %(least_times)s::numeric * compared.mean_alerts
+        or compared.negative >= %(least_times)s::numeric * compared.mean_negative
 )
 
 select
+    counted.organizations_total,
     counted.organizations_compared,
     suspects.organization_id::text as organization_id,
     suspects.name,
@@ -145,7 +106,15 @@ select
     suspects.earlier_alerts,
     suspects.earlier_negative
 from (
-    select count(distinct compared.organization_id) as organizations_compared
+    select
+        (
+            select count(*)
+            from existence
+            where
+                %(organization_ids)s::uuid[] is null
+                or existence.id = any(%(organization_ids)s::uuid[])
+        ) as organizations_total,
+        count(distinct compared.organization_id) as organizations_compared
     from compared
 ) as counted
 left join suspects on true;

@@ -1,74 +1,51 @@
--- Two ranges, over the organization-days with a readable trend in both: of one
--- organization, or of all where none is given. One row.
+-- Two ranges, over the organization-days with a readable and final trend in both, and
+-- the first of them over all that can be read: of one organization, or of all where
+-- none is given. One row of sums.
+-- reads: existence, trend_sums
 with
 -- one row per readable trend of either range, with the day of the range that it is of
--- or compared with
+-- or compared with; a period that is not over is compared with none
 figures as (
     select
-        communication_trends.organization_id,
-        communication_trends.trend_date >= %(first_day)s::timestamp as is_current,
+        trend_sums.organization_id,
+        trend_sums.trend_date >= %(first_day)s::timestamp as is_current,
+        trend_sums.is_final
+        and trend_sums.trend_date <= %(last_due)s::timestamp as is_comparable,
+        trend_sums.is_final,
         case
-            when communication_trends.trend_date >= %(first_day)s::timestamp
-                then communication_trends.trend_date
-            else communication_trends.trend_date + %(shift)s::interval
+            when trend_sums.trend_date >= %(first_day)s::timestamp
+                then trend_sums.trend_date
+            else trend_sums.trend_date + %(shift)s::interval
         end as day,
-        communication_trends.total_classifications as messages,
-        (
-            select
-                coalesce(
-                    sum(
-                        trunc(
-                            (
-                                communication_trends.topic_distribution -> topics.name
-                            )::numeric
-                        )
-                    ),
-                    0
-                )
-            from unnest(%(hotspot_topics)s::text[]) as topics (name)
-        ) as risky,
-        (
-            select coalesce(sum(trunc(severities.count::numeric)), 0)
-            from
-                jsonb_each(communication_trends.escalation_counts)
-                    as severities (name, count)
-        ) as alerts,
-        -- of a trend without an average, neither side of the mean
-        communication_trends.total_classifications::bigint
-        * communication_trends.avg_confidence as confidence,
-        case
-            when communication_trends.avg_confidence is not null
-                then communication_trends.total_classifications
-        end as confident
-    from communication_trends
+        trend_sums.messages,
+        trend_sums.risky,
+        trend_sums.alerts,
+        trend_sums.confidence,
+        trend_sums.confident
+    from trend_sums
     where
-        -- what cannot be read is filtered out before anything is computed of it
-        not communication_trends.topic_distribution @@ %(broken_counts)s::jsonpath
-        and not communication_trends.sentiment_distribution
-        @@ %(broken_counts)s::jsonpath
-        and not communication_trends.escalation_counts @@ %(broken_counts)s::jsonpath
-        and not communication_trends.channel_hotspots @@ %(broken_hotspots)s::jsonpath
-        and communication_trends.total_classifications >= 0
-        and coalesce(communication_trends.avg_confidence, 0) between 0 and 100
-        and communication_trends.trend_period = %(period)s::text
-        and communication_trends.trend_date <= %(last_due)s::timestamp
+        trend_sums.readable
         and (
-            communication_trends.trend_date between
+            trend_sums.trend_date between
             %(first_day)s::timestamp and %(last_day)s::timestamp
-            or communication_trends.trend_date between
+            or trend_sums.trend_date between
             %(previous_first_day)s::timestamp and %(previous_last_day)s::timestamp
         )
         and (
             %(organization_id)s::uuid is null
-            or communication_trends.organization_id = %(organization_id)s::uuid
+            or trend_sums.organization_id = %(organization_id)s::uuid
         )
 ),
 
--- one row per organization and day with a readable trend in both ranges. Grouped, not
+-- one row per organization and day with a readable trend in either range. Grouped, not
 -- joined: of trends just written the planner expects hardly a row, and would read all
 -- of them again for each
-matched as (
+days as (
     select
+        count(*) filter (where figures.is_comparable) = 2 as is_matched,
+        count(*) filter (where figures.is_current) as stored,
+        count(*) filter (where figures.is_current and not figures.is_final)
+            as not_final,
         sum(figures.messages) filter (where figures.is_current) as messages,
         sum(figures.messages) filter (where not figures.is_current)
             as previous_messages,
@@ -86,30 +63,15 @@ matched as (
     group by
         figures.organization_id,
         figures.day
-    having count(*) = 2
 ),
 
 -- one row per organization
-beginnings as (
-    select
-        organizations.id,
-        least(
-            coalesce(organizations.created_at::timestamp, '-infinity'),
-            case
-                when organizations.created_at::timestamp > %(first_day)s::timestamp
-                    then (
-                        select min(communication_trends.trend_date)
-                        from communication_trends
-                        where
-                            organizations.id = communication_trends.organization_id
-                            and communication_trends.trend_period = %(period)s::text
-                    )
-            end
-        ) as exists_from
-    from organizations
+beginnings as materialized (
+    select existence.exists_from
+    from existence
     where
         %(organization_id)s::uuid is null
-        or organizations.id = %(organization_id)s::uuid
+        or existence.id = %(organization_id)s::uuid
 ),
 
 -- one row: organization-days of the range that should be stored by now
@@ -127,15 +89,27 @@ possible as (
 
 select
     (select possible.days from possible) as possible_days,
-    count(*) as matched_days,
-    sum(matched.messages)::bigint as messages,
-    sum(matched.previous_messages)::bigint as previous_messages,
-    sum(matched.risky)::bigint as risky,
-    sum(matched.previous_risky)::bigint as previous_risky,
-    sum(matched.alerts)::bigint as alerts,
-    sum(matched.previous_alerts)::bigint as previous_alerts,
-    sum(matched.confidence)::bigint as confidence,
-    sum(matched.previous_confidence)::bigint as previous_confidence,
-    sum(matched.confident)::bigint as confident,
-    sum(matched.previous_confident)::bigint as previous_confident
-from matched;
+    count(*) filter (where days.is_matched) as matched_days,
+    coalesce(sum(days.stored), 0)::bigint as stored_days,
+    coalesce(sum(days.not_final), 0)::bigint as not_final_days,
+    sum(days.messages)::bigint as total_messages,
+    sum(days.risky)::bigint as total_risky,
+    sum(days.alerts)::bigint as total_alerts,
+    sum(days.confidence)::bigint as total_confidence,
+    sum(days.confident)::bigint as total_confident,
+    sum(days.messages) filter (where days.is_matched)::bigint as messages,
+    sum(days.previous_messages) filter (where days.is_matched)::bigint
+        as previous_messages,
+    sum(days.risky) filter (where days.is_matched)::bigint as risky,
+    sum(days.previous_risky) filter (where days.is_matched)::bigint
+        as previous_risky,
+    sum(days.alerts) filter (where days.is_matched)::bigint as alerts,
+    sum(days.previous_alerts) filter (where days.is_matched)::bigint
+        as previous_alerts,
+    sum(days.confidence) filter (where days.is_matched)::bigint as confidence,
+    sum(days.previous_confidence) filter (where days.is_matched)::bigint
+        as previous_confidence,
+    sum(days.confident) filter (where days.is_matched)::bigint as confident,
+    sum(days.previous_confident) filter (where days.is_matched)::bigint
+        as previous_confident
+from days;

@@ -1,130 +1,166 @@
 -- Who lacks which period, up to the last one that should be stored by now: one row per
--- organization of the page, the worst first, and the figures over all of them.
+-- organization of the page, the worst first, and the numbers over all of them. A period
+-- is complete for an organization where its trend is stored, can be read and is final.
+-- reads: existence, stored_trends
 with
--- one row: the range, from the first period of which any trend is stored
-bounds as (
+-- one row: the periods looked at, from the first one of which any trend is stored
+bounds as materialized (
     select
         greatest(
-            %(first_day)s::timestamp,
+            %(read_from)s::timestamp,
             (
                 select min(communication_trends.trend_date)
                 from communication_trends
-                where communication_trends.trend_period = %(period)s::text
+                where
+                    communication_trends.trend_period = %(period)s::text
+                    and communication_trends.trend_date
+                    = date_trunc(%(unit)s::text, communication_trends.trend_date)
+                    and isfinite(communication_trends.trend_date)
             )
-        ) as first_day
+        ) as first_day,
+        exists(
+            select
+            from communication_trends
+            where
+                communication_trends.trend_period = %(period)s::text
+                and communication_trends.trend_date
+                = date_trunc(%(unit)s::text, communication_trends.trend_date)
+                and communication_trends.trend_date <= %(last_day)s::timestamp
+                and isfinite(communication_trends.trend_date)
+        ) as anything_stored
 ),
 
--- one row per organization
-beginnings as (
+-- one row per organization, with the periods that have a trend. Grouped, not joined: of
+-- trends just written the planner expects hardly a row, and would read all of them
+-- again for each
+tenants as materialized (
     select
-        organizations.id,
-        coalesce(
-            organizations.name::text,
-            organizations.slug::text,
-            organizations.id::text
-        ) as name,
-        coalesce(organizations.slug::text, organizations.id::text) as slug,
-        least(
-            coalesce(organizations.created_at::timestamp, '-infinity'),
-            case
-                when organizations.created_at::timestamp > %(first_day)s::timestamp
-                    then (
-                        select min(communication_trends.trend_date)
-                        from communication_trends
-                        where
-                            organizations.id = communication_trends.organization_id
-                            and communication_trends.trend_period = %(period)s::text
-                    )
-            end
-        ) as exists_from
-    from organizations
+        entries.id,
+        max(entries.exists_from) as exists_from,
+        array_agg(entries.day) filter (where entries.is_complete) as complete_days,
+        array_agg(entries.day) filter (where not entries.readable) as unreadable_days,
+        array_agg(entries.day) filter (where entries.readable and not entries.is_final)
+            as not_final_days
+    from (
+        select
+            existence.id,
+            existence.exists_from,
+            null::timestamp as day,
+            null::boolean as readable,
+            null::boolean as is_final,
+            null::boolean as is_complete
+        from existence
+        union all
+        select
+            stored_trends.organization_id as id,
+            null::timestamp as exists_from,
+            stored_trends.trend_date as day,
+            stored_trends.readable,
+            stored_trends.is_final,
+            stored_trends.readable and stored_trends.is_final as is_complete
+        from stored_trends
+    ) as entries
     where
         %(organization_id)s::uuid is null
-        or organizations.id = %(organization_id)s::uuid
+        or entries.id = %(organization_id)s::uuid
+    group by entries.id
 ),
 
--- one row per organization and period that lacks a trend
-missing as (
+-- one row per organization and period that is not complete
+incomplete as materialized (
     select
-        beginnings.id,
-        periods.first_day
+        tenants.id,
+        periods.first_day,
+        coalesce(periods.first_day = any(tenants.unreadable_days), false)
+            as is_unreadable,
+        coalesce(periods.first_day = any(tenants.not_final_days), false)
+            as is_not_final
     from bounds
+    cross join tenants
     cross join
-        generate_series(
+        lateral generate_series(
             bounds.first_day,
             %(last_day)s::timestamp,
             %(step)s::interval
         ) as periods (first_day)
-    inner join
-        beginnings
-        on periods.first_day + %(step)s::interval > beginnings.exists_from
-    left join communication_trends
-        on
-            beginnings.id = communication_trends.organization_id
-            and periods.first_day = communication_trends.trend_date
-            and communication_trends.trend_period = %(period)s::text
-            -- said again for the index: the join alone would read all there is
-            and communication_trends.trend_date >= %(first_day)s::timestamp
-            and communication_trends.trend_date <= %(last_day)s::timestamp
-    where communication_trends.organization_id is null
+    where
+        periods.first_day + %(step)s::interval > tenants.exists_from
+        and not coalesce(periods.first_day = any(tenants.complete_days), false)
 ),
 
--- one row per organization that lacks a trend
+-- one row per organization that lacks anything in the range
 behind as (
     select
-        missing.id,
-        count(*) as missing_count,
-        array_agg(missing.first_day::date order by missing.first_day desc)
-            as missing_days
-    from missing
-    group by missing.id
+        incomplete.id,
+        count(*) as lacking,
+        array_agg(incomplete.first_day::date order by incomplete.first_day desc)
+        filter (where not incomplete.is_unreadable and not incomplete.is_not_final)
+            as missing_days,
+        array_agg(incomplete.first_day::date order by incomplete.first_day desc)
+        filter (where incomplete.is_unreadable) as unreadable_days,
+        array_agg(incomplete.first_day::date order by incomplete.first_day desc)
+        filter (where incomplete.is_not_final) as not_final_days
+    from incomplete
+    where incomplete.first_day >= %(first_day)s::timestamp
+    group by incomplete.id
 ),
 
 -- one row per organization of the page
 page as (
     select
-        beginnings.id::text as organization_id,
-        beginnings.name,
-        beginnings.slug,
+        existence.id::text as organization_id,
+        existence.name,
+        existence.slug,
         behind.missing_days,
+        behind.unreadable_days,
+        behind.not_final_days,
         (
             select max(communication_trends.trend_date)::date
             from communication_trends
             where
-                beginnings.id = communication_trends.organization_id
+                existence.id = communication_trends.organization_id
                 and communication_trends.trend_period = %(period)s::text
+                and communication_trends.trend_date
+                = date_trunc(%(unit)s::text, communication_trends.trend_date)
+                and communication_trends.trend_date <= %(last_due)s::timestamp
+                and isfinite(communication_trends.trend_date)
         ) as last_stored_day,
         row_number() over (
             order by
-                behind.missing_count desc,
-                beginnings.slug asc
+                behind.lacking desc,
+                existence.slug asc
         ) as rank
     from behind
-    inner join beginnings on behind.id = beginnings.id
+    inner join existence on behind.id = existence.id
     order by rank
     limit %(limit)s::integer offset %(offset)s::integer
 )
 
 select
+    bounds.anything_stored,
+    bounds.first_day::date as checked_from,
     counted.organizations_total,
     counted.organizations_behind,
-    counted.first_missing_day,
-    counted.anything_stored,
+    counted.first_incomplete,
+    counted.last_incomplete,
+    counted.incomplete_before,
     page.organization_id,
     page.name,
     page.slug,
     page.missing_days,
+    page.unreadable_days,
+    page.not_final_days,
     page.last_stored_day
 from (
     select
-        (select count(*) from beginnings) as organizations_total,
+        (select count(*) from tenants) as organizations_total,
         (select count(*) from behind) as organizations_behind,
-        (select min(missing.first_day)::date from missing) as first_missing_day,
-        exists(
-            select
-            from communication_trends
-            where communication_trends.trend_period = %(period)s::text
-        ) as anything_stored
+        min(incomplete.first_day)::date as first_incomplete,
+        max(incomplete.first_day)::date as last_incomplete,
+        count(*) filter (where incomplete.first_day < %(first_day)s::timestamp)
+            as incomplete_before
+    from incomplete
 ) as counted
+cross join bounds
 left join page on true
 order by page.rank;

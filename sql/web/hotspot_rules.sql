@@ -1,29 +1,25 @@
 -- One row per rule by which the hotspots of the stored trends of the range were
 -- computed, the earliest first, with a null rule for those of unknown origin: of one
 -- organization, or of all where none is given.
+-- reads: stored_trends
 select
     provenance.hotspot_rule,
     provenance.hotspot_rule = %(hotspot_rule)s::jsonb as is_current,
     count(*) as trends,
-    min(communication_trends.trend_date)::date as first_date,
-    max(communication_trends.trend_date)::date as last_date
-from communication_trends
+    min(stored_trends.trend_date)::date as first_date,
+    max(stored_trends.trend_date)::date as last_date
+from stored_trends
 left join communication_trends_provenance as provenance
     on
-        communication_trends.organization_id = provenance.organization_id
-        and communication_trends.trend_date = provenance.trend_date
-        and communication_trends.trend_period = provenance.trend_period
+        stored_trends.organization_id = provenance.organization_id
+        and stored_trends.trend_date = provenance.trend_date
+        and provenance.trend_period = %(period)s::text
         -- the planner does not see that the range holds here as well
         and provenance.trend_date >= %(first_day)s::timestamp
         and provenance.trend_date <= %(last_day)s::timestamp
 where
-    communication_trends.trend_period = %(period)s::text
-    and communication_trends.trend_date >= %(first_day)s::timestamp
-    and communication_trends.trend_date <= %(last_day)s::timestamp
-    and (
-        %(organization_id)s::uuid is null
-        or communication_trends.organization_id = %(organization_id)s::uuid
-    )
+    %(organization_id)s::uuid is null
+    or stored_trends.organization_id = %(organization_id)s::uuid
 group by provenance.hotspot_rule
 order by
     first_date,

@@ -1,13 +1,11 @@
 -- The organization with this id or slug.
+-- reads: named_organizations
 select
-    organizations.id::text as organization_id,
-    coalesce(
-        organizations.name::text,
-        organizations.slug::text,
-        organizations.id::text
-    ) as name,
-    coalesce(organizations.slug::text, organizations.id::text) as slug
-from organizations
+    named_organizations.id::text as organization_id,
+    named_organizations.name,
+    named_organizations.slug
+from named_organizations
+inner join organizations on named_organizations.id = organizations.id
 where
     organizations.id::text = lower(%(organization)s::text)
     or organizations.slug = %(organization)s::text

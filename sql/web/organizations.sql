@@ -1,19 +1,7 @@
 -- One page of the organizations whose name or slug contains the search text, and how
--- many there are in all. Without a name or slug of its own, an organization has its id.
+-- many there are in all.
+-- reads: named_organizations
 with
--- one row per organization
-named_organizations as (
-    select
-        organizations.id,
-        coalesce(
-            organizations.name::text,
-            organizations.slug::text,
-            organizations.id::text
-        ) as name,
-        coalesce(organizations.slug::text, organizations.id::text) as slug
-    from organizations
-),
-
 -- one row per organization found
 found_organizations as (
     select

@@ -1,99 +1,27 @@
--- Some organizations over a range: one row each, in the order of the ids given. Counted
--- are readable trends; the changes are over those stored in both ranges.
+-- Some organizations over a range: one row each, in the order of the ids given. Summed
+-- are trends that can be read; compared are those that are final and stored in both
+-- ranges. The sums of an organization without any are null.
+-- reads: existence, trend_sums
 with
 -- one row per organization
-asked_organizations as (
-    select
-        organizations.id,
-        coalesce(
-            organizations.name::text,
-            organizations.slug::text,
-            organizations.id::text
-        ) as name,
-        coalesce(organizations.slug::text, organizations.id::text) as slug,
-        organizations.name is null or organizations.slug is null as nameless,
-        least(
-            coalesce(organizations.created_at::timestamp, '-infinity'),
-            case
-                when organizations.created_at::timestamp > %(first_day)s::timestamp
-                    then (
-                        select min(communication_trends.trend_date)
-                        from communication_trends
-                        where
-                            organizations.id = communication_trends.organization_id
-                            and communication_trends.trend_period = %(period)s::text
-                    )
-            end
-        ) as exists_from
-    from organizations
-    where organizations.id = any(%(organization_ids)s::uuid[])
+asked_organizations as materialized (
+    select existence.*
+    from existence
+    where existence.id = any(%(organization_ids)s::uuid[])
 ),
 
 -- one row per trend of either range
-stored_trends as materialized (
-    select
-        communication_trends.organization_id,
-        communication_trends.trend_date,
-        communication_trends.topic_distribution,
-        communication_trends.escalation_counts,
-        communication_trends.channel_hotspots,
-        communication_trends.total_classifications,
-        communication_trends.avg_confidence,
-        coalesce(
-            not communication_trends.topic_distribution
-            @@ %(broken_counts)s::jsonpath
-            and not communication_trends.sentiment_distribution
-            @@ %(broken_counts)s::jsonpath
-            and not communication_trends.escalation_counts
-            @@ %(broken_counts)s::jsonpath
-            and not communication_trends.channel_hotspots
-            @@ %(broken_hotspots)s::jsonpath
-            and communication_trends.total_classifications >= 0
-            and coalesce(communication_trends.avg_confidence, 0) between 0 and 100,
-            false
-        ) as readable
-    from communication_trends
+figures as materialized (
+    select trend_sums.*
+    from trend_sums
     where
-        communication_trends.organization_id = any(%(organization_ids)s::uuid[])
-        and communication_trends.trend_period = %(period)s::text
+        trend_sums.organization_id = any(%(organization_ids)s::uuid[])
         and (
-            communication_trends.trend_date between
+            trend_sums.trend_date between
             %(first_day)s::timestamp and %(last_day)s::timestamp
-            or communication_trends.trend_date between
+            or trend_sums.trend_date between
             %(previous_first_day)s::timestamp and %(previous_last_day)s::timestamp
         )
-),
-
--- one row per readable trend
-figures as materialized (
-    select
-        stored_trends.organization_id,
-        stored_trends.trend_date,
-        stored_trends.total_classifications as messages,
-        (
-            select coalesce(sum(trunc(topics.count::numeric)), 0)
-            from jsonb_each(stored_trends.topic_distribution) as topics (name, count)
-            where topics.name = any(%(hotspot_topics)s::text[])
-        ) as risky,
-        (
-            select coalesce(sum(trunc(severities.count::numeric)), 0)
-            from
-                jsonb_each(stored_trends.escalation_counts)
-                    as severities (name, count)
-        ) as alerts,
-        coalesce(
-            trunc((stored_trends.escalation_counts ->> 'critical')::numeric), 0
-        ) as critical,
-        jsonb_array_length(stored_trends.channel_hotspots) as hotspots,
-        -- of a trend without an average, neither side of the mean
-        stored_trends.total_classifications::numeric * stored_trends.avg_confidence
-            as confidence,
-        case
-            when stored_trends.avg_confidence is not null
-                then stored_trends.total_classifications
-        end as confident
-    from stored_trends
-    where stored_trends.readable
 ),
 
 -- one row per organization and period of the range
@@ -117,10 +45,13 @@ days as (
 totals as (
     select
         days.organization_id,
-        count(figures.trend_date) as days_stored,
-        count(*) filter (where days.expected and stored_trends.trend_date is null)
+        count(*) filter (where figures.readable) as days_stored,
+        count(*) filter (where days.expected) as expected_days,
+        count(*) filter (where days.expected and figures.trend_date is null)
             as missing_days,
-        count(*) filter (where not stored_trends.readable) as unreadable_days,
+        count(*) filter (where not figures.readable) as unreadable_days,
+        count(*) filter (where figures.readable and not figures.is_final)
+            as not_final_days,
         sum(figures.messages) as messages,
         sum(figures.risky) as risky,
         sum(figures.alerts) as alerts,
@@ -134,10 +65,6 @@ totals as (
         array_agg(figures.alerts::bigint order by days.first_day)
             as daily_escalations
     from days
-    left join stored_trends
-        on
-            days.organization_id = stored_trends.organization_id
-            and days.first_day = stored_trends.trend_date
     left join figures
         on
             days.organization_id = figures.organization_id
@@ -171,6 +98,10 @@ matched as (
         current.trend_date >= %(first_day)s::timestamp
         and current.trend_date <= %(last_day)s::timestamp
         and current.trend_date <= %(last_due)s::timestamp
+        and current.readable
+        and current.is_final
+        and previous.readable
+        and previous.is_final
     group by current.organization_id
 )
 
@@ -180,15 +111,17 @@ select
     asked_organizations.slug,
     asked_organizations.nameless,
     totals.days_stored,
+    totals.expected_days,
     totals.missing_days,
     totals.unreadable_days,
-    coalesce(totals.messages, 0)::bigint as messages,
-    coalesce(totals.risky, 0)::bigint as risky,
-    coalesce(totals.alerts, 0)::bigint as alerts,
-    coalesce(totals.critical, 0)::bigint as critical,
-    coalesce(totals.hotspots, 0)::bigint as hotspots,
-    coalesce(totals.confidence, 0)::bigint as confidence,
-    coalesce(totals.confident, 0)::bigint as confident,
+    totals.not_final_days,
+    totals.messages::bigint as messages,
+    totals.risky::bigint as risky,
+    totals.alerts::bigint as alerts,
+    totals.critical::bigint as critical,
+    totals.hotspots::bigint as hotspots,
+    totals.confidence::bigint as confidence,
+    totals.confident::bigint as confident,
     totals.daily_classifications,
     totals.daily_risky_classifications,
     totals.daily_escalations,

@@ -6,9 +6,10 @@ import datetime
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserType, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
@@ -24,8 +25,18 @@ expect.set_options(timeout=PATIENCE)
 @contextmanager
 def started() -> Iterator[Browser]:
     """Start a browser without a window, and end it."""
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    with sync_playwright() as playwright, launched(playwright.chromium) as browser:
         yield browser
-        browser.close()
+
+
+@contextmanager
+def launched(kind: BrowserType, **options: Any) -> Iterator[Browser]:
+    """
+    Start one more browser of a running Playwright, and end it.
+
+    :param options: of Playwright's ``launch``.
+    """
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+    browser = kind.launch(executable_path=CHROMIUM, args=arguments, **options)
+    yield browser
+    browser.close()

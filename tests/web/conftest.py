@@ -78,14 +78,17 @@ class Api:
 
     def request(self, method: str, path: str, user: str | None = "viewer", **kwargs: Any) -> Any:
         """Send any request to the application as a user, or as nobody."""
+        return self.client.request(method, path, headers=self.headers(user), **kwargs)
+
+    def headers(self, user: str | None) -> dict[str, str]:
+        """Return the headers of a user's requests, or of nobody's."""
         from airflow.api_fastapi.app import get_auth_manager
         from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 
-        headers = {}
-        if user:
-            token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=user, role=user))
-            headers["Authorization"] = f"Bearer {token}"
-        return self.client.request(method, path, headers=headers, **kwargs)
+        if not user:
+            return {}
+        token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=user, role=user))
+        return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.fixture(scope="session")

@@ -52,6 +52,9 @@ def test_trends_of_one_organization(api):
                 "unreadable": False,
                 **dict.fromkeys(["topics", "tones", "escalations", "totalClassifications", "avgConfidence"]),
                 **dict.fromkeys(["hotspotCount", "hotspots", "isFinal", "computedAt"]),
+                **dict.fromkeys(["riskyClassifications", "escalationsTotal", "messagesWithTone", "riskScore"]),
+                **dict.fromkeys(["confidenceSum", "classificationsWithConfidence"]),
+                "whole": False,
             }
             continue
         expected = rows.trend("acme", day)
@@ -67,11 +70,19 @@ def test_trends_of_one_organization(api):
             "avgConfidence": expected["avg_confidence"],
             "hotspotCount": len(expected["channel_hotspots"]),
             "hotspots": expected["channel_hotspots"],
+            "riskyClassifications": risky(expected),
+            "escalationsTotal": sum(expected["escalation_counts"].values()),
+            "messagesWithTone": sum(expected["sentiment_distribution"].values()),
+            "confidenceSum": expected["avg_confidence"] * expected["total_classifications"],
+            "classificationsWithConfidence": expected["total_classifications"],
+            "riskScore": int(100 * risky(expected) / expected["total_classifications"] + 0.5),
             # of unknown origin
             "isFinal": None,
             "computedAt": None,
+            "whole": True,
         }
     totals = answer["totals"]
+    assert [totals[f"{name}Days"] for name in ("stored", "expected", "whole", "notFinal")] == [27, 30, 27, 0]
     assert (totals["days"], totals["missingDays"]) == (30, 3)
     assert totals["topics"] == summed(["acme"], "topic_distribution")
     assert totals["totalClassifications"] == sum(trend["total_classifications"] for trend in stored("acme"))

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +14,9 @@ from hypothesis import strategies as st
 
 from web import rows
 from web.conftest import API
+
+# the widest number of PostgreSQL's JSON has more digits than Python writes by default
+sys.set_int_max_str_digits(10_000)
 
 DAY = "2026-10-20"
 RANGE = {"from": "2026-10-19", "to": "2026-10-21"}
@@ -127,6 +131,14 @@ def check(api, row: dict) -> None:
     shown = next(entry for entry in overview["organizations"] if entry["organization"]["slug"] == "victim")
     assert (shown["unreadable"], shown["unreadableDays"]) == (not readable, int(not readable))
     assert shown["missingDays"] == 1
+    assert (shown["daysStored"], shown["expectedDays"]) == (1 + readable, 3)
+    # what cannot be read ranks nobody: the sums are those of the other day
+    assert shown["criticalEscalations"] == (row["escalation_counts"].get("critical", 0) // 1 if readable else 0)
+    fresh = api.get(f"{API}/freshness", params={**RANGE, "organization": "victim"}).json()
+    [behind] = fresh["behind"]
+    assert behind["missingDays"] == ["2026-10-21"]
+    assert behind["unreadableDays"] == ([] if readable else [DAY])
+    assert fresh["completeThrough"] == (DAY if readable else "2026-10-19")
     assert shown["totalClassifications"] == 3 + (row["total_classifications"] if readable else 0)
     every = api.get(f"{API}/trends", params=RANGE).json()["days"][1]
     others = sum(
@@ -157,6 +169,7 @@ GOOD = {
         {"channel_hotspots": [{"channelId": "C1", "riskScore": "high", "messageCount": 10}]},
         {"escalation_counts": [1, 2]},
         {"escalation_counts": {"critical": 1e300}},
+        {"topic_distribution": {"complaint": 10**5000}},
         {"topic_distribution": {"complaint": -1}},
         {"topic_distribution": {"complaint": "NaN"}},
         {"sentiment_distribution": {"angry": None}},

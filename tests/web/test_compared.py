@@ -14,6 +14,7 @@ from conftest import rows_handled
 from communication_trends.core.anomalies import ENOUGH, earlier_periods
 from communication_trends.core.period import DAILY
 from communication_trends.stored import READABLE
+from communication_trends.stored import statement as composed
 from communication_trends.web import answers, reading
 from communication_trends.web.ranges import Range, range_of
 from local import ROOT
@@ -86,6 +87,7 @@ def test_like_is_compared_with_like(api, organization):
     now, before = ([pair[side] for pair in matched] for side in (0, 1))
 
     def sums(trends):
+        trends = list(trends)
         total = sum(trend["total_classifications"] for trend in trends)
         risky = sum(trend["topic_distribution"][topic] for trend in trends for topic in ("complaint", "escalation"))
         alerts = sum(sum(trend["escalation_counts"].values()) for trend in trends)
@@ -93,16 +95,23 @@ def test_like_is_compared_with_like(api, organization):
         return total, risky, alerts, confidence
 
     (total, risky, alerts, confidence), (total0, risky0, alerts0, confidence0) = sums(now), sums(before)
+    every, risky_of_all, *_ = sums(
+        rows.trend(slug, D(WEEK["from"]) + datetime.timedelta(day)) for slug in slugs for day in range(7)
+    )
     assert answer["totalClassifications"] == {
         "current": total,
         "previous": total0,
         "changePercent": one_decimal(Decimal(100) * (total - total0) / total0),
+        "total": every,
+        "leftOut": every - total,
     }
+    assert (answer["storedDays"], answer["leftOutDays"]) == (7 * len(slugs), 7 * len(slugs) - len(matched))
     assert answer["escalations"]["changePercent"] == one_decimal(Decimal(100) * (alerts - alerts0) / alerts0)
     assert answer["riskScore"] == {
         "current": int(100 * risky / total + 0.5),
         "previous": int(100 * risky0 / total0 + 0.5),
         "changePoints": one_decimal(Decimal(100 * risky) / total - Decimal(100 * risky0) / total0),
+        "total": int(100 * risky_of_all / every + 0.5),
     }
     assert answer["avgConfidence"]["changePoints"] == one_decimal(
         Decimal(confidence) / total - Decimal(confidence0) / total0
@@ -116,8 +125,13 @@ def test_nothing_in_common_is_no_comparison(api, made):
     made("newcomer", [("2026-10-29", {"total_classifications": 9})], created="2026-10-28")
     answer = api.get(f"{API}/comparison", params={**WEEK, "organization": "newcomer"}).json()
     assert (answer["matchedDays"], answer["possibleDays"]) == (0, 2)
-    assert answer["totalClassifications"] == {"current": None, "previous": None, "changePercent": None}
-    assert answer["riskScore"] == {"current": None, "previous": None, "changePoints": None}
+    nothing = {"current": None, "previous": None}
+    assert answer["totalClassifications"] == {**nothing, "changePercent": None, "total": 9, "leftOut": 9}
+    assert answer["riskScore"] == {**nothing, "changePoints": None, "total": 0}
+    # of nothing stored, nothing is known
+    asked = {"from": "2026-10-20", "to": "2026-10-21", "organization": "newcomer"}
+    answer = api.get(f"{API}/comparison", params=asked).json()
+    assert answer["totalClassifications"] == {**nothing, "changePercent": None, "total": None, "leftOut": None}
 
 
 def test_a_change_is_computed_from_counts(api, made):
@@ -132,7 +146,7 @@ def test_a_change_is_computed_from_counts(api, made):
         f"{API}/comparison", params={"from": "2026-10-28", "to": "2026-10-28", "organization": "exact"}
     ).json()
     # 37.5 - 28.571… = 8.93; from rounded figures it would be 38 - 29 = 9
-    assert answer["riskScore"] == {"current": 38, "previous": 29, "changePoints": 8.9}
+    assert answer["riskScore"] == {"current": 38, "previous": 29, "changePoints": 8.9, "total": 38}
     assert answer["totalClassifications"]["changePercent"] == 14.3
 
 
@@ -149,10 +163,21 @@ def test_days_before_an_organization_existed_are_no_gaps(api, made):
 
 
 def test_an_imported_organization_exists_from_its_first_trend(api, made):
-    made("imported", [("2026-10-24", {}), ("2026-10-26", {})], created="2026-11-20")
+    made(
+        "imported",
+        # empty, as a backfill stores it: it does not say that the organization existed
+        [("2026-10-23", {}), ("2026-10-24", {"total_classifications": 1}), ("2026-10-26", {})],
+        created="2026-11-20",
+    )
     days = api.get(f"{API}/organizations/imported/trends", params=WEEK).json()["days"]
     states = ["notCreated", "stored", "missing", "stored", "missing", "missing", "missing"]
     assert [day["state"] for day in days] == states
+    answer = api.get(f"{API}/trends", params=WEEK).json()
+    assert [day["organizationsMissing"] for day in answer["days"]] == [0, 0, 1, 0, 1, 1, 1]
+    assert [day["organizationsStored"] for day in answer["days"]] == [10, 11, 10, 11, 10, 10, 10]
+    assert answer["ignored"] == {"offGrid": 0, "ofNoOrganization": 0, "beforeExistence": 1}
+    listed = api.get(f"{API}/overview", params={**WEEK, "search": "imported"}).json()["organizations"]
+    assert (listed[0]["expectedDays"], listed[0]["daysStored"], listed[0]["missingDays"]) == (6, 2, 4)
 
 
 def test_what_is_not_due_is_no_gap(api, made):
@@ -174,9 +199,12 @@ def test_what_is_not_due_is_no_gap(api, made):
 
 
 def test_freshness_names_who_is_behind(api, made):
-    made("behind", [(f"2026-10-{day}", {}) for day in (23, 24, 26, 27)])
+    made("behind", [(f"2026-10-{day}", {}) for day in (23, 24, 26, 27)], created="2026-10-23")
     answer = api.get(f"{API}/freshness", params=WEEK).json()
-    assert (answer["expectedThrough"], answer["completeThrough"]) == ("2026-10-29", "2026-10-24")
+    # acme lacks three days before the range
+    assert (answer["expectedThrough"], answer["completeThrough"]) == ("2026-10-29", "2026-10-13")
+    assert (answer["firstIncomplete"], answer["lastIncomplete"]) == ("2026-10-14", "2026-10-29")
+    assert answer["checkedFrom"] == "2026-08-01"
     assert (answer["fresh"], answer["organizationsTotal"], answer["organizationsBehind"]) == (False, 11, 1)
     [entry] = answer["behind"]
     assert entry["organization"]["slug"] == "behind"
@@ -189,7 +217,15 @@ def test_freshness_names_who_is_behind(api, made):
 def test_a_monitor_sees_what_is_not_fresh(api):
     calm = {"from": "2026-10-23", "to": "2026-10-29", "fail": "true"}
     assert api.get(f"{API}/freshness", params=calm).status_code == 200
-    assert api.get(f"{API}/freshness", params=calm).json()["completeThrough"] == "2026-10-29"
+    # acme lacks a day before the range
+    assert api.get(f"{API}/freshness", params=calm).json()["completeThrough"] == "2026-10-13"
+    dune = api.get(f"{API}/freshness", params={**calm, "organization": "dune"}).json()
+    assert (dune["completeThrough"], dune["incompleteBefore"]) == ("2026-10-29", 0)
+    # nothing is stored after that, whatever range is asked for
+    for first in (None, "2026-11-10", "2026-10-30"):
+        asked = {"organization": "dune", **({"from": first} if first else {})}
+        dune = api.get(f"{API}/freshness", params=asked).json()
+        assert (dune["completeThrough"], dune["fresh"]) == ("2026-10-29", False)
     # nothing is stored of yesterday
     now = api.get(f"{API}/freshness", params={"fail": "true"})
     assert now.status_code == 503
@@ -348,7 +384,7 @@ def test_attention_says_what_is_unusual_in_words(api, made):
     assert (answer["findings"], answer["organizationsCompared"]) == ([], 0)
 
 
-@pytest.mark.parametrize("statement", ["attention", "comparison"])
+@pytest.mark.parametrize("statement", ["attention", "comparison", "freshness", "overview", "trends_of_all", "hotspots"])
 def test_what_is_just_written_is_not_read_once_for_each_organization(database, statement):
     """As in the first nights: of what was just written the planner knows nothing."""
     organizations, weeks = 600, 9
@@ -371,17 +407,29 @@ def test_what_is_just_written_is_not_read_once_for_each_organization(database, s
     before = range_of(DAILY, D("2026-10-29"), D("2026-10-29"), now=datetime.datetime.now(datetime.timezone.utc))
     parameters = {
         **READABLE,
-        **before.parameters,
-        **before.parameters_before,
+        **before.compared_parameters,
         "hotspot_topics": ["complaint", "escalation"],
         "organization_id": None,
         "organization_ids": None,
         "read_days": [day.start, *earlier],
         "compared_days": [day.start] * (1 + len(earlier)),
         "enough": ENOUGH,
+        "least_times": 1.5,
+        "most_times": 0.5,
+        "read_from": min(earlier),
+        "read_to": day.start,
+        "limit": 50,
+        "offset": 0,
+        "search": "",
+        "sort": "riskScoreChange",
+        "by_change": True,
+        "ascending": True,
+        "hotspot_min_messages": 10,
     }
-    sql = (ROOT / "sql" / "web" / f"{statement}.sql").read_text()
+    sql = composed(lambda name: (ROOT / "sql" / "web" / f"{name}.sql").read_text(), statement, knows_origins=True)
     plan = connection.execute(f"explain (analyze, format json) {sql}", parameters).fetchone()["QUERY PLAN"]
     handled = rows_handled(plan[0]["Plan"])
     assert max(handled) >= 2 * organizations
-    assert max(handled) <= 3 * organizations * weeks
+    # once for each trend, or for each entry of its columns, or each period that there is
+    times = {"trends_of_all": 7, "freshness": 7}.get(statement, 3)
+    assert max(handled) <= times * organizations * weeks

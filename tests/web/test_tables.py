@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 
 import pytest
 from hypothesis import given
@@ -48,6 +49,13 @@ def test_no_field_begins_as_a_formula_whatever_it_is_split_at(texts):
         for line in table.split("\r\n"):
             for cell in line.split(separator):
                 assert not cell.strip().strip('"').strip().startswith(("=", "+", "-", "@"))
+
+
+@pytest.mark.parametrize("text", ["\n", " \n", "\t \r", ";", "; ", "\n\u2003", " " * 7 + "\n"])
+def test_a_long_text_takes_no_longer_than_its_length(text):
+    started = time.process_time()
+    csv_text(["name"], [{"name": text * (200_000 // len(text)) + "x"}])
+    assert time.process_time() - started < 2
 
 
 def test_numbers_stay_numbers_and_every_field_is_quoted():

@@ -84,3 +84,53 @@ def test_airflow_answers_while_the_database_does_not(airflow):
         assert len(refused) >= REQUESTS - 8
         assert all("detail" in answer.json() for answer in answers)
         assert took < 45
+
+
+def waiting_for_lock(connection) -> int:
+    return connection.execute(
+        "select count(*) as waiting from pg_stat_activity where wait_event_type = 'Lock' and datname ="
+        " current_database()"
+    ).fetchone()["waiting"]
+
+
+def wait_for(reached, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while not reached() and time.monotonic() < until:
+        time.sleep(0.05)
+    return reached()
+
+
+def test_the_statement_of_a_request_that_the_browser_has_abandoned_is_canceled(web, server):
+    headers = {"Authorization": f"Bearer {web.token('viewer')}"}
+    web.get(f"{API}/trends")
+    name = web.connection.info.dbname
+    with server.connect(name) as locking, locking.transaction():
+        locking.execute("lock table communication_trends")
+        # more than there are places
+        for _ in range(6):
+            with pytest.raises(httpx.ReadTimeout):
+                httpx.get(f"{web.airflow.url}{API}/trends", headers=headers, timeout=httpx.Timeout(30, read=1))
+        # each would wait for the lock for 5 seconds
+        assert wait_for(lambda: waiting_for_lock(web.connection) == 0, 1.5)
+    assert web.get(f"{API}/trends").status_code == 200
+
+
+def test_a_monitor_tells_what_is_not_fresh_from_what_is_busy_or_broken_by_the_status(api, server):
+    def ask(path: str, **parameters: str):
+        return api.get(f"{API}/{path}", params=parameters)
+
+    assert ask("freshness", fail="true").status_code == 503
+    name = api.connection.info.dbname
+    with server.connect(name) as locking, locking.transaction(), ThreadPoolExecutor(8) as threads:
+        locking.execute("lock table communication_trends")
+        people = [threads.submit(ask, "overview") for _ in range(4)]
+        wait_for(lambda: waiting_for_lock(api.connection) == 4, 10)
+        # all places are taken, but not the monitor's own
+        monitor = threads.submit(ask, "freshness", fail="true")
+        assert wait_for(lambda: waiting_for_lock(api.connection) == 5, 3)
+        second = ask("freshness", fail="true")
+        assert (second.status_code, second.headers["retry-after"]) == (429, "5")
+        assert monitor.result().status_code == 502
+        assert {one.result().status_code for one in people} == {503}
+    # without fail, and for everybody else, as ever
+    assert ask("freshness").status_code == 200

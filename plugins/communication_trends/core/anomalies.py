@@ -37,10 +37,16 @@ UNUSUALLY_FEW = 4.0
 """Standard deviations below the mean from which messages are unusually few."""
 
 AT_LEAST_TIMES = 1.5
-"""Smallest ratio to the mean that is worth a person's attention, however certain it is; half for a drop."""
+"""Smallest ratio to the mean at which more is worth a person's attention, however certain it is."""
+
+PLURALS = {"complaint": "complaints", "escalation": "escalations", "request": "requests"}
+"""Topics that can be counted, as a sentence has them; others have their own name."""
+
+AT_MOST_TIMES = 0.5
+"""Largest ratio to the mean at which fewer messages are worth it."""
 
 AT_LEAST_TIMES_BELOW_26 = 2.0
-"""The same where the mean is below 26: smaller figures often are half as high again by chance."""
+"""`AT_LEAST_TIMES` where the mean is below 26: smaller figures often are half as high again by chance."""
 
 
 @dataclass(frozen=True)
@@ -91,19 +97,22 @@ def earlier_periods(period: Period) -> list[Period]:
     return period.earlier(EARLIER * step)[step - 1 :: step]
 
 
-def findings(current: Figures, earlier: Sequence[Figures], period: Period) -> list[Finding]:
+def findings(
+    current: Figures, earlier: Sequence[Figures], period: Period, risky_topics: Sequence[str]
+) -> list[Finding]:
     """
     Return what is unusual about a period, the most unusual first; nothing where there are few data.
 
     :param current: its figures.
     :param earlier: those of `earlier_periods` that are stored.
     :param period: which period it is, for the words.
+    :param risky_topics: those of the settings, for the words.
     """
     if len(earlier) < ENOUGH:
         return []
     looked_at: list[tuple[str, str, Callable[[Figures], int], bool]] = [
         ("totalClassifications", "messages", lambda one: one.messages, False),
-        ("riskScore", "of the messages are complaints or escalations", lambda one: one.risky, True),
+        ("riskScore", f"of the messages are {_risky(risky_topics)}", lambda one: one.risky, True),
         ("escalations", "alerts", lambda one: one.alerts, False),
         ("negativeTones", "of the messages are angry or frustrated", lambda one: one.negative, True),
     ]
@@ -141,7 +150,7 @@ def is_high(count: int, earlier: Sequence[int]) -> bool:
 def is_low(count: int, earlier: Sequence[int]) -> bool:
     """Whether a count is unusually low, and lower than each earlier one."""
     mean = sum(earlier) / len(earlier)
-    return count <= mean / 2 and count < min(earlier) and deviation(count, earlier) <= -UNUSUALLY_FEW
+    return count <= AT_MOST_TIMES * mean and count < min(earlier) and deviation(count, earlier) <= -UNUSUALLY_FEW
 
 
 def deviation(count: int, earlier: Sequence[int]) -> float:
@@ -159,6 +168,12 @@ def deviation(count: int, earlier: Sequence[int]) -> float:
     scatter = own if own > SCATTER_BEYOND_CHANCE else SCATTER
     distance = 2 * (math.sqrt(count + 0.375) - math.sqrt(mean + 0.375))
     return distance / math.sqrt(scatter * (1 + 1 / number))
+
+
+def _risky(topics: Sequence[str]) -> str:
+    """Say which messages are risky: complaints or escalations, unless the settings name other topics."""
+    names = [PLURALS.get(topic, topic.replace("_", " ")) for topic in topics]
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _when(period: Period) -> str:

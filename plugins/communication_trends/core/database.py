@@ -327,6 +327,10 @@ class Database:
                 f"{self.limits.statement:g} s (setting statement_timeout): see synchronous_standby_names there"
             )
 
+    def cancel(self) -> None:
+        """Cancel the statement that runs, from another thread; nothing where the driver cannot without blocking all."""
+        self._cancel()
+
     def _cancel(self) -> None:
         # Every other way to cancel, psycopg2's included, would block all threads for as long as the network is silent.
         if _is_psycopg3(self.connection) and psycopg.capabilities.has_cancel_safe():

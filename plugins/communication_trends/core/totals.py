@@ -22,6 +22,7 @@ class Sums:
     :param risky: those of a risky topic.
     :param alerts: escalation alerts.
     :param critical: the critical ones of them.
+    :param toned: messages with a tone.
     :param hotspots: channels that ran hot.
     :param confidence: the periods' average confidences, each times its messages.
     :param confident: messages of the periods that have an average.
@@ -31,6 +32,7 @@ class Sums:
     risky: int = 0
     alerts: int = 0
     critical: int = 0
+    toned: int = 0
     hotspots: int = 0
     confidence: int = 0
     confident: int = 0
@@ -69,6 +71,34 @@ def change_points(current: tuple[int, int], previous: tuple[int, int], *, factor
     # over one denominator, so that nothing is rounded before the end
     numerator = factor * (current[0] * previous[1] - previous[0] * current[1])
     return _one_decimal(Decimal(numerator) / (current[1] * previous[1]))
+
+
+def sums_of_distributions(
+    messages: int,
+    topics: Mapping[str, int],
+    tones: Mapping[str, int],
+    alerts: Mapping[str, int],
+    *,
+    confidence: int,
+    confident: int,
+    hotspots: int,
+    risky_topics: Iterable[str],
+) -> Sums:
+    """
+    Return the sums of a period whose distributions are known.
+
+    :param risky_topics: those of the settings, each once.
+    """
+    return Sums(
+        messages=messages,
+        risky=sum(topics.get(topic, 0) for topic in risky_topics),
+        alerts=sum(alerts.values()),
+        critical=alerts.get("critical", 0),
+        toned=sum(tones.values()),
+        hotspots=hotspots,
+        confidence=confidence,
+        confident=confident,
+    )
 
 
 def sums_of(row: Mapping[str, Any], prefix: str) -> Sums:

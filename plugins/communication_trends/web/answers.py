@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import HTTPException
 
 from communication_trends import settings
 from communication_trends.core import totals as figures
-from communication_trends.core.database_errors import DATABASE_ERRORS, sqlstate
 from communication_trends.core.period import ONE_DAY
 from communication_trends.stored import READABLE, Range, Reading, unusual
 from communication_trends.web import models
-from communication_trends.web.reading import reading
+from communication_trends.web.ranges import MAX_OF_ALL, MAX_OF_ONE
 
 CHUNK = 500
 """Organizations whose figures are read at once for a download."""
@@ -34,91 +34,68 @@ def trends_of_one(
     database: Reading, organization: str, asked: Range, changed_since: datetime.datetime | None = None
 ) -> models.OrganizationTrends:
     """Return one organization's trends."""
-    rows = database.rows("trends", organization=organization, **asked.parameters, **READABLE)
-    if not rows:
-        raise _no_organization(organization)
-    found = _organization(rows[0])
-    rules = _hotspot_rules(database, asked, found.id)
-    # where the rules cannot be read, neither can this
-    origins = [] if rules is None else database.rows("origins", organization_id=found.id, **asked.parameters)
-    by_date = {row["date"]: {name: row[name] for name in ("is_final", "computed_at")} for row in origins}
-    days = [
-        models.OrganizationTrendDay(
-            **_day(row), **_hotspots_of(row), **(by_date.get(row["date"], {}) if row["state"] == "stored" else {})
-        )
-        for row in rows
-    ]
+    found = _found(database, organization)
+    rows = database.rows("trends", organization_id=found.id, **asked.parameters, **READABLE)
+    # where it cannot be read by which rules hotspots were computed, neither can this
+    origins = database.rows("origins", organization_id=found.id, **asked.parameters) if database.knows_origins else []
+    by_date = {row["date"]: row for row in origins}
+    entries = [_entry_of_one(row, by_date.get(row["date"], {}), asked) for row in rows]
     return models.OrganizationTrends(
         **_ranged(asked),
         **_changes(database, asked, changed_since, found.id),
         organization=found,
-        totals=_totals(days),
-        days=days,
-        hotspot_rules=rules,
+        totals=_totals(entries),
+        days=[entry.day for entry in entries],
+        ignored=_ignored(database, asked, found),
+        hotspot_rules=_hotspot_rules(database, asked, found.id),
     )
 
 
 def trends_of_all(database: Reading, asked: Range, changed_since: datetime.datetime | None = None) -> models.AllTrends:
     """Return the trends of all organizations together."""
     rows = database.rows("trends_of_all", **asked.parameters, **READABLE)
-    counts = ("organizations_stored", "organizations_missing", "organizations_unreadable")
-    days = [
-        models.AllTrendDay(
-            **_day(row),
-            hotspot_count=row["hotspot_count"] if row["state"] == "stored" else None,
-            **{name: row[name] for name in counts},
-        )
-        for row in rows
-    ]
+    entries = [_entry_of_all(row) for row in rows]
     return models.AllTrends(
         **_ranged(asked),
         **_changes(database, asked, changed_since, None),
         organizations_total=rows[0]["organizations_total"],
-        totals=_totals(days),
-        days=days,
+        totals=_totals(entries),
+        days=[entry.day for entry in entries],
+        ignored=_ignored(database, asked, None),
     )
 
 
 def overview(
-    asked: Range, *, search: str, sort: str, ascending: bool, limit: int | None, offset: int
+    database: Reading, asked: Range, *, search: str, sort: str, ascending: bool, limit: int | None, offset: int
 ) -> models.Overview:
     """Return a page of the organizations in the order asked for, or all of them without a limit."""
-    ordering = {
-        "search": search,
-        "sort": sort,
-        "ascending": ascending,
-        "by_change": sort.endswith("Change"),
-        "limit": limit,
-        "offset": offset,
-        "hotspot_topics": settings.hotspot_topics(),
-        "hotspot_min_messages": settings.hotspot_min_messages(),
-        **asked.parameters,
-        **asked.parameters_before,
-    }
-    try:
-        return _overview(asked, ordering, trusting=True)
-    except DATABASE_ERRORS as error:
-        # class 22: some row has what is no count
-        if (sqlstate(error) or "")[:2] != "22":
-            raise
-    return _overview(asked, ordering, trusting=False)
-
-
-def _overview(asked: Range, ordering: Mapping[str, Any], *, trusting: bool) -> models.Overview:
-    with reading() as database:
-        rows = database.rows("overview", **ordering, trusting=trusting)
-        page = [row for row in rows if row["organization_id"]]
-        ranked: list[models.RankedOrganization] = []
-        for start in range(0, len(page), CHUNK):
-            found = database.rows(
-                "overview_figures",
-                organization_ids=[row["organization_id"] for row in page[start : start + CHUNK]],
-                hotspot_topics=settings.hotspot_topics(),
-                **asked.parameters,
-                **asked.parameters_before,
-                **READABLE,
-            )
-            ranked += [_ranked(row, rank=page[start + index]["rank"]) for index, row in enumerate(found)]
+    compared = asked.compared_parameters
+    by_change = sort.endswith("Change")
+    rows = database.rows(
+        "overview",
+        search=search,
+        sort=sort,
+        ascending=ascending,
+        by_change=by_change,
+        limit=limit,
+        offset=offset,
+        hotspot_topics=settings.hotspot_topics(),
+        hotspot_min_messages=settings.hotspot_min_messages(),
+        # what nothing is ordered by need not be read
+        **{**compared, **({} if by_change else asked.parameters)},
+        **READABLE,
+    )
+    page = [row for row in rows if row["organization_id"]]
+    ranked: list[models.RankedOrganization] = []
+    for start in range(0, len(page), CHUNK):
+        found = database.rows(
+            "overview_figures",
+            organization_ids=[row["organization_id"] for row in page[start : start + CHUNK]],
+            hotspot_topics=settings.hotspot_topics(),
+            **compared,
+            **READABLE,
+        )
+        ranked += [_ranked(row, rank=page[start + index]["rank"]) for index, row in enumerate(found)]
     return models.Overview(**_ranged(asked), organizations=ranked, total_entries=rows[0]["total_entries"])
 
 
@@ -133,7 +110,13 @@ def hotspots(
     return models.Hotspots(
         **_ranged(asked),
         hotspots=[
-            models.RankedHotspot(organization=_organization(row), **row) for row in rows if row["organization_id"]
+            models.RankedHotspot(
+                organization=_organization(row),
+                risk_score=figures.rounded(row["risk"], row["message_count"]),
+                **row,
+            )
+            for row in rows
+            if row["organization_id"]
         ],
         total_entries=rows[0]["total_entries"],
         hotspot_rules=_hotspot_rules(database, asked, one.id if one else None),
@@ -147,19 +130,20 @@ def comparison(database: Reading, asked: Range, *, organization: str | None) -> 
         "comparison",
         organization_id=one and one.id,
         hotspot_topics=settings.hotspot_topics(),
-        **asked.parameters,
-        **asked.parameters_before,
+        **asked.compared_parameters,
         **READABLE,
     )
-    now, before = (figures.sums_of(row, prefix) for prefix in ("", "previous_"))
-    matched = row["matched_days"] > 0
+    now, before, total = (figures.sums_of(row, prefix) for prefix in ("", "previous_", "total_"))
+    matched, stored = row["matched_days"], row["stored_days"]
 
     def count(name: str) -> models.ChangeInPercent:
-        current, previous = getattr(now, name), getattr(before, name)
-        if not matched:
-            return models.ChangeInPercent(current=None, previous=None, change_percent=None)
+        current, previous, every = (getattr(sums, name) for sums in (now, before, total))
         return models.ChangeInPercent(
-            current=current, previous=previous, change_percent=figures.change_percent(current, previous)
+            current=current if matched else None,
+            previous=previous if matched else None,
+            change_percent=figures.change_percent(current, previous) if matched else None,
+            total=every if stored else None,
+            left_out=every - current if stored else None,
         )
 
     previous = asked.earlier(asked.shift())
@@ -168,17 +152,25 @@ def comparison(database: Reading, asked: Range, *, organization: str | None) -> 
         organization=one,
         current=models.Dates(from_=asked.from_, to=asked.to),
         previous=models.Dates(from_=previous.from_, to=previous.to),
-        matched_days=row["matched_days"],
+        matched_days=matched,
         possible_days=row["possible_days"],
+        stored_days=stored,
+        not_final_days=row["not_final_days"],
+        left_out_days=stored - matched,
+        ignored=_ignored(database, asked, one),
         total_classifications=count("messages"),
         escalations=count("alerts"),
         risk_score=models.ChangeInPoints(
-            current=now.risk_score, previous=before.risk_score, change_points=figures.risk_change(now, before)
+            current=now.risk_score,
+            previous=before.risk_score,
+            change_points=figures.risk_change(now, before),
+            total=total.risk_score,
         ),
         avg_confidence=models.ChangeInPoints(
             current=now.avg_confidence,
             previous=before.avg_confidence,
             change_points=figures.confidence_change(now, before),
+            total=total.avg_confidence,
         ),
     )
 
@@ -194,6 +186,8 @@ def attention(
     return models.Attention(
         **_ranged(asked),
         organizations_compared=answer.organizations,
+        organizations_total=answer.organizations_total,
+        organizations_not_compared=answer.organizations_total - answer.organizations,
         findings=[
             models.Finding(
                 organization=models.Organization(id=entry.organization_id, name=entry.name, slug=entry.slug),
@@ -215,30 +209,48 @@ def freshness(
     :param asked: a range whose end should be stored by now.
     """
     one = find(database, organization)
-    rows = database.rows("freshness", organization_id=one and one.id, limit=limit, offset=offset, **asked.parameters)
+    # complete is said of all that could be asked for up to the last period, not of the range alone
+    checked = asked.longest(MAX_OF_ONE if one else MAX_OF_ALL)
+    rows = database.rows(
+        "freshness",
+        organization_id=one and one.id,
+        limit=limit,
+        offset=offset,
+        **{**checked.parameters, "first_day": asked.first.start},
+        **READABLE,
+    )
     found = rows[0]
-    first_missing = found["first_missing_day"]
+    first, last = found["first_incomplete"], found["last_incomplete"]
+    known = bool(found["organizations_total"] and found["anything_stored"])
     complete = None
-    if found["organizations_total"] and found["anything_stored"]:
-        through = asked.last if first_missing is None else asked.kind.containing(first_missing).previous()
-        complete = through.next_date - ONE_DAY
+    if known and first is None:
+        complete = asked.to
+    elif known and first > found["checked_from"]:
+        complete = asked.kind.containing(first).first_date - ONE_DAY
     return models.Freshness(
         **_ranged(asked),
         expected_through=asked.to,
         complete_through=complete,
-        fresh=complete is not None and first_missing is None,
+        checked_from=found["checked_from"] if known else None,
+        first_incomplete=first,
+        last_incomplete=last,
+        incomplete_before=found["incomplete_before"],
+        fresh=known and not found["organizations_behind"],
         organizations_total=found["organizations_total"],
         organizations_behind=found["organizations_behind"],
         behind=[
             models.Behind(
                 organization=_organization(row),
                 last_stored_day=row["last_stored_day"],
-                missing_days=row["missing_days"],
+                missing_days=row["missing_days"] or [],
+                unreadable_days=row["unreadable_days"] or [],
+                not_final_days=row["not_final_days"] or [],
             )
             for row in rows
             if row["organization_id"]
         ],
         total_entries=found["organizations_behind"],
+        ignored=_ignored(database, asked, one),
     )
 
 
@@ -248,16 +260,14 @@ def find(database: Reading, organization: str | None) -> models.Organization | N
 
     :raises HTTPException: when there is no such organization.
     """
-    if organization is None:
-        return None
+    return None if organization is None else _found(database, organization)
+
+
+def _found(database: Reading, organization: str) -> models.Organization:
     rows = database.rows("organization", organization=organization)
     if not rows:
-        raise _no_organization(organization)
+        raise HTTPException(404, f"There is no organization {organization!r}.")
     return _organization(rows[0])
-
-
-def _no_organization(organization: str) -> HTTPException:
-    return HTTPException(404, f"There is no organization {organization!r}.")
 
 
 def _organization(row: Mapping[str, Any]) -> models.Organization:
@@ -265,7 +275,17 @@ def _organization(row: Mapping[str, Any]) -> models.Organization:
 
 
 def _ranged(asked: Range) -> dict[str, Any]:
-    return {"period": asked.kind.name, "from_": asked.from_, "to": asked.to}
+    return {
+        "period": asked.kind.name,
+        "from_": asked.from_,
+        "to": asked.to,
+        "risky_topics": settings.hotspot_topics(),
+    }
+
+
+def _ignored(database: Reading, asked: Range, one: models.Organization | None) -> models.Ignored:
+    [row] = database.rows("ignored", organization_id=one and one.id, **asked.parameters)
+    return models.Ignored(**row)
 
 
 def _changes(
@@ -283,13 +303,14 @@ def _changes(
 
 def _hotspot_rules(database: Reading, asked: Range, organization_id: str | None) -> list[models.HotspotRule] | None:
     """Return by which rules the hotspots of a range were computed; None where that cannot be read."""
-    if not database.rows("knows_origins")[0]["knows_origins"]:
+    if not database.knows_origins:
         return None
     rows = database.rows(
         "hotspot_rules",
         organization_id=organization_id,
         hotspot_rule=settings.hotspot_rule().as_json(),
         **asked.parameters,
+        **READABLE,
     )
     unknown = {"topics": None, "minMessages": None, "minRatio": None}
     return [
@@ -310,72 +331,160 @@ def _hotspot(entry: Mapping[str, Any]) -> models.Hotspot:
     )
 
 
-def _hotspots_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    if row["state"] != "stored":
-        return {}
-    stored = [_hotspot(entry) for entry in row["channel_hotspots"]]
-    return {"hotspots": stored, "hotspot_count": len(stored)}
+@dataclass(frozen=True)
+class _Entry:
+    """
+    One period of an answer.
+
+    :param day: as it is answered.
+    :param sums: what it adds to the totals; None where no readable trend is stored.
+    :param stored: readable trends.
+    :param not_final: those of them that are not final.
+    :param expected: trends that should be stored by now, or are.
+    """
+
+    day: Any
+    sums: figures.Sums | None
+    stored: int
+    not_final: int
+    expected: int
 
 
-def _day(row: Mapping[str, Any]) -> dict[str, Any]:
+def _entry_of_one(row: Mapping[str, Any], origin: Mapping[str, Any], asked: Range) -> _Entry:
+    day, sums = _day(row)
+    is_due = row["date"] <= asked.due.first_date
+    is_expected = row["state"] == "missing" or (row["state"] == "unreadable" and is_due) or sums is not None
+    if sums:
+        hotspots = [_hotspot(entry) for entry in row["channel_hotspots"]]
+        # what is not final by the calendar is not, whatever has been recorded
+        is_final = origin.get("is_final") if row["is_final"] else False
+        day.update(hotspots=hotspots, is_final=is_final, computed_at=origin.get("computed_at"))
+    is_whole = bool(sums and is_due and row["is_final"])
+    return _Entry(
+        models.OrganizationTrendDay(**day, whole=is_whole),
+        sums,
+        stored=int(sums is not None),
+        not_final=int(sums is not None and not row["is_final"]),
+        expected=int(is_expected),
+    )
+
+
+def _entry_of_all(row: Mapping[str, Any]) -> _Entry:
+    day, sums = _day(row)
+    stored, expected, not_final = (row[f"organizations_{name}"] for name in ("stored", "expected", "not_final"))
+    counts = ("stored", "expected", "not_final", "missing", "unreadable")
+    return _Entry(
+        models.AllTrendDay(
+            **day,
+            **{f"organizations_{name}": row[f"organizations_{name}"] for name in counts},
+            whole=expected > 0 and stored == expected and not not_final,
+        ),
+        sums,
+        stored=stored,
+        not_final=not_final,
+        # of a period that is not due, what is there
+        expected=max(expected, stored),
+    )
+
+
+def _day(row: Mapping[str, Any]) -> tuple[dict[str, Any], figures.Sums | None]:
+    """Return what all answers say of a period, and its sums; None where no readable trend is stored."""
     state = row["state"]
     day = {"date": row["date"], "state": state, "missing": state == "missing", "unreadable": state == "unreadable"}
     if state != "stored":
-        return day
+        return day, None
+    topics, tones, escalations = (
+        figures.counts(row[name]) for name in ("topic_distribution", "sentiment_distribution", "escalation_counts")
+    )
+    sums = figures.sums_of_distributions(
+        row["total_classifications"],
+        topics,
+        tones,
+        escalations,
+        confidence=row["confidence"],
+        confident=row["confident"],
+        hotspots=row["hotspot_count"] if "hotspot_count" in row else len(row["channel_hotspots"]),
+        risky_topics=settings.hotspot_topics(),
+    )
     return {
         **day,
-        "topics": figures.counts(row["topic_distribution"]),
-        "tones": figures.counts(row["sentiment_distribution"]),
-        "escalations": figures.counts(row["escalation_counts"]),
-        "total_classifications": row["total_classifications"],
-        "avg_confidence": row["avg_confidence"],
+        "topics": topics,
+        "tones": tones,
+        "escalations": escalations,
+        "total_classifications": sums.messages,
+        # of one trend its own, also where it has no message to weigh it by
+        "avg_confidence": row.get("avg_confidence", sums.avg_confidence),
+        "hotspot_count": sums.hotspots,
+        "risk_score": sums.risk_score,
+        **_named_sums(sums),
+    }, sums
+
+
+def _named_sums(sums: figures.Sums) -> dict[str, int]:
+    return {
+        "risky_classifications": sums.risky,
+        "escalations_total": sums.alerts,
+        "messages_with_tone": sums.toned,
+        "confidence_sum": sums.confidence,
+        "classifications_with_confidence": sums.confident,
     }
 
 
-def _totals(days: Sequence[models.TrendDay]) -> models.Totals:
-    stored = [day for day in days if day.state == "stored"]
-    topics = figures.added(day.topics or {} for day in stored)
-    sums = figures.Sums(risky=sum(topics.get(topic, 0) for topic in settings.hotspot_topics()))
-    for day in stored:
-        messages = day.total_classifications or 0
-        sums.messages += messages
-        if day.avg_confidence is not None:
-            sums.confidence += day.avg_confidence * messages
-            sums.confident += messages
+def _totals(entries: Sequence[_Entry]) -> models.Totals:
+    sums, stored = figures.Sums(), [entry for entry in entries if entry.sums]
+    for entry in entries:
+        sums.add(entry.sums or figures.Sums())
+    named = {"total_classifications": sums.messages, **_named_sums(sums)}
     return models.Totals(
-        days=len(days),
-        missing_days=sum(day.missing for day in days),
-        unreadable_days=sum(day.unreadable for day in days),
-        topics=topics,
-        tones=figures.added(day.tones or {} for day in stored),
-        escalations=figures.added(day.escalations or {} for day in stored),
-        total_classifications=sums.messages,
+        days=len(entries),
+        stored_days=len(stored),
+        not_final_days=sum(entry.not_final > 0 for entry in entries),
+        whole_days=sum(entry.day.whole for entry in entries),
+        expected_days=sum(entry.expected > 0 for entry in entries),
+        missing_days=sum(entry.day.missing for entry in entries),
+        unreadable_days=sum(entry.day.unreadable for entry in entries),
+        organization_days_stored=sum(entry.stored for entry in entries),
+        organization_days_not_final=sum(entry.not_final for entry in entries),
+        organization_days_expected=sum(entry.expected for entry in entries),
+        topics=figures.added(entry.day.topics for entry in stored),
+        tones=figures.added(entry.day.tones for entry in stored),
+        escalations=figures.added(entry.day.escalations for entry in stored),
         risk_score=sums.risk_score,
         avg_confidence=sums.avg_confidence,
+        # nothing stored is nothing known, which is not zero
+        **(named if stored else dict.fromkeys(named)),
     )
 
 
 def _ranked(row: Mapping[str, Any], *, rank: int) -> models.RankedOrganization:
-    sums = figures.sums_of(row, "")
-    now, before = (figures.sums_of(row, prefix) for prefix in ("matched_", "previous_"))
+    sums, now, before = (figures.sums_of(row, prefix) for prefix in ("", "matched_", "previous_"))
+    stored, matched = row["days_stored"] > 0, row["matched_days"] > 0
     return models.RankedOrganization(
         rank=rank,
         organization=_organization(row),
         risk_score=sums.risk_score,
         risk_score_change=figures.risk_change(now, before),
         days_stored=row["days_stored"],
+        expected_days=row["expected_days"],
         missing_days=row["missing_days"],
         unreadable_days=row["unreadable_days"],
+        not_final_days=row["not_final_days"],
         unreadable=row["unreadable_days"] > 0 or row["nameless"],
-        total_classifications=sums.messages,
+        total_classifications=sums.messages if stored else None,
         total_classifications_change=figures.change_percent(now.messages, before.messages),
-        escalations=sums.alerts,
+        escalations=sums.alerts if stored else None,
         escalations_change=figures.change_percent(now.alerts, before.alerts),
         critical_escalations=row["critical"],
         hotspot_count=row["hotspots"],
         avg_confidence=sums.avg_confidence,
         avg_confidence_change=figures.confidence_change(now, before),
         matched_days=row["matched_days"],
+        matched_classifications=now.messages if matched else None,
+        previous_classifications=before.messages if matched else None,
+        matched_risky_classifications=now.risky if matched else None,
+        previous_risky_classifications=before.risky if matched else None,
+        matched_escalations=now.alerts if matched else None,
+        previous_escalations=before.alerts if matched else None,
         daily_classifications=row["daily_classifications"],
         daily_risky_classifications=row["daily_risky_classifications"],
         daily_escalations=row["daily_escalations"],

@@ -40,7 +40,9 @@ def create_app() -> FastAPI:
         # FastAPI's own pages are open to anyone, and fetch their scripts from another host
         openapi_url=None,
     )
-    app.state.places = reading.Places()
+    app.state.places = reading.Places(reading.CONNECTIONS)
+    # what a monitor is told does not depend on how many people ask
+    app.state.monitor_places = reading.Places(1)
     assets = load_assets()
     current = assets_version(assets)
 
@@ -57,6 +59,7 @@ def create_app() -> FastAPI:
         app.add_exception_handler(error, _database_error)
     app.add_exception_handler(DatabaseUnusableError, _misconfigured)
     app.add_exception_handler(reading.BusyError, _busy)
+    app.add_exception_handler(reading.AbandonedError, _abandoned)
     app.add_exception_handler(AirflowFailException, _misconfigured)  # type: ignore[arg-type]
     app.add_exception_handler(InvalidInputError, _misconfigured)  # type: ignore[arg-type]
 
@@ -100,16 +103,31 @@ def _database_error(request: Request, error: Exception) -> JSONResponse:
         detail = "The database with the trends cannot be reached. Try again in a moment."
     else:
         detail = "The database could not answer. The API server's log says why."
-    return JSONResponse({"detail": detail}, status_code=503)
+    return _cannot_answer(request, detail)
 
 
 def _misconfigured(request: Request, error: Exception) -> JSONResponse:
     log.error("%s: %s", request.url.path, error)
     detail = "The trends cannot be read: the connection or a setting is wrong. The API server's log says which."
-    return JSONResponse({"detail": detail}, status_code=503)
+    return _cannot_answer(request, detail)
+
+
+def _cannot_answer(request: Request, detail: str) -> JSONResponse:
+    return JSONResponse({"detail": detail}, status_code=502 if _is_for_monitor(request) else 503)
+
+
+def _is_for_monitor(request: Request) -> bool:
+    """Whether 503 would say that trends are missing."""
+    return getattr(request.state, "for_monitor", False)
+
+
+def _abandoned(request: Request, error: Exception) -> Response:
+    # nobody reads it; as nginx has it in its log
+    return Response(status_code=499)
 
 
 def _busy(request: Request, error: Exception) -> JSONResponse:
     log.warning("%s: all %s connections to the database are taken", request.url.path, reading.CONNECTIONS)
     detail = "Too many requests wait for the database with the trends. Try again in a moment."
-    return JSONResponse({"detail": detail}, status_code=503, headers={"Retry-After": "5"})
+    status = 429 if _is_for_monitor(request) else 503
+    return JSONResponse({"detail": detail}, status_code=status, headers={"Retry-After": "5"})

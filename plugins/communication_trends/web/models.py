@@ -26,6 +26,15 @@ class Ranged(Model):
     period: Kind = Field(description="Length of each period.")
     from_: datetime.date = Field(description="First date of the first period.")
     to: datetime.date = Field(description="Last date of the last period.")
+    risky_topics: list[str] = Field(description="Topics that count as risky, of the settings at this moment.")
+
+
+class Ignored(Model):
+    """Stored trends of the range that count for nothing, in no number."""
+
+    off_grid: int = Field(description="Begin where no period begins, as a week from a Sunday.")
+    of_no_organization: int = Field(description="Their organization is not known.")
+    before_existence: int = Field(description="Are empty, and of a period before their organization existed.")
 
 
 class Organization(Model):
@@ -67,6 +76,19 @@ class TrendDay(Model):
     total_classifications: int | None = None
     avg_confidence: int | None = Field(None, description="0–100; also null in a period without any confidence.")
     hotspot_count: int | None = None
+    risky_classifications: int | None = Field(None, description="Messages of a risky topic.")
+    escalations_total: int | None = Field(None, description="Alerts of all severities.")
+    messages_with_tone: int | None = None
+    confidence_sum: int | None = Field(None, description="Averages, each times its messages: numerator of the mean.")
+    classifications_with_confidence: int | None = Field(
+        None, description="Messages of trends with an average: denominator of the mean."
+    )
+    risk_score: int | None = Field(None, description="Share of risky topics in percent, rounded half up.")
+    whole: bool = Field(
+        False,
+        description="Whether nothing is missing from it: its run is due, and the trends of all organizations that "
+        "existed are stored, readable and final.",
+    )
 
 
 class OrganizationTrendDay(TrendDay):
@@ -76,7 +98,7 @@ class OrganizationTrendDay(TrendDay):
     is_final: bool | None = Field(
         None,
         description="Whether the period had ended, and its source was complete as far as can be known, when the trend "
-        "was computed; null where its origin is unknown.",
+        "was computed; false in a period that has not ended; null where its origin is unknown.",
     )
     computed_at: datetime.datetime | None = Field(
         None, description="The moment whose source rows the trend is from; null where its origin is unknown."
@@ -86,23 +108,37 @@ class OrganizationTrendDay(TrendDay):
 class AllTrendDay(TrendDay):
     """One period over all organizations; the sums are those of the organizations stored."""
 
+    organizations_expected: int = Field(description="Organizations that existed; 0 before the period's run is due.")
     organizations_stored: int = Field(description="Organizations with a readable trend of this period.")
+    organizations_not_final: int = Field(description="Those of them whose trend is not final.")
     organizations_missing: int = Field(description="Organizations that existed, and whose trend was due, without one.")
     organizations_unreadable: int = Field(description="Organizations whose stored trend cannot be read.")
 
 
 class Totals(Model):
-    """Sums over the periods that are stored."""
+    """Sums over the periods that are stored; null where none is."""
 
     days: int
+    stored_days: int = Field(description="Periods with a readable trend.")
+    not_final_days: int = Field(description="Those of them with a trend that is not final.")
+    whole_days: int = Field(description="Periods that are whole.")
+    expected_days: int = Field(description="Periods of which a trend should be stored by now, or is.")
     missing_days: int
     unreadable_days: int
+    organization_days_stored: int = Field(description="Readable trends.")
+    organization_days_not_final: int = Field(description="Those of them that are not final.")
+    organization_days_expected: int = Field(description="Trends that should be stored by now, or are.")
     topics: dict[str, int]
     tones: dict[str, int]
     escalations: dict[str, int]
-    total_classifications: int
+    total_classifications: int | None
+    risky_classifications: int | None
+    escalations_total: int | None
+    messages_with_tone: int | None
+    confidence_sum: int | None
+    classifications_with_confidence: int | None
     risk_score: int | None = Field(description="Share of risky topics in percent, rounded half up.")
-    avg_confidence: int | None = Field(description="Mean of the periods' averages, weighted by their messages.")
+    avg_confidence: int | None = Field(description="Mean of the trends' averages, weighted by their messages.")
 
 
 class HotspotRule(Model):
@@ -150,6 +186,7 @@ class OrganizationTrends(Changing):
     organization: Organization
     totals: Totals
     days: list[OrganizationTrendDay]
+    ignored: Ignored
     hotspot_rules: list[HotspotRule] | None = HOTSPOT_RULES
 
 
@@ -159,13 +196,15 @@ class AllTrends(Changing):
     organizations_total: int
     totals: Totals
     days: list[AllTrendDay]
+    ignored: Ignored
 
 
 class RankedOrganization(Model):
     """
     One organization over the range; the lists have one value per period, null where no readable trend is stored.
 
-    The changes are against the range before, over the periods that are stored in both, with one decimal.
+    The changes are against the range before, over the periods that are stored and final in both, with one decimal.
+    Numbers are null where no readable trend is stored at all.
     """
 
     rank: int
@@ -173,18 +212,26 @@ class RankedOrganization(Model):
     risk_score: int | None
     risk_score_change: float | None = Field(description="Percentage points.")
     days_stored: int
+    expected_days: int = Field(description="Periods of which a trend should be stored by now.")
     missing_days: int
     unreadable_days: int
+    not_final_days: int = Field(description="Stored periods whose trend is not final.")
     unreadable: bool = Field(description="A stored trend cannot be read, or the organization has no name or slug.")
-    total_classifications: int
+    total_classifications: int | None
     total_classifications_change: float | None = Field(description="Percent.")
-    escalations: int
+    escalations: int | None
     escalations_change: float | None = Field(description="Percent.")
-    critical_escalations: int
-    hotspot_count: int
+    critical_escalations: int | None
+    hotspot_count: int | None
     avg_confidence: int | None
     avg_confidence_change: float | None = Field(description="Percentage points.")
-    matched_days: int = Field(description="Periods that are stored in both ranges.")
+    matched_days: int = Field(description="Periods that are stored and final in both ranges: what is compared.")
+    matched_classifications: int | None
+    previous_classifications: int | None
+    matched_risky_classifications: int | None
+    previous_risky_classifications: int | None
+    matched_escalations: int | None
+    previous_escalations: int | None
     daily_classifications: list[int | None]
     daily_risky_classifications: list[int | None]
     daily_escalations: list[int | None]
@@ -225,29 +272,36 @@ class Dates(Model):
 
 
 class ChangeInPercent(Model):
-    """A count in both ranges."""
+    """A count in both ranges, over what is compared."""
 
     current: int | None
     previous: int | None
     change_percent: float | None = Field(description="One decimal; null where there is nothing to compare with.")
+    total: int | None = Field(description="Of all that is stored of the range, compared or not.")
+    left_out: int | None = Field(description="What of that is not compared.")
 
 
 class ChangeInPoints(Model):
-    """A share in both ranges."""
+    """A share in both ranges, over what is compared."""
 
     current: int | None
     previous: int | None
     change_points: float | None = Field(description="Percentage points, one decimal, from counts.")
+    total: int | None = Field(description="Of all that is stored of the range, compared or not.")
 
 
 class Comparison(Ranged):
-    """The range against the one before it, over the organization-days that are stored in both."""
+    """The range against the one before it, over the organization-days that are stored and final in both."""
 
     organization: Organization | None
     current: Dates
     previous: Dates
-    matched_days: int = Field(description="Organization-days that are stored in both ranges.")
+    matched_days: int = Field(description="Organization-days that are stored and final in both ranges.")
     possible_days: int = Field(description="Organization-days of the range that were due.")
+    stored_days: int = Field(description="Organization-days of the range that are stored, compared or not.")
+    not_final_days: int = Field(description="Those of them that are not final.")
+    left_out_days: int = Field(description="Those of them that are not compared.")
+    ignored: Ignored
     total_classifications: ChangeInPercent
     escalations: ChangeInPercent
     risk_score: ChangeInPoints
@@ -274,6 +328,8 @@ class Attention(Ranged):
     organizations_compared: int = Field(
         description="Organizations of which enough earlier periods are stored; nothing is known of the others."
     )
+    organizations_total: int
+    organizations_not_compared: int = Field(description="Organizations of which nothing is known.")
     findings: list[Finding]
     total_entries: int
 
@@ -284,18 +340,31 @@ class Behind(Model):
     organization: Organization
     last_stored_day: datetime.date | None = Field(description="First date of its last stored period.")
     missing_days: list[datetime.date] = Field(description="First date of each missing period, newest first.")
+    unreadable_days: list[datetime.date] = Field(description="The same of those whose stored trend cannot be read.")
+    not_final_days: list[datetime.date] = Field(description="The same of those whose stored trend is not final.")
 
 
 class Freshness(Ranged):
     """How far the trends are complete."""
 
     expected_through: datetime.date = Field(description="Last date that should be stored by now.")
-    complete_through: datetime.date | None = Field(description="Last date up to which nothing is missing.")
-    fresh: bool
+    complete_through: datetime.date | None = Field(
+        description="Last date up to which, from checkedFrom on, all trends are stored, readable and final; null where "
+        "not even the first period is complete."
+    )
+    checked_from: datetime.date | None = Field(
+        description="First date that was looked at, whatever the range: of the first stored trend, or of the earliest "
+        "period that can be asked for together with the last one; null where nothing is stored."
+    )
+    first_incomplete: datetime.date | None = Field(description="First date of the first period that is not complete.")
+    last_incomplete: datetime.date | None = Field(description="First date of the last period that is not complete.")
+    incomplete_before: int = Field(description="Organization-days before the range that are not complete.")
+    fresh: bool = Field(description="Whether all of the range is complete.")
     organizations_total: int
     organizations_behind: int
     behind: list[Behind] = Field(description="A page of them, the worst first.")
     total_entries: int
+    ignored: Ignored
 
 
 class RunPeriod(Model):

@@ -18,6 +18,9 @@ MAX_OF_ONE = 366
 MAX_OF_ALL = 92
 """Periods over all organizations at most."""
 
+MAX_OF_ALL_JUDGED = 14
+"""Periods over all organizations at most, where each is compared with others before it."""
+
 DEFAULT_LENGTHS = {"daily": 30, "weekly": 12, "monthly": 12}
 
 
@@ -53,7 +56,7 @@ def range_of(
     begin = kind.containing(first) if first else back(end, (default_length or DEFAULT_LENGTHS[kind.name]) - 1)
     if begin.first_date > end.first_date:
         raise invalid("from", first, f"is after to, {last}")
-    return Range(begin, end, due)
+    return Range(begin, end, due, kind.last_completed(now))
 
 
 def bounded(given: Range, limit: int) -> Range:
@@ -118,7 +121,7 @@ def asked_due(kind: Kind, first: First = None, last: Last = None) -> Range:
     given = range_of(kind, first, last, now=now)
     due = kind.last_due(now - GRACE)
     begin, end = (min(period, due, key=lambda one: one.first_date) for period in (given.first, given.last))
-    return bounded(Range(begin, end, due), MAX_OF_ALL)
+    return bounded(Range(begin, end, due, kind.last_completed(now)), MAX_OF_ALL)
 
 
 def asked_latest(kind: Kind, first: First = None, last: Last = None) -> Range:

@@ -6,15 +6,21 @@ it shares. A database that hangs must not take them: requests wait here without 
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import TypeVar
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
+from airflow.configuration import conf
+from airflow.models.dag import DagModel
 
-from communication_trends import stored
-from communication_trends.core.database import Limits
+from communication_trends import settings, stored
+from communication_trends.connections import connected
+from communication_trends.core.database import Database, Limits
+from communication_trends.core.period import DAILY
 from communication_trends.stored import Reading
 
 CONNECTIONS = 4
@@ -35,37 +41,120 @@ class BusyError(Exception):
     """Raised when all connections are taken."""
 
 
-def reading(*, with_changes: bool = False) -> AbstractContextManager[Reading]:
+class AbandonedError(Exception):
+    """Raised when nobody waits for the answer any more."""
+
+
+class _Asking:
+    """One request's use of the database, which can be given up from outside of its thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._database: Database | None = None
+        self.is_abandoned = False
+
+    @contextmanager
+    def using(self, database: Database) -> Iterator[None]:
+        with self._lock:
+            self._database = database
+            if self.is_abandoned:
+                raise AbandonedError
+        try:
+            yield
+        finally:
+            # the connection is not closed while it is being canceled
+            with self._lock:
+                self._database = None
+
+    def abandon(self) -> None:
+        """Give up, and cancel the statement that runs; blocks for as long as that takes."""
+        with self._lock:
+            self.is_abandoned = True
+            if self._database:
+                self._database.cancel()
+
+
+_asking: ContextVar[_Asking | None] = ContextVar("asking", default=None)
+
+
+@contextmanager
+def connection() -> Iterator[Database]:
+    """Open the connection that the tasks of the daily DAG store trends with, for a request, and close it."""
+    with connected(settings.conn_id(), LIMITS, team_name=_team_name()) as database:
+        asking = _asking.get()
+        if asking is None:
+            yield database
+        else:
+            with asking.using(database):
+                yield database
+
+
+@contextmanager
+def reading(*, with_changes: bool = False) -> Iterator[Reading]:
     """
     Open a connection for a request, and one read-only transaction on one snapshot, and close both.
 
     :param with_changes: whether to look up beforehand up to when the snapshot has every change.
     """
-    return stored.reading(LIMITS, with_changes=with_changes)
+    with connection() as database, stored.reading_from(database, with_changes=with_changes) as opened:
+        yield opened
+
+
+def _team_name() -> str | None:
+    """Return the team of the daily DAG; None where Airflow (3.2 and newer) knows of no teams."""
+    if not conf.getboolean("core", "multi_team", fallback=False):
+        return None
+    return DagModel.get_team_name(DAILY.dag_id)
 
 
 class Places:
-    """The connections that requests share; made once per application."""
+    """
+    The connections that requests share; made once per application.
 
-    def __init__(self) -> None:
-        self._free = asyncio.Semaphore(CONNECTIONS)
+    :param number: how many there are.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._free = asyncio.Semaphore(number)
         self._threads: anyio.CapacityLimiter | None = None
 
-    async def run(self, work: Callable[[], Result]) -> Result:
+    async def run(self, work: Callable[[], Result], receive: Callable[[], Awaitable[Any]]) -> Result:
         """
         Run something that blocks on a thread of its own, when one of the places is free.
 
         :param work: what to run.
+        :param receive: what the request receives from its client, at last that it has gone away: then a statement of
+            `work` is canceled, so that the place is free again.
         :raises BusyError: when none becomes free in time.
+        :raises AbandonedError: when the client went away.
         """
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._free.acquire()
         except TimeoutError:
             raise BusyError from None
+        asking = _Asking()
+        token = _asking.set(asking)
+        watching = asyncio.create_task(_abandon_when_gone(asking, receive))
         try:
-            self._threads = self._threads or anyio.CapacityLimiter(CONNECTIONS)
-            # not abandoned when the browser goes away: the place is free when the thread is
+            self._threads = self._threads or anyio.CapacityLimiter(self._number)
             return await anyio.to_thread.run_sync(work, limiter=self._threads)
+        except Exception:
+            if asking.is_abandoned:
+                raise AbandonedError from None
+            raise
         finally:
             self._free.release()
+            _asking.reset(token)
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+
+
+async def _abandon_when_gone(asking: _Asking, receive: Callable[[], Awaitable[Any]]) -> None:
+    # a middleware in between may find fault with being asked; then nobody is seen to go away
+    with suppress(Exception):
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await anyio.to_thread.run_sync(asking.abandon, abandon_on_cancel=True)

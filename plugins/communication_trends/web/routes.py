@@ -1,5 +1,7 @@
 """The routes of the API: read-only, bounded, in typed JSON, and each as CSV too."""
 
+import datetime
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, cast
@@ -12,13 +14,25 @@ from fastapi import Path as PathParameter
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
+from communication_trends import __version__, settings
 from communication_trends.compat import run_after, triggered_by
 from communication_trends.core.errors import InvalidInputError
-from communication_trends.core.period import ONE_DAY, resolve_period
+from communication_trends.core.period import KINDS, ONE_DAY, resolve_period
+from communication_trends.stored import GRACE, Reading, reading_from, stored_version
 from communication_trends.web import answers, models, tables
 from communication_trends.web.access import requires_dag
-from communication_trends.web.ranges import ChangedSince, DueRange, Kind, LatestRange, RangeOfAll, RangeOfOne, present
-from communication_trends.web.reading import reading
+from communication_trends.web.ranges import (
+    MAX_OF_ALL_JUDGED,
+    ChangedSince,
+    DueRange,
+    Kind,
+    LatestRange,
+    RangeOfAll,
+    RangeOfOne,
+    bounded,
+    present,
+)
+from communication_trends.web.reading import Places, connection
 
 # PostgreSQL has no NUL in its texts
 Text = Annotated[str, Field(max_length=200, pattern="^[^\x00]*$")]
@@ -70,29 +84,60 @@ class Reply:
 
     async def __call__(
         self,
-        answer: Callable[[], Answer],
+        answer: Callable[[Reading], Answer],
         table: Callable[[Answer], tuple[str, str]],
         status: Callable[[Answer], int] = lambda _: 200,
+        *,
+        with_changes: bool = False,
+        for_monitor: bool = False,
     ) -> Response:
         """
-        Answer, on a thread of its own.
+        Answer, on a thread of its own; without content where the client has the answer already.
 
         :param answer: reads the database and returns the answer.
         :param table: returns the name and the content of its CSV.
         :param status: returns its HTTP status.
+        :param with_changes: as of `reading`. Such an answer says up to when it is complete, and is another each time.
+        :param for_monitor: whether it has a place of its own, and errors a status of their own.
         """
+        now = present()
 
         def respond() -> Response:
-            found = answer()
+            with connection() as database:
+                version = None if with_changes else stored_version(database)
+                headers = {"ETag": self._tag(version, now), "Cache-Control": "private, no-cache"} if version else {}
+                if headers and headers["ETag"] in self.request.headers.get("if-none-match", ""):
+                    return Response(status_code=304, headers=headers)
+                with reading_from(database, with_changes=with_changes) as opened:
+                    found = answer(opened)
+            if status(found) != 200:
+                headers = {}
             if not self.as_csv:
                 content = found.model_dump_json(by_alias=True)
-                return Response(content, media_type="application/json", status_code=status(found))
+                return Response(content, headers=headers, media_type="application/json", status_code=status(found))
             name, content = table(found)
             disposition = f'attachment; filename="{tables.file_name(name)}.csv"'
-            headers = {"Content-Disposition": disposition}
-            return Response(content, media_type="text/csv", headers=headers, status_code=status(found))
+            return Response(
+                content,
+                media_type="text/csv",
+                headers={**headers, "Content-Disposition": disposition},
+                status_code=status(found),
+            )
 
-        return await self.request.app.state.places.run(respond)
+        state = self.request.app.state
+        self.request.state.for_monitor = for_monitor
+        places: Places = state.monitor_places if for_monitor else state.places
+        return await places.run(respond, self.request.receive)
+
+    def _tag(self, version: str, now: datetime.datetime) -> str:
+        """Return what names the answer: what is stored, what is asked, what is due, and by which settings."""
+        due = [
+            period.first_date
+            for kind in KINDS.values()
+            for period in (kind.last_completed(now), kind.last_due(now), kind.last_due(now - GRACE))
+        ]
+        parts = [version, str(self.request.url), due, settings.hotspot_rule().as_json(), __version__]
+        return f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"'
 
 
 Format = Annotated[
@@ -129,9 +174,8 @@ router = APIRouter(responses={401: {}, 403: {}, 503: {"description": "The databa
 async def get_organizations(reply: Paged, search: Search = "") -> Response:
     """Organizations whose name or slug contains a text, in pages."""
 
-    def answer() -> models.Organizations:
-        with reading() as database:
-            return answers.organizations(database, search, reply.limit, reply.offset)
+    def answer(database: Reading) -> models.Organizations:
+        return answers.organizations(database, search, reply.limit, reply.offset)
 
     def table(found: models.Organizations) -> tuple[str, str]:
         return "organizations", tables.table_of(models.Organization, found.organizations)
@@ -145,28 +189,26 @@ async def get_trends(
 ) -> Response:
     """Trends of one organization, one entry per period; those without one say why."""
 
-    def answer() -> models.OrganizationTrends:
-        with reading(with_changes=changed_since is not None) as database:
-            return answers.trends_of_one(database, organization, asked, changed_since)
+    def answer(database: Reading) -> models.OrganizationTrends:
+        return answers.trends_of_one(database, organization, asked, changed_since)
 
     def table(found: models.OrganizationTrends) -> tuple[str, str]:
         return _trends_or_changes(f"trends-{found.organization.slug}", found, found.days)
 
-    return await reply(answer, table)
+    return await reply(answer, table, with_changes=changed_since is not None)
 
 
 @router.get("/trends", response_model=models.AllTrends, responses=CSV)
 async def get_trends_of_all(asked: RangeOfAll, reply: Whole, changed_since: ChangedSince) -> Response:
     """Trends of all organizations together, one entry per period; those without any say why."""
 
-    def answer() -> models.AllTrends:
-        with reading(with_changes=changed_since is not None) as database:
-            return answers.trends_of_all(database, asked, changed_since)
+    def answer(database: Reading) -> models.AllTrends:
+        return answers.trends_of_all(database, asked, changed_since)
 
     def table(found: models.AllTrends) -> tuple[str, str]:
         return _trends_or_changes("trends", found, found.days)
 
-    return await reply(answer, table)
+    return await reply(answer, table, with_changes=changed_since is not None)
 
 
 @router.get("/overview", response_model=models.Overview, responses=CSV)
@@ -176,9 +218,9 @@ async def get_overview(
     """Organizations in the order asked for, in pages, each with its periods and how it changed."""
     ascending = (order or ("asc" if sort in {"rank", "name"} else "desc")) == "asc"
 
-    def answer() -> models.Overview:
+    def answer(database: Reading) -> models.Overview:
         return answers.overview(
-            asked, search=search, sort=sort, ascending=ascending, limit=reply.limit, offset=reply.offset
+            database, asked, search=search, sort=sort, ascending=ascending, limit=reply.limit, offset=reply.offset
         )
 
     def table(found: models.Overview) -> tuple[str, str]:
@@ -193,9 +235,8 @@ async def get_overview(
 async def get_hotspots(asked: RangeOfAll, reply: Paged, organization: AnyOrganization = None) -> Response:
     """Channels that ran hot, ranked over the range, in pages."""
 
-    def answer() -> models.Hotspots:
-        with reading() as database:
-            return answers.hotspots(database, asked, organization=organization, limit=reply.limit, offset=reply.offset)
+    def answer(database: Reading) -> models.Hotspots:
+        return answers.hotspots(database, asked, organization=organization, limit=reply.limit, offset=reply.offset)
 
     def table(found: models.Hotspots) -> tuple[str, str]:
         return _name("hotspots", found), tables.table_of(models.RankedHotspot, found.hotspots)
@@ -207,9 +248,8 @@ async def get_hotspots(asked: RangeOfAll, reply: Paged, organization: AnyOrganiz
 async def get_comparison(asked: RangeOfAll, reply: Whole, organization: AnyOrganization = None) -> Response:
     """The range against the one before it, over the organization-days that are stored in both."""
 
-    def answer() -> models.Comparison:
-        with reading() as database:
-            return answers.comparison(database, asked, organization=organization)
+    def answer(database: Reading) -> models.Comparison:
+        return answers.comparison(database, asked, organization=organization)
 
     def table(found: models.Comparison) -> tuple[str, str]:
         return _name("comparison", found), tables.comparison_table(found)
@@ -220,10 +260,12 @@ async def get_comparison(asked: RangeOfAll, reply: Whole, organization: AnyOrgan
 @router.get("/attention", response_model=models.Attention, responses=CSV)
 async def get_attention(asked: LatestRange, reply: Paged, organization: AnyOrganization = None) -> Response:
     """What is unusual for a tenant, in words; by default in the last period whose run is due."""
+    if organization is None:
+        # each period is read with eight before it
+        bounded(asked, MAX_OF_ALL_JUDGED)
 
-    def answer() -> models.Attention:
-        with reading() as database:
-            return answers.attention(database, asked, organization=organization, limit=reply.limit, offset=reply.offset)
+    def answer(database: Reading) -> models.Attention:
+        return answers.attention(database, asked, organization=organization, limit=reply.limit, offset=reply.offset)
 
     def table(found: models.Attention) -> tuple[str, str]:
         return _name("attention", found), tables.table_of(models.Finding, found.findings)
@@ -236,13 +278,18 @@ async def get_freshness(
     asked: DueRange,
     reply: Paged,
     organization: AnyOrganization = None,
-    fail: Annotated[bool, Query(description="Answer 503 when something is missing, for a monitor.")] = False,
+    fail: Annotated[
+        bool,
+        Query(
+            description="For a monitor: answer 503 when something is not complete; then 429 says that too many ask, "
+            "and 502 that the database cannot answer."
+        ),
+    ] = False,
 ) -> Response:
     """How far the trends are complete, and which organizations lack which periods."""
 
-    def answer() -> models.Freshness:
-        with reading() as database:
-            return answers.freshness(database, asked, organization=organization, limit=reply.limit, offset=reply.offset)
+    def answer(database: Reading) -> models.Freshness:
+        return answers.freshness(database, asked, organization=organization, limit=reply.limit, offset=reply.offset)
 
     def table(found: models.Freshness) -> tuple[str, str]:
         return _name("freshness", found), tables.table_of(models.Behind, found.behind)
@@ -250,7 +297,7 @@ async def get_freshness(
     def status(found: models.Freshness) -> int:
         return 503 if fail and not found.fresh else 200
 
-    return await reply(answer, table, status)
+    return await reply(answer, table, status, for_monitor=fail)
 
 
 @router.get("/runs/{run_id}", dependencies=[Depends(requires_dag(DagAccessEntity.RUN))])

@@ -14,9 +14,11 @@ from pydantic.alias_generators import to_camel
 
 from communication_trends.web import models
 
-FORMULA = re.compile(r"""(^|[;,|\t\r\n"'])(?=\s*[=+\-@＝＋－＠]|[\t\r\n])""")
+FORMULA = re.compile(r"""(^|[;,|\t\r\n"'])(?=[^\S\t\r\n]*[=+\-@＝＋－＠]|[\t\r\n])""")
 """
 Where a spreadsheet could see a formula begin: at the start of a text, and after whatever it may split fields at.
+
+Of tabs and line breaks each is a beginning of its own, so that nothing is looked at twice.
 
 Quotes do not help: one with a semicolon as its list separator splits ``"a","x;=1+1"`` within the second field.
 """
@@ -63,8 +65,10 @@ def trends_table(days: Iterable[models.TrendDay]) -> str:
     days = list(days)
     groups = {"topics": "topic", "tones": "tone", "escalations": "severity"}
     columns = ["date", "state", "missing", "unreadable", "totalClassifications", "avgConfidence", "hotspotCount"]
+    columns += ["whole", "riskScore", "riskyClassifications", "escalationsTotal", "messagesWithTone"]
     if days and isinstance(days[0], models.AllTrendDay):
-        columns += ["organizationsStored", "organizationsMissing", "organizationsUnreadable"]
+        states = ("Expected", "Stored", "NotFinal", "Missing", "Unreadable")
+        columns += [f"organizations{state}" for state in states]
     else:
         columns += ["isFinal", "computedAt"]
     named = []
@@ -91,9 +95,10 @@ def changes_table(found: models.Changing) -> str:
 
 def comparison_table(comparison: models.Comparison) -> str:
     """Return a comparison as CSV, one row per figure."""
-    columns = ["figure", "current", "previous", "changePercent", "changePoints", "matchedDays", "possibleDays"]
+    of_days = ["matchedDays", "possibleDays", "storedDays", "notFinalDays"]
+    columns = ["figure", "current", "previous", "changePercent", "changePoints", "total", "leftOut", *of_days]
     entry = comparison.model_dump(mode="json", by_alias=True)
-    shared = {name: entry[name] for name in ("matchedDays", "possibleDays")}
+    shared = {name: entry[name] for name in of_days}
     figures = ["totalClassifications", "escalations", "riskScore", "avgConfidence"]
     return csv_text(columns, [{"figure": name, **entry[name], **shared} for name in figures])
 

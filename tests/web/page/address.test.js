@@ -5,6 +5,7 @@ import {
   changed,
   formatView,
   isDate,
+  isId,
   parseView,
   rangeOf,
 } from "../../../plugins/communication_trends/web/static/address.js";
@@ -70,6 +71,19 @@ test("a change takes back what it makes meaningless", () => {
     "?organization=a&period=weekly&channel=C1",
   );
   assert.equal(changed(view, { organization: "b", channel: "C2" }).channel, "C2");
+});
+
+test("an id is no slug", () => {
+  assert.ok(isId("00000000-0000-4000-8000-00000000000A"));
+  for (const slug of [
+    "",
+    "..",
+    "a/b",
+    null,
+    "0000000000004000800000000000000a",
+    "00000000-0000-4000-8000-00000000000a/x",
+  ])
+    assert.ok(!isId(slug), slug);
 });
 
 test("a date is a day of the calendar", () => {

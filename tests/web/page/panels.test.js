@@ -5,16 +5,27 @@ import { problemOf, queue } from "../../../plugins/communication_trends/web/stat
 import {
   attentionNotes,
   byPeriod,
+  changeText,
+  completeText,
+  helps,
+  hotOf,
+  ignoredText,
   rulesNote,
 } from "../../../plugins/communication_trends/web/static/panels.js";
 import { movedText } from "../../../plugins/communication_trends/web/static/ranking.js";
-import { fate, figures } from "../../../plugins/communication_trends/web/static/run.js";
+import { fate, figures, moreText } from "../../../plugins/communication_trends/web/static/run.js";
+import { covers } from "../../../plugins/communication_trends/web/static/runs.js";
 
 test("what is missing runs once per period, oldest first, for those who lack it", () => {
   const [acme, dune] = [{ id: "1" }, { id: "2" }];
   const behind = [
-    { organization: acme, missingDays: ["2026-11-24", "2026-11-18"] },
-    { organization: dune, missingDays: ["2026-11-24"] },
+    { organization: acme, missingDays: ["2026-11-24"], unreadableDays: ["2026-11-18"] },
+    {
+      organization: dune,
+      missingDays: ["2026-11-24"],
+      unreadableDays: [],
+      notFinalDays: ["2026-11-23"],
+    },
   ];
   assert.deepEqual(byPeriod(behind, 2), [
     { date: "2026-11-18", organizations: [acme] },
@@ -65,6 +76,10 @@ test("a run's summary in words, whatever of it is there", () => {
   assert.deepEqual(figures({ trendsCreated: 11, organizationsProcessed: 12, keptTrends: 0 }), [
     "11 of 12 organizations stored",
   ]);
+  // those processed are those that did not fail
+  assert.deepEqual(figures({ trendsCreated: 22, organizationsProcessed: 22, errors: 22 }), [
+    "22 of 44 organizations stored, 22 failed",
+  ]);
   const lookback = { periods: 7, filled: 2, corrected: 1, kept: 0, failed: 0 };
   assert.deepEqual(figures({ lookback }), ["2 earlier trends filled", "1 earlier trend corrected"]);
 });
@@ -78,7 +93,7 @@ test("what became of a task instance is said with its periods", () => {
   };
   assert.equal(
     fate(outcome, "failed", "daily"),
-    "kept as stored: messages have been deleted since · filled 14 Oct and 15 Oct · failed for 13 Oct · kept as stored: 14 Oct",
+    "not overwritten: the source has fewer rows now · filled 14 Oct and 15 Oct · failed for 13 Oct · not overwritten: 14 Oct",
   );
   // killed before it could tell anything
   assert.equal(fate(null, "failed", "daily"), "failed");
@@ -86,29 +101,122 @@ test("what became of a task instance is said with its periods", () => {
 });
 
 test("no comparison is not unchanged", () => {
-  const both = { matchedDays: 3, daysStored: 30 };
-  assert.equal(movedText(both, 0, "%", 7), "±0 %");
-  assert.equal(movedText(both, -2.5, "points", 7), "▼ 2.5");
-  assert.equal(movedText(both, null, "%", 7), "from 0");
-  assert.equal(movedText(both, null, "%", 0), "");
-  assert.equal(movedText({ matchedDays: 0, daysStored: 30 }, null, "%", 7), "–");
+  const both = { daysStored: 30 };
+  assert.equal(movedText(both, 0, "%", [7, 7]), "±0 %");
+  assert.equal(movedText(both, -2.5, "points"), "▼ 2.5");
+  assert.equal(movedText(both, null, "%", [7, 0]), "from 0");
+  assert.equal(movedText(both, null, "%", [0, 0]), "±0");
+  // 15 alerts on days that are not compared came from nothing known
+  assert.equal(movedText(both, null, "%", [null, null]), "–");
+  // a share of no messages is unknown, and not 0
+  assert.equal(movedText(both, null, "points"), "–");
+  assert.equal(movedText({ daysStored: 0 }, null, "%", [null, null]), "");
+  assert.equal(changeText({ current: 5, previous: 0, changePercent: null }), "▲ from 0");
+  assert.equal(changeText({ current: null, previous: null, changePercent: null }), "no comparison");
+  assert.equal(changeText({ current: 5, previous: null, changePoints: null }), "no comparison");
+  assert.equal(changeText({ current: 5, previous: 4, changePoints: 0.6 }), "▲ 0.6 points");
+});
+
+test("a gap whose run is queued needs no other run", () => {
+  const acme = { id: "1", slug: "acme" };
+  const dune = { id: "2", slug: "dune" };
+  const run = (date, organizations, period = "daily") => ({ date, organizations, period });
+  const day = (organizations) => ({ date: "2026-11-18", organizations });
+  for (const covering of [["1"], ["acme"], null])
+    assert.ok(covers([run("2026-11-18", covering)], day([acme])));
+  assert.ok(!covers([run("2026-11-18", ["2"])], day([acme])));
+  assert.ok(!covers([run("2026-11-18", ["1"])], day([acme, dune])));
+  assert.ok(!covers([run("2026-11-18", ["1"])], day(null)));
+  assert.ok(!covers([run("2026-11-19", null), run(null, null)], day(null)));
+  // any day of the week means the week
+  const week = { date: "2026-11-16", organizations: null };
+  assert.ok(covers([run("2026-11-18", null, "weekly")], week));
+});
+
+test("what is not listed is counted, each kind by itself", () => {
+  const twenty = Array.from({ length: 20 });
+  assert.equal(moreText(30, twenty, "failed"), "and 10 more task instances failed");
+  assert.equal(moreText(21, twenty, "failed"), "and 1 more task instance failed");
+  assert.equal(moreText(20, twenty, "failed"), null);
+  assert.equal(moreText(undefined, undefined, "failed"), null);
+});
+
+test("a run is offered where it can help", () => {
+  const stored = (computedAt) => ({
+    date: "2026-11-16",
+    state: "stored",
+    isFinal: false,
+    computedAt,
+  });
+  assert.ok(helps("daily", { date: "2026-11-16", state: "missing" }));
+  assert.ok(helps("daily", stored("2026-11-16T12:00:00Z")));
+  // computed after its end, and not final all the same: the source has lost rows
+  assert.ok(!helps("daily", stored("2026-11-17T03:00:00Z")));
+  assert.ok(helps("weekly", stored("2026-11-22T23:00:00Z")));
+  assert.ok(!helps("weekly", stored("2026-11-23T04:00:00Z")));
+});
+
+test("complete is said of the range, and nothing of nothing", () => {
+  const range = { from: "2026-11-01", to: "2026-11-03", organizationsTotal: 3 };
+  const of = (behind, more) => completeText({ ...range, organizationsBehind: behind, ...more });
+  assert.equal(of(1, {}), "1 Nov – 3 Nov 2026: complete for 2 of 3 organizations");
+  assert.equal(
+    of(0, { completeThrough: "2026-11-03", fresh: true }),
+    "1 Nov – 3 Nov 2026: complete for all 3 organizations.",
+  );
+  assert.equal(
+    of(0, { completeThrough: null, fresh: false }),
+    "Nothing is stored yet: what is missing cannot be said.",
+  );
+});
+
+test("no hot channel is said only of what is stored", () => {
+  const trends = (stored, expected, more) => ({
+    period: "daily",
+    totals: { organizationDaysStored: stored, organizationDaysExpected: expected },
+    ...more,
+  });
+  assert.equal(hotOf(trends(1, 27, { organization: {} })), "1 of 27 days are stored");
+  assert.equal(hotOf(trends(1, 27)), "1 of 27 organization-days are stored");
+  assert.equal(hotOf(trends(27, 27)), null);
+});
+
+test("rows that count for nothing are said", () => {
+  assert.equal(ignoredText(undefined, "weekly"), null);
+  assert.equal(ignoredText({ offGrid: 0, ofNoOrganization: 0 }, "weekly"), null);
+  assert.equal(
+    ignoredText({ offGrid: 1, ofNoOrganization: 2 }, "weekly"),
+    "Ignored: 1 stored row whose date begins no week, 2 stored rows of an organization that does not exist.",
+  );
 });
 
 test("nothing unusual is said only of those that can be judged", () => {
-  const answer = { findings: [], organizationsCompared: 12, from: "2026-11-25", period: "daily" };
+  const answer = {
+    findings: [],
+    organizationsCompared: 12,
+    organizationsNotCompared: 0,
+    from: "2026-11-25",
+    period: "daily",
+  };
   const needed =
-    "Wed, 25 Nov 2026 and at least six of the eight same weekdays before it must be stored.";
+    "Wed, 25 Nov 2026 and at least six of the eight same weekdays before it must be stored and final.";
   assert.deepEqual(attentionNotes(answer, 12), [
     "Nothing unusual for any organization: Wed, 25 Nov 2026.",
   ]);
-  assert.deepEqual(attentionNotes({ ...answer, organizationsCompared: 9 }, 12), [
-    "Nothing unusual for 9 organizations: Wed, 25 Nov 2026.",
-    `It cannot be said for 3 organizations: ${needed}`,
-  ]);
-  const [none] = attentionNotes({ ...answer, organizationsCompared: 0 }, 12);
+  assert.deepEqual(
+    attentionNotes({ ...answer, organizationsCompared: 9, organizationsNotCompared: 3 }, 12),
+    [
+      "Nothing unusual for 9 organizations: Wed, 25 Nov 2026.",
+      `It cannot be said for 3 organizations: ${needed}`,
+    ],
+  );
+  const [none] = attentionNotes(
+    { ...answer, organizationsCompared: 0, organizationsNotCompared: 12 },
+    12,
+  );
   assert.match(none, /^What is unusual cannot be said for Wed, 25 Nov 2026/);
   assert.match(
-    attentionNotes({ ...answer, findings: [{}] }, 13)[0],
+    attentionNotes({ ...answer, findings: [{}], organizationsNotCompared: 1 }, 13)[0],
     /^It cannot be said for 1 org/,
   );
 });

@@ -11,6 +11,16 @@ test("one date format, with the year where it could be another", () => {
   assert.equal(words.span({ from: "2026-12-28", to: "2027-01-03" }), "28 Dec 2026 – 3 Jan 2027");
 });
 
+test("a moment has its date", () => {
+  assert.equal(words.moment(Date.UTC(2026, 9, 27, 18, 2)), "27 Oct 2026, 18:02 UTC");
+});
+
+test("topics of a sentence are those of the settings", () => {
+  assert.equal(words.anyOf(["complaint", "escalation"]), "complaints or escalations");
+  assert.equal(words.anyOf(["billing_issue"]), "billing issue");
+  assert.equal(words.anyOf(["a", "b", "c"]), "a, b or c");
+});
+
 test("periods have names of their kind", () => {
   assert.equal(words.longPeriod("daily", "2026-11-03"), "Tue, 3 Nov 2026");
   assert.equal(words.longPeriod("weekly", "2027-01-03"), "the week of 28 Dec 2026");

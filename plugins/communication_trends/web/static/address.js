@@ -38,6 +38,9 @@ export function parseView(search) {
   };
 }
 
+/** Whether a text is the id of an organization, and no slug that may hold anything. */
+export const isId = (text) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text ?? "");
+
 /** Whether a text is a day of the calendar, not before the API's first. */
 export function isDate(text) {
   if (!/^\d{4}-\d\d-\d\d$/.test(text ?? "") || text < "2000-01-01") return false;

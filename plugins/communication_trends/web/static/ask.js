@@ -35,7 +35,11 @@ export function route(path, parameters = {}) {
   return `${base()}${PREFIX}api/v1/${path}?${new URLSearchParams(given)}`;
 }
 
-/** Return the path of the trends of one organization, or of all for null. */
+/**
+ * Return the path of the trends of one organization, or of all for null.
+ *
+ * @param {string|null} organization its id: a slug may be no part of a path
+ */
 export const trendsPath = (organization) =>
   organization ? `organizations/${encodeURIComponent(organization)}/trends` : "trends";
 

@@ -49,12 +49,20 @@ export function writeView(view, push) {
   history.replaceState(null, "", location.pathname + (given.size ? `?${given}` : ""));
 }
 
-/** Call a function with the view whenever the person goes back or forward. */
+/**
+ * Call a function with the view whenever the person goes back or forward, and when the browser brings the page back as it
+ * had left it: the address may be another one by then.
+ */
 export function onBack(show) {
   const listener = () => show(parseView(bar.location.search));
   bar.addEventListener("popstate", listener);
   // Airflow's window outlives the frame
   addEventListener("pagehide", () => bar.removeEventListener("popstate", listener));
+  addEventListener("pageshow", ({ persisted }) => {
+    if (!persisted) return;
+    bar.addEventListener("popstate", listener);
+    listener();
+  });
 }
 
 /** Go to another address of Airflow. A frame may not move Airflow's window, but Airflow's document may. */

@@ -2,19 +2,33 @@
 // or by the arrow keys, so that nothing covers the data; and a table of the same numbers.
 
 import { PALETTES } from "./colors.js";
-import { byId, h, themed, themeName } from "./dom.js";
+import { byId, h, themed, themeName, update } from "./dom.js";
 import { addPeriods } from "./periods.js";
 import {
   confidenceOf,
+  isNotFinal,
+  isPartial,
   meanOf,
   percentRange,
   REST_NAME,
   riskOf,
   segments,
   seriesOf,
+  WHOLE,
   windowsOf,
 } from "./series.js";
-import { count, escaped, longPeriod, NOUNS, percent, shortPeriod, shown, span } from "./words.js";
+import {
+  anyOf,
+  count,
+  escaped,
+  longPeriod,
+  moment,
+  NOUNS,
+  percent,
+  shortPeriod,
+  shown,
+  span,
+} from "./words.js";
 
 /** What a day without figures is, in words. */
 const STATES = {
@@ -30,10 +44,11 @@ const GAPS = new Set(["missing", "unreadable"]);
  * @property {object} trends the API's answer
  * @property {object} view what is shown
  * @property {object[]|null} before the days before, where means over seven days are asked for
- * @property {object[]} findings what is unusual, of these days
+ * @property {{findings: object[], from: string|undefined, problem: string|undefined}} marked what is unusual, of these days
  * @property {string} csv address of the numbers as CSV
  * @property {string[]} riskyTopics
- * @property {object} kept what the person has hidden and opened: two sets of names
+ * @property {Set<string>} hidden series that the person has hidden
+ * @property {Set<string>} opened charts of which the person wants to see all series
  * @property {function(object)} show changes what is shown
  * @property {function(string)} onGap called with the day of a gap that was clicked
  */
@@ -75,8 +90,8 @@ const LINES = [
   {
     id: "risk",
     title: "Risk",
-    about: ({ riskyTopics }) => `Share of ${riskyTopics.join(" and ")} among all messages.`,
-    value: (window, { riskyTopics }) => riskOf(window, riskyTopics),
+    about: ({ riskyTopics }) => `Share of the messages that are ${anyOf(riskyTopics)}.`,
+    value: riskOf,
     total: ({ totals }) => totals.riskScore,
     color: "risk",
     range: (values) => [0, Math.max(5, Math.ceil((Math.max(...values) * 1.15) / 5) * 5)],
@@ -106,11 +121,16 @@ export function drawCharts(box, context) {
     box.append(...ORDER.map((id) => frame(charts.find((chart) => chart.id === id))));
   }
   for (const link of box.querySelectorAll(".download")) link.href = context.csv;
-  for (const chart of charts) byId(`${chart.id}-about`).textContent = chart.about(context);
+  for (const chart of charts) byId(`${chart.id}-about`).textContent = aboutOf(chart, context);
   drawTools(context);
   for (const chart of STACKS) drawStack(chart, context);
   for (const chart of LINES) drawLine(chart, context);
 }
+
+const aboutOf = (chart, context) =>
+  context.before && chart.id !== "escalations" && chart.id !== "tones"
+    ? `${chart.about(context)} 7-day means, left out where one of the seven days is missing, incomplete or not final.`
+    : chart.about(context);
 
 function frame({ id, title, wide }) {
   const csv = { class: "download", href: "#", download: true, "aria-label": `${title} as CSV` };
@@ -146,8 +166,7 @@ function frame({ id, title, wide }) {
 /** The choices that concern the chart of topics: which topic, counts or shares, the mean. */
 function drawTools({ trends, view, show }) {
   const box = byId("topics-tools");
-  const focused = box.contains(document.activeElement) ? document.activeElement.id : null;
-  const topics = seriesOf(trends.days, "topics", { theme: themeName(), all: true });
+  const topics = seriesOf(trends.totals, "topics", { theme: themeName(), all: true });
   const names = topics.map((one) => [one.name, one.text]);
   const { topic } = view;
   if (topic !== null && !names.some(([name]) => name === topic)) names.push([topic, topic]);
@@ -165,7 +184,8 @@ function drawTools({ trends, view, show }) {
       }),
       text,
     );
-  box.replaceChildren(
+  update(
+    box,
     h(
       "label",
       {},
@@ -185,21 +205,21 @@ function drawTools({ trends, view, show }) {
     toggle("share", "share", "Share (100 %)"),
     ...(view.period === "daily" ? [toggle("mean", "mean", "7-day mean")] : []),
   );
-  if (focused) byId(focused)?.focus();
 }
 
 function drawStack(chart, context) {
   const { id } = chart;
-  const { trends, view, kept } = context;
-  const every = seriesOf(trends.days, id, { theme: themeName(), all: true });
+  const { trends, view, hidden, opened } = context;
+  const every = seriesOf(trends.totals, id, { theme: themeName(), all: true });
   const one = id === "topics" && view.topic !== null;
   const series = one
     ? every.filter(({ name }) => name === view.topic)
-    : seriesOf(trends.days, id, { theme: themeName(), all: kept.opened.has(id) });
-  const visible = series.filter(({ name }) => !kept.hidden.has(`${id} ${name}`));
+    : seriesOf(trends.totals, id, { theme: themeName(), all: opened.has(id) });
+  const visible = series.filter(({ name }) => !hidden.has(`${id} ${name}`));
   const windows = windowsOf(trends.days, id === "topics" ? context.before : null);
   const isShare = chart.isShare(context);
-  const whole = (window) => sumOf(one ? every : visible, window);
+  // of all there is: hiding a series makes no other one's share larger
+  const whole = (window) => meanOf(window, WHOLE[id]);
   const value = (single, window) =>
     isShare ? (100 * meanOf(window, single.of)) / (whole(window) || 1) : meanOf(window, single.of);
   const traces = segments(windows).flatMap((run, at) =>
@@ -213,7 +233,7 @@ function drawStack(chart, context) {
   drawLegend(chart, context, series, { opens: every.length > series.length && !one });
   plot(chart, context, traces, one && isShare ? SHARE_OF_ONE : axisOf(isShare, traces), (index) =>
     readOut(chart, context, index, windows, (window) => {
-      const total = oneDecimal(sumOf(every, window));
+      const total = oneDecimal(whole(window));
       const said = (single) =>
         isShare
           ? percent(Math.round(value(single, window)))
@@ -232,10 +252,6 @@ function drawStack(chart, context) {
     (day) => every.map((single) => single.of(day)),
   );
 }
-
-/** The mean over some days of several series together. */
-const sumOf = (series, window) =>
-  series.reduce((total, single) => total + meanOf(window, single.of), 0);
 
 const SHARE_OF_ONE = { rangemode: "tozero", ticksuffix: " %" };
 
@@ -288,26 +304,28 @@ const widthOf = (kind, date) => Date.parse(addPeriods(kind, date, 1)) - Date.par
 
 function drawLegend(chart, context, series, { opens }) {
   const { id } = chart;
-  const { hidden, opened } = context.kept;
+  const { hidden, opened } = context;
   const box = byId(`${id}-legend`);
-  const redraw = (name) => {
-    drawStack(chart, context);
-    [...box.querySelectorAll("button")].find((one) => one.dataset.name === name)?.focus();
-  };
-  const flip = (set, entry, name) => {
+  const flip = (set, entry, next = null) => {
     if (!set.delete(entry)) set.add(entry);
-    redraw(name);
+    drawStack(chart, context);
+    // one button takes the other's place
+    if (next) [...box.querySelectorAll("button")].find((one) => one.dataset.name === next)?.focus();
   };
   const key = (one) => {
     const entry = `${id} ${one.name}`;
     const onclick =
-      one.name === REST_NAME
-        ? () => flip(opened, id, "\u0000fewer")
-        : () => flip(hidden, entry, one.name);
+      one.name === REST_NAME ? () => flip(opened, id, "\u0000fewer") : () => flip(hidden, entry);
     const pressed = one.name === REST_NAME ? null : String(!hidden.has(entry));
     return h(
       "button",
-      { type: "button", "aria-pressed": pressed, "data-name": one.name, onclick },
+      {
+        type: "button",
+        "aria-pressed": pressed,
+        "data-key": `=${one.name}`,
+        "data-name": one.name,
+        onclick,
+      },
       h("i", { color: one.color }),
       `${one.text} `,
       h("small", { "data-total": shown(one.total) }, shown(one.total)),
@@ -320,31 +338,34 @@ function drawLegend(chart, context, series, { opens }) {
           "button",
           {
             type: "button",
+            "data-key": "\u0000fewer",
             "data-name": "\u0000fewer",
             onclick: () => flip(opened, id, REST_NAME),
           },
           h("span", { class: "do" }, "show fewer"),
         )
       : null;
-  box.replaceChildren(...series.map(key), ...(fewer ? [fewer] : []), ...gapKeys(chart, context));
+  update(box, series.map(key), fewer, gapKeys(chart, context));
 }
 
-/** What hatching and triangles mean, where there are any. */
-function gapKeys({ figure }, { trends, findings }) {
-  const key = (mark, text) => h("span", { class: "key" }, mark, text);
+/** What hatching, dots and triangles mean, where there are any; and where it is not known what is unusual. */
+function gapKeys({ figure }, { trends, marked }) {
+  const key = (mark, text) => h("span", { class: "key", "data-key": text }, mark, text);
   const hatched = () => h("i", { class: "hatched" });
   const has = (test) => trends.days.some(test);
+  const { findings, from, problem } = marked;
+  const since = from > trends.from ? `; judged from ${shortPeriod(trends.period, from)} on` : "";
   return [
-    has((day) => GAPS.has(day.state)) ? key(hatched(), "no data") : null,
-    has((day) => isPartial(day)) ? key(hatched(), "some organizations missing") : null,
-    findings.some((one) => one.figure === figure)
-      ? key(h("b", { "aria-hidden": "true" }, "▾"), "unusual")
+    has((day) => day.state === "missing") ? key(hatched(), "no data") : null,
+    has((day) => day.state === "unreadable") ? key(hatched(), "cannot be read") : null,
+    has(isPartial) ? key(hatched(), "some organizations missing") : null,
+    has(isNotFinal) ? key(h("i", { class: "dotted" }), "not final") : null,
+    figure && (findings.some((one) => one.figure === figure) || since)
+      ? key(h("b", { "aria-hidden": "true" }, "▾"), `unusual${since}`)
       : null,
-  ].filter(Boolean);
+    figure && problem ? key(null, `what is unusual is not marked: ${problem}`) : null,
+  ];
 }
-
-const isPartial = (day) =>
-  day.state === "stored" && (day.organizationsMissing > 0 || day.organizationsUnreadable > 0);
 
 function drawLine(chart, context) {
   const { id } = chart;
@@ -354,21 +375,26 @@ function drawLine(chart, context) {
   const windows = windowsOf(days, before);
   const values = windows.map((window) => (window ? chart.value(window, context) : null));
   const known = values.filter((value) => value !== null);
-  const trace = {
+  // what is not final is a point by itself: a line to it would look like a fall
+  const trace = (isOpen) => ({
     type: "scatter",
-    mode: days.length > 45 ? "lines" : "lines+markers",
+    mode: isOpen ? "markers" : days.length > 45 ? "lines" : "lines+markers",
     name: chart.title,
     meta: id,
-    x: days.map((day) => day.date),
-    y: values,
+    x: days.filter((day) => isOpen === isNotFinal(day)).map((day) => day.date),
+    y: values.filter((_, index) => isOpen === isNotFinal(days[index])),
     connectgaps: false,
     line: { color, width: 2 },
-    marker: { color, size: 5 },
+    marker: isOpen
+      ? { color, size: 9, symbol: "circle-open", line: { width: 2 } }
+      : { color, size: 5, symbol: "circle" },
+    cliponaxis: false,
     hoverinfo: "none",
-  };
+  });
   const total = percent(chart.total(trends));
   const name = before ? `${chart.title}, 7-day mean` : chart.title;
-  byId(`${id}-legend`).replaceChildren(
+  update(
+    byId(`${id}-legend`),
     h(
       "span",
       { class: "key", "data-name": id },
@@ -376,14 +402,19 @@ function drawLine(chart, context) {
       `${name} `,
       h("small", { "data-total": total }, total),
     ),
-    ...gapKeys(chart, context),
+    gapKeys(chart, context),
   );
   const range = known.length ? chart.range(known) : [0, 100];
-  plot(chart, context, [trace], { range, ticksuffix: " %", nticks: 6 }, (index) =>
-    readOut(chart, context, index, windows, (window) => ({
-      total: count(oneDecimal(meanOf(window, (day) => day.totalClassifications)), "message"),
-      values: new Map([[id, percent(oneDecimal(chart.value(window, context)))]]),
-    })),
+  plot(
+    chart,
+    context,
+    [trace(false), trace(true)],
+    { range, ticksuffix: " %", nticks: 6 },
+    (index) =>
+      readOut(chart, context, index, windows, (window) => ({
+        total: count(oneDecimal(meanOf(window, (day) => day.totalClassifications)), "message"),
+        values: new Map([[id, percent(oneDecimal(chart.value(window, context)))]]),
+      })),
   );
   drawTable(id, [`${chart.title}, %`], trends, (day) => [oneDecimal(chart.value([day], context))]);
 }
@@ -413,21 +444,36 @@ function readOut({ id, title }, context, index, windows, read) {
 }
 
 /** "Sun, 1 Nov 2026: 12 messages · 2 organizations missing · 58 alerts; usually 2 to 6" */
-function aboutDay({ trends, view, findings, before }, index, total) {
+function aboutDay({ trends, view, marked, before }, index, total) {
   const day = trends.days[index];
-  const what = total === null ? (STATES[day.state] ?? "too few days for a mean") : total;
+  const none = "no 7-day mean: not all of the seven days are stored, complete and final";
+  const what = total === null ? (STATES[day.state] ?? none) : total;
   const mean = total !== null && before ? "7-day mean " : "";
-  const missing = (day.organizationsMissing ?? 0) + (day.organizationsUnreadable ?? 0);
   const more = [
-    ...(isPartial(day) ? [`${count(missing, "organization")} missing`] : []),
-    ...findings.filter((one) => one.date === day.date).map((one) => one.sentence),
+    ...lacksOf(day),
+    ...marked.findings.filter((one) => one.date === day.date).map((one) => one.sentence),
   ];
   return [`${longPeriod(view.period, day.date)}: ${mean}${what}`, ...more].join(" · ");
 }
 
-/** Hatching over each period that has no data, and along the top where some organizations have none. */
+/** What a stored day lacks, in words. */
+function lacksOf(day) {
+  const of = (number, what) => (number > 0 ? [`${count(number, "organization")} ${what}`] : []);
+  const since = day.computedAt ? `: as of ${moment(Date.parse(day.computedAt))}` : "";
+  return [
+    ...of(isPartial(day) ? day.organizationsMissing : 0, "missing"),
+    ...of(isPartial(day) ? day.organizationsUnreadable : 0, "that cannot be read"),
+    ...of(isNotFinal(day) ? day.organizationsNotFinal : 0, "not final"),
+    ...(isNotFinal(day) && day.isFinal === false ? [`not final${since}`] : []),
+  ];
+}
+
+/**
+ * Hatching over each period that has no data, and along the top where some organizations have none; dots over one that is
+ * not final, or along the top where that is so of some organizations.
+ */
 function gapTraces(kind, days) {
-  const hatch = (name, dates, base, height) => ({
+  const hatch = (name, dates, base, height, shape = "/") => ({
     type: "bar",
     name,
     x: dates,
@@ -441,7 +487,7 @@ function gapTraces(kind, days) {
       color: "rgba(0,0,0,0)",
       line: { width: 0 },
       pattern: {
-        shape: "/",
+        shape,
         size: 6,
         solidity: 0.25,
         fgcolor: themed("--hatch"),
@@ -458,8 +504,24 @@ function gapTraces(kind, days) {
       1,
     ),
     hatch("partial", dates(isPartial), 0.95, 0.05),
+    hatch(
+      "notFinal",
+      dates((day) => isNotFinal(day) && !isSomeFinal(day)),
+      0,
+      1,
+      ".",
+    ),
+    hatch(
+      "someNotFinal",
+      dates((day) => isNotFinal(day) && isSomeFinal(day)),
+      0.9,
+      0.05,
+      ".",
+    ),
   ];
 }
+
+const isSomeFinal = (day) => day.organizationsNotFinal < day.organizationsStored;
 
 /** A small triangle above each day on which the chart's figure is unusual. */
 function unusualTrace(figure, findings) {
@@ -479,10 +541,9 @@ function unusualTrace(figure, findings) {
 
 function plot(chart, context, traces, yaxis, sayDay) {
   const { id, title } = chart;
-  const { trends, view, findings, onGap } = context;
+  const { trends, view, marked, onGap } = context;
   const box = byId(id);
-  sayDay(null);
-  makeReadable(box, title, trends.days.length, sayDay);
+  makeReadable(box, title, trends.days, sayDay);
   if (!globalThis.Plotly) {
     const text =
       "Charts need the Python package plotly on Airflow's API server. The data table has the numbers.";
@@ -492,7 +553,7 @@ function plot(chart, context, traces, yaxis, sayDay) {
   const all = [
     ...traces,
     ...gapTraces(view.period, trends.days),
-    unusualTrace(chart.figure, findings),
+    unusualTrace(chart.figure, marked.findings),
   ];
   const fresh = !box.classList.contains("js-plotly-plot");
   globalThis.Plotly.react(box, all, layout(view.period, trends, yaxis), {
@@ -502,12 +563,16 @@ function plot(chart, context, traces, yaxis, sayDay) {
   });
   // the listeners outlive this drawing
   box.pointed = { sayDay, onGap, dates: trends.days.map((day) => day.date) };
+  markDay(box, box.readDay ?? null);
   if (!fresh) return;
   box.on("plotly_hover", ({ points }) => {
     const index = box.pointed.dates.indexOf(String(points[0].x).slice(0, 10));
     if (index >= 0) box.pointed.sayDay(index);
   });
-  box.on("plotly_unhover", () => box.pointed.sayDay(null));
+  box.on("plotly_unhover", () => {
+    const { dates, sayDay } = box.pointed;
+    sayDay(box.readDay ? dates.indexOf(box.readDay) : null);
+  });
   box.on("plotly_click", ({ points }) => {
     const gap = points.find((point) => point.data.meta === "gap");
     if (gap) box.pointed.onGap(String(gap.x).slice(0, 10));
@@ -516,37 +581,39 @@ function plot(chart, context, traces, yaxis, sayDay) {
 
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, PageUp: 7, PageDown: -7, Home: -1e9, End: 1e9 };
 
-/** Let the arrow keys go from day to day; a screen reader says each day's values. */
-function makeReadable(box, title, length, sayDay) {
+/** Let the arrow keys go from day to day; a screen reader says each day's values. Drawn again, it stays at its day. */
+function makeReadable(box, title, days, sayDay) {
+  const { length } = days;
   box.setAttribute("role", "slider");
   box.setAttribute("aria-label", `${title}, day by day`);
   box.setAttribute("aria-valuemin", "1");
   box.setAttribute("aria-valuemax", String(length));
-  const go = (index) => {
-    box.setAttribute("aria-valuenow", String(index + 1));
-    box.setAttribute("aria-valuetext", sayDay(index));
-    markDay(box, index);
+  const indexOf = (date) => days.findIndex((day) => day.date === date);
+  const set = (name, value) => box.getAttribute(name) !== value && box.setAttribute(name, value);
+  const say = (date) => {
+    const index = indexOf(date);
+    box.readDay = index < 0 ? null : date;
+    set("aria-valuenow", String(index < 0 ? length : index + 1));
+    set("aria-valuetext", sayDay(index < 0 ? null : index));
   };
-  box.setAttribute("aria-valuenow", String(length));
-  box.setAttribute("aria-valuetext", sayDay(null));
-  let at = length;
+  say(box.readDay);
   box.onkeydown = (event) => {
     const step = KEYS[event.key];
     if (step === undefined) return;
     event.preventDefault();
-    at = Math.max(0, Math.min(length - 1, at + step));
-    go(at);
+    const at = box.readDay === null ? length : indexOf(box.readDay);
+    say(days[Math.max(0, Math.min(length - 1, at + step))].date);
+    markDay(box, box.readDay);
   };
   box.onblur = () => {
-    sayDay(null);
+    say(null);
     markDay(box, null);
   };
 }
 
 /** Draw the line that marks the day pointed at by key. */
-function markDay(box, index) {
-  if (!globalThis.Plotly || !box.pointed) return;
-  const date = index === null ? null : box.pointed.dates[index];
+function markDay(box, date) {
+  if (!globalThis.Plotly || !box.pointed || (date === null && !box.layout.shapes?.length)) return;
   const line = { color: themed("--muted"), width: 1, dash: "dot" };
   const shape = { type: "line", xref: "x", yref: "paper", x0: date, x1: date, y0: 0, y1: 1, line };
   globalThis.Plotly.relayout(box, { shapes: date ? [shape] : [] });
@@ -600,11 +667,15 @@ function layout(kind, { from, to, days }, yaxis) {
 }
 
 function drawTable(id, columns, { days, period }, cells) {
+  const lacks = (day) => {
+    const found = day.state === "stored" ? lacksOf(day) : [];
+    return found.length ? h("small", {}, ` ${found.join(", ")}`) : null;
+  };
   const row = (day) =>
     h(
       "tr",
-      {},
-      h("th", { scope: "row" }, shortPeriod(period, day.date)),
+      { "data-key": day.date },
+      h("th", { scope: "row" }, shortPeriod(period, day.date), lacks(day)),
       day.state === "stored"
         ? cells(day).map((value) => h("td", { class: "number" }, shown(value)))
         : h("td", { class: "number", colspan: columns.length || 1 }, STATES[day.state]),
@@ -619,7 +690,8 @@ function drawTable(id, columns, { days, period }, cells) {
     ),
     columns.map((text) => h("th", { scope: "col", class: "number" }, text)),
   );
-  byId(`${id}-table`).replaceChildren(
+  update(
+    byId(`${id}-table`),
     h("table", {}, h("thead", {}, heading), h("tbody", {}, days.toReversed().map(row))),
   );
 }

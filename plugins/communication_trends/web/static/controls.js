@@ -1,7 +1,7 @@
 // What to show: the period, the range, typed or chosen.
 
 import { isDate, PRESETS } from "./address.js";
-import { byId, h } from "./dom.js";
+import { byId, h, update } from "./dom.js";
 import { KINDS } from "./periods.js";
 import { count, NOUNS } from "./words.js";
 
@@ -108,15 +108,19 @@ export function showControls(view, range, today) {
   for (const button of byId("periods").children) {
     button.setAttribute("aria-pressed", String(button.dataset.kind === view.period));
   }
-  const focused = document.activeElement?.dataset?.last;
-  byId("presets").replaceChildren(
-    ...PRESETS[view.period].map((last) =>
+  update(
+    byId("presets"),
+    PRESETS[view.period].map((last) =>
       h(
         "button",
-        { type: "button", "data-last": last, "aria-pressed": String(view.last === last) },
+        {
+          type: "button",
+          "data-key": last,
+          "data-last": last,
+          "aria-pressed": String(view.last === last),
+        },
         count(last, NOUNS[view.period]),
       ),
     ),
   );
-  if (focused) byId("presets").querySelector(`[data-last="${focused}"]`)?.focus();
 }

@@ -1,11 +1,11 @@
 // The page: holds what is shown, asks for it, and lets each part draw its own.
 
-import { changed, rangeOf } from "./address.js";
+import { changed, isId, rangeOf } from "./address.js";
 import { ask, base, Problem, queue, route, trendsPath } from "./ask.js";
 import { here, leaveTo, onBack, readPlace, readView, writeView } from "./bar.js";
 import { drawCharts } from "./charts.js";
 import { makeControls, showControls, showProblems } from "./controls.js";
-import { byId, h } from "./dom.js";
+import { byId, h, update } from "./dom.js";
 import { readFacts } from "./facts.js";
 import {
   drawAttention,
@@ -16,77 +16,112 @@ import {
   drawGaps,
   drawHotspots,
 } from "./panels.js";
-import { addDays, isoDay, KINDS, lastDue } from "./periods.js";
+import { addDays, addPeriods, isoDay, KINDS, lastDue } from "./periods.js";
 import { makePicker } from "./picker.js";
 import { drawRanking, PAGE_SIZE } from "./ranking.js";
 import { drawRun } from "./run.js";
-import { offerRuns } from "./runs.js";
-import { count, NOUNS, shown, span } from "./words.js";
+import { activeRuns, offerRuns } from "./runs.js";
+import { isNotFinal } from "./series.js";
+import { count, moment, NOUNS, shown, span } from "./words.js";
 
 const REFRESH = 5 * 60_000;
+/** How often it is looked whether that time is over: a computer that slept for days has no other clock. */
+const LOOK = 15_000;
 const HOTSPOTS = 15;
 const FINDINGS = 50;
 const BEHIND = 200;
+/** Periods that the API judges in one answer. */
+const JUDGED = 92;
 const MEAN_REACH = 6;
 /** The API has four places for everybody together. */
 const AT_ONCE = 2;
 
 const facts = readFacts();
 byId("version").textContent = facts.version;
-const page = {
-  /** what is shown, as the address has it */
+/** All that decides what the page looks like; `draw` and `drawPanel` are the only ones that make it so. */
+const state = {
+  /** what is to be shown, as the address has it */
   view: readView(),
-  /** the answers that are on the page, the view they are of, and when they came */
+  /** the answers that are on the page, the view and the range they are of, and when they came */
   drawn: null,
+  /** the organization that was chosen last: it has a name before there is an answer */
+  chosen: null,
+  /** one of STATUSES */
+  status: "loading",
   /** what the person has hidden and opened in the charts */
-  kept: { hidden: new Set(), opened: new Set() },
-  /** ends the asking that is under way */
+  hidden: new Set(),
+  opened: new Set(),
+  /** runs that have not ended; what they are for is not offered again */
+  runs: [],
+  /** ends the asking that is under way, and when it began */
   asking: null,
+  askedAt: 0,
   /** the run whose tab this is */
   run: null,
 };
 
-const due = (period) => lastDue(period, Date.now(), facts.periods[period].delay);
-const range = () => rangeOf(page.view, due(page.view.period));
+const STATUSES = ["loading", "ready", "stale", "empty", "refused", "broken"];
 
-function show(changes) {
-  page.view = changed(page.view, changes);
-  writeView(page.view, true);
+const due = (period) => lastDue(period, Date.now(), facts.periods[period].delay);
+const sameView = (view) => state.drawn && JSON.stringify(state.drawn.view) === JSON.stringify(view);
+
+function show(changes, organization = null) {
+  state.chosen = organization ?? state.chosen;
+  state.view = changed(state.view, changes);
+  writeView(state.view, true);
   return load();
 }
 
 // ---- asking ----
 
 async function load() {
-  page.asking?.abort();
+  state.asking?.abort();
   const mine = new AbortController();
-  page.asking = mine;
-  const { view } = page;
+  state.asking = mine;
+  state.askedAt = Date.now();
   byId("main").setAttribute("aria-busy", "true");
-  setState(sameView(view) ? page.state : "loading");
-  // the numbers of the view before are still there, dimmed: what is asked for is not
-  if (!sameView(view)) byId("subtitle").textContent = "Loading…";
+  if (!sameView(state.view)) {
+    setStatus("loading");
+    // the numbers of the view before are still there, dimmed: what is asked for is not
+    byId("subtitle").textContent = "Loading…";
+  } else if (state.askedAt - state.drawn.time > 2 * REFRESH) {
+    setStatus("stale", `${asOf()} Asking for newer ones…`);
+  }
   showBar();
   try {
-    await fill(view, mine.signal);
+    await identify(mine.signal);
+    await fill(mine.signal);
   } catch (error) {
-    if (error.name === "AbortError" || page.asking !== mine) return;
-    broken(view, error instanceof Problem ? error : new Problem(`This page has a fault: ${error}`));
+    if (error.name === "AbortError" || state.asking !== mine) return;
+    broken(error instanceof Problem ? error : new Problem(`This page has a fault: ${error}`));
     if (!(error instanceof Problem)) throw error;
   } finally {
-    if (page.asking === mine) byId("main").setAttribute("aria-busy", "false");
+    if (state.asking === mine) byId("main").setAttribute("aria-busy", "false");
   }
 }
 
-const sameView = (view) => page.drawn && JSON.stringify(page.drawn.view) === JSON.stringify(view);
+/**
+ * A slug may hold what no path can, or read like another path: tenants are asked for by id. An address with a slug is looked
+ * up once, and says the id from then on.
+ */
+async function identify(signal) {
+  const { organization, period } = state.view;
+  if (organization === null || isId(organization)) return;
+  const day = due(period);
+  const path = route("comparison", { organization, period, from: day, to: day });
+  state.chosen = (await ask(path, { signal })).organization;
+  state.view = { ...state.view, organization: state.chosen.id };
+  writeView(state.view, false);
+}
 
 /**
- * Ask for everything at once. What the page is about decides its state, and is drawn as soon as it is there; every other
+ * Ask for everything at once. What the page is about decides its status, and is drawn as soon as it is there; every other
  * panel comes when its answer comes, and has its own failure.
  */
-async function fill(view, signal) {
+async function fill(signal) {
+  const { view } = state;
   const { organization, period } = view;
-  const days = range();
+  const days = rangeOf(view, due(period));
   const inTurn = queue(AT_ONCE);
   const get = (path, parameters) =>
     inTurn(() => ask(route(path, { period, ...parameters }), { signal }));
@@ -97,18 +132,27 @@ async function fill(view, signal) {
     : null;
   // the marks in the charts are of the whole range; before the panels, since the charts wait for them
   const marks = organization
-    ? get("attention", { ...own, limit: BEHIND }).then(
-        ({ findings }) => findings,
-        () => [],
-      )
-    : [];
+    ? get("attention", { ...judged(own, period), limit: BEHIND }).catch((error) => {
+        if (!(error instanceof Problem)) throw error;
+        return { findings: [], problem: error.message };
+      })
+    : { findings: [] };
   const main = organization ? null : get("overview", ranked(view, days));
   const comparison = get("comparison", own);
-  const gaps = organization ? trends : get("freshness", { ...days, limit: BEHIND });
+  const freshness = organization ? trends : get("freshness", { ...days, limit: BEHIND });
+  const gaps = facts.periods[period].mayRun
+    ? Promise.all([
+        freshness,
+        activeRuns({ period, ...facts.periods[period] }, signal).catch(none),
+      ]).then(([answer, runs]) => {
+        state.runs = runs;
+        return answer;
+      })
+    : freshness;
   const hotspots = get("hotspots", { ...own, limit: HOTSPOTS });
   const attention = get("attention", { organization, to: days.to, limit: FINDINGS });
   const panels = [
-    ["cards", "Figures", Promise.all([comparison, trends])],
+    ["cards", "Figures", comparison],
     ["attention", "Unusual", attention],
     ["hotspots", "Hot channels", hotspots],
     ["gaps", "What is missing", gaps],
@@ -117,28 +161,37 @@ async function fill(view, signal) {
   // none may fail unheard while the first is waited for
   const settled = panels.map(([, , answer]) => Promise.allSettled([answer]));
   const isOther = !sameView(view);
-  const [drawnTrends, earlier, findings] = await Promise.all([trends, before, marks]);
+  const [drawnTrends, earlier, marked] = await Promise.all([trends, before, marks]);
   signal.throwIfAborted();
-  page.drawn = {
+  const kept = isOther ? new Map() : state.drawn.answers;
+  state.drawn = {
     view,
+    range: days,
     trends: drawnTrends,
     before: earlier,
-    findings,
-    answers: new Map(),
+    marked,
+    // until the new ones come, those of a moment ago
+    answers: kept,
     time: Date.now(),
   };
   // what is there of another view must not look like this one's
   if (isOther) for (const [id] of panels) byId(id).dataset.waiting = "";
   draw();
-  finished(view);
+  finished();
   await Promise.all(
     panels.map(async ([id, title], index) => {
       const [outcome] = await settled[index];
       signal.throwIfAborted();
-      page.drawn.answers.set(id, { title, ...outcome });
+      state.drawn.answers.set(id, { title, ...outcome });
       drawPanel(id);
     }),
   );
+}
+
+/** What cannot be read keeps no panel from being drawn; before a run is started it is asked again. */
+function none(error) {
+  if (error instanceof Problem) return [];
+  throw error;
 }
 
 const ranked = ({ sort, order, offset }, days) => ({
@@ -154,70 +207,76 @@ const hasMean = ({ mean, period }) => mean && period === "daily";
 /** A mean of seven days needs the six before the range. */
 const weekBefore = ({ from }) => ({ from: addDays(from, -MEAN_REACH), to: addDays(from, -1) });
 
-// ---- the state of the whole page ----
+/** The end of a range, as far as it can be judged at once. */
+function judged({ from, to, ...rest }, period) {
+  const earliest = addPeriods(period, to, 1 - JUDGED);
+  return { ...rest, from: from < earliest ? earliest : from, to };
+}
 
-const STATES = ["loading", "ready", "stale", "empty", "refused", "broken"];
+// ---- the status of the whole page ----
 
-function setState(state, text = null, button = null) {
-  page.state = STATES.includes(state) ? state : "loading";
-  document.body.dataset.state = page.state;
+function setStatus(status, text = null, button = null) {
+  state.status = STATUSES.includes(status) ? status : "loading";
+  document.body.dataset.state = state.status;
   const box = byId("notice");
   box.hidden = !text;
-  box.replaceChildren(...(text ? [h("span", {}, text)] : []), ...(button ? [button] : []));
+  update(box, text ? h("span", {}, text) : null, button);
 }
 
 const again = () => h("button", { class: "plain", type: "button", onclick: load }, "Try again");
 
-function finished(view) {
+function finished() {
   showProblems({});
-  const { trends } = page.drawn;
-  const time = new Date(page.drawn.time).toISOString().slice(11, 16);
-  byId("updated").textContent = `Updated ${time} UTC; again every 5 minutes.`;
+  const { trends, time } = state.drawn;
+  byId("updated").textContent = `As of ${moment(time)}; updated every 5 minutes.`;
   if (hasData(trends)) {
-    setState("ready");
+    setStatus("ready");
     return;
   }
-  setState("empty", emptyText(view, trends));
-  if (view.period !== "daily") explainPaused(view);
+  setStatus("empty", emptyText(trends));
+  if (trends.period !== "daily") explainPaused(state.view);
 }
 
 const hasData = ({ days }) => days.some(({ state }) => state === "stored");
 
-function emptyText({ period }, trends) {
+function emptyText(trends) {
   if (trends.organizationsTotal === 0) return "There are no organizations yet.";
   const name = trends.organization?.name ?? "any organization";
-  return `No data for ${name}, ${span(trends)}: nothing is stored for any ${NOUNS[period]} of it.`;
+  const noun = NOUNS[trends.period];
+  const isUnreadable = (day) => day.state === "unreadable" || day.organizationsUnreadable > 0;
+  return trends.days.some(isUnreadable)
+    ? `No data for ${name}, ${span(trends)}: what is stored for its ${noun}s cannot be read.`
+    : `No data for ${name}, ${span(trends)}: nothing is stored for any ${noun} of it.`;
 }
 
 /** The DAGs of weeks and months are paused until somebody wants them. */
 async function explainPaused(view) {
   const { dagId } = facts.periods[view.period];
   const dag = await ask(`${base()}/api/v2/dags/${dagId}`).catch(() => ({}));
-  if (!dag.is_paused || page.view !== view || page.state !== "empty") return;
+  if (!dag.is_paused || state.view !== view || state.status !== "empty") return;
   const text =
     `No ${NOUNS[view.period]} is stored: the DAG ${dagId} is paused. ` +
     `Unpause it in Airflow to have every ${NOUNS[view.period]} from now on; run or backfill it for earlier ones.`;
-  setState("empty", text);
+  setStatus("empty", text);
 }
 
-function broken(view, problem) {
+function broken(problem) {
+  const isSame = sameView(state.view);
   if (problem.kind === "invalid") showProblems(problem.fields);
   if (problem.kind === "login") {
     const login = h("button", { class: "primary", type: "button", onclick: logIn }, "Log in");
-    setState(sameView(view) ? "stale" : "refused", `${problem.message} ${stale(view)}`, login);
-  } else if (problem.kind === "broken" && sameView(view)) {
-    setState("stale", `${stale(view)} ${problem.message}`, again());
+    const stale = isSame ? ` ${asOf()} They could not be updated.` : "";
+    setStatus(isSame ? "stale" : "refused", `${problem.message}${stale}`, login);
+  } else if (problem.kind === "broken" && isSame) {
+    setStatus("stale", `${asOf()} They could not be updated. ${problem.message}`, again());
   } else {
-    setState(problem.kind === "broken" ? "broken" : "refused", problem.message, again());
+    setStatus(problem.kind === "broken" ? "broken" : "refused", problem.message, again());
   }
-  if (page.state !== "stale") page.drawn = null;
+  if (state.status !== "stale") state.drawn = null;
+  showBar();
 }
 
-function stale(view) {
-  if (!sameView(view)) return "";
-  const time = new Date(page.drawn.time).toISOString().slice(11, 16);
-  return `These numbers are of ${time} UTC; they could not be updated.`;
-}
+const asOf = () => `These numbers are of ${moment(state.drawn.time)}.`;
 
 const logIn = () => leaveTo(`${base()}/api/v2/auth/login?next=${encodeURIComponent(here())}`);
 
@@ -225,7 +284,7 @@ const logIn = () => leaveTo(`${base()}/api/v2/auth/login?next=${encodeURICompone
 
 /** Draw the charts, and all panels whose answers are there. */
 function draw() {
-  const { view, trends, before, findings, answers } = page.drawn;
+  const { view, trends, before, marked, answers } = state.drawn;
   const { organization, period } = view;
   const days = { from: trends.from, to: trends.to };
   const { mayRun } = facts.periods[period];
@@ -233,15 +292,16 @@ function draw() {
   for (const id of answers.keys()) drawPanel(id);
   keepFocus(() => {
     drawChannel(byId("channel"), trends, organization ? view.channel : null, show);
-    drawRun(byId("run"), page.run, leaveTo);
+    drawRun(byId("run"), state.run, leaveTo);
     drawCharts(byId("charts"), {
       trends,
       view,
       before,
-      findings,
+      marked,
       csv: route(trendsPath(organization), { period, ...days, format: "csv" }),
-      riskyTopics: facts.riskyTopics,
-      kept: page.kept,
+      riskyTopics: trends.riskyTopics,
+      hidden: state.hidden,
+      opened: state.opened,
       show,
       onGap: (date) =>
         mayRun && offer([{ date, organizations: organization ? [trends.organization] : null }]),
@@ -251,11 +311,11 @@ function draw() {
 
 /** Draw one panel from its answer, or say why there is none. */
 function drawPanel(id) {
-  const { title, status, value, reason } = page.drawn.answers.get(id);
+  const { title, status, value, reason } = state.drawn.answers.get(id);
   const box = byId(id);
   delete box.dataset.waiting;
   keepFocus(() => {
-    if (status === "fulfilled") DRAWERS[id](box, value, page.drawn);
+    if (status === "fulfilled") DRAWERS[id](box, value, state.drawn);
     else if (reason instanceof Problem) drawFailure(box, title, reason, load);
     else throw reason;
   });
@@ -275,50 +335,61 @@ const csvOf = (path, { view: { period, organization }, trends: { from, to } }, p
   route(path, { period, organization, from, to, ...parameters, format: "csv" });
 
 const DRAWERS = {
-  cards: (box, [comparison], { trends }) => drawCards(box, comparison, trends),
-  attention: (box, answer, drawn) =>
+  cards: (box, comparison, { trends }) => drawCards(box, comparison, trends),
+  attention: (box, answer, { view, trends, marked, ...drawn }) =>
     drawAttention(box, answer, {
-      total: drawn.view.organization ? null : drawn.trends.organizationsTotal,
-      marked: drawn.findings,
-      csv: csvOf("attention", drawn, { from: answer.from, to: answer.to }),
+      total: view.organization ? null : trends.organizationsTotal,
+      marked,
+      csv: csvOf("attention", { view, trends, ...drawn }, { from: answer.from, to: answer.to }),
       show,
     }),
   gaps: (box, answer, { view: { organization, period } }) => {
     const { mayRun } = facts.periods[period];
-    if (organization) drawGaps(box, answer, { mayRun, offer });
-    else drawFreshness(box, answer, { mayRun, offer, show });
+    const { runs } = state;
+    const today = isoDay(Date.now());
+    if (organization) drawGaps(box, answer, { mayRun, runs, today, offer });
+    else drawFreshness(box, answer, { mayRun, runs, offer, show });
   },
   ranking: (box, answer, drawn) => {
-    const { view } = drawn;
+    const { view, trends } = drawn;
     const csv = csvOf("overview", drawn, { sort: view.sort, order: view.order });
-    drawRanking(box, answer, { view, csv, show });
+    drawRanking(box, answer, { view, csv, trends, show });
   },
   hotspots: (box, answer, drawn) =>
     drawHotspots(box, answer, {
-      every: !drawn.view.organization,
+      trends: drawn.trends,
       csv: csvOf("hotspots", drawn),
       show,
     }),
 };
 
 function showHead() {
-  const { view, trends } = page.drawn;
+  const { trends } = state.drawn;
+  const { storedDays, expectedDays } = trends.totals;
   const name = trends.organization?.name;
+  const noun = NOUNS[trends.period];
   const whom = name ?? count(trends.organizationsTotal, "organization");
-  const messages = hasData(trends)
-    ? count(trends.totals.totalClassifications, "message")
-    : "no data";
+  const open = trends.days.filter(isNotFinal);
+  const messages = [
+    hasData(trends) ? count(trends.totals.totalClassifications, "message") : "no data",
+    ...(open.length ? [`${count(open.length, noun)} not final`] : []),
+  ];
   document.title = `${name ?? "All organizations"} – Communication trends`;
-  byId("subtitle").textContent = `${whom} · ${span(trends)} · ${messages}`;
-  const { days, missingDays } = trends.totals;
-  const stored = `${shown(days - missingDays)} of ${count(days, NOUNS[view.period])}`;
-  byId("status").textContent = `${name ?? "All organizations"}: ${stored}, ${messages}.`;
+  byId("subtitle").textContent = [whom, span(trends), ...messages].join(" · ");
+  const stored = `${shown(storedDays)} of ${count(expectedDays, noun)} stored`;
+  byId("status").textContent =
+    `${name ?? "All organizations"}: ${[stored, ...messages].join(", ")}.`;
   showBar();
 }
 
 function offer(periods) {
-  const { period } = page.view;
-  offerRuns(periods, { period, dagId: facts.periods[period].dagId }, report, load);
+  const { period } = state.view;
+  offerRuns(periods, { period, ...facts.periods[period] }, report, async (runs) => {
+    // what has been started is not offered again, even before Airflow tells
+    state.runs.push(...runs.filter((run) => run.period === state.view.period));
+    if (state.drawn?.answers.has("gaps")) drawPanel("gaps");
+    if (!runs.length) await load();
+  });
 }
 
 /** Say how a run goes on. */
@@ -329,20 +400,23 @@ function report(text, wrong) {
   const close = () => {
     box.hidden = true;
   };
-  box.replaceChildren(
+  update(
+    box,
     h("span", {}, text),
     h("button", { class: "plain", type: "button", onclick: close }, "Close"),
   );
 }
 
 function showBar() {
-  showControls(page.view, range(), isoDay(Date.now()));
+  const { view, drawn, chosen, status } = state;
+  const range = sameView(view) ? drawn.range : rangeOf(view, due(view.period));
+  showControls(view, range, isoDay(Date.now()));
   const field = byId("organization");
   // not while a person types into it
   if (field.getAttribute("aria-expanded") === "true") return;
-  const drawn = page.drawn?.trends.organization;
-  const slug = page.view.organization;
-  field.value = [drawn?.slug, drawn?.id].includes(slug) ? drawn.name : (slug ?? "");
+  const known = [drawn?.trends.organization, chosen].find((one) => one?.id === view.organization);
+  const unknown = status === "loading" && isId(view.organization) ? "…" : view.organization;
+  field.value = view.organization === null ? "" : (known?.name ?? unknown);
 }
 
 // ---- beginning ----
@@ -350,38 +424,51 @@ function showBar() {
 async function begin() {
   makeControls(show);
   makePicker(
-    ({ slug }) => show({ organization: slug }),
+    (organization) => show({ organization: organization.id }, organization),
     showBar,
-    () => page.view.organization,
+    () => state.view.organization,
   );
-  addEventListener("themechange", () => page.drawn && draw());
+  // how much of the page the header covers
+  const root = document.documentElement;
+  const header = document.querySelector("header");
+  new ResizeObserver(() => root.style.setProperty("--header", `${header.offsetHeight}px`)).observe(
+    header,
+  );
+  addEventListener("themechange", () => state.drawn && draw());
   onBack((view) => {
-    page.view = view;
+    state.view = view;
     writeView(view, false);
     load();
   });
+  addEventListener("pagehide", () => state.asking?.abort());
   const { dag, run } = readPlace();
   const kind = KINDS.find((one) => facts.periods[one].dagId === dag);
   if (dag && !kind) {
     const makers = KINDS.map((one) => facts.periods[one].dagId).join(", ");
-    setState("refused", `Communication trends are made by ${makers}. This is ${dag}.`);
+    setStatus("refused", `Communication trends are made by ${makers}. This is ${dag}.`);
     return;
   }
-  if (kind && kind !== page.view.period) page.view = changed(page.view, { period: kind });
-  writeView(page.view, false);
+  if (kind && kind !== state.view.period) state.view = changed(state.view, { period: kind });
+  writeView(state.view, false);
   if (run) await openRun(kind ?? "daily", run);
-  setInterval(() => !document.hidden && load(), REFRESH);
+  setInterval(refresh, LOOK);
+  addEventListener("visibilitychange", refresh);
   await load();
+}
+
+/** Ask again where it is time to; nothing is asked while nobody looks. */
+function refresh() {
+  if (!document.hidden && Date.now() - state.askedAt > REFRESH - LOOK) load();
 }
 
 /** On a run's tab: show the period that the run is for, unless the address asks for another. */
 async function openRun(kind, run) {
   try {
     const answer = await ask(route(`runs/${encodeURIComponent(run)}`, { period: kind }));
-    page.run = { ...answer, dagId: facts.periods[kind].dagId };
-    if (page.view.from) return;
-    page.view = changed(page.view, { last: null, from: answer.date, to: answer.to });
-    writeView(page.view, false);
+    state.run = { ...answer, dagId: facts.periods[kind].dagId };
+    if (state.view.from) return;
+    state.view = changed(state.view, { last: null, from: answer.date, to: answer.to });
+    writeView(state.view, false);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     report(error.message, true);

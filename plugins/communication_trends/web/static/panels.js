@@ -1,7 +1,11 @@
 // The panels that are no charts: what is unusual, the figures, what is missing, the ranking, the hot channels.
 
-import { h } from "./dom.js";
+import { h, update } from "./dom.js";
+import { lastDate } from "./periods.js";
+import { covers } from "./runs.js";
+import { isNotFinal, isStored } from "./series.js";
 import {
+  anyOf,
   change,
   count,
   label,
@@ -39,7 +43,7 @@ export const organizationLink = (organization, show, more = {}) =>
     {
       class: "link wrap",
       type: "button",
-      onclick: () => show({ organization: organization.slug, ...more }),
+      onclick: () => show({ organization: organization.id, ...more }, organization),
     },
     organization.name,
   );
@@ -47,7 +51,8 @@ export const organizationLink = (organization, show, more = {}) =>
 /** Say that one panel could not be filled; the others are as they are. */
 export function drawFailure(box, title, problem, retry) {
   box.hidden = false;
-  box.replaceChildren(
+  update(
+    box,
     h("h2", { id: `${box.id}-title` }, title),
     h("p", { class: "problem" }, problem.message),
     h("button", { class: "plain", type: "button", onclick: retry }, "Try again"),
@@ -61,7 +66,8 @@ export function drawFailure(box, title, problem, retry) {
  * @param {object} answer of the last period of the range
  * @param {object} context
  * @param {number|null} context.total organizations there are; null where the answer is about one
- * @param {object[]} context.marked what is unusual in the whole range, of one organization
+ * @param {{findings: object[], problem: string|undefined}} context.marked what is unusual in the whole range, of one
+ *   organization, or why that is not known
  */
 export function drawAttention(box, answer, { total, marked, csv, show }) {
   const { findings, totalEntries, from, period } = answer;
@@ -70,7 +76,7 @@ export function drawAttention(box, answer, { total, marked, csv, show }) {
   const item = (one, when) =>
     h(
       "li",
-      { class: one.direction },
+      { class: one.direction, "data-key": `${one.organization.id} ${one.date} ${one.figure}` },
       every ? h("strong", {}, organizationLink(one.organization, show)) : null,
       when ? h("strong", {}, shortPeriod(period, one.date)) : null,
       h("span", {}, one.sentence),
@@ -83,12 +89,13 @@ export function drawAttention(box, answer, { total, marked, csv, show }) {
     );
   const quiet = (text) => h("p", { class: "quiet" }, text);
   const rest = totalEntries - Math.min(findings.length, SHOWN_FINDINGS);
-  const earlier = marked.filter(({ date }) => date !== from);
+  const earlier = marked.findings.filter(({ date }) => date !== from);
   const about =
     period === "daily"
       ? "Against the same weekday of each tenant's own eight weeks before."
       : `Against each tenant's own eight ${NOUNS[period]}s before.`;
-  box.replaceChildren(
+  update(
+    box,
     findings.length
       ? head("attention-title", `Unusual: ${longPeriod(period, from)}`, about, csv)
       : h("h2", { id: "attention-title" }, "Unusual"),
@@ -98,17 +105,21 @@ export function drawAttention(box, answer, { total, marked, csv, show }) {
     ...(earlier.length
       ? [h("h3", {}, "Earlier in this range, the most unusual first"), listed(earlier, true)]
       : []),
+    marked.problem ? quiet(`Earlier in this range: ${marked.problem}`) : null,
   );
 }
 
 /** Say for whom nothing is unusual, and for whom that cannot be said: silence would look the same. */
-export function attentionNotes({ findings, organizationsCompared, from, period }, total) {
+export function attentionNotes(answer, total) {
+  const { findings, organizationsCompared, from, period } = answer;
   const when = longPeriod(period, from);
   const needed = `at least six of the eight ${period === "daily" ? "same weekdays" : `${NOUNS[period]}s`} before it`;
   if (!organizationsCompared) {
-    return [`What is unusual cannot be said for ${when}: it and ${needed} must be stored.`];
+    return [
+      `What is unusual cannot be said for ${when}: it and ${needed} must be stored and final.`,
+    ];
   }
-  const unknown = total === null ? 0 : total - organizationsCompared;
+  const unknown = answer.organizationsNotCompared;
   const notes = [];
   if (!findings.length) {
     const all = total === null ? "this organization" : "any organization";
@@ -117,61 +128,85 @@ export function attentionNotes({ findings, organizationsCompared, from, period }
   }
   if (unknown > 0) {
     notes.push(
-      `It cannot be said for ${count(unknown, "organization")}: ${when} and ${needed} must be stored.`,
+      `It cannot be said for ${count(unknown, "organization")}: ${when} and ${needed} must be stored and final.`,
     );
   }
   return notes;
 }
 
 /** Draw the four figures of the range, each with the range it is compared with. */
-export function drawCards(box, comparison, trends) {
-  const { previous, matchedDays, possibleDays, organization, period } = comparison;
-  const noun = organization ? NOUNS[period] : `organization-${NOUNS[period]}`;
-  const left =
-    matchedDays && matchedDays < possibleDays
-      ? `Compared over ${count(matchedDays, noun)} of ${shown(possibleDays)}: those stored in both.`
-      : null;
-  const against = matchedDays
-    ? `against ${span(previous)}`
-    : `nothing to compare with: no data for ${span(previous)}`;
-  const card = (id, name, value, part, unit, worse) => {
-    const moved = change(part[unit === "%" ? "changePercent" : "changePoints"], unit);
-    const mood = moved
-      ? moodOf(part[unit === "%" ? "changePercent" : "changePoints"], worse)
-      : "none";
+export function drawCards(box, comparison, { totals, days }) {
+  const { matchedDays, period } = comparison;
+  const cards = [
+    ["messages", "Messages", totals.totalClassifications, comparison.totalClassifications, 0],
+    ["alerts", "Escalation alerts", totals.escalationsTotal, comparison.escalations, 1],
+    ["risk", "Risk", totals.riskScore, comparison.riskScore, 1],
+    ["confidence", "Confidence", totals.avgConfidence, comparison.avgConfidence, -1],
+  ];
+  const open = days.filter(isNotFinal);
+  const left = leftOutText(comparison);
+  const card = ([id, name, known, part, worse]) => {
+    // of the same moment as what it is compared with
+    const value = part.total ?? known;
+    const isCount = "changePercent" in part;
+    const moved = isCount ? part.changePercent : part.changePoints;
+    const write = isCount ? shown : percent;
     return h(
       "article",
-      { class: "panel card", id },
+      { class: "panel card", id: `card-${id}` },
       h("div", { class: "name" }, name),
-      h("div", { class: "value" }, value),
-      h("div", { class: `change ${mood}` }, moved ?? "no comparison"),
-      h("div", { class: "against" }, against),
+      h("div", { class: "value" }, write(value)),
+      h(
+        "div",
+        { class: `change ${moved === null ? "none" : moodOf(moved, worse)}` },
+        changeText(part),
+      ),
+      h("div", { class: "against" }, againstText(comparison)),
+      // where the number above is not the one that is compared
+      matchedDays && part.current !== null && part.current !== value
+        ? h(
+            "div",
+            { class: "compared" },
+            `compared: ${write(part.current)} with ${write(part.previous)}`,
+          )
+        : null,
     );
   };
-  const { totals } = trends;
-  const alerts = Object.values(totals.escalations).reduce((sum, value) => sum + value, 0);
-  const { totalClassifications, escalations, riskScore, avgConfidence } = comparison;
-  box.replaceChildren(
-    card(
-      "card-messages",
-      "Messages",
-      shown(totals.totalClassifications),
-      totalClassifications,
-      "%",
-      0,
-    ),
-    card("card-alerts", "Escalation alerts", shown(alerts), escalations, "%", 1),
-    card("card-risk", "Risk", percent(totals.riskScore), riskScore, "points", 1),
-    card(
-      "card-confidence",
-      "Confidence",
-      percent(totals.avgConfidence),
-      avgConfidence,
-      "points",
-      -1,
-    ),
-    ...(left ? [h("p", { class: "left-out" }, left)] : []),
+  const note = (text) => h("p", { class: "left-out" }, text);
+  update(
+    box,
+    cards.map(card),
+    left ? note(left) : null,
+    open.length ? note(notFinalText(open, period)) : null,
   );
+}
+
+/** Say how a figure has changed. Nothing to compare with is not "unchanged", and an unknown one is not 0. */
+export function changeText(part) {
+  if ("changePoints" in part) return change(part.changePoints, "points") ?? "no comparison";
+  if (part.changePercent !== null) return change(part.changePercent, "%");
+  return part.previous === 0 && part.current > 0 ? "▲ from 0" : "no comparison";
+}
+
+function againstText({ matchedDays, previous, period }) {
+  if (matchedDays) return `against ${span(previous)}`;
+  return `nothing to compare: no final ${NOUNS[period]} is stored both here and in ${span(previous)}`;
+}
+
+function leftOutText({ matchedDays, possibleDays, organization, period }) {
+  const noun = organization ? NOUNS[period] : `organization-${NOUNS[period]}`;
+  if (!matchedDays || matchedDays >= possibleDays) return null;
+  return `Compared over ${count(matchedDays, noun)} of ${shown(possibleDays)}: those stored in both.`;
+}
+
+/** Say which numbers may still grow, and that they are compared with nothing. */
+function notFinalText(open, period) {
+  const one = open.length === 1;
+  const which = one
+    ? longPeriod(period, open[0].date).replace(/^./, (letter) => letter.toUpperCase())
+    : list(open.map(({ date }) => shortPeriod(period, date)));
+  const [is, it] = one ? ["is", "it counts"] : ["are", "they count"];
+  return `${which} ${is} not final: ${it} in the numbers above, which may be too low, and ${is} compared with nothing.`;
 }
 
 function moodOf(value, worse) {
@@ -179,95 +214,172 @@ function moodOf(value, worse) {
   return Math.sign(value) === worse ? "bad" : "good";
 }
 
-/** Draw which days of one organization have no data, each with the offer to run the DAG for it. */
-export function drawGaps(box, { days, organization, period }, { mayRun, offer }) {
-  const gaps = days.filter(({ state }) => state === "missing" || state === "unreadable");
-  box.hidden = !gaps.length;
+/**
+ * Draw which days of one organization have no data, and which were computed before they were over, each with the offer to
+ * run the DAG for it.
+ *
+ * @param {HTMLElement} box
+ * @param {object} trends
+ * @param {object} context
+ * @param {object[]} context.runs those that have not ended
+ * @param {string} context.today UTC
+ */
+export function drawGaps(box, trends, { mayRun, runs, today, offer }) {
+  const { days, organization, period, ignored } = trends;
+  const missing = days.filter(({ state }) => state === "missing");
+  const unreadable = days.filter(({ state }) => state === "unreadable");
+  // one that goes on becomes final by itself
+  const open = days.filter((day) => isNotFinal(day) && lastDate(period, day.date) < today);
+  const parts = [
+    ["No data for", missing],
+    ["Cannot be read:", unreadable],
+    ["Not final:", open],
+  ].filter(([, some]) => some.length);
+  const isLost = mayRun && open.some((day) => !helps(period, day));
+  const notes = [
+    isLost ? "Where no run is offered, the source may have lost rows: a run would not help." : null,
+    ignoredText(ignored, period),
+  ].filter(Boolean);
+  box.hidden = !parts.length && !notes.length;
   if (box.hidden) return;
-  const unreadable = gaps.filter(({ state }) => state === "unreadable").length;
-  const title =
-    gaps.length === 1
-      ? `No data for ${longPeriod(period, gaps[0].date)}`
-      : `No data for ${count(gaps.length, NOUNS[period])}`;
-  const chip = ({ date }) =>
-    runChip(period, date, mayRun && (() => offer([{ date, organizations: [organization] }])));
-  const more = gaps.length - SHOWN_GAPS;
-  box.replaceChildren(
-    h("h2", { id: "gaps-title" }, h("i", { class: "hatched", "aria-hidden": "true" }), title),
-    ...gaps.toReversed().slice(0, SHOWN_GAPS).map(chip),
-    ...(more > 0 ? [h("span", { class: "more" }, `and ${more} more`)] : []),
-    ...(unreadable
-      ? [h("span", { class: "more" }, `${count(unreadable, NOUNS[period])} cannot be read`)]
-      : []),
-    ...(mayRun && gaps.length > 1
-      ? [
-          h(
-            "button",
-            {
-              class: "plain",
-              type: "button",
-              onclick: () =>
-                offer(gaps.map(({ date }) => ({ date, organizations: [organization] }))),
-            },
-            "Run all missing",
-          ),
-        ]
-      : []),
+  const entry = ({ date }) => ({ date, organizations: [organization] });
+  const chip = (day) =>
+    runChip(period, entry(day), { mayRun: mayRun && helps(period, day), runs, offer });
+  const group = ([title, some], index) => [
+    h(
+      "h2",
+      { id: index ? null : "gaps-title", "data-key": title },
+      h("i", { class: "hatched", "aria-hidden": "true" }),
+      some.length === 1
+        ? `${title} ${longPeriod(period, some[0].date)}`
+        : `${title} ${count(some.length, NOUNS[period])}`,
+    ),
+    ...some.toReversed().slice(0, SHOWN_GAPS).map(chip),
+    some.length > SHOWN_GAPS
+      ? h("span", { class: "more" }, `and ${some.length - SHOWN_GAPS} more`)
+      : null,
+  ];
+  const all = days.filter(
+    (day) => parts.some(([, some]) => some.includes(day)) && helps(period, day),
+  );
+  update(
+    box,
+    parts.flatMap(group),
+    runAll(all.map(entry), { mayRun, runs, offer }),
+    notes.map((note) => h("p", { class: "quiet" }, note)),
   );
 }
 
-function runChip(period, date, run) {
+/** Whether a run could complete a day: not where the source has lost some of its rows. */
+export const helps = (period, day) =>
+  !isNotFinal(day) || day.computedAt?.slice(0, 10) <= lastDate(period, day.date);
+
+function runChip(period, entry, { mayRun, runs, offer }) {
+  const { date } = entry;
   const text = shortPeriod(period, date);
-  if (!run) return h("span", { class: "chip" }, text);
-  const about = `Run the DAG for ${longPeriod(period, date)}`;
+  if (!mayRun) return h("span", { class: "chip", "data-key": date }, text);
+  const run = covers(runs, entry);
+  const attributes = { class: "chip", type: "button", "data-key": `run ${date}` };
+  // still a button: whoever has just pressed it is still there
+  if (run) return h("button", { ...attributes, "aria-disabled": "true" }, `${text} ${run.state}`);
+  const long = longPeriod(period, date);
   return h(
     "button",
-    { class: "chip", type: "button", "data-date": date, "aria-label": about, onclick: run },
+    { ...attributes, onclick: () => offer([entry]) },
     `${text} `,
     h("span", { class: "do" }, "Run"),
+    h("span", { class: "visually-hidden" }, ` the DAG for ${long}`),
   );
 }
 
-/** Draw how far all organizations are complete, who lacks what, and the offer to run what is missing. */
-export function drawFreshness(box, freshness, { mayRun, offer, show }) {
-  const { behind, organizationsTotal, organizationsBehind, expectedThrough, period } = freshness;
+/** The offer to run whatever is missing and has no run yet; what has one is said. */
+function runAll(periods, { mayRun, runs, offer }, least = 2) {
+  if (!mayRun) return null;
+  const rest = periods.filter((entry) => !covers(runs, entry));
+  const under = periods.length - rest.length;
+  return [
+    under ? h("span", { class: "more" }, `${count(under, "run")} queued or running`) : null,
+    rest.length && periods.length >= least
+      ? h(
+          "button",
+          { class: "plain", type: "button", "data-key": "run all", onclick: () => offer(rest) },
+          under ? "Run all others" : "Run all missing",
+        )
+      : null,
+  ].filter(Boolean);
+}
+
+/** Draw whether all organizations are complete, who lacks what, and the offer to run what is missing. */
+export function drawFreshness(box, freshness, { mayRun, runs, offer, show }) {
+  const { behind, organizationsTotal, organizationsBehind, period, ignored } = freshness;
   box.hidden = !organizationsTotal;
   if (box.hidden) return;
-  const through = longPeriod(period, expectedThrough);
-  const complete = organizationsTotal - organizationsBehind;
+  const note = ignoredText(ignored, period);
+  const notes = [beforeText(freshness), note].filter(Boolean);
+  const quiet = notes.map((text) => h("p", { class: "quiet" }, text));
   if (!organizationsBehind) {
-    const all = `Complete through ${through} for ${organizationsTotal === 1 ? "the organization" : `all ${shown(organizationsTotal)} organizations`}.`;
-    box.replaceChildren(h("p", { class: "quiet", id: "gaps-title" }, all));
+    update(box, h("p", { class: "quiet", id: "gaps-title" }, completeText(freshness)), quiet);
     return;
   }
+  const dates = (some) => list(some.map((date) => shortPeriod(period, date)));
+  const part = (verb, some) => (some?.length ? [`${verb} ${dates(some)}`] : []);
   const lacks = (one) =>
     h(
       "li",
-      {},
+      { "data-key": one.organization.id },
       organizationLink(one.organization, show),
-      ` lacks ${list(one.missingDays.map((date) => shortPeriod(period, date)))}`,
+      ` ${[
+        ...part("lacks", one.missingDays),
+        ...part("cannot be read:", one.unreadableDays),
+        ...part("not final:", one.notFinalDays),
+      ].join("; ")}`,
     );
   const rest = organizationsBehind - Math.min(behind.length, SHOWN_GAPS);
   const periods = byPeriod(behind, organizationsBehind);
-  box.replaceChildren(
+  update(
+    box,
     h(
       "h2",
       { id: "gaps-title" },
       h("i", { class: "hatched", "aria-hidden": "true" }),
-      `Complete through ${through} for ${shown(complete)} of ${count(organizationsTotal, "organization")}`,
+      completeText(freshness),
     ),
     h("ul", { class: "behind" }, behind.slice(0, SHOWN_GAPS).map(lacks)),
-    ...(rest > 0 ? [h("span", { class: "more" }, `and ${count(rest, "organization")} more`)] : []),
-    ...(mayRun
-      ? [
-          h(
-            "button",
-            { class: "plain", type: "button", onclick: () => offer(periods) },
-            "Run all missing",
-          ),
-        ]
-      : []),
+    rest > 0 ? h("span", { class: "more" }, `and ${count(rest, "organization")} more`) : null,
+    runAll(periods, { mayRun, runs, offer }, 1),
+    quiet,
   );
+}
+
+/** Say for how many organizations the range is complete: nothing is claimed of what lies before it. */
+export function completeText({ from, to, organizationsTotal, organizationsBehind, ...more }) {
+  if (!organizationsBehind && more.completeThrough === null && !more.fresh)
+    return "Nothing is stored yet: what is missing cannot be said.";
+  const total = count(organizationsTotal, "organization");
+  const all = organizationsTotal === 1 ? "the organization" : `all ${total}`;
+  const whom = organizationsBehind
+    ? `${shown(organizationsTotal - organizationsBehind)} of ${total}`
+    : all;
+  return `${span({ from, to })}: complete for ${whom}${organizationsBehind ? "" : "."}`;
+}
+
+/** Say what is incomplete before the range: it is not seen in it. */
+function beforeText({ incompleteBefore, firstIncomplete, period }) {
+  if (!incompleteBefore) return null;
+  const what = count(incompleteBefore, `organization-${NOUNS[period]}`);
+  return `Before this range ${what} ${incompleteBefore === 1 ? "is" : "are"} incomplete, the first: ${longPeriod(period, firstIncomplete)}.`;
+}
+
+/** Say which stored rows count for nothing. */
+export function ignoredText(ignored, period) {
+  const { offGrid = 0, ofNoOrganization = 0, beforeExistence = 0 } = ignored ?? {};
+  const part = (number, why) => (number ? [`${count(number, "stored row")} ${why}`] : []);
+  const parts = [
+    ...part(offGrid, `whose date begins no ${NOUNS[period]}`),
+    ...part(ofNoOrganization, "of an organization that does not exist"),
+    ...part(beforeExistence, "from before the organization existed"),
+  ];
+  return parts.length ? `Ignored: ${parts.join(", ")}.` : null;
 }
 
 /**
@@ -278,8 +390,9 @@ export function drawFreshness(box, freshness, { mayRun, offer, show }) {
  */
 export function byPeriod(behind, total) {
   const missing = new Map();
-  for (const { organization, missingDays } of behind)
-    for (const date of missingDays) missing.set(date, [...(missing.get(date) ?? []), organization]);
+  for (const { organization, missingDays, unreadableDays } of behind)
+    for (const date of [...missingDays, ...unreadableDays])
+      missing.set(date, [...(missing.get(date) ?? []), organization]);
   return [...missing]
     .sort(([one], [two]) => (one < two ? -1 : 1))
     .map(([date, some]) => ({ date, organizations: total > behind.length ? null : some }));
@@ -319,16 +432,20 @@ export function rulesNote(rules) {
 }
 
 /** Draw the channels that ran hot; with their organizations where the answer is about all. */
-export function drawHotspots(box, answer, { every, csv, show }) {
+export function drawHotspots(box, answer, { trends, csv, show }) {
   const { hotspots, totalEntries, period, hotspotRules } = answer;
-  const about = "Channels in which complaints and escalations pile up, the riskiest first.";
+  const every = !trends.organization;
+  const about = `Channels where many messages are ${anyOf(trends.riskyTopics)}, the riskiest first.`;
   const title = head("hotspots-title", "Hot channels", about, csv);
-  const note = rulesNote(hotspotRules);
-  const notes = note ? [h("p", { class: "quiet" }, note)] : [];
+  const of = hotOf(trends);
+  const notes = [rulesNote(hotspotRules), hotspots.length && of ? `${of}.` : null];
+  const quiet = notes.filter(Boolean).map((note) => h("p", { class: "quiet" }, note));
   box.hidden = false;
   if (!hotspots.length) {
-    const none = h("p", { class: "empty" }, "No channel ran hot in this range.");
-    box.replaceChildren(title, none, ...notes);
+    const none = of
+      ? `No channel ran hot, as far as is known: ${of}.`
+      : "No channel ran hot in this range.";
+    update(box, title, h("p", { class: "empty" }, none), quiet);
     return;
   }
   const hot = `Hot ${NOUNS[period]}s`;
@@ -343,10 +460,10 @@ export function drawHotspots(box, answer, { every, csv, show }) {
   ];
   const row = (entry) => {
     const { organization, channelId } = entry;
-    const open = () => show({ organization: organization.slug, channel: channelId });
+    const open = () => show({ organization: organization.id, channel: channelId }, organization);
     return h(
       "tr",
-      {},
+      { "data-key": `${organization.id} ${channelId}` },
       h(
         "td",
         {},
@@ -365,16 +482,25 @@ export function drawHotspots(box, answer, { every, csv, show }) {
     );
   };
   const rest = `The first ${hotspots.length} of ${shown(totalEntries)}; the CSV has all.`;
-  box.replaceChildren(
+  update(
+    box,
     title,
     h(
       "div",
       { class: "scroll-x", tabindex: "0", role: "region", "aria-label": "Table of hot channels" },
       h("table", {}, headings(columns), h("tbody", {}, hotspots.map(row))),
     ),
-    ...(totalEntries > hotspots.length ? [h("p", { class: "pager" }, rest)] : []),
-    ...notes,
+    totalEntries > hotspots.length ? h("p", { class: "pager" }, rest) : null,
+    quiet,
   );
+}
+
+/** Say of how many days hot channels are known; null where that is all of them. */
+export function hotOf({ totals, organization, period }) {
+  const { organizationDaysStored: stored, organizationDaysExpected: expected } = totals;
+  if (stored >= expected) return null;
+  const noun = organization ? NOUNS[period] : `organization-${NOUNS[period]}`;
+  return `${shown(stored)} of ${count(expected, noun)} ${expected === 1 ? "is" : "are"} stored`;
 }
 
 /** Draw the days on which one channel of the organization ran hot; nothing for null. */
@@ -389,16 +515,16 @@ export function drawChannel(box, { days, period }, channel, show) {
   const row = ({ date, riskScore, messageCount }) =>
     h(
       "tr",
-      {},
+      { "data-key": date },
       h("th", { scope: "row" }, longPeriod(period, date)),
       h("td", {}, riskBadge(riskScore)),
       h("td", {}, h("i", { class: "bar", style: `width: ${riskScore}%` })),
       h("td", { class: "number" }, shown(messageCount)),
     );
-  const about = hot.length
-    ? `Hot on ${count(hot.length, NOUNS[period])} of ${shown(days.length)}. Only hot ${NOUNS[period]}s are stored.`
-    : `Not hot in this range. Only hot ${NOUNS[period]}s are stored.`;
-  box.replaceChildren(
+  const known = count(days.filter(isStored).length, `stored ${NOUNS[period]}`);
+  const about = `Hot on ${shown(hot.length)} of ${known}. Of a channel only its hot ${NOUNS[period]}s are stored.`;
+  update(
+    box,
     head("channel-title", `Channel ${channel || "(empty id)"}`, about, null),
     ...(hot.length
       ? [

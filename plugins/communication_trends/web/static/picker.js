@@ -4,15 +4,15 @@ import { ask, route } from "./ask.js";
 import { byId, h } from "./dom.js";
 import { shown } from "./words.js";
 
-const EVERY = { slug: null, name: "All organizations" };
+const EVERY = { id: null, name: "All organizations" };
 const PAUSE = 150;
 
 /**
  * Make the combobox work.
  *
- * @param {function({slug, name})} onChoose called with the choice; slug is null for all organizations
+ * @param {function({id, name})} onChoose called with the choice; the id is null for all organizations
  * @param {function()} onLeave called when it is left, whether or not something was chosen
- * @param {function(): string|null} current returns the slug of what is shown
+ * @param {function(): string|null} current returns the id of what is shown
  */
 export function makePicker(onChoose, onLeave, current) {
   const input = byId("organization");
@@ -24,16 +24,20 @@ export function makePicker(onChoose, onLeave, current) {
   // once the list is closed
   let wanted = null;
   let listed = null;
+  let asking = null;
 
   const choose = (index) => {
     if (!options[index]) return;
     close();
-    input.value = options[index].slug ? options[index].name : "";
+    input.value = options[index].id ? options[index].name : "";
     input.select();
     onChoose(options[index]);
   };
 
   const close = () => {
+    // also what was typed a moment ago, and is not asked for yet
+    clearTimeout(timer);
+    asking?.abort();
     wanted = null;
     list.hidden = true;
     input.setAttribute("aria-expanded", "false");
@@ -65,12 +69,16 @@ export function makePicker(onChoose, onLeave, current) {
         },
       },
       h("span", {}, organization.name),
-      organization.slug ? h("small", {}, organization.slug) : null,
+      organization.id ? h("small", {}, organization.slug) : null,
     );
 
   const open = async (search) => {
     wanted = search;
-    const found = await ask(route("organizations", { search, limit: 20 })).catch((error) => ({
+    asking?.abort();
+    asking = new AbortController();
+    const { signal } = asking;
+    const path = route("organizations", { search, limit: 20 });
+    const found = await ask(path, { signal }).catch((error) => ({
       organizations: [],
       problem: error.message,
     }));
@@ -92,7 +100,7 @@ export function makePicker(onChoose, onLeave, current) {
     );
     list.hidden = false;
     input.setAttribute("aria-expanded", "true");
-    const at = options.findIndex(({ slug }) => search || slug === current());
+    const at = options.findIndex(({ id }) => search || id === current());
     mark(at);
   };
 

@@ -1,8 +1,9 @@
 // The organizations, ranked; sorted by any column, with the change beside the value.
 
-import { h } from "./dom.js";
+import { h, update } from "./dom.js";
 import { head, organizationLink, riskBadge } from "./panels.js";
-import { change, NOUNS, percent, shown } from "./words.js";
+import { isNotFinal } from "./series.js";
+import { anyOf, change, count, NOUNS, percent, shown } from "./words.js";
 
 export const PAGE_SIZE = 25;
 
@@ -21,7 +22,7 @@ const COLUMNS = [
 const ASCENDING = new Set(["rank", "name"]);
 
 /** Draw one page of the organizations; nothing for null. */
-export function drawRanking(box, overview, { view, csv, show }) {
+export function drawRanking(box, overview, { view, csv, trends, show }) {
   box.hidden = !overview;
   if (!overview) return;
   const { offset } = view;
@@ -29,21 +30,26 @@ export function drawRanking(box, overview, { view, csv, show }) {
     "By risk, each alert counted as one more risky message. ▲▼: against the range before, over what is stored in both.";
   const title = head("ranking-title", "Organizations", about, csv);
   if (!overview.totalEntries) {
-    box.replaceChildren(title, h("p", { class: "empty" }, "There are no organizations yet."));
+    update(box, title, h("p", { class: "empty" }, "There are no organizations yet."));
     return;
   }
-  const focused = box.contains(document.activeElement) ? document.activeElement.dataset.sort : null;
-  const rows = overview.organizations.map((entry) => row(entry, show));
-  box.replaceChildren(
+  if (!overview.organizations.length) {
+    const beyond = `There are ${count(overview.totalEntries, "organization")}: none after the first ${shown(offset)}.`;
+    const first = { class: "plain", type: "button", onclick: () => show({ offset: 0 }) };
+    update(box, title, h("p", { class: "empty" }, beyond), h("button", first, "To the first"));
+    return;
+  }
+  const rows = overview.organizations.map((entry) => row(entry, { trends, show }));
+  update(
+    box,
     title,
     h(
       "div",
       { class: "scroll-x", tabindex: "0", role: "region", "aria-label": "Table of organizations" },
       h("table", {}, headings(view, show), h("tbody", {}, rows)),
     ),
-    ...(overview.totalEntries > PAGE_SIZE ? [pager(overview.totalEntries, offset, show)] : []),
+    overview.totalEntries > PAGE_SIZE ? pager(overview.totalEntries, offset, show) : null,
   );
-  if (focused) box.querySelector(`[data-sort="${focused}"]`)?.focus();
 }
 
 function headings(view, show) {
@@ -57,7 +63,7 @@ function headings(view, show) {
     const onclick = () => show({ sort: name === "rank" ? null : name, order });
     return h(
       "button",
-      { type: "button", class: "sort", "data-sort": name, "aria-label": about, onclick },
+      { type: "button", class: "sort", "data-key": name, "aria-label": about, onclick },
       `${text}${arrow}`,
     );
   };
@@ -78,13 +84,13 @@ function headings(view, show) {
   return h("thead", {}, h("tr", {}, COLUMNS.map(heading)));
 }
 
-function row(entry, show) {
+function row(entry, { trends, show }) {
   // nothing stored is nothing known, which is not zero
   const known = (value) => (entry.daysStored ? shown(value) : "–");
   const cell = (name, ...children) => h("td", { class: name }, ...children);
-  const moved = (value, unit, worse, now) => {
+  const moved = (value, unit, worse, compared) => {
     const mood = !value || !worse ? "" : Math.sign(value) === worse ? " bad" : " good";
-    return h("small", { class: `moved${mood}` }, movedText(entry, value, unit, now));
+    return h("small", { class: `moved${mood}` }, movedText(entry, value, unit, compared));
   };
   // there also without a text, so that the numbers stand below each other
   const critical = h(
@@ -94,24 +100,23 @@ function row(entry, show) {
   );
   return h(
     "tr",
-    {},
+    { "data-key": entry.organization.id },
     cell("number extra", shown(entry.rank)),
     cell("", organizationLink(entry.organization, show), unreadable(entry)),
-    cell(
-      "",
-      riskBadge(entry.riskScore),
-      moved(entry.riskScoreChange, "points", 1, entry.riskScore),
-    ),
-    cell("extra", spark(entry)),
+    cell("", riskBadge(entry.riskScore), moved(entry.riskScoreChange, "points", 1)),
+    cell("extra", spark(entry, trends)),
     cell(
       "number optional",
       known(entry.totalClassifications),
-      moved(entry.totalClassificationsChange, "%", 0, entry.totalClassifications),
+      moved(entry.totalClassificationsChange, "%", 0, [
+        entry.matchedClassifications,
+        entry.previousClassifications,
+      ]),
     ),
     cell(
       "number",
       known(entry.escalations),
-      moved(entry.escalationsChange, "%", 1, entry.escalations),
+      moved(entry.escalationsChange, "%", 1, [entry.matchedEscalations, entry.previousEscalations]),
       critical,
     ),
     cell("number extra", known(entry.hotspotCount)),
@@ -122,16 +127,26 @@ function row(entry, show) {
       entry.matchedDays < entry.daysStored
         ? h("small", { class: "compared" }, `${shown(entry.matchedDays)} compared`)
         : null,
+      entry.notFinalDays
+        ? h("small", { class: "compared" }, `${shown(entry.notFinalDays)} not final`)
+        : null,
     ),
   );
 }
 
-/** Say how a figure has changed; no comparison is not "unchanged". */
-export function movedText({ matchedDays, daysStored }, value, unit, now) {
+/**
+ * Say how a figure has changed; no comparison is not "unchanged", and only of a count is it known that it was 0.
+ *
+ * @param {{daysStored: number}} entry
+ * @param {number|null} value the change
+ * @param {"%"|"points"} unit
+ * @param {number[]} compared a count over what is stored in both ranges, now and before
+ */
+export function movedText({ daysStored }, value, unit, [now, before] = []) {
   if (value === 0) return unit === "%" ? "±0 %" : "±0";
   if (value !== null) return change(value, unit).replace(/ points?$/, "");
-  if (!matchedDays) return daysStored ? "–" : "";
-  return now ? "from 0" : "";
+  if (before === 0) return now > 0 ? "from 0" : "±0";
+  return daysStored ? "–" : "";
 }
 
 const unreadable = (entry) =>
@@ -139,9 +154,15 @@ const unreadable = (entry) =>
 
 const SPARK = { width: 180, height: 30, top: 28 };
 
-/** Messages a day as small bars, the risky ones marked. */
-function spark({ dailyClassifications: total, dailyRiskyClassifications: risky }) {
-  const most = Math.max(1, ...total);
+/** Messages a day as small bars, the risky ones marked; those of days that are not final are hollow. */
+function spark(entry, { riskyTopics, days }) {
+  const { dailyClassifications: total, dailyRiskyClassifications: risky } = entry;
+  const isOpen = (index) =>
+    entry.notFinalDates?.includes(days[index].date) ??
+    (entry.notFinalDays > 0 && isNotFinal(days[index]));
+  const known = total.filter((value) => value !== null);
+  const largest = Math.max(0, ...known);
+  const most = Math.max(1, largest);
   const step = SPARK.width / total.length;
   const bar = (name, index, height) =>
     h("rect", {
@@ -155,9 +176,14 @@ function spark({ dailyClassifications: total, dailyRiskyClassifications: risky }
   const bars = total.flatMap((value, index) =>
     value === null
       ? [bar("none", index, 1.5)]
-      : [bar("all", index, size(value)), bar("risky", index, size(risky[index]))],
+      : [
+          bar(isOpen(index) ? "all open" : "all", index, size(value)),
+          bar("risky", index, size(risky[index])),
+        ],
   );
-  const about = `Messages, complaints and escalations marked: at most ${shown(most)} at a time`;
+  const about = known.length
+    ? `Messages, those of ${anyOf(riskyTopics)} marked: at most ${shown(largest)} at a time`
+    : "Nothing is stored";
   return h(
     "svg",
     {

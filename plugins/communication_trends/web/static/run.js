@@ -1,7 +1,7 @@
 // On a run's tab: what happened to each organization, with the way to its task instance.
 
 import { ask, base, queue } from "./ask.js";
-import { h } from "./dom.js";
+import { h, update } from "./dom.js";
 import { count, list, longPeriod, shortPeriod, shown } from "./words.js";
 
 const TASK = "aggregate_organization";
@@ -42,13 +42,14 @@ export async function drawRun(box, run, leaveTo) {
   };
   const items = [
     ...instances.map(({ index, name, said }) =>
-      h("li", {}, link(`${TASK}/mapped/${index}`, name), h("span", {}, said)),
+      h("li", { "data-key": index }, link(`${TASK}/mapped/${index}`, name), h("span", {}, said)),
     ),
-    ...(more > 0 ? [h("li", {}, `and ${count(more, "task instance")} more`)] : []),
+    ...more.map((text) => h("li", {}, text)),
     ...figures(summary).map((text) => h("li", {}, text)),
   ];
   if (unknown) items.push(h("li", {}, "What became of each organization cannot be read."));
-  box.replaceChildren(
+  update(
+    box,
     h("h2", { id: "run-title" }, `This run, for ${longPeriod(run.period, run.date)}: ${state}`),
     items.length
       ? h("ul", { class: "findings" }, items)
@@ -88,13 +89,22 @@ export async function drawRun(box, run, leaveTo) {
       return { index, name, said: fate(outcome, entry ? "failed" : instance?.state, run.period) };
     };
     const all = [...found].sort(([first], [second]) => first - second);
-    const rest = Math.max(failed?.total_entries ?? 0, told?.total_entries ?? 0) - all.length;
     return {
       instances: await Promise.all(all.map(complete)),
-      more: rest,
+      more: [
+        moreText(failed?.total_entries, failed?.task_instances, "failed"),
+        // of these some may have failed, too
+        moreText(told?.total_entries, told?.xcom_entries, "with something to report"),
+      ].filter(Boolean),
       unknown: !failed || !told,
     };
   }
+}
+
+/** Say how many task instances of a kind are not listed; null where all are. */
+export function moreText(total = 0, listed = [], what = "") {
+  const rest = total - listed.length;
+  return rest > 0 ? `and ${count(rest, "more task instance")} ${what}` : null;
 }
 
 /** XCom values come as JSON, or as text that holds it. */
@@ -128,27 +138,38 @@ export function fate(outcome, state, period) {
     ...(failed.length || (state === "failed" && !failedEarlier.length)
       ? [`failed${several(failed)}`]
       : []),
-    ...(kept.length ? [`kept${several(kept)} as stored: messages have been deleted since`] : []),
+    ...(kept.length ? [`not overwritten${several(kept)}: the source has fewer rows now`] : []),
     ...part(dates("filled"), "filled"),
     ...part(dates("corrected"), "corrected"),
     ...part(
       failedEarlier.map(([date]) => date),
       "failed for",
     ),
-    ...part(dates("kept"), "kept as stored:"),
+    ...part(dates("kept"), "not overwritten:"),
   ].join(" · ");
 }
 
 /** Return what a run's summary has to say, in words. */
 export function figures(summary) {
   if (!summary) return [];
-  const { trendsCreated, organizationsProcessed, keptTrends, lookback } = summary;
+  const {
+    trendsCreated,
+    organizationsProcessed,
+    errors = 0,
+    keptTrends,
+    notFinal,
+    lookback,
+  } = summary;
   const lines = [];
   if (trendsCreated !== undefined) {
-    lines.push(`${shown(trendsCreated)} of ${shown(organizationsProcessed)} organizations stored`);
+    // those processed are those that did not fail
+    const all = count(organizationsProcessed + errors, "organization");
+    const failed = errors ? `, ${shown(errors)} failed` : "";
+    lines.push(`${shown(trendsCreated)} of ${all} stored${failed}`);
   }
   if (keptTrends)
-    lines.push(`${shown(keptTrends)} kept as they were: their messages have been deleted since`);
+    lines.push(`${count(keptTrends, "trend")} not overwritten: the source has fewer rows now`);
+  if (notFinal) lines.push(`${count(notFinal, "trend")} not final`);
   for (const name of ["filled", "corrected", "failed"]) {
     if (lookback?.[name]) lines.push(`${count(lookback[name], "earlier trend")} ${name}`);
   }

@@ -2,24 +2,76 @@
 
 import { ask, base, Problem } from "./ask.js";
 import { byId, h } from "./dom.js";
+import { firstDate } from "./periods.js";
 import { count, list, longPeriod, NOUNS, shortPeriod } from "./words.js";
 
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 10_000;
 const LISTED = 6;
+/** Runs that Airflow lists at once. */
+const PAGE = 100;
 
 const dagPath = (dagId) => `${base()}/api/v2/dags/${encodeURIComponent(dagId)}`;
 
 /**
- * Ask whether the DAG shall run, start one run for each period, and follow them to their end.
+ * Return the runs of a DAG that have not ended, each with what it is for.
+ *
+ * @param {{dagId: string, period: string}} dag
+ * @param {AbortSignal} signal
+ * @returns {Promise<{id: string, state: string, period: string, date: string|null, organizations: string[]|null}[]>}
+ */
+export async function activeRuns({ dagId, period }, signal) {
+  const found = [];
+  for (let total = 1; found.length < total; ) {
+    const query = `state=queued&state=running&limit=${PAGE}&offset=${found.length}`;
+    const page = await ask(`${dagPath(dagId)}/dagRuns?${query}`, { signal });
+    if (!page.dag_runs.length) break;
+    total = page.total_entries;
+    found.push(...page.dag_runs);
+  }
+  return found.map((run) => ({
+    id: run.dag_run_id,
+    state: run.state,
+    period,
+    date: run.conf?.date ?? run.logical_date?.slice(0, 10) ?? null,
+    // ids or slugs; null is all
+    organizations: run.conf?.organizations ?? null,
+  }));
+}
+
+/**
+ * Return the run that will store a period for each of some organizations, or undefined.
+ *
+ * @param {object[]} runs that have not ended
+ * @param {{date: string, organizations: object[]|null}} entry null is all organizations
+ */
+export function covers(runs, { date, organizations }) {
+  const isIn = (run) => (one) => run.organizations.some((id) => id === one.id || id === one.slug);
+  return runs.find(
+    (run) =>
+      run.date &&
+      firstDate(run.period, run.date) === firstDate(run.period, date) &&
+      (run.organizations === null || organizations?.every(isIn(run))),
+  );
+}
+
+/**
+ * Ask whether the DAG shall run, start one run for each period, and follow them to their end. Whoever closes the dialog
+ * meanwhile starts no further one.
  *
  * @param {{date: string, organizations: object[]|null}[]} periods oldest first; null is all organizations
  * @param {{period: string, dagId: string}} dag
  * @param {function(string, boolean)} report tells what happens; true when it went wrong
- * @param {function()} onEnd called when all have ended
+ * @param {function(object[])} onChange called with the runs just started, and with none when all have ended
  */
-export function offerRuns(periods, { period, dagId }, report, onEnd) {
-  const [dialog, button, problem] = ["dialog", "dialog-run", "dialog-problem"].map(byId);
+export function offerRuns(periods, dag, report, onChange) {
+  const { period, dagId } = dag;
+  const [dialog, button, problem, cancel] = [
+    "dialog",
+    "dialog-run",
+    "dialog-problem",
+    "dialog-cancel",
+  ].map(byId);
   const one = periods.length === 1;
   byId("dialog-title").textContent = one
     ? `Run the DAG for ${longPeriod(period, periods[0].date)}?`
@@ -27,32 +79,71 @@ export function offerRuns(periods, { period, dagId }, report, onEnd) {
   byId("dialog-text").replaceChildren(
     `Airflow runs ${dagId}, which counts the messages again and stores the result:`,
     h("ul", {}, describe(periods, period)),
-    `A ${NOUNS[period]} whose messages have been deleted since stays as empty as they are.`,
+    `A ${NOUNS[period]} whose messages have been deleted is stored without them, or stays missing.`,
   );
   problem.hidden = true;
   button.disabled = false;
   button.textContent = one ? "Run" : `Run ${periods.length}`;
+  cancel.textContent = "Cancel";
+  const closed = new AbortController();
+  dialog.onclose = () => {
+    closed.abort();
+    // what opened it may be gone
+    if (document.activeElement === document.body) byId("main").focus({ preventScroll: true });
+  };
   button.onclick = async () => {
     button.disabled = true;
-    const { started, error } = await startAll(dagId, periods);
-    if (error) {
-      problem.textContent = explain(error, started);
-      problem.hidden = false;
-      button.disabled = started.length > 0;
-    } else {
-      dialog.close();
-    }
-    if (started.length) await follow(started, { period, dagId }, report, onEnd);
+    cancel.textContent = one ? "Close" : "Stop";
+    const onStart = (run, number) => {
+      if (!closed.signal.aborted) button.textContent = `${number} of ${periods.length} started`;
+      onChange([run]);
+    };
+    const { started, error } = await startAll(dag, periods, closed.signal, onStart);
+    const note = notStarted(periods.length, started.length, error);
+    // once it is closed, the dialog may be another one's
+    if (closed.signal.aborted) report(note, Boolean(error));
+    else if (error) refuse(started, error);
+    else dialog.close();
+    const tell = (text, wrong) => report(text + note, wrong || Boolean(error));
+    if (started.length) await follow(started, dag, tell, onChange);
   };
   dialog.showModal();
   button.focus();
 }
 
-/** Start the runs one after the other, up to the first that Airflow refuses. */
-async function startAll(dagId, periods) {
+function refuse(started, error) {
+  byId("dialog-problem").textContent = explain(error, started);
+  byId("dialog-problem").hidden = false;
+  byId("dialog-run").disabled = started.length > 0;
+  byId("dialog-cancel").textContent = "Close";
+}
+
+function notStarted(wanted, started, error) {
+  const rest = wanted - started;
+  if (!rest) return "";
+  const why = error ? `: ${explain(error, [])}` : ".";
+  return started
+    ? ` ${rest} of ${count(wanted, "run")} not started${why}`
+    : `No run was started${why}`;
+}
+
+/** Start the runs one after the other, up to the first that Airflow refuses, or until told to stop. */
+async function startAll(dag, periods, signal, onStart) {
   const started = [];
   try {
-    for (const entry of periods) started.push(await start(dagId, entry));
+    // somebody else may have been quicker
+    const active = await activeRuns(dag);
+    const found = periods.find((entry) => covers(active, entry));
+    if (found) {
+      const { state } = covers(active, found);
+      throw new Problem(`A run for ${longPeriod(dag.period, found.date)} is ${state} already.`);
+    }
+    for (const entry of periods) {
+      if (signal.aborted) break;
+      // not ended in the middle: whether it was started would not be known
+      started.push(await start(dag, entry));
+      onStart(started.at(-1), started.length);
+    }
     return { started, error: null };
   } catch (error) {
     if (error instanceof Problem) return { started, error };
@@ -77,19 +168,20 @@ function describe(periods, period) {
   return rest > 1 ? [...lines, h("li", {}, `and ${rest} more`)] : lines;
 }
 
-async function start(dagId, { date, organizations }) {
+async function start({ dagId, period }, { date, organizations }) {
+  const ids = organizations?.map(({ id }) => id) ?? null;
   const run = await ask(`${dagPath(dagId)}/dagRuns`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({
       logical_date: null,
-      conf: { date, organizations: organizations?.map(({ id }) => id) ?? null },
+      conf: { date, organizations: ids },
     }),
   });
-  return { id: run.dag_run_id, date };
+  return { id: run.dag_run_id, state: "queued", period, date, organizations: ids };
 }
 
-async function follow(runs, { period, dagId }, report, onEnd) {
+async function follow(runs, { period, dagId }, report, onChange) {
   const alone = runs.length === 1;
   const name = alone
     ? `The run for ${longPeriod(period, runs[0].date)}`
@@ -112,7 +204,7 @@ async function follow(runs, { period, dagId }, report, onEnd) {
       report(alone ? `${name} is running.` : `${name}: ${done} of ${runs.length} done.`, false);
     }
   }
-  await onEnd();
+  await onChange([]);
   const failed = runs.filter(({ id }) => states.get(id) === "failed");
   if (!failed.length) {
     report(`${name} ${alone ? "has" : "have all"} succeeded.`, false);

@@ -5,7 +5,6 @@ import { label } from "./words.js";
 
 const MOST_DRAWN = 12;
 const MEAN_DAYS = 7;
-const LEAST_OF_MEAN = 4;
 
 export const REST_NAME = "\u0000rest";
 
@@ -14,13 +13,21 @@ const sum = (values) => values.reduce((total, value) => total + value, 0);
 // a topic may be named "constructor": only a day's own keys count
 const countOf = (day, field, name) => (Object.hasOwn(day[field], name) ? day[field][name] : 0);
 
-const isStored = (day) => day.state === "stored";
+export const isStored = (day) => day.state === "stored";
+
+/** Whether some of what a day's figures are of goes on, or was computed before it was over. */
+export const isNotFinal = (day) =>
+  isStored(day) && (day.isFinal === false || day.organizationsNotFinal > 0);
+
+/** Whether some organizations lack the day, of those stored. */
+export const isPartial = (day) =>
+  isStored(day) && (day.organizationsMissing > 0 || day.organizationsUnreadable > 0);
 
 /**
  * Return for each day the days that its figures are of; null where nothing can be said.
  *
- * Without a mean that is the stored day itself; with one, itself and the six before it as far as they are stored, and
- * nothing where those are fewer than four.
+ * Without a mean that is the stored day itself; with one, itself and the six before it, where all of them are whole: a week
+ * without its Sunday has another mean.
  *
  * @param {object[]} days of the answer
  * @param {object[]|null} before the six days before them; null for no mean
@@ -28,20 +35,24 @@ const isStored = (day) => day.state === "stored";
 export function windowsOf(days, before) {
   if (!before) return days.map((day) => (isStored(day) ? [day] : null));
   const all = [...before, ...days];
-  return days.map((day, index) => {
-    if (!isStored(day)) return null;
+  return days.map((_, index) => {
     const end = index + before.length + 1;
-    const known = all.slice(Math.max(0, end - MEAN_DAYS), end).filter(isStored);
-    return known.length < LEAST_OF_MEAN ? null : known;
+    const week = all.slice(Math.max(0, end - MEAN_DAYS), end);
+    return week.length === MEAN_DAYS && week.every(({ whole }) => whole) ? week : null;
   });
 }
 
-/** Return the runs of indexes at which there is something to draw, so that an area ends at a gap. */
+/**
+ * Return the runs of indexes at which there is something to draw. An area ends at a gap, and where a day is not final: what
+ * goes on must not look like a fall.
+ */
 export function segments(windows) {
   const runs = [];
+  const isOpen = (window) => window.some(isNotFinal);
   windows.forEach((window, index) => {
     if (!window) return;
-    if (index && windows[index - 1]) runs.at(-1).push(index);
+    const last = index ? windows[index - 1] : null;
+    if (last && !isOpen(last) && !isOpen(window)) runs.at(-1).push(index);
     else runs.push([index]);
   });
   return runs;
@@ -50,22 +61,32 @@ export function segments(windows) {
 /** Return the mean over a window of what a function says of a day. */
 export const meanOf = (window, of) => sum(window.map(of)) / window.length;
 
+/** Return a quotient of sums over a window in percent, not rounded; null where nothing is below the line. */
+function shareOf(window, above, below) {
+  const all = sum(window.map(below));
+  return all ? (100 * sum(window.map(above))) / all : null;
+}
+
+/** What the shares of a distribution are of: all of it, hidden series included. */
+export const WHOLE = {
+  topics: (day) => day.totalClassifications,
+  tones: (day) => day.messagesWithTone,
+  escalations: (day) => day.escalationsTotal,
+};
+
 /**
  * Return the series of a distribution: name, text, color, total, and `of(day)`, its count of a day.
  *
  * Names that have a color of their own come first, worst first; the others by size. What does not fit is one series
  * more, unless all are asked for.
  *
- * @param {object[]} days of the answer
+ * @param {object} sums the answer's totals
  * @param {string} field the distribution: "topics", "tones" or "escalations"
  * @param {{theme: string, all: boolean}} options
  */
-export function seriesOf(days, field, { theme, all }) {
+export function seriesOf(sums, field, { theme, all }) {
   const palette = PALETTES[theme];
-  const totals = new Map();
-  for (const day of days.filter(isStored))
-    for (const [name, value] of Object.entries(day[field]))
-      totals.set(name, (totals.get(name) ?? 0) + value);
+  const totals = new Map(Object.entries(sums[field]));
   const known = Object.keys(palette[field]).filter((name) => totals.has(name));
   const others = [...totals.keys()]
     .filter((name) => !Object.hasOwn(palette[field], name))
@@ -97,20 +118,21 @@ export function seriesOf(days, field, { theme, all }) {
 }
 
 /** Return the share of risky messages of some days in percent, not rounded; null where there are no messages. */
-export function riskOf(window, riskyTopics) {
-  const risky = sum(
-    window.flatMap((day) => riskyTopics.map((name) => countOf(day, "topics", name))),
+export const riskOf = (window) =>
+  shareOf(
+    window,
+    (day) => day.riskyClassifications,
+    (day) => day.totalClassifications,
   );
-  const all = sum(window.map((day) => day.totalClassifications));
-  return all ? (100 * risky) / all : null;
-}
 
-/** Return the mean confidence of some days, weighted by their messages; null where none has any. */
+/** Return the mean confidence of some days, of the messages that have one; null where none has. */
 export function confidenceOf(window) {
-  const known = window.filter((day) => day.avgConfidence !== null);
-  const weights = sum(known.map((day) => day.totalClassifications));
-  if (!weights) return known[0]?.avgConfidence ?? null;
-  return sum(known.map((day) => day.avgConfidence * day.totalClassifications)) / weights;
+  const percents = shareOf(
+    window,
+    (day) => day.confidenceSum,
+    (day) => day.classificationsWithConfidence,
+  );
+  return percents === null ? null : percents / 100;
 }
 
 /**

@@ -18,6 +18,12 @@ const fullDay = (date) => `${Number(date.slice(8))} ${month(date)}`;
 export const longDay = (date) =>
   `${WEEKDAYS[new Date(`${date}T00:00Z`).getUTCDay()]}, ${fullDay(date)}`;
 
+/** "1 Nov 2026, 18:02 UTC" */
+export function moment(milliseconds) {
+  const iso = new Date(milliseconds).toISOString();
+  return `${fullDay(iso.slice(0, 10))}, ${iso.slice(11, 16)} UTC`;
+}
+
 export const NOUNS = { daily: "day", weekly: "week", monthly: "month" };
 
 /** A period in a list of its kind: "1 Nov", for a month "Nov 2026". */
@@ -65,6 +71,15 @@ export function change(value, unit) {
 
 /** A topic, tone or severity as it reads in a sentence. */
 export const label = (name) => (name === "" ? "(no name)" : name.replaceAll("_", " "));
+
+const PLURALS = { complaint: "complaints", escalation: "escalations", request: "requests" };
+
+/** What messages of some topics are, as in the API's sentences: "complaints or escalations". */
+export function anyOf(topics) {
+  const names = topics.map((topic) => PLURALS[topic] ?? label(topic));
+  if (names.length < 2) return names.join("");
+  return `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
+}
 
 /** Text for Plotly, which reads some markup. */
 export const escaped = (text) =>

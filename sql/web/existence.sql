@@ -1,0 +1,36 @@
+-- A view: one row per organization, with the moment from which it exists: when it was
+-- created, or the first stored trend with anything in it, where that is earlier.
+-- reads: named_organizations
+select
+    named_organizations.id,
+    named_organizations.name,
+    named_organizations.slug,
+    named_organizations.nameless,
+    named_organizations.created_from,
+    case
+        -- of one that is older than all that is read, nobody asks since when it exists
+        when named_organizations.created_from > %(read_from)s::timestamp
+            then least(
+                named_organizations.created_from,
+                (
+                    select filled.trend_date::timestamp
+                    from communication_trends as filled
+                    where
+                        named_organizations.id = filled.organization_id
+                        and filled.trend_period = %(period)s::text
+                        -- where a period begins
+                        and date_trunc(%(unit)s::text, filled.trend_date)
+                        >= filled.trend_date
+                        and (
+                            filled.total_classifications > 0
+                            or jsonb_path_exists(
+                                filled.escalation_counts, '$.* ? (@ > 0)'
+                            )
+                        )
+                    order by filled.trend_date
+                    limit 1
+                )
+            )
+        else named_organizations.created_from
+    end as exists_from
+from named_organizations;

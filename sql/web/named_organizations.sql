@@ -1,0 +1,14 @@
+-- A view: one row per organization, with what to call it, and when it was created; one
+-- that does not say so has always been there. Without a name or slug of its own it has
+-- its id.
+select
+    organizations.id,
+    coalesce(
+        organizations.name::text,
+        organizations.slug::text,
+        organizations.id::text
+    ) as name,
+    coalesce(organizations.slug::text, organizations.id::text) as slug,
+    organizations.name is null or organizations.slug is null as nameless,
+    coalesce(organizations.created_at::timestamp, '-infinity') as created_from
+from organizations;
