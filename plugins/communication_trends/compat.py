@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import importlib
+from pathlib import Path
 from typing import Any
 
 from airflow.providers.common.compat import sdk
@@ -23,8 +25,10 @@ __all__ = [
     "exponential_backoff",
     "flush_metrics",
     "forget_mapped_xcom",
+    "load_dag_file",
     "name_task_instance",
     "pull_mapped_xcoms",
+    "registered_timetables",
     "rest_api_authentication",
     "run_after",
     "task_instance_states",
@@ -203,3 +207,24 @@ def name_task_instance(context: Any, name: str) -> None:
 def clear_number(dag_run: Any) -> int:
     """Return how often task instances of the run have been cleared."""
     return getattr(dag_run, "clear_number", None) or 0
+
+
+def registered_timetables() -> set[str]:
+    """Return the paths of the timetables that plugins have registered with this Airflow."""
+    plugins_manager: Any = importlib.import_module("airflow.plugins_manager")
+    if AIRFLOW_V_3_2_PLUS:
+        return set(plugins_manager.get_timetables_plugins())
+    plugins_manager.initialize_timetables_plugins()
+    return set(plugins_manager.timetable_classes or ())
+
+
+def load_dag_file(path: Path) -> tuple[list[str], dict[str, str]]:
+    """
+    Read a DAG file as Airflow does; return the ids of its DAGs, and its import errors.
+
+    :param path: the file.
+    """
+    module = "airflow.dag_processing.dagbag" if AIRFLOW_V_3_2_PLUS else "airflow.models.dagbag"
+    options = {} if AIRFLOW_V_3_2_PLUS else {"include_examples": False}
+    bag: Any = importlib.import_module(module).DagBag(str(path), **options)
+    return sorted(bag.dags), dict(bag.import_errors)
