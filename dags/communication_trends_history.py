@@ -29,7 +29,7 @@ if __version__ != RELEASE:
 
 # first: it says which package is missing or too old, where the imports of Airflow below would fail without a word of it
 from communication_trends import requirements  # noqa: F401  # isort: skip
-from airflow.providers.common.compat.sdk import DAG
+from communication_trends.sdk import DAG
 
 from communication_trends import settings
 from communication_trends.core.period import KINDS

@@ -17,7 +17,7 @@ if __version__ != RELEASE:
 
 # first: it says which package is missing or too old, where the imports of Airflow below would fail without a word of it
 from communication_trends import requirements  # noqa: F401  # isort: skip
-from airflow.providers.common.compat.sdk import TriggerRule, get_parsing_context
+from communication_trends.sdk import TriggerRule, get_parsing_context
 
 from communication_trends import settings
 from communication_trends.compat import DAG, exponential_backoff

@@ -7,13 +7,12 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat import sdk
-from airflow.providers.common.compat.version_compat import (
-    AIRFLOW_V_3_0_PLUS,
-    AIRFLOW_V_3_1_PLUS,
-    AIRFLOW_V_3_2_PLUS,
-    get_base_airflow_version_tuple,
-)
+import airflow
+from packaging.version import Version
+
+from communication_trends import sdk
+
+_AIRFLOW = Version(airflow.__version__).release
 
 __all__ = [
     "DAG",
@@ -34,6 +33,10 @@ __all__ = [
     "task_instance_states",
     "triggered_by",
 ]
+
+AIRFLOW_V_3_0_PLUS = _AIRFLOW >= (3, 0)
+AIRFLOW_V_3_1_PLUS = _AIRFLOW >= (3, 1)
+AIRFLOW_V_3_2_PLUS = _AIRFLOW >= (3, 2)
 
 # a flag until Airflow 3.1, the multiplier itself since 3.2
 exponential_backoff: Any = 2.0 if AIRFLOW_V_3_2_PLUS else True
@@ -56,7 +59,7 @@ DAG = sdk.DAG if AIRFLOW_V_3_0_PLUS else _Airflow2DAG
 
 
 # Airflow 3.1.0 has them as well, but its API server accepts no session cookie: a page in a browser has nothing else
-HAS_EXTERNAL_VIEWS = get_base_airflow_version_tuple() >= (3, 1, 2)
+HAS_EXTERNAL_VIEWS = _AIRFLOW >= (3, 1, 2)
 """Whether Airflow's UI can show a page of a plugin."""
 
 

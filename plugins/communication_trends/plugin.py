@@ -7,7 +7,7 @@ from typing import Any
 
 # first: it says which package is missing or too old, where the imports of Airflow below would fail without a word of it
 from communication_trends import requirements  # isort: skip
-from airflow.providers.common.compat.sdk import AirflowPlugin
+from communication_trends.sdk import AirflowPlugin
 
 # Imported here, though only the DAGs use it: task processes are forked from a parent that has loaded the plugins, and
 # importing the PostgreSQL hook is what would cost each of them most.

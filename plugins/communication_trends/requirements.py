@@ -26,8 +26,6 @@ UPGRADE_TO = "3.0.6"
 """What to upgrade them to, at least: the last patch of their minor version."""
 
 OLDEST_PACKAGES = {
-    # has all that this package imports through it
-    "apache-airflow-providers-common-compat": "1.13.0",
     "apache-airflow-providers-postgres": "0",
     "httpx": "0",
 }

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseNotifier, conf, get_parsing_context
+from communication_trends.sdk import BaseNotifier, conf, get_parsing_context
 
 from communication_trends import __version__
 from communication_trends.compat import UI_ADDRESS

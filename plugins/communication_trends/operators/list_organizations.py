@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException
+from communication_trends.sdk import AirflowFailException
 
 from communication_trends import settings
 from communication_trends.compat import triggered_by
