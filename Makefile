@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up backfill test test-demo test-faults test-celery test-compose test-airflow test-wheel test-backfill test-postgres screenshots bench bench-quick lint format constraints dist clean
+.PHONY: help install demo up backfill test test-demo test-faults test-celery test-compose test-airflow test-wheel test-lowest test-backfill test-postgres screenshots bench bench-quick lint format constraints dist clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-16s%s\n", $$1, $$2}'
@@ -65,6 +65,14 @@ test-wheel: install  ## run the DAGs from the wheel alone, VERSION=3.3.2 for exa
 	@test "$(VERSION)" = "$(DEFAULT_AIRFLOW)" || $(MAKE) --no-print-directory .venv-airflow-$(VERSION)/installed
 	@.ci/with-wheel $(if $(filter $(DEFAULT_AIRFLOW),$(VERSION)),$(VENV),.venv-airflow-$(VERSION)) -m pytest tests/wheel
 
+test-lowest: install .venv-lowest/installed  ## run the DAG once with the lowest versions of all that it needs
+	@.venv-lowest/bin/python -m pytest tests/once
+
+.venv-lowest/installed: constraints/lowest.txt
+	@$$(.ci/python 3.12) -m venv --clear $(@D)
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(@D)/bin/python -r constraints/lowest.txt
+	@touch $@
+
 test-backfill: install .venv-airflow-2.11.2/installed  ## airflow dags backfill of 2.11 beside other work, interrupted, killed; minutes
 	@.venv-airflow-2.11.2/bin/python -m pytest tests/versions/test_backfill_airflow2.py
 
@@ -116,4 +124,4 @@ clean:  ## stop the demo's database, remove it and the environments
 		if [ -n "$$pid" ] && grep -qaF "$(CURDIR)/.airflow/postgres" "/proc/$$pid/cmdline" 2>/dev/null; then \
 			kill -INT "$$pid"; while kill -0 "$$pid" 2>/dev/null; do sleep 0.2; done; \
 		fi
-	@rm -rf .airflow .venv .venv-airflow-* .venv-bench dist
+	@rm -rf .airflow .venv .venv-airflow-* .venv-lowest .venv-bench dist

@@ -26,7 +26,7 @@ UPGRADE_TO = "3.0.6"
 """What to upgrade them to, at least: the last patch of their minor version."""
 
 OLDEST_PACKAGES = {
-    "apache-airflow-providers-postgres": "0",
+    "apache-airflow-providers-postgres": "5.14.0",
     "httpx": "0",
 }
 """What this package imports beside Airflow, each with the oldest version that will do."""

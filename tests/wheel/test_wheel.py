@@ -164,11 +164,11 @@ def test_the_check_and_the_monitor_of_the_command_line(installed):
     fresh = command("freshness", "--count", "1")
     assert fresh.returncode == 0
     assert fresh.stdout.startswith("ok      each of 3 organizations has its daily trends up to ")
-    database.connection.execute(
-        "delete from communication_trends where organization_id = %s", [database.organization("idle")]
-    )
+    idle = database.organization("idle")
+    database.connection.execute("update organizations set created_at = '2024-01-01'")
+    database.connection.execute("delete from communication_trends where organization_id = %s", [idle])
     behind = command("freshness", "--count", "1")
-    assert behind.returncode == 1
+    assert behind.returncode == 1, behind.stdout
     assert behind.stdout.startswith("FAILED  1 of 3 organizations lack daily trends, from ")
 
 
