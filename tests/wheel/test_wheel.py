@@ -85,8 +85,9 @@ def python(airflow, code):
 
 
 def listed(airflow):
+    # Airflow 3.0 logs to the same stream, before it
     run = run_airflow(airflow.environment, "plugins", "-o", "json")
-    return [plugin for plugin in json.loads(run.stdout) if plugin["name"] == "communication_trends"]
+    return [plugin for plugin in json.loads(run.stdout.splitlines()[-1]) if plugin["name"] == "communication_trends"]
 
 
 def test_airflow_lists_the_plugin_the_provider_and_the_settings(installed):
@@ -94,7 +95,7 @@ def test_airflow_lists_the_plugin_the_provider_and_the_settings(installed):
     (plugin,) = listed(airflow)
     assert f"communication-trends=={__version__}" in plugin["source"]
     assert "UtcDayTimetable" in json.dumps(plugin)
-    providers = json.loads(run_airflow(airflow.environment, "providers", "list", "-o", "json").stdout)
+    providers = json.loads(run_airflow(airflow.environment, "providers", "list", "-o", "json").stdout.splitlines()[-1])
     (ours,) = (provider for provider in providers if provider["package_name"] == "communication-trends")
     assert ours["version"] == __version__
     section = ["--section", "communication_trends", "--include-descriptions"]
