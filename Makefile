@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up backfill test test-demo test-faults test-celery test-compose test-airflow test-wheel test-lowest test-backfill test-postgres screenshots bench bench-quick lint format constraints dist clean
+.PHONY: help install demo up backfill test test-demo test-faults test-celery test-compose test-airflow test-wheel test-lowest test-patch test-backfill test-postgres screenshots bench bench-quick lint format constraints dist clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-16s%s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ test-wheel: install  ## run the DAGs from the wheel alone, VERSION=3.3.2 for exa
 
 test-lowest: install .venv-lowest/installed  ## run the DAG once with the lowest versions of all that it needs
 	@.venv-lowest/bin/python -m pytest tests/once
+
+test-patch: install  ## run the DAG once on any patch of Airflow, VERSION=3.0.2 for example
+	@.ci/test-patch $(VERSION)
 
 .venv-lowest/installed: constraints/lowest.txt
 	@$$(.ci/python 3.12) -m venv --clear $(@D)

@@ -225,7 +225,7 @@ def test_with_a_folder_of_another_release_as_well_the_wheel_is_used_and_that_is_
     used = f"{sysconfig.get_path('purelib')}/communication_trends ({__version__})"
     said = f"communication_trends is installed twice: {used} is used, {package} is not. Remove the copy in the plugins"
     assert said in " ".join((run.stdout + run.stderr).split())
-    assert "already registered" not in run.stdout + run.stderr
+    assert "Plugin 'communication_trends' already registered" not in run.stdout + run.stderr
 
 
 def uv(*arguments):
