@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up backfill test test-demo test-faults test-celery test-compose test-airflow test-backfill test-postgres screenshots bench bench-quick lint format constraints clean
+.PHONY: help install demo up backfill test test-demo test-faults test-celery test-compose test-airflow test-wheel test-lowest test-patch test-backfill test-postgres screenshots bench bench-quick lint format constraints dist clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-16s%s\n", $$1, $$2}'
@@ -51,12 +51,30 @@ test-celery: install  ## run the DAG on two Celery workers and kill one (needs r
 test-compose: install  ## run the services of docker-compose.yaml as processes (needs Debian's postgresql, podman)
 	@.ci/with-postgres debian $(BIN)/python -m pytest tests/test_compose.py
 
+DEFAULT_AIRFLOW := $(shell sed -n 's/^apache-airflow==//p' requirements.txt)
 AIRFLOW_VERSIONS := $(patsubst constraints/airflow-%.txt,%,$(wildcard constraints/airflow-*.txt))
 
 test-airflow: install  ## run the tests of another Airflow, VERSION=3.1.8 for example, in an environment of its own
 	@test -f constraints/airflow-$(VERSION).txt || { echo "VERSION is one of: $(AIRFLOW_VERSIONS)"; exit 2; }
 	@$(MAKE) --no-print-directory .venv-airflow-$(VERSION)/installed
 	@.venv-airflow-$(VERSION)/bin/python -m pytest -m "not slow" tests/versions
+
+test-wheel: install  ## run the DAGs from the wheel alone, VERSION=3.3.2 for example, then take it out
+	@test "$(VERSION)" = "$(DEFAULT_AIRFLOW)" || test -f constraints/airflow-$(VERSION).txt \
+		|| { echo "VERSION is one of: $(AIRFLOW_VERSIONS) $(DEFAULT_AIRFLOW)"; exit 2; }
+	@test "$(VERSION)" = "$(DEFAULT_AIRFLOW)" || $(MAKE) --no-print-directory .venv-airflow-$(VERSION)/installed
+	@.ci/with-wheel $(if $(filter $(DEFAULT_AIRFLOW),$(VERSION)),$(VENV),.venv-airflow-$(VERSION)) -m pytest tests/wheel
+
+test-lowest: install .venv-lowest/installed  ## run the DAG once with the lowest versions of all that it needs
+	@.venv-lowest/bin/python -m pytest tests/once
+
+test-patch: install  ## run the DAG once on any patch of Airflow, VERSION=3.0.2 for example
+	@.ci/test-patch $(VERSION)
+
+.venv-lowest/installed: constraints/lowest.txt
+	@$$(.ci/python 3.12) -m venv --clear $(@D)
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(@D)/bin/python -r constraints/lowest.txt
+	@touch $@
 
 test-backfill: install .venv-airflow-2.11.2/installed  ## airflow dags backfill of 2.11 beside other work, interrupted, killed; minutes
 	@.venv-airflow-2.11.2/bin/python -m pytest tests/versions/test_backfill_airflow2.py
@@ -101,9 +119,12 @@ constraints: install  ## renew constraints.txt from the direct pins
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header --no-annotate \
 		--output-file constraints.txt requirements-dev.txt
 
+dist: install  ## build the wheel and an archive of the three folders from the last commit, with checksums, into dist/
+	@.ci/dist $(TAG)
+
 clean:  ## stop the demo's database, remove it and the environments
 	@pid=$$(head -n 1 .airflow/postgres/postmaster.pid 2>/dev/null); \
 		if [ -n "$$pid" ] && grep -qaF "$(CURDIR)/.airflow/postgres" "/proc/$$pid/cmdline" 2>/dev/null; then \
 			kill -INT "$$pid"; while kill -0 "$$pid" 2>/dev/null; do sleep 0.2; done; \
 		fi
-	@rm -rf .airflow .venv .venv-airflow-* .venv-bench
+	@rm -rf .airflow .venv .venv-airflow-* .venv-lowest .venv-bench dist

@@ -16,9 +16,20 @@ from __future__ import annotations
 
 import datetime
 
+from communication_trends import __version__
+
+RELEASE = "0.2.0.dev0"
+"""The release that this file belongs to."""
+
+if __version__ != RELEASE:
+    raise ImportError(
+        f"{__file__} is of release {RELEASE}, the package communication_trends of release {__version__}: take DAGs, "
+        "plugins and SQL from the same release, and restart all components."
+    )
+
 # first: it says which package is missing or too old, where the imports of Airflow below would fail without a word of it
 from communication_trends import requirements  # noqa: F401  # isort: skip
-from airflow.providers.common.compat.sdk import DAG
+from communication_trends.sdk import DAG
 
 from communication_trends import settings
 from communication_trends.core.period import KINDS

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import datetime
 
+from communication_trends import __version__
+
+RELEASE = "0.2.0.dev0"
+"""The release that this file belongs to."""
+
+if __version__ != RELEASE:
+    raise ImportError(
+        f"{__file__} is of release {RELEASE}, the package communication_trends of release {__version__}: take DAGs, "
+        "plugins and SQL from the same release, and restart all components."
+    )
+
 # first: it says which package is missing or too old, where the imports of Airflow below would fail without a word of it
 from communication_trends import requirements  # noqa: F401  # isort: skip
-from airflow.providers.common.compat.sdk import TriggerRule, get_parsing_context
+from communication_trends.sdk import TriggerRule, get_parsing_context
 
 from communication_trends import settings
 from communication_trends.compat import DAG, exponential_backoff
@@ -64,6 +75,8 @@ PERIODS = [
 
 NEEDED = get_parsing_context().dag_id
 """The DAG of the task instance that this file is read for: a process of one needs no other. None: all of them."""
+
+settings.refuse_unknown_settings()
 
 for kind, which in PERIODS:
     if NEEDED not in (None, kind.dag_id):

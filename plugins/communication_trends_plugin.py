@@ -1,36 +1,11 @@
-"""Registers the package with Airflow."""
+"""Registers the package with Airflow, where it is in the plugins folder."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
-# first: it says which package is missing or too old, where the imports of Airflow below would fail without a word of it
-from communication_trends import requirements  # noqa: F401  # isort: skip
-from airflow.providers.common.compat.sdk import AirflowPlugin
+from communication_trends import plugin
 
-# Imported here, though only the DAGs use it: task processes are forked from a parent that has loaded the plugins, and
-# importing the PostgreSQL hook is what would cost each of them most.
-from communication_trends import __version__, operators  # noqa: F401
-from communication_trends.compat import HAS_EXTERNAL_VIEWS
-from communication_trends.timetable import PeriodTimetable
-from communication_trends.web import EXTERNAL_VIEWS, FASTAPI_APPS
-
-
-class CommunicationTrendsPlugin(AirflowPlugin):
-    """What Airflow's plugin manager reads."""
-
-    name = "communication_trends"
-    timetables = [PeriodTimetable]
-    fastapi_apps = FASTAPI_APPS if HAS_EXTERNAL_VIEWS else []
-    external_views = EXTERNAL_VIEWS if HAS_EXTERNAL_VIEWS else []
-
-    # Airflow lists where it found a plugin, but no version: so the version is told with that
-    @property
-    def source(self) -> Any:  # type: ignore[override]
-        """The file that Airflow loaded this from, and the package's version: what ``airflow plugins`` shows."""
-        return self._source
-
-    @source.setter
-    def source(self, found: Any) -> None:
-        found.path = f"{found.path} ({__version__})"
-        self._source = found
+# where an installed wheel is what Python imports, the wheel's entry point registers the plugin
+if Path(plugin.__file__).resolve().parents[1] == Path(__file__).resolve().parent:
+    CommunicationTrendsPlugin = plugin.CommunicationTrendsPlugin

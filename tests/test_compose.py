@@ -24,6 +24,7 @@ import pytest
 import yaml
 from psycopg import sql
 
+from communication_trends import __version__
 from local import ROOT
 
 pytestmark = pytest.mark.slow
@@ -80,11 +81,12 @@ def test_services(secrets, tmp_path):
         "api-server",
         "scheduler",
         "dag-processor",
-        "triggerer",
     }
     services = resolved(tmp_path, secrets, "--profile", "celery")
     assert set(services) - set(always) == {"redis", "worker"}
     for name, service in services.items():
+        if "build" in service:
+            assert service["image"] == f"communication-trends:{__version__}"
         assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}, name
         assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", [])), name
         if name != "airflow-init":
@@ -185,7 +187,7 @@ def test_the_services_run_the_dag(server, secrets, tmp_path, profile):
     """Needs a PostgreSQL of its own on a port: the databases and the role have the names that the services use."""
     given = psycopg.conninfo.conninfo_to_dict(server.uri)
     host, port = given["host"], given["port"]
-    api, health, worker_logs, trigger_logs, redis = free_ports(5)
+    api, health, worker_logs, redis = free_ports(4)
     services = resolved(tmp_path, secrets)
     redis_options = {}
     if profile == "celery":
@@ -214,7 +216,6 @@ def test_the_services_run_the_dag(server, secrets, tmp_path, profile):
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST": "127.0.0.1",
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(health),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
-            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
         },
     )
     with ExitStack() as stack:
@@ -222,7 +223,7 @@ def test_the_services_run_the_dag(server, secrets, tmp_path, profile):
         assert processes.healthy("postgres")
         processes.run("airflow-init")
         # in the order in which they wait for each other; most health checks take two seconds of a processor
-        for together in (["redis", "api-server"], ["scheduler", "dag-processor", "triggerer", "worker"]):
+        for together in (["redis", "api-server"], ["scheduler", "dag-processor", "worker"]):
             names = [name for name in together if name in processes.services]
             for name in names:
                 stack.enter_context(processes.started(name))

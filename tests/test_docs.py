@@ -5,14 +5,17 @@ from __future__ import annotations
 import inspect
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 from airflow_dag import load_bag
+from packaging.version import parse
 
-from communication_trends import __version__, settings
+from communication_trends import __version__, requirements, settings
 from communication_trends.core.period import KINDS
 from communication_trends.params import dag_params
+from communication_trends.provider_info import get_provider_info
 from local import ROOT
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
@@ -192,4 +195,33 @@ def test_the_pages_that_the_code_names_are_there():
 def test_the_changelogs_latest_version_is_the_packages():
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     headings = re.findall(r"^## \[([^\]]+)\](?: - \d{4}-\d{2}-\d{2})?$", changelog, re.MULTILINE)
-    assert headings[:2] == ["Unreleased", __version__]
+    assert headings[0] == "Unreleased"
+    if "dev" in __version__:
+        # on the way to the next one, whose number no release has yet
+        assert parse(headings[1]) < parse(__version__)
+    else:
+        assert headings[1] == __version__
+
+
+def test_the_dag_files_and_the_sql_name_the_packages_release():
+    assert (ROOT / "sql" / "VERSION").read_text(encoding="utf-8") == f"{__version__}\n"
+    for path in (ROOT / "dags").glob("*.py"):
+        assert f'\nRELEASE = "{__version__}"\n' in path.read_text(encoding="utf-8")
+
+
+def test_the_wheel_asks_for_what_the_package_checks():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    refused = "".join(f",!={version}" for version in requirements.REFUSED_AIRFLOW)
+    packages = {name: "" if oldest == "0" else f">={oldest}" for name, oldest in requirements.OLDEST_PACKAGES.items()}
+    assert project["dependencies"] == [
+        f"apache-airflow>={requirements.OLDEST_AIRFLOW}{refused}",
+        *(name + oldest for name, oldest in packages.items()),
+    ]
+
+
+def test_the_settings_of_the_wheel_are_those_of_the_reference():
+    info = get_provider_info()
+    assert info["package-name"] == requirements.DISTRIBUTION
+    (section,) = info["config"]
+    assert section == settings.SECTION
+    assert info["config"][section]["options"].keys() == table(REFERENCE, "## Settings").keys()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from airflow_dag import load_bag
 
-from communication_trends import settings
+from communication_trends import __version__, settings
 from communication_trends.connections import connected
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import KINDS
@@ -43,8 +46,127 @@ def test_hotspot_topics_are_separated_by_commas(given):
 
 def test_sql_path_moves_the_templates(given, tmp_path: Path):
     (tmp_path / "aggregate_trends.sql").write_text("select 1")
+    (tmp_path / "VERSION").write_text(f"{__version__}\n")
     given("sql_path", str(tmp_path))
     assert settings.sql_path() == tmp_path
+
+
+@pytest.mark.parametrize(("version", "named"), [("0.1.0\n", "0.1.0"), ("0.2.1\n", "0.2.1"), (None, "one before 0.2.0")])
+def test_sql_of_another_release_is_named_in_one_sentence(given, tmp_path: Path, version, named):
+    (tmp_path / "aggregate_trends.sql").write_text("select 1")
+    if version:
+        (tmp_path / "VERSION").write_text(version)
+    given("sql_path", str(tmp_path))
+    with pytest.raises(InvalidInputError) as error:
+        settings.sql_path()
+    assert str(error.value) == (
+        f"The SQL in {tmp_path} is of release {named}, the package communication_trends of release {__version__}: take "
+        "DAGs, plugins and SQL from the same release, and restart all components."
+    )
+    assert any(str(error.value) in text for text in load_bag().import_errors.values())
+
+
+def test_a_dag_file_of_another_release_is_named_in_one_sentence(tmp_path: Path):
+    for path in (ROOT / "dags").glob("*.py"):
+        (tmp_path / path.name).write_text(path.read_text().replace(f'RELEASE = "{__version__}"', 'RELEASE = "0.3.0"'))
+    errors = load_bag(str(tmp_path)).import_errors
+    assert len(errors) == 2
+    for path, text in errors.items():
+        assert (
+            f"ImportError: {tmp_path / path} is of release 0.3.0, the package communication_trends of release "
+            f"{__version__}: take DAGs, plugins and SQL from the same release, and restart all components." in text
+        )
+
+
+def test_sql_is_found_in_the_dags_folder_without_a_dag_file_too(monkeypatch, tmp_path: Path):
+    # of a folder that the page's process may not read, the others are still searched
+    shutil.copytree(ROOT / "sql", tmp_path / "dags" / "sql")
+    monkeypatch.setattr(settings, "PACKAGE", tmp_path / "plugins" / "communication_trends")
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(tmp_path / "dags"))
+    assert settings.sql_path() == tmp_path / "dags" / "sql"
+
+
+def test_a_folder_without_permission_does_not_stop_the_search_and_is_named(tmp_path: Path):
+    shutil.copytree(ROOT / "plugins", tmp_path / "plugins")
+    (tmp_path / "sql").mkdir(mode=0)
+    # as a user to whom permissions mean something
+    script = (
+        f"import os, sys; sys.path.insert(0, {str(tmp_path / 'plugins')!r})\n"
+        "from communication_trends import settings; os.setuid(65534)\n"
+        "for dags in sys.argv[1:]:\n"
+        "  os.environ['AIRFLOW__CORE__DAGS_FOLDER'] = dags\n"
+        "  try: print(settings.sql_path())\n"
+        "  except settings.InvalidInputError as error: print(error)"
+    )
+    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+        folder.chmod(0o755)
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "dags"), str(ROOT / "dags")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    refused, found = run.stdout.splitlines()[-2:]
+    assert refused.startswith("[communication_trends] sql_path: no aggregate_trends.sql in ")
+    assert f" or {tmp_path / 'sql'} (not readable) or " in refused
+    assert found == str(ROOT / "sql")
+
+
+MISSPELT = {
+    "AIRFLOW__COMMUNICATION_TRENDS__HOTSPOT_MIN_MESAGES": "AIRFLOW__COMMUNICATION_TRENDS__HOTSPOT_MIN_MESSAGES",
+    "AIRFLOW__COMMUNICATION_TRENDS__LOOKBACK": "AIRFLOW__COMMUNICATION_TRENDS__LOOKBACK_",
+    "AIRFLOW__COMMUNICATIONS_TRENDS__RETRIES": "AIRFLOW__COMMUNICATION_TRENDS__RETRIES",
+    "AIRFLOW__COMMUNICATION_TREND__RETRY_DELAY": "AIRFLOW__COMMUNICATION_TRENDS__RETRY_DELAY",
+    "AIRFLOW_COMMUNICATION_TRENDS_LOCK_TIMEOUT": "AIRFLOW__COMMUNICATION_TRENDS__LOCK_TIMEOUT",
+    "AIRFLOW_COMMUNICATION_TRENDS__CONN_ID": "AIRFLOW__COMMUNICATION_TRENDS__CONN_ID",
+    "AIRFLOW___COMMUNICATION_TRENDS__CONN_ID": "AIRFLOW__COMMUNICATION_TRENDS__CONN_ID",
+    "airflow__communication_trends__retries": "AIRFLOW__COMMUNICATION_TRENDS__RETRIES",
+    "AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH_CMD": "AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH",
+}
+
+
+@pytest.mark.parametrize(("variable", "meant"), MISSPELT.items())
+def test_a_misspelt_variable_is_refused_with_the_nearest_setting(monkeypatch, variable, meant):
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(InvalidInputError, match=rf"^{variable}: there is no such setting, the nearest is {meant}"):
+        settings.refuse_unknown_settings()
+
+
+def test_each_misspelt_name_in_airflow_cfg_is_refused_and_no_dag_is_made():
+    wrong = {"communication_trends": {"hotspot_min_mesages": "5"}, "comunication_trends": {"retries": "5"}}
+    settings.conf.read_dict(wrong)
+    try:
+        with pytest.raises(InvalidInputError) as error:
+            settings.refuse_unknown_settings()
+        assert str(error.value) == (
+            "[communication_trends] hotspot_min_mesages: there is no such setting, the nearest is "
+            "[communication_trends] hotspot_min_messages. [comunication_trends] retries: there is no such setting, the "
+            "nearest is [communication_trends] retries. Correct or remove it."
+        )
+        assert any(str(error.value) in text for text in load_bag().import_errors.values())
+        with pytest.raises(InvalidInputError):
+            settings.check_run_settings()
+    finally:
+        for section in wrong:
+            settings.conf.remove_section(section)
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "AIRFLOW_CONN_COMMUNICATION_TRENDS_DB",
+        "AIRFLOW_CONN_COMMUNICATION_TRENDS__DB",
+        "AIRFLOW_VAR_COMMUNICATION_TRENDS_RETRIES",
+        # what Kubernetes makes for a service of that name
+        "AIRFLOW_COMMUNICATION_TRENDS_SERVICE_HOST",
+        "AIRFLOW_COMMUNICATION_TRENDS_PORT_8080_TCP_ADDR",
+        "COMMUNICATION_TRENDS_TEST_POSTGRES",
+        "AIRFLOW__CORE__PARALLELISM",
+    ],
+)
+def test_what_is_somebody_elses_is_not_refused(monkeypatch, variable):
+    monkeypatch.setenv(variable, "1")
+    settings.refuse_unknown_settings()
 
 
 LIMITS = {

@@ -10,6 +10,7 @@ import time_machine
 from airflow.timetables.base import DataInterval, TimeRestriction, Timetable
 
 from communication_trends.core.period import KINDS, MONTHLY, WEEKLY, Granularity
+from communication_trends.plugin import CommunicationTrendsPlugin
 from communication_trends.timetable import PeriodTimetable
 
 
@@ -217,3 +218,21 @@ def test_no_interval_can_be_inferred_where_the_calendar_begins():
     for kind in KINDS.values():
         with pytest.raises(ValueError, match=r"there is no .* before 0001-01-01"):
             PeriodTimetable(kind).infer_manual_data_interval(run_after=at("0001-01-01T12:00"))
+
+
+@pytest.mark.parametrize(
+    ("stored", "name"),
+    [
+        # what any version has stored with its DAGs: none of it is ever renamed or removed
+        ({"__type": "communication_trends.timetable.UtcDayTimetable", "__var": {}}, "daily"),
+        ({"__type": "communication_trends.timetable.PeriodTimetable", "__var": {"period": "daily"}}, "daily"),
+        ({"__type": "communication_trends.timetable.PeriodTimetable", "__var": {"period": "weekly"}}, "weekly"),
+        ({"__type": "communication_trends.timetable.PeriodTimetable", "__var": {"period": "monthly"}}, "monthly"),
+    ],
+)
+def test_a_timetable_that_any_version_has_stored_is_registered_and_read(stored, name):
+    registered = {f"{one.__module__}.{one.__qualname__}": one for one in CommunicationTrendsPlugin.timetables}
+    timetable = registered[stored["__type"]].deserialize(stored["__var"])
+    assert isinstance(timetable, PeriodTimetable)
+    assert timetable.kind is KINDS[name]
+    assert timetable.serialize() == stored["__var"]

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+from communication_trends.sdk import AirflowNotFoundException, BaseHook
 
 from communication_trends import settings
 from communication_trends.compat import REST_API, TASKS_HAVE_METADATA_DATABASE

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import importlib
+from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat import sdk
-from airflow.providers.common.compat.version_compat import (
-    AIRFLOW_V_3_0_PLUS,
-    AIRFLOW_V_3_1_PLUS,
-    AIRFLOW_V_3_2_PLUS,
-    get_base_airflow_version_tuple,
-)
+import airflow
+from packaging.version import Version
+
+from communication_trends import sdk
+
+_AIRFLOW = Version(airflow.__version__).release
 
 __all__ = [
     "DAG",
@@ -23,13 +24,19 @@ __all__ = [
     "exponential_backoff",
     "flush_metrics",
     "forget_mapped_xcom",
+    "load_dag_file",
     "name_task_instance",
     "pull_mapped_xcoms",
+    "registered_timetables",
     "rest_api_authentication",
     "run_after",
     "task_instance_states",
     "triggered_by",
 ]
+
+AIRFLOW_V_3_0_PLUS = _AIRFLOW >= (3, 0)
+AIRFLOW_V_3_1_PLUS = _AIRFLOW >= (3, 1)
+AIRFLOW_V_3_2_PLUS = _AIRFLOW >= (3, 2)
 
 # a flag until Airflow 3.1, the multiplier itself since 3.2
 exponential_backoff: Any = 2.0 if AIRFLOW_V_3_2_PLUS else True
@@ -52,7 +59,7 @@ DAG = sdk.DAG if AIRFLOW_V_3_0_PLUS else _Airflow2DAG
 
 
 # Airflow 3.1.0 has them as well, but its API server accepts no session cookie: a page in a browser has nothing else
-HAS_EXTERNAL_VIEWS = get_base_airflow_version_tuple() >= (3, 1, 2)
+HAS_EXTERNAL_VIEWS = _AIRFLOW >= (3, 1, 2)
 """Whether Airflow's UI can show a page of a plugin."""
 
 
@@ -203,3 +210,24 @@ def name_task_instance(context: Any, name: str) -> None:
 def clear_number(dag_run: Any) -> int:
     """Return how often task instances of the run have been cleared."""
     return getattr(dag_run, "clear_number", None) or 0
+
+
+def registered_timetables() -> set[str]:
+    """Return the paths of the timetables that plugins have registered with this Airflow."""
+    plugins_manager: Any = importlib.import_module("airflow.plugins_manager")
+    if AIRFLOW_V_3_2_PLUS:
+        return set(plugins_manager.get_timetables_plugins())
+    plugins_manager.initialize_timetables_plugins()
+    return set(plugins_manager.timetable_classes or ())
+
+
+def load_dag_file(path: Path) -> tuple[list[str], dict[str, str]]:
+    """
+    Read a DAG file as Airflow does; return the ids of its DAGs, and its import errors.
+
+    :param path: the file.
+    """
+    module = "airflow.dag_processing.dagbag" if AIRFLOW_V_3_2_PLUS else "airflow.models.dagbag"
+    options = {} if AIRFLOW_V_3_2_PLUS else {"include_examples": False}
+    bag: Any = importlib.import_module(module).DagBag(str(path), **options)
+    return sorted(bag.dags), dict(bag.import_errors)

@@ -9,13 +9,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import (
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+from communication_trends.sdk import (
     AirflowException,
     AirflowFailException,
     AirflowNotFoundException,
     AirflowOptionalProviderFeatureException,
 )
-from airflow.providers.postgres.hooks.postgres import PostgresHook
 
 from communication_trends import settings
 from communication_trends.core.database import Database, Limits

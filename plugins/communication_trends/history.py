@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseHook, BaseOperator
+from communication_trends.sdk import AirflowException, AirflowFailException, BaseHook, BaseOperator
 
 from communication_trends import settings
 from communication_trends.compat import REST_API

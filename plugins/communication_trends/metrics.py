@@ -24,7 +24,7 @@ def send(summary: Mapping[str, Any], *, behind: int, started: datetime.datetime 
     """
     try:
         # not at the top: only summarize sends metrics, and other task processes need not pay for the import
-        from airflow.providers.common.compat.sdk import Stats
+        from communication_trends.sdk import Stats
 
         period, trigger = summary["period"], summary["triggeredBy"]
         for figure, value in _figures(summary, behind, started).items():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout
+from communication_trends.sdk import AirflowTaskTimeout
 
 from communication_trends import settings
 from communication_trends.compat import HAS_EXTERNAL_VIEWS

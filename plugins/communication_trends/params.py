@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.providers.common.compat.sdk import Param
+from communication_trends.sdk import Param
 
 from communication_trends import settings
 from communication_trends.core.errors import InvalidInputError

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+from pathlib import Path
 
 import airflow
+from airflow.configuration import conf
+
+from communication_trends import __version__
+
+DISTRIBUTION = "communication-trends"
+"""The wheel's name."""
 
 OLDEST_AIRFLOW = "2.11"
 
@@ -19,9 +26,7 @@ UPGRADE_TO = "3.0.6"
 """What to upgrade them to, at least: the last patch of their minor version."""
 
 OLDEST_PACKAGES = {
-    # has all that this package imports through it
-    "apache-airflow-providers-common-compat": "1.13.0",
-    "apache-airflow-providers-postgres": "0",
+    "apache-airflow-providers-postgres": "5.14.0",
     "httpx": "0",
 }
 """What this package imports beside Airflow, each with the oldest version that will do."""
@@ -57,6 +62,37 @@ def check_installation() -> None:
                 f"communication_trends needs {package} {oldest} or newer; {version} is installed: "
                 f"pip install --upgrade '{wanted}'."
             )
+
+
+def is_installed(package: str) -> bool:
+    """Return whether pip has installed a package here."""
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def installed_twice() -> str | None:
+    """
+    Say which copy of the package is used where there is a second one: a wheel, and a folder in the plugins folder.
+
+    Python decides: what was installed comes before the plugins folder, unless PYTHONPATH has that one.
+    """
+    used = Path(__file__).parent.resolve()
+    others = {Path(conf.get("core", "plugins_folder")) / used.name: "the copy in the plugins folder"}
+    try:
+        wheel = importlib.metadata.distribution(DISTRIBUTION)
+        others[Path(str(wheel.locate_file(used.name)))] = f"the wheel ({wheel.version})"
+    except importlib.metadata.PackageNotFoundError:
+        pass
+    for path, what in others.items():
+        if path.resolve() != used and (path / "__init__.py").is_file():
+            return (
+                f"communication_trends is installed twice: {used} ({__version__}) is used, {path} is not. Remove "
+                f"{what}, or the other one, and restart this component."
+            )
+    return None
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -9,23 +9,33 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import difflib
 import importlib
 import json
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseNotifier, conf, get_parsing_context
+from communication_trends.sdk import BaseNotifier, conf, get_parsing_context
 
+from communication_trends import __version__
 from communication_trends.compat import UI_ADDRESS
 from communication_trends.core.aggregation import HotspotRule
 from communication_trends.core.database import Limits
 from communication_trends.core.errors import InvalidInputError
-from communication_trends.core.period import DAILY, MONTHLY, WEEKLY, Granularity
+from communication_trends.core.period import KINDS, Granularity
+from communication_trends.provider_info import DEFAULTS
 
 SECTION = "communication_trends"
 
-DEFAULT_LOOKBACK = {DAILY: 7, WEEKLY: 1, MONTHLY: 1}
+VARIABLE = f"AIRFLOW__{SECTION.upper()}__"
+"""What the environment variables of the settings begin with."""
+
+PACKAGE = Path(__file__).parent
+"""Folder of the package."""
+
 MAX_LOOKBACK = 366
 """Earlier periods that one run can do again; for more, run a backfill."""
 
@@ -46,59 +56,87 @@ Value = TypeVar("Value")
 
 def conn_id() -> str:
     """Airflow connection to the database that holds ``communication_trends``."""
-    return _connection_id("conn_id", "communication_trends_db")
+    return _connection_id("conn_id")
 
 
 def source_conn_id() -> str:
     """Airflow connection to read the source tables from, a replica for example; by default the same as ``conn_id``."""
-    return conf.get(SECTION, "source_conn_id", fallback="") or conn_id()
+    return _given("source_conn_id") or conn_id()
 
 
 def sql_path(dag_file: str | None = None) -> Path:
     """
-    Folder of the ``.sql`` templates: ``sql_path``, or else ``sql`` beside the DAG file, the plugins or the DAGs folder.
+    Folder of the ``.sql`` templates: ``sql_path``, or else ``sql`` beside the DAG file, in the package and elsewhere.
 
     :param dag_file: path of the DAG file, in a DAG bundle for example; its folder and the one above it come first.
-    :raises InvalidInputError: when it is nowhere there.
+    :raises InvalidInputError: when it is nowhere there, or is of another release than the package.
     """
-    given = conf.get(SECTION, "sql_path", fallback="")
-    plugins = Path(__file__).parents[1]
+    given = _given("sql_path")
+    plugins, dags = PACKAGE.parent, Path(conf.get("core", "dags_folder"))
     # a bundle is either this repository, with the DAG file in dags/, or a folder with the DAG file in it
     folders = [*Path(dag_file).parents[:2]] if dag_file else []
-    folders += [plugins.parent, plugins.resolve().parent, Path(conf.get("core", "dags_folder")).parent]
+    # a wheel has it in the package
+    folders += [PACKAGE, plugins.parent, plugins.resolve().parent, dags, dags.parent]
     candidates = [Path(given)] if given else [folder / "sql" for folder in folders]
+    forbidden = set()
     for folder in candidates:
-        if (folder / "aggregate_trends.sql").is_file():
+        try:
+            (folder / "aggregate_trends.sql").open("rb").close()
+        except PermissionError:
+            forbidden.add(folder)
+        except OSError:
+            pass
+        else:
+            check_sql_release(folder)
             return folder
+    searched = (f"{folder}{' (not readable)' if folder in forbidden else ''}" for folder in dict.fromkeys(candidates))
     raise InvalidInputError(
-        f"[{SECTION}] sql_path: no aggregate_trends.sql in {' or '.join(map(str, dict.fromkeys(candidates)))}. "
+        f"[{SECTION}] sql_path: no aggregate_trends.sql in {' or '.join(searched)}. "
         "Set sql_path to the folder that the package's sql/ was copied to."
     )
 
 
+def check_sql_release(folder: Path) -> None:
+    """
+    Refuse SQL that is not of the package's release.
+
+    :param folder: a folder with the ``.sql`` templates.
+    :raises InvalidInputError: when its ``VERSION`` differs or is not there.
+    """
+    try:
+        version = (folder / "VERSION").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        version = "one before 0.2.0"
+    if version != __version__:
+        raise InvalidInputError(
+            f"The SQL in {folder} is of release {version[:60]}, the package communication_trends of release "
+            f"{__version__}: take DAGs, plugins and SQL from the same release, and restart all components."
+        )
+
+
 def retries() -> int:
     """How often Airflow tries a failed task instance again."""
-    return _number("retries", "3", int, at_least=0, at_most=100)
+    return _number("retries", int, at_least=0, at_most=100)
 
 
 def retry_delay() -> float:
     """Seconds before the first retry; doubled for each further one."""
-    return _number("retry_delay", "60", float, at_least=0, at_most=ONE_DAY)
+    return _number("retry_delay", float, at_least=0, at_most=ONE_DAY)
 
 
 def hotspot_min_messages() -> int:
     """Minimum messages for a channel to be a hotspot."""
-    return _number("hotspot_min_messages", "10", int, at_least=1, at_most=MAX_INTEGER)
+    return _number("hotspot_min_messages", int, at_least=1, at_most=MAX_INTEGER)
 
 
 def hotspot_min_ratio() -> decimal.Decimal:
     """Share of risky topics, 0 to 1, above which a channel is a hotspot; a decimal, so that the limit is exact."""
-    return _number("hotspot_min_ratio", "0.3", decimal.Decimal, at_least=0, at_most=1)
+    return _number("hotspot_min_ratio", decimal.Decimal, at_least=0, at_most=1)
 
 
 def hotspot_topics() -> list[str]:
     """Topics that count as risky, comma-separated in the configuration."""
-    given = conf.get(SECTION, "hotspot_topics", fallback="complaint, escalation")
+    given = _given("hotspot_topics")
     topics = [topic.strip() for topic in given.split(",") if topic.strip()]
     try:
         # bytes of the environment that are no text become lone surrogates
@@ -108,7 +146,7 @@ def hotspot_topics() -> list[str]:
     if not topics:
         raise InvalidInputError(
             f"[{SECTION}] hotspot_topics: {_short(given)} names no topic. Give one or more, comma-separated. "
-            "The default is complaint, escalation."
+            f"The default is {DEFAULTS['hotspot_topics']}."
         )
     # one named twice is not counted twice
     return list(dict.fromkeys(topics))
@@ -121,12 +159,12 @@ def hotspot_rule() -> HotspotRule:
 
 def statement_timeout() -> float:
     """PostgreSQL's ``statement_timeout``, in seconds."""
-    return _number("statement_timeout", "300", float, at_least=0.001, at_most=ONE_DAY)
+    return _number("statement_timeout", float, at_least=0.001, at_most=ONE_DAY)
 
 
 def lock_timeout() -> float:
     """PostgreSQL's ``lock_timeout``, in seconds."""
-    return _number("lock_timeout", "60", float, at_least=0.001, at_most=ONE_DAY)
+    return _number("lock_timeout", float, at_least=0.001, at_most=ONE_DAY)
 
 
 def execution_timeout() -> datetime.timedelta:
@@ -136,12 +174,12 @@ def execution_timeout() -> datetime.timedelta:
 
 def max_parallel_organizations() -> int:
     """Task instances that aggregate at the same time, over all runs: as many connections to the database at most."""
-    return _number("max_parallel_organizations", "16", int, at_least=1, at_most=10_000)
+    return _number("max_parallel_organizations", int, at_least=1, at_most=10_000)
 
 
 def organizations_per_task() -> int:
     """Organizations in one task instance: the default of the param, so that scheduled runs have it too."""
-    return _number("organizations_per_task", "1", int, at_least=1, at_most=MAX_PER_TASK)
+    return _number("organizations_per_task", int, at_least=1, at_most=MAX_PER_TASK)
 
 
 def notifier(name: str, *, called_by: str | None = None) -> Any:
@@ -154,7 +192,7 @@ def notifier(name: str, *, called_by: str | None = None) -> Any:
     :returns: the notifier; None where the setting is empty.
     :raises InvalidInputError: when there is no such class, or it does not take the arguments.
     """
-    path = conf.get(SECTION, name, fallback="").strip()
+    path = _given(name).strip()
     if not path or (called_by and get_parsing_context().task_id not in (None, called_by)):
         return None
     module, _, class_name = path.rpartition(".")
@@ -167,9 +205,9 @@ def notifier(name: str, *, called_by: str | None = None) -> Any:
             f"[{SECTION}] {name}: {path!r} cannot be used: {error}. Give the import path of a class derived "
             "from Airflow's BaseNotifier, and install the provider that has it; or leave it empty."
         ) from error
-    given = conf.get(SECTION, f"{name}_kwargs", fallback="{}")
+    given = _given(f"{name}_kwargs")
     try:
-        return kind(**json.loads(given))
+        return kind(**json.loads(given or "{}"))
     except (TypeError, ValueError) as error:
         # not the value itself: it may hold a secret
         raise InvalidInputError(
@@ -180,22 +218,22 @@ def notifier(name: str, *, called_by: str | None = None) -> Any:
 
 def keep_completed_runs() -> int:
     """Runs of each DAG that succeeded, the latest ones, that the history DAG keeps; 0 keeps all."""
-    return _number("keep_completed_runs", "50", int, at_least=0, at_most=1_000_000)
+    return _number("keep_completed_runs", int, at_least=0, at_most=1_000_000)
 
 
 def keep_failed_runs() -> int:
     """Runs of each DAG that failed, the latest ones, that the history DAG keeps; 0 keeps all."""
-    return _number("keep_failed_runs", "100", int, at_least=0, at_most=1_000_000)
+    return _number("keep_failed_runs", int, at_least=0, at_most=1_000_000)
 
 
 def api_conn_id() -> str:
     """Airflow connection to Airflow's own REST API, which the history DAG logs in to."""
-    return _connection_id("api_conn_id", "communication_trends_api")
+    return _connection_id("api_conn_id")
 
 
 def lookback(kind: Granularity) -> int:
     """Earlier periods that a scheduled run does again: ``lookback_days``, ``lookback_weeks``, ``lookback_months``."""
-    return _number(f"lookback_{kind.noun}s", str(DEFAULT_LOOKBACK[kind]), int, at_least=0, at_most=MAX_LOOKBACK)
+    return _number(f"lookback_{kind.noun}s", int, at_least=0, at_most=MAX_LOOKBACK)
 
 
 def ui_url() -> str | None:
@@ -215,12 +253,59 @@ def max_map_length() -> int:
     return length
 
 
+def refuse_unknown_settings() -> None:
+    """
+    Refuse a setting that nothing reads, which is mostly a misspelt one: in airflow.cfg or in the environment.
+
+    :raises InvalidInputError: names each, with the setting that it is most like.
+    """
+    wrong = []
+    for section in filter(_is_like_section, conf.sections()):
+        for name in conf.options(section):
+            if section != SECTION or not _is_known(name):
+                wrong.append((f"[{section}] {name}", name, f"[{SECTION}] %s"))
+    for variable in sorted(os.environ):
+        if name := _misspelt_name(variable):
+            # as Airflow wants it: upper case
+            wrong.append((variable, name, f"{VARIABLE}%s"))
+    if not wrong:
+        return
+    told = []
+    for given, name, right in wrong:
+        nearest = difflib.get_close_matches(name.lower(), DEFAULTS, 1, cutoff=0.5)
+        meant = right % (nearest[0].upper() if right.startswith(VARIABLE) else nearest[0]) if nearest else ""
+        told.append(f"{given}: there is no such setting" + (f", the nearest is {meant}." if meant else "."))
+    raise InvalidInputError(" ".join(told) + " Correct or remove it.")
+
+
+def _is_like_section(name: str) -> bool:
+    return difflib.SequenceMatcher(None, name.lower(), SECTION).ratio() >= 0.9
+
+
+def _is_known(name: str) -> bool:
+    """Whether Airflow reads the name for a setting of ours: of one that may be a secret, also …_cmd and …_secret."""
+    base = re.sub("_(cmd|secret)$", "", name)
+    return name in DEFAULTS or (SECTION, base) in conf.sensitive_config_values
+
+
+def _misspelt_name(variable: str) -> str | None:
+    """Return the setting that an environment variable seems to be meant for, if nothing reads the variable."""
+    if variable.startswith(VARIABLE) and _is_known(variable.removeprefix(VARIABLE).lower()):
+        return None
+    if found := re.fullmatch("(?i)AIRFLOW_+(?!CONN_|VAR_)(.+?)__+(.+)", variable):
+        return found[2] if _is_like_section(found[1]) else None
+    # with single underscores it may be somebody else's: Kubernetes makes AIRFLOW_COMMUNICATION_TRENDS_SERVICE_HOST
+    found = re.fullmatch(f"(?i)AIRFLOW_{SECTION}_(.+)", variable)
+    return found[1] if found and difflib.get_close_matches(found[1].lower(), DEFAULTS, 1, cutoff=0.8) else None
+
+
 def check_run_settings() -> None:
     """
     Read the settings that a run's task instances use, so that one that cannot be used is found before anything runs.
 
     :raises InvalidInputError: for the first one.
     """
+    refuse_unknown_settings()
     for read in (
         *(conn_id, source_conn_id, statement_timeout, lock_timeout, max_map_length),
         *(hotspot_min_messages, hotspot_min_ratio, hotspot_topics),
@@ -228,19 +313,42 @@ def check_run_settings() -> None:
         read()
 
 
-def _connection_id(name: str, default: str) -> str:
-    given = conf.get(SECTION, name, fallback=default)
+def check_all_settings() -> None:
+    """
+    Read every setting.
+
+    :raises InvalidInputError: for the first one that cannot be used.
+    """
+    check_run_settings()
+    for read in (
+        *(retries, retry_delay, execution_timeout, max_parallel_organizations, organizations_per_task),
+        *(keep_completed_runs, keep_failed_runs, api_conn_id),
+    ):
+        read()
+    for kind in KINDS.values():
+        lookback(kind)
+    for name in ("failure_notifier", "attention_notifier", "digest_notifier"):
+        notifier(name)
+
+
+def _given(name: str) -> str:
+    """Return a setting as it is given, or its default."""
+    return conf.get(SECTION, name, fallback=DEFAULTS[name])
+
+
+def _connection_id(name: str) -> str:
+    given = _given(name)
     # Airflow's own limit
     if not 1 <= len(given) <= 250:
         raise InvalidInputError(
             f"[{SECTION}] {name}: {_short(given)} is not the id of a connection, 1 to 250 characters. The default is "
-            f"{default}."
+            f"{DEFAULTS[name]}."
         )
     return given
 
 
-def _number(name: str, default: str, kind: Callable[[str], Value], *, at_least: float, at_most: float) -> Value:
-    given = conf.get(SECTION, name, fallback=default)
+def _number(name: str, kind: Callable[[str], Value], *, at_least: float, at_most: float) -> Value:
+    given = _given(name)
     try:
         value = kind(given)
         if at_least <= value <= at_most and _has_few_places(value):  # type: ignore[operator]
@@ -251,7 +359,8 @@ def _number(name: str, default: str, kind: Callable[[str], Value], *, at_least: 
     if kind is decimal.Decimal:
         noun += f" of at most {MAX_DECIMAL_PLACES} decimal places,"
     raise InvalidInputError(
-        f"[{SECTION}] {name}: {_short(given)} is not {noun} from {at_least} to {at_most}. The default is {default}."
+        f"[{SECTION}] {name}: {_short(given)} is not {noun} from {at_least} to {at_most}. "
+        f"The default is {DEFAULTS[name]}."
     )
 
 

@@ -88,6 +88,28 @@ class PeriodTimetable(Timetable):
         return period if period.first_date == date else period.following()
 
 
+class UtcDayTimetable(PeriodTimetable):
+    """
+    The daily schedule under its first name, which stored versions of the daily DAG still have.
+
+    Airflow stores the path of a timetable's class with each version of a DAG, and cannot show or clear old runs without
+    it: a class of this module is never renamed or removed (tests/test_timetable.py).
+    """
+
+    def serialize(self) -> dict[str, Any]:
+        """Return what Airflow stores of it: nothing."""
+        return {}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> Timetable:
+        """Return it as it was before Airflow stored it."""
+        return cls()
+
+
+TIMETABLES = [PeriodTimetable, UtcDayTimetable]
+"""All of them, for the plugin."""
+
+
 def _interval(period: Period) -> DataInterval:
     return DataInterval(*(DateTime(m.year, m.month, m.day, tzinfo=UTC) for m in (period.start, period.end)))
 

@@ -132,13 +132,13 @@ def test_the_dags_load_without_errors_and_warnings(tmp_path):
 
 def test_a_package_that_is_too_old_or_missing_is_named_in_one_sentence():
     cases: dict[tuple[str, str | None], str] = {
-        ("apache-airflow-providers-common-compat", "1.12.0"): (
-            "communication_trends needs apache-airflow-providers-common-compat 1.13.0 or newer; 1.12.0 is installed:"
-            " pip install --upgrade 'apache-airflow-providers-common-compat>=1.13.0'."
+        ("apache-airflow-providers-postgres", "5.13.1"): (
+            "communication_trends needs apache-airflow-providers-postgres 5.14.0 or newer; 5.13.1 is installed:"
+            " pip install --upgrade 'apache-airflow-providers-postgres>=5.14.0'."
         ),
         ("apache-airflow-providers-postgres", None): (
             "communication_trends needs apache-airflow-providers-postgres, which is not installed:"
-            " pip install 'apache-airflow-providers-postgres'."
+            " pip install 'apache-airflow-providers-postgres>=5.14.0'."
         ),
         ("httpx", None): "communication_trends needs httpx, which is not installed: pip install 'httpx'.",
         ("airflow", "2.10.5"): (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from communication_trends.sdk import AirflowException, AirflowFailException
 
 from communication_trends import __version__, settings
 from communication_trends.compat import clear_number, forget_mapped_xcom, name_task_instance, triggered_by

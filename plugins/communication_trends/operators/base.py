@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, Asset, BaseOperator
+from communication_trends.sdk import AirflowFailException, Asset, BaseOperator
 
 from communication_trends import settings
 from communication_trends.compat import (

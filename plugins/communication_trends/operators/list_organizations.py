@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException
+from communication_trends.sdk import AirflowFailException
 
 from communication_trends import settings
 from communication_trends.compat import triggered_by
@@ -112,17 +113,7 @@ class ListOrganizationsOperator(TrendsOperator):
         ]
 
     def _check_tables(self, period: Period) -> None:
-        sides: dict[str, list[str]] = {}
-        sides.setdefault(settings.source_conn_id(), []).append("source")
-        sides.setdefault(settings.conn_id(), []).append("target")
-        problems = []
-        for conn_id, checked in sides.items():
-            with self.connected(conn_id) as database:
-                problems += [
-                    f"{problem.what} (connection {conn_id}): {problem.remedy}."
-                    for problem in Preflight(database, sides=checked, period=period).problems()
-                ]
-        if problems:
+        if problems := table_problems(period, self.connected):
             raise AirflowFailException("The database is not ready. " + " ".join(problems))
 
     def _organizations(self, wanted: list[str] | None, period: Period) -> list[dict[str, Any]]:
@@ -138,6 +129,26 @@ class ListOrganizationsOperator(TrendsOperator):
             with source.transaction(read_only=True) as listing:
                 ids = None if wanted is None else requested_ids(wanted, source, listing)
                 return listing.rows(self.sql, {"ids": ids})
+
+
+def table_problems(period: Period, connect: Callable[[str], AbstractContextManager[Database]]) -> list[str]:
+    """
+    Return what keeps a run from reading its source and storing trends, each with its remedy.
+
+    :param period: the run's own.
+    :param connect: opens an Airflow connection by its id.
+    """
+    sides: dict[str, list[str]] = {}
+    sides.setdefault(settings.source_conn_id(), []).append("source")
+    sides.setdefault(settings.conn_id(), []).append("target")
+    problems = []
+    for conn_id, checked in sides.items():
+        with connect(conn_id) as database:
+            problems += [
+                f"{problem.what} (connection {conn_id}): {problem.remedy}."
+                for problem in Preflight(database, sides=checked, period=period).problems()
+            ]
+    return problems
 
 
 def requested_ids(wanted: Sequence[str], source: Database, listing: Transaction) -> list[str]:

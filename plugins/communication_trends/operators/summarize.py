@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException
+from communication_trends.sdk import AirflowFailException
 
 from communication_trends import __version__, metrics, settings
 from communication_trends.asset_events import emit_asset_event, last_event_extra

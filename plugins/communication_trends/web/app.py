@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from airflow.api_fastapi.core_api.security import GetUserDep
-from airflow.providers.common.compat.sdk import AirflowFailException
+from communication_trends.sdk import AirflowFailException
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 

@@ -1,0 +1,21 @@
+"""The command line: ``python -m communication_trends``, or ``python`` and this folder, where plugins are."""
+
+import os
+import sys
+from pathlib import Path
+
+if not __package__:
+    # Python was given the folder: its modules are found by their full names only
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+# what Airflow logs is no answer: it goes to the errors, also what it writes to standard output
+output = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+try:
+    from communication_trends.check import main
+except Exception as error:  # Airflow, too, may refuse to be imported
+    print(f"FAILED  package: {error}", file=output)
+    sys.exit(1)
+
+sys.exit(main(output))

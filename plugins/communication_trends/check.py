@@ -1,0 +1,172 @@
+"""
+Whether an installation is whole, and whether the trends are complete: for a person and for a monitor.
+
+Usage, on any component: ``python -m communication_trends check``, ``python -m communication_trends freshness``; where
+the package is in the plugins folder, ``python PLUGINS/communication_trends check``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+from communication_trends import __version__, requirements, settings
+from communication_trends.compat import HAS_EXTERNAL_VIEWS, load_dag_file, registered_timetables
+from communication_trends.connections import connected, errors_explained
+from communication_trends.core.errors import InvalidInputError
+from communication_trends.core.period import DAILY, KINDS, Granularity
+from communication_trends.stored import GRACE, Range, reading
+from communication_trends.timetable import TIMETABLES
+
+OK, FAILED, NOTE = "ok", "FAILED", "-"
+
+NAMED = 10
+"""Organizations that lack trends which are named."""
+
+
+def main(output: TextIO) -> int:
+    """
+    Run the command line; return its exit code: 0 if all is well, 1 if not.
+
+    :param output: where the answer goes.
+    """
+    parser = argparse.ArgumentParser(
+        prog="communication_trends", description="0: all is well; 1: it is not, and the output says what."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    check = commands.add_parser("check", help="check the installation on this component")
+    check.add_argument("--dags", type=Path, help="the DAGs folder, or a bundle's; default: as Airflow has it")
+    check.add_argument("--no-database", action="store_true", help="for a component without access to the trends")
+    fresh = commands.add_parser("freshness", help="say who lacks which trends that should be stored by now")
+    fresh.add_argument("--period", choices=sorted(KINDS), default="daily")
+    fresh.add_argument("--count", type=int, default=30, help="so many periods up to the present; default: 30")
+    given = parser.parse_args()
+    if given.command == "check":
+        found = check_installation(given.dags, with_database=not given.no_database)
+    elif 1 <= given.count <= settings.MAX_LOOKBACK:
+        found = _tried_all("freshness", check_freshness(KINDS[given.period], given.count))
+    else:
+        parser.error(f"--count: {given.count} is not a whole number from 1 to {settings.MAX_LOOKBACK}")
+    result = 0
+    for state, text in found:
+        print(f"{state:8}{text}", file=output, flush=True)
+        result |= state == FAILED
+    return result
+
+
+def check_installation(dags: Path | None = None, *, with_database: bool = True) -> Iterator[tuple[str, str]]:
+    """
+    Check what this component has of the package; each line as state and text.
+
+    :param dags: folder of the DAG files; by default Airflow's.
+    :param with_database: whether to connect to the database as well.
+    """
+    yield OK, f"package: {__version__} in {settings.PACKAGE}"
+    if twice := requirements.installed_twice():
+        yield FAILED, twice
+    missing = {f"{one.__module__}.{one.__qualname__}" for one in TIMETABLES} - registered_timetables()
+    if missing:
+        yield (
+            FAILED,
+            f"plugin: Airflow has not registered {', '.join(sorted(missing))}. A scheduler here would not run "
+            "the DAGs, or end. Install the wheel, or put communication_trends_plugin.py into the plugins folder "
+            f"{settings.conf.get('core', 'plugins_folder')}; if it is there, `airflow plugins` has the reason.",
+        )
+    else:
+        yield OK, "plugin: registered with Airflow"
+    yield from _tried("settings", _settings)
+    yield from _tried("SQL", lambda: f"{__version__} in {settings.sql_path()}")
+    yield from _tried_all("DAG file", _dag_files(dags or Path(settings.conf.get("core", "dags_folder"))))
+    if HAS_EXTERNAL_VIEWS:
+        plotly = requirements.is_installed("plotly")
+        yield NOTE, "page: this Airflow has one" + ("" if plotly else "; without plotly its charts are missing")
+    if with_database:
+        yield from _tried("database", _database)
+
+
+def _settings() -> str:
+    settings.check_all_settings()
+    return "each is known, and has a value that can be used"
+
+
+def _tried_all(what: str, lines: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    try:
+        yield from lines
+    # any: a monitor that ends in a traceback has not said what is wrong
+    except Exception as error:
+        yield FAILED, f"{what}: {error}"
+
+
+def _tried(what: str, attempt: Callable[[], str]) -> Iterator[tuple[str, str]]:
+    # a generator, so that what it raises is caught where it is run
+    yield from _tried_all(what, ((OK, f"{what}: {run()}") for run in (attempt,)))
+
+
+def _dag_files(folder: Path) -> Iterator[tuple[str, str]]:
+    mine = (
+        [path for path in sorted(folder.rglob("*.py")) if "communication_trends" in _text(path)]
+        if folder.is_dir()
+        else []
+    )
+    ids: list[str] = []
+    for path in mine:
+        found, errors = load_dag_file(path)
+        ids += found
+        for error in errors.values():
+            yield FAILED, f"DAG file: {path}: {error.strip().splitlines()[-1]}"
+        if found:
+            yield OK, f"DAG file: {path}: {', '.join(found)}"
+    if not mine:
+        yield NOTE, f"DAG file: none in {folder}; the DAG processor and the workers need it (a bundle's: --dags)"
+    elif not {kind.dag_id for kind in KINDS.values()} <= set(ids):
+        yield FAILED, f"DAG file: {folder} does not make {', '.join(kind.dag_id for kind in KINDS.values())}"
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _database() -> str:
+    # not at the top: freshness needs no operators
+    from communication_trends.operators.list_organizations import table_problems
+
+    with errors_explained():
+        yesterday = DAILY.last_completed(datetime.datetime.now(datetime.timezone.utc))
+        if problems := table_problems(yesterday, connected):
+            raise InvalidInputError("not ready. " + " ".join(problems))
+    named = dict.fromkeys([settings.source_conn_id(), settings.conn_id()])
+    return f"{' and '.join(named)}: the source can be read and trends can be stored (tried, and rolled back)"
+
+
+def check_freshness(kind: Granularity, count: int) -> Iterator[tuple[str, str]]:
+    """
+    Say whether each organization has the trends that should be stored by now, an hour after their run was due.
+
+    :param kind: the length of the periods.
+    :param count: so many periods.
+    """
+    last = kind.last_due(datetime.datetime.now(datetime.timezone.utc) - GRACE)
+    asked = Range(last.earlier(count - 1)[-1] if count > 1 else last, last, last)
+    with errors_explained(), reading() as database:
+        rows = database.rows("freshness", organization_id=None, limit=NAMED, offset=0, **asked.parameters)
+    found = rows[0]
+    total, behind = found["organizations_total"], found["organizations_behind"]
+    if not total:
+        yield FAILED, "there is no organization"
+    elif not found["anything_stored"]:
+        yield FAILED, f"no {kind.name} trend is stored at all"
+    elif not behind:
+        yield OK, f"each of {total} organizations has its {kind.name} trends up to {last} (UTC)"
+    else:
+        yield (
+            FAILED,
+            f"{behind} of {total} organizations lack {kind.name} trends, from {found['first_missing_day']} (UTC) on",
+        )
+        for row in rows:
+            yield NOTE, f"{row['slug']}: {len(row['missing_days'])} missing, the last one {max(row['missing_days'])}"

@@ -1,0 +1,39 @@
+"""On any version of Airflow, with whatever it brings: the package is read, runs once, and says what it did."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+from versions.test_every_version import DAYS, SLUGS, expected, insert, source_rows, stored
+
+from communication_trends import __version__
+from local import ROOT
+from local.airflow import run_airflow
+
+DAG_ID = "communication_trends_daily"
+
+
+def test_one_run_stores_the_trends_and_logs_its_summary(database):
+    messages, alerts = source_rows()
+    insert(database, messages, alerts)
+    day = DAYS[1]
+    # before 3.2, a run that the DAG processor has not preceded finds its asset inactive
+    run_airflow({}, "dags", "reserialize")
+    # both streams: which one has the log depends on the version
+    run = run_airflow({}, "dags", "test", DAG_ID, str(day))
+    said = run.stdout + run.stderr
+    assert stored(database) == {(slug, str(day)): expected(slug, day, messages, alerts) for slug in SLUGS}
+    found = re.search(rf"Summary \(version {re.escape(__version__)}\): (\{{.*\}})", said)
+    assert found, said[-3000:]
+    summary = json.loads(found[1])
+    assert (summary["trendDate"], summary["organizationsProcessed"], summary["trendsCreated"]) == (str(day), 3, 3)
+    assert summary["errors"] == 0
+
+
+def test_the_installation_is_whole(database):
+    command = [sys.executable, str(ROOT / "plugins" / "communication_trends"), "check"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr

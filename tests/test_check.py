@@ -1,0 +1,135 @@
+"""The command line, where the package is in the plugins folder: what it says of whole and of broken installations."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from communication_trends import __version__
+from local import ROOT
+
+
+def command(*arguments, **environment):
+    """Run it as docs/reference.md has it; return its exit code and what it says, by what each line is about."""
+    run = subprocess.run(
+        [sys.executable, str(ROOT / "plugins" / "communication_trends"), *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return run.returncode, run.stdout
+
+
+def test_a_whole_installation(database):
+    code, said = command("check")
+    assert code == 0
+    assert said.splitlines()[:4] == [
+        f"ok      package: {__version__} in {ROOT}/plugins/communication_trends",
+        "ok      plugin: registered with Airflow",
+        "ok      settings: each is known, and has a value that can be used",
+        f"ok      SQL: {__version__} in {ROOT}/sql",
+    ]
+    assert "/dags/communication_trends_periods.py: communication_trends_daily, communication_trends_m" in said
+    assert said.splitlines()[-1] == (
+        "ok      database: communication_trends_db: the source can be read and trends can be stored (tried, and rolled "
+        "back)"
+    )
+    assert database.trends() == {}
+
+
+def test_each_part_that_is_broken_is_named_and_the_others_are_still_checked(database, tmp_path):
+    database.connection.execute("alter table communication_trends drop column avg_confidence")
+    shutil.copytree(ROOT / "sql", tmp_path / "sql")
+    (tmp_path / "sql" / "VERSION").write_text("0.1.0\n")
+    (tmp_path / "dags").mkdir()
+    dag_file = (ROOT / "dags" / "communication_trends_periods.py").read_text()
+    (tmp_path / "dags" / "old.py").write_text(dag_file.replace(f'"{__version__}"', '"0.1.0"'))
+    code, said = command(
+        "check",
+        AIRFLOW__CORE__PLUGINS_FOLDER=str(tmp_path / "plugins"),
+        AIRFLOW__CORE__DAGS_FOLDER=str(tmp_path / "dags"),
+        AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH=str(tmp_path / "sql"),
+        AIRFLOW__COMMUNICATION_TRENDS__HOTSPOT_MIN_MESAGES="50",
+    )
+    assert code == 1
+    failed = [line.removeprefix("FAILED  ") for line in said.splitlines() if line.startswith("FAILED")]
+    assert failed[0].startswith(
+        "plugin: Airflow has not registered communication_trends.timetable.PeriodTimetable, "
+        "communication_trends.timetable.UtcDayTimetable. A scheduler here would not run the DAGs"
+    )
+    assert failed[1].startswith(
+        "settings: AIRFLOW__COMMUNICATION_TRENDS__HOTSPOT_MIN_MESAGES: there is no such setting"
+    )
+    assert failed[2].startswith(
+        f"SQL: The SQL in {tmp_path}/sql is of release 0.1.0, the package communication_trends of"
+    )
+    assert failed[3].startswith(
+        f"DAG file: {tmp_path}/dags/old.py: ImportError: {tmp_path}/dags/old.py is of release 0.1.0"
+    )
+    assert failed[4] == (
+        f"DAG file: {tmp_path}/dags does not make communication_trends_daily, communication_trends_weekly, "
+        "communication_trends_monthly"
+    )
+    assert failed[5].startswith("database: ")
+    assert len(failed) == 6
+
+
+def test_a_table_that_lacks_a_column_a_connection_that_is_not_there_and_a_component_without_database(database):
+    database.connection.execute("alter table communication_trends drop column avg_confidence")
+    code, said = command("check")
+    assert code == 1
+    assert "FAILED  database: not ready. " in said
+    assert "avg_confidence" in said
+    code, said = command("check", AIRFLOW__COMMUNICATION_TRENDS__CONN_ID="nowhere")
+    assert code == 1
+    assert "FAILED  database: connection 'nowhere' is not defined." in said
+    code, said = command("check", "--no-database", AIRFLOW__COMMUNICATION_TRENDS__CONN_ID="nowhere")
+    assert (code, "database" in said) == (0, False)
+
+
+@pytest.mark.parametrize("period", ["daily", "monthly"])
+def test_freshness_ends_with_0_only_if_each_organization_has_each_trend(database, period):
+    now = datetime.datetime.now(datetime.timezone.utc)
+
+    def fresh():
+        return command("freshness", "--period", period, "--count", "2")
+
+    assert fresh() == (1, "FAILED  there is no organization\n")
+    for slug in ("acme", "bolt"):
+        database.organization(slug)
+    database.connection.execute("update organizations set created_at = '2024-01-01'")
+    assert fresh() == (1, f"FAILED  no {period} trend is stored at all\n")
+    # the last period that was due an hour ago, and the one before: by hand
+    if period == "daily":
+        last = (now - datetime.timedelta(hours=4)).date() - datetime.timedelta(days=1)
+        both = [last - datetime.timedelta(days=1), last]
+    else:
+        month = (now - datetime.timedelta(hours=5)).date().replace(day=1)
+        last = (month - datetime.timedelta(days=1)).replace(day=1)
+        both = [(last - datetime.timedelta(days=1)).replace(day=1), last]
+    for slug in ("acme", "bolt"):
+        for date in both:
+            database.connection.execute(
+                "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
+                " sentiment_distribution, escalation_counts, channel_hotspots)"
+                " values (%s, %s, %s, '{}', '{}', '{}', '[]')",
+                [database.organization(slug), date, period],
+            )
+    code, said = fresh()
+    assert code == 0
+    assert said.startswith(f"ok      each of 2 organizations has its {period} trends up to ")
+    database.connection.execute(
+        "delete from communication_trends where organization_id = %s and trend_date = %s",
+        [database.organization("bolt"), last],
+    )
+    lack = f"FAILED  1 of 2 organizations lack {period} trends, from {last} (UTC) on\n"
+    assert fresh() == (1, f"{lack}-       bolt: 1 missing, the last one {last}\n")
+    database.connection.execute("alter table communication_trends rename to elsewhere")
+    code, said = fresh()
+    assert (code, said[:19]) == (1, "FAILED  freshness: ")
