@@ -38,5 +38,6 @@ select
     pg_wal_lsn_diff(greatest(%(written)s::pg_lsn, received, replayed), replayed)::bigint
         as bytes_behind,
     not %(target_is_primary)s::boolean and receiver_is_hidden as receiver_is_hidden,
-    is_paused
+    is_paused,
+    pg_postmaster_start_time() as server_started_at
 from replica;

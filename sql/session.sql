@@ -26,4 +26,5 @@ select
         as idle_timeout,
     current_setting('server_encoding') as server_encoding,
     pg_is_in_recovery() as in_recovery,
+    pg_postmaster_start_time() as server_started_at,
     now() as began_at;

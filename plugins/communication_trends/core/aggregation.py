@@ -22,7 +22,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from communication_trends.core.database import Database, Transaction
+from communication_trends.core.database import (
+    MAX_CONFLICT_RETRIES,
+    SOURCE_TABLES,
+    TARGET_TABLES,
+    Database,
+    Transaction,
+)
 from communication_trends.core.database_errors import (
     CONFLICTS,
     DATABASE_ERRORS,
@@ -33,7 +39,7 @@ from communication_trends.core.database_errors import (
     remedy,
     sqlstate,
 )
-from communication_trends.core.errors import TrendMismatchError
+from communication_trends.core.errors import OutdatedSnapshotError, TrendMismatchError
 from communication_trends.core.evidence import gather_evidence
 from communication_trends.core.period import DAILY, Period, utc_date
 
@@ -41,9 +47,6 @@ log = logging.getLogger(__name__)
 
 MAX_TRENDS_PER_TRANSACTION = 20_000
 """Trends of earlier periods that are computed in one transaction, which bounds what it holds in memory."""
-
-MAX_CONFLICT_RETRIES = 5
-"""How often a transaction starts again because another run stored the same trends at the same time."""
 
 
 class TrendStatus(StrEnum):
@@ -318,10 +321,13 @@ class Aggregation:
                 results = self._aggregate_and_store(periods, ids)
             # any error: one organization's odd data must not cost the others theirs
             except Exception as error:
-                if not (self._is_writing and sqlstate(error) in CONFLICTS):
-                    return error
                 conflict = error
-                log.info("Another run stored the same trends at the same time; trying again.")
+                if isinstance(error, OutdatedSnapshotError):
+                    log.info("%s; trying again.", error)
+                elif self._is_writing and sqlstate(error) in CONFLICTS:
+                    log.info("Another run stored the same trends at the same time; trying again.")
+                else:
+                    return error
             else:
                 self._report.results += results
                 return None
@@ -336,6 +342,8 @@ class Aggregation:
             "hotspot_min_ratio": str(self.work.hotspots.min_ratio),
         }
         with self.source.transaction(read_only=bool(self._open_target), aggregating=True) as reading:
+            if self._open_target:
+                self.source.require_replayed(reading, self.work.period.end)
             trends = self._aggregated(reading, parameters, periods, ids)
             if not self._open_target:
                 return self._upsert_and_verify(reading, reading, trends, periods)
@@ -357,6 +365,7 @@ class Aggregation:
             existed = row.pop("existed")
             if existed or row["period_start"] == own_start or row["total_classifications"] or row["alerts"]:
                 trends[id_, row["period_start"]] = row
+        reading.require_unchanged(SOURCE_TABLES)
         self._report.deleted += [id_ for id_ in ids if id_ not in found and id_ not in self._report.deleted]
         return trends
 
@@ -397,6 +406,8 @@ class Aggregation:
             if len(traced) < len(trends) or any(row["details"] for row in traced):
                 computed = _as_json(_stored_form(trends[_key(row)], row["details"]) for row in traced)
             self._verify_stored(writing, {**parameters, "trends": computed})
+        if any(row["status"] != TrendStatus.UNCHANGED or row["is_traced"] for row in judged):
+            writing.require_unchanged(TARGET_TABLES)
         results = []
         for row in judged:
             period = by_start[row["period_start"]]

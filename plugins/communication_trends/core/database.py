@@ -13,14 +13,14 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from communication_trends.core.database_errors import CONFLICTS, DATABASE_ERRORS, explain, sqlstate
-from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError
+from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, OutdatedSnapshotError
 
 try:
     import psycopg
@@ -34,6 +34,17 @@ try:
 except ImportError:
     psycopg2 = None  # type: ignore[assignment]
 
+
+Result = TypeVar("Result")
+
+SOURCE_TABLES = ("organizations", "topic_classifications", "escalation_alerts")
+"""The application's tables that trends are made from."""
+
+TARGET_TABLES = ("organizations", "communication_trends", "communication_trends_provenance")
+"""The tables that storing a trend reads or writes."""
+
+MAX_CONFLICT_RETRIES = 5
+"""How often a transaction starts again because of another one at the same time."""
 
 UNKNOWABLE = frozenset({"42501", "42883", "42P01", "0A000"})
 """SQLSTATEs where a server does not tell something of itself: no privilege, no such function or view, not supported."""
@@ -78,6 +89,12 @@ class Transaction:
     began_at: datetime.datetime
     """When it began, by the server's clock; aware. Its snapshot is not older."""
 
+    server_started_at: datetime.datetime
+    """When the server was started that it is on; aware. Through a pooler, that is not the same one each time."""
+
+    is_on_replica: bool
+    """Whether that server is a replica."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
         if _is_psycopg3(database.connection):
@@ -107,6 +124,25 @@ class Transaction:
         """
         return self.rows(self._database.sql(name), parameters)
 
+    def require_unchanged(self, tables: Sequence[str]) -> None:
+        """
+        Make sure that tables that have been read had not been truncated or rewritten between the snapshot and that.
+
+        Neither is transactional in PostgreSQL: to the older snapshot, such a table looks empty.
+
+        :param tables: their names.
+        :raises OutdatedSnapshotError: when one has been.
+        """
+        rows = self.run("rewritten_tables.sql", {"tables": list(tables)})
+        rewritten = [row["table_name"] for row in rows if row["is_rewritten"]]
+        if not rewritten and (divided := [row["table_name"] for row in rows if row["has_parts"]]):
+            rewritten = [row["table_name"] for row in self.run("rewritten_parts.sql", {"tables": divided})]
+        if rewritten:
+            raise OutdatedSnapshotError(
+                f"{self._database.name}: {', '.join(rewritten)}: truncated, rewritten or exchanged while it was read, "
+                "so that its rows could not be seen"
+            )
+
 
 class Database:
     """
@@ -124,6 +160,8 @@ class Database:
         self.name = name
         self._sql_path = sql_path
         self.is_replica = False
+        self._replay_goal: dict[str, Any] | None = {}
+        self._replayed_servers: set[datetime.datetime] = set()
         connection.autocommit = False
         # One snapshot for all statements of a transaction: rows that arrive between two of them cannot make the
         # aggregate and the count that verifies it disagree.
@@ -173,7 +211,8 @@ class Database:
                 },
             )
             opened.began_at = session["began_at"]
-            self.is_replica = session["in_recovery"]
+            opened.server_started_at = session["server_started_at"]
+            opened.is_on_replica = self.is_replica = session["in_recovery"]
             if session["server_encoding"] == "SQL_ASCII":
                 raise DatabaseUnusableError(
                     f"{self.name}: the database's encoding is SQL_ASCII, so nobody knows which characters its bytes "
@@ -186,6 +225,39 @@ class Database:
             with suppress(*DATABASE_ERRORS), self.bounded("the rollback"):
                 self.connection.rollback()
             raise
+
+    def read(
+        self, reads: Callable[[Transaction], Result], tables: Sequence[str], until: datetime.datetime | None = None
+    ) -> Result:
+        """
+        Read in one transaction, which starts again where what it has read cannot be relied on.
+
+        :param reads: what to do in it.
+        :param tables: the tables that it reads.
+        :param until: the moment up to which a replica has to have replayed, see `require_replayed`; None where that
+            does not matter.
+        :return: what ``reads`` returned.
+        :raises OutdatedSnapshotError: when a table is rewritten again and again.
+        """
+        for attempt in range(1, MAX_CONFLICT_RETRIES + 1):
+            try:
+                with self.transaction(read_only=True) as transaction:
+                    if until:
+                        self.require_replayed(transaction, until)
+                    try:
+                        result = reads(transaction)
+                    except DATABASE_ERRORS:
+                        raise
+                    except Exception:
+                        # it may come of rows that could not be seen
+                        transaction.require_unchanged(tables)
+                        raise
+                    transaction.require_unchanged(tables)
+                    return result
+            except OutdatedSnapshotError:
+                if attempt == MAX_CONFLICT_RETRIES:
+                    raise
+        raise AssertionError
 
     def wait_for_replica(self, until: datetime.datetime, target: Database) -> list[str]:
         """
@@ -213,9 +285,40 @@ class Database:
             elif subscriptions:
                 subscriber._wait_for_subscriptions(until, target, unknown)
         if self.is_replica and self is not target:
+            noted = len(unknown)
             with self._if_it_can_be_known("how far the replica has replayed", unknown):
                 self._wait_for_replay(until, target, unknown)
+                noted = len(unknown)
+            if len(unknown) > noted:
+                self._replay_goal = None
         return unknown
+
+    def require_replayed(self, transaction: Transaction, until: datetime.datetime) -> None:
+        """
+        Make sure that a transaction is on a server that had all rows before its snapshot.
+
+        A pooler over several replicas may give it another one than that which was waited for.
+
+        :param transaction: open here, at its beginning.
+        :param until: as of `wait_for_replica`, which has been called.
+        :raises OutdatedSnapshotError: when it is another one, which has all rows now.
+        :raises DatabaseUnavailableError: when not everything is there yet.
+        """
+        server = transaction.server_started_at
+        if not transaction.is_on_replica or self._replay_goal is None or server in self._replayed_servers:
+            return
+        goal = {"until": until, "target_is_primary": False, "written": None, **self._replay_goal}
+        try:
+            (replica,) = transaction.run("replica_position.sql", goal)
+        except DATABASE_ERRORS as error:
+            if sqlstate(error) not in UNKNOWABLE:
+                raise
+            self._replay_goal = None
+        else:
+            if not replica["is_there"]:
+                raise DatabaseUnavailableError(f"{self.name}: {_replayed(replica, until)}")
+            self._replayed_servers.add(server)
+        raise OutdatedSnapshotError(f"{self.name}: the transaction was on another replica than the one before")
 
     def _wait_for_replay(self, until: datetime.datetime, target: Database, unknown: list[str]) -> None:
         goal: dict[str, Any] = {"until": until, "target_is_primary": False, "written": None}
@@ -223,10 +326,12 @@ class Database:
         if target_is_primary := self._is_replica_of(target, unknown):
             written = target._read("primary_position.sql")["written"]
             goal.update(target_is_primary=target_is_primary, written=written)
+        self._replay_goal = goal
         while not (replica := self._read("replica_position.sql", goal))["is_there"]:
             if time.monotonic() > deadline:
                 raise DatabaseUnavailableError(f"{self.name}: {_replayed(replica, until)}")
             time.sleep(0.2)
+        self._replayed_servers.add(replica["server_started_at"])
 
     def _wait_for_subscriptions(self, until: datetime.datetime, target: Database, unknown: list[str]) -> None:
         publisher: dict[str, Any] = {"written": None, "slots": []}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError
+from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, OutdatedSnapshotError
 
 try:
     import psycopg
@@ -19,6 +19,7 @@ DATABASE_ERRORS: tuple[type[Exception], ...] = (
     *(driver.Error for driver in (psycopg, psycopg2) if driver),
     DatabaseUnavailableError,
     DatabaseUnusableError,
+    OutdatedSnapshotError,
 )
 """What the drivers and this module raise, for ``except``."""
 

@@ -17,3 +17,10 @@ class DatabaseUnavailableError(RuntimeError):
 
 class DatabaseUnusableError(RuntimeError):
     """Raised when a connection or a database cannot be used as it is, whatever the retries; says what mends it."""
+
+
+class OutdatedSnapshotError(RuntimeError):
+    """Raised when what a transaction has read cannot be relied on; beginning it again helps."""
+
+    sqlstate = "40001"
+    """A conflict with another transaction, as PostgreSQL would have reported it."""
