@@ -725,11 +725,36 @@ def test_sources_may_be_foreign_tables_but_not_the_target(server, database, run_
     run = run_dag(NOV_1)
     assert run.state == "success", run.log
     assert database.trend("acme")["total_classifications"] == 3
+    # what cannot be known of the other server is said, of what hides rows only where it would hide them
+    assert "topic_classifications is read from the foreign server itself: whether that is a standby that is" in run.log
+    assert "alter server itself options (add options '-c row_security=off') makes that an error" in run.log
 
     move("communication_trends")
     assert error_of_storing(connection, database.organization("acme"))
     ((problem, _),) = checked(server, database).items()
     assert problem == "communication_trends: it is a foreign table, which PostgreSQL cannot update on conflict"
+
+
+def test_what_cannot_be_known_of_a_foreign_server_is_said(server, database):
+    database.connection.execute(
+        "create foreign data wrapper any_wrapper; create server near foreign data wrapper any_wrapper"
+        " options (options '-c statement_timeout=0 -c row_security=off');"
+        "create server far foreign data wrapper any_wrapper; drop table escalation_alerts;"
+        "create foreign table escalation_alerts (organization_id uuid) server near;"
+        "create foreign table messages (organization_id uuid) server far;"
+        "drop table topic_classifications;"
+        "create view inner_view as select * from messages;"
+        "create view topic_classifications as select * from inner_view"
+    )
+    with psycopg.connect(server.dsn(database.name)) as connection:
+        source = Database(connection, sql_path=ROOT / "sql", limits=Limits(), name="connection 'a'")
+        alerts, messages = source.unseen_servers()
+    assert alerts == (
+        "connection 'a': escalation_alerts is read from the foreign server near: whether that is a standby that is "
+        "behind cannot be known; let it be the primary"
+    )
+    assert messages.startswith("connection 'a': topic_classifications is read from the foreign server far: whether")
+    assert messages.endswith("alter server far options (add options '-c row_security=off') makes that an error")
 
 
 # What is tried, and what of it is the table's

@@ -405,6 +405,8 @@ class Aggregation:
             self._verify_against_source(reading, [trends[_key(row)] for row in traced])
             if len(traced) < len(trends) or any(row["details"] for row in traced):
                 computed = _as_json(_stored_form(trends[_key(row)], row["details"]) for row in traced)
+            # so that what deferred triggers make of the rows is verified as well
+            writing.run_deferred()
             self._verify_stored(writing, {**parameters, "trends": computed})
         if any(row["status"] != TrendStatus.UNCHANGED or row["is_traced"] for row in judged):
             writing.require_unchanged(TARGET_TABLES)

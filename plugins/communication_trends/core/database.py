@@ -124,6 +124,10 @@ class Transaction:
         """
         return self.rows(self._database.sql(name), parameters)
 
+    def run_deferred(self) -> None:
+        """Check constraints and run triggers that were deferred to the commit."""
+        self.rows("set constraints all immediate")
+
     def require_unchanged(self, tables: Sequence[str]) -> None:
         """
         Make sure that tables that have been read had not been truncated or rewritten between the snapshot and that.
@@ -355,35 +359,62 @@ class Database:
                     goals[row["name"]]["written"] = written
             time.sleep(0.1)
 
-    def require_fed(self, until: datetime.datetime, target: Database) -> list[str]:
+    def require_fed(self, start: datetime.datetime, end: datetime.datetime, target: Database) -> list[str]:
         """
         Make sure that this is no copy of the target's server that nothing reaches any more, a promoted replica for one.
 
-        It is one if the target, a copy of the same server, has later messages.
+        A copy of the target's server must have later messages than the target, or from after the period. If the target
+        has later ones, nothing reaches it; if neither has, only messages of the period speak for it.
 
-        :param until: messages from then on, UTC, do not matter.
+        :param start: first moment of the run's period, UTC.
+        :param end: first moment after it, UTC.
         :param target: where trends are stored.
         :return: what could not be checked, each with what helps; usually nothing.
-        :raises DatabaseUnusableError: when it is one.
+        :raises DatabaseUnusableError: when nothing reaches it, as far as can be seen.
         """
         unknown: list[str] = []
         with self._if_it_can_be_known("whether it is a copy of the target that gets no rows any more", unknown):
             here, there = self._read("server_identity.sql"), target._read("server_identity.sql")
             if here["system"] != there["system"] or here["started_at"] == there["started_at"] or here["in_recovery"]:
                 return unknown
-            if self._rows("subscription_position.sql", {"until": until, "goals": "{}"}):
+            if self._rows("subscription_position.sql", {"until": end, "goals": "{}"}):
                 return unknown
-            latest_here, latest_there = (
-                database._read("latest_message.sql", {"until": until})["created_at"] for database in (self, target)
-            )
-            if latest_there and (latest_here is None or latest_here < latest_there):
+            own = self._read("latest_message.sql", {"until": end})
+            latest = own["created_at"]
+            copy = f"{self.name}: it is a copy of the target's server that is no replica, such as one that was promoted"
+            helps = "Make it a replica again, or set source_conn_id to the server that the application writes to"
+            there_until = None
+            # the target may be another database of its server, without messages
+            with self._if_it_can_be_known("which messages the target has", []):
+                there_until = target._read("latest_message.sql", {"until": end})["created_at"]
+            if there_until and (latest is None or latest < there_until):
                 raise DatabaseUnusableError(
-                    f"{self.name}: it is a copy of the target's server that gets no rows any more, such as a replica "
-                    f"that was promoted: its latest message before {until:%Y-%m-%d %H:%M} UTC is of "
-                    f"{latest_here or 'no time at all'}, the target's of {latest_there}. Make it a replica again, or "
-                    "set source_conn_id to the server that the application writes to"
+                    f"{copy}, and gets no rows any more: its latest message before {end:%Y-%m-%d %H:%M} UTC is of "
+                    f"{latest or 'no time at all'}, the target's of {there_until}. {helps}"
                 )
+            if own["has_later"] or (latest and there_until and latest > there_until):
+                return unknown
+            said = f"{copy}, and its latest message is of {latest or 'no time at all'}"
+            if latest is None or latest < start.replace(tzinfo=None):
+                raise DatabaseUnusableError(
+                    f"{said}, before the period: nothing shows that it still gets rows. {helps}"
+                )
+            unknown.append(f"{said}: whether it still gets rows cannot be known. If it does not: {helps}")
         return unknown
+
+    def unseen_servers(self) -> list[str]:
+        """Return what cannot be known of source tables that are foreign tables, with what helps; usually nothing."""
+        return [
+            f"{self.name}: {row['table_name']} is read from the foreign server {row['servers']}: whether that is a "
+            "standby that is behind cannot be known; let it be the primary"
+            + (
+                ""
+                if row["shows_hidden_rows"]
+                else ". Nor can it be known whether row-level security hides rows there: alter server "
+                f"{row['servers']} options (add options '-c row_security=off') makes that an error"
+            )
+            for row in self._rows("foreign_tables.sql")
+        ]
 
     def _is_replica_of(self, target: Database, unknown: list[str]) -> bool:
         """Whether the target is this replica's primary; False where that cannot be known."""
@@ -447,8 +478,8 @@ class Database:
         """
         with suppress(_TrialOverError), self.transaction(read_only=False, lock=lock) as opened:
             yield opened
-            # what was deferred to the commit is checked now, since there is none
-            opened.rows("set constraints all immediate")
+            # now, since there is no commit
+            opened.run_deferred()
             raise _TrialOverError
 
     @contextmanager

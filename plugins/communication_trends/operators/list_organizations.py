@@ -132,8 +132,9 @@ class ListOrganizationsOperator(TrendsOperator):
                 unknown = source.wait_for_replica(period.end, source)
             else:
                 with self.connected(settings.conn_id()) as target:
-                    unknown = source.wait_for_replica(period.end, target) + source.require_fed(period.end, target)
-            for note in unknown:
+                    unknown = source.wait_for_replica(period.end, target)
+                    unknown += source.require_fed(period.start, period.end, target)
+            for note in unknown + source.unseen_servers():
                 self.log.warning("%s.", note)
 
             def listed_in(listing: Transaction) -> list[dict[str, Any]]:
