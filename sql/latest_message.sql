@@ -21,5 +21,6 @@ left join lateral (  -- noqa: ST05
         messages.organization_id = organizations.id
         and messages.created_at >= %(until)s::timestamptz at time zone 'UTC'
         and messages.created_at < 'infinity'
+    order by messages.created_at asc
     limit 1
 ) as later on true;

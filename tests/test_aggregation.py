@@ -766,3 +766,59 @@ def named(outcome):
         (outcome.name(id_), period): re.findall(r"\d{4}-\d{2}-\d{2}", reason)
         for (id_, period), reason in outcome.incomplete.items()
     }
+
+
+# What source rows hold that cannot be meant
+
+
+@pytest.mark.parametrize(
+    ("column_type", "confidences", "found"),
+    [
+        ("numeric", ["0.87", "0.4"], "the confidences of its 2 messages are fractions of 1"),
+        ("numeric", ["1", "0.25", "0"], "the confidences of its 3 messages are fractions of 1"),
+        ("numeric", ["NaN", "80"], "1 of 2 confidences are outside of 0 to 100"),
+        ("numeric", ["Infinity", "80"], "1 of 2 confidences are outside of 0 to 100"),
+        ("numeric", ["-Infinity", "Infinity"], "2 of 2 confidences are outside of 0 to 100"),
+        ("integer", ["300", "150", "40"], "2 of 3 confidences are outside of 0 to 100"),
+        ("integer", ["-10", "-20"], "2 of 2 confidences are outside of 0 to 100"),
+    ],
+)
+def test_an_average_that_is_no_percentage_is_refused_for_its_organization_alone(
+    server, database, work_on, column_type, confidences, found
+):
+    if "nfinity" in "".join(confidences) and database.connection.info.server_version < 140000:
+        pytest.skip("numeric has no infinity")
+    database.connection.execute(f"alter table topic_classifications alter confidence type {column_type}")
+    database.classify("beta", at="2026-11-08 10:00", confidence=80)
+    work_on()
+    for confidence in confidences:
+        database.classify("acme", at="2026-11-08 10:00", confidence=confidence)
+    outcome = work_on()
+    assert changes(outcome) == {("acme", "2026-11-08"): "failed", ("beta", "2026-11-08"): "unchanged"}
+    (failed,) = outcome.of(TrendStatus.FAILED)
+    assert failed.reason.startswith(f"acme: {found}, and topic_classifications.confidence has to be a percentage")
+    assert "round(confidence * 100)" in failed.reason
+    assert not failed.retryable
+    assert totals(database) == {("beta", "2026-11-08"): 1}
+
+
+@pytest.mark.parametrize(("confidences", "average"), [(["87.5", "0.5"], 44), (["0", "1"], 1), (["100"], 100)])
+def test_percentages_with_decimals_and_small_ones_are_none(database, work_on, confidences, average):
+    database.connection.execute("alter table topic_classifications alter confidence type numeric")
+    for confidence in confidences:
+        database.classify("acme", at="2026-11-08 10:00", confidence=confidence)
+    assert changes(work_on()) == {("acme", "2026-11-08"): "filled"}
+    assert database.trend("acme", "2026-11-08")["avg_confidence"] == average
+
+
+def test_rows_that_cannot_be_meant_so_are_counted_in_the_log(database, work_on):
+    for sentiment in ('{"tone": "angry"}', '{"tone": "tense"}', "angry", {"tone": "neutral"}, None):
+        database.classify("acme", at="2026-11-08 10:00", sentiment=sentiment)
+    database.classify("acme", at="2026-11-08 10:00", confidence=101)
+    outcome = work_on()
+    (doubts,) = outcome.doubtful.values()
+    assert doubts.startswith("1 have a confidence outside of 0 to 100, which its average counts as it is; 2 have a ")
+    assert "a text with JSON in it" in doubts
+    trend = database.trend("acme", "2026-11-08")
+    # five times 80, once 101: 83.5
+    assert (trend["sentiment_distribution"], trend["avg_confidence"]) == ({"neutral": 1}, 84)

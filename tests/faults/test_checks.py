@@ -757,6 +757,28 @@ def test_what_cannot_be_known_of_a_foreign_server_is_said(server, database):
     assert messages.endswith("alter server far options (add options '-c row_security=off') makes that an error")
 
 
+@pytest.mark.parametrize(
+    ("view", "found"),
+    [
+        ("select * from base union all select * from base where slug = 'acme'", "{acme} (2 times)"),
+        ("select * from base union all select null, 'none', 'none', now()::timestamp", "no id (1 times)"),
+    ],
+)
+def test_organizations_that_are_listed_twice_or_without_an_id_are_named(server, database, run_dag, view, found):
+    database.classify("acme", count=3)
+    database.classify("beta")
+    database.connection.execute(f"alter table organizations rename to base; create view organizations as {view}")
+    expected = f"organizations: it lists {found.format(**database.organizations)}, instead of each organization once"
+    ((problem, remedy),) = checked(server, database).items()
+    assert problem == expected
+    assert "correct the view" in remedy
+    run = run_dag(NOV_1)
+    assert (run.state, run.tasks["list_organizations", -1]) == ("failed", "failed")
+    assert expected in run.log
+    database.connection.execute("drop view organizations; alter table base rename to organizations")
+    assert database.trends() == {}
+
+
 # What is tried, and what of it is the table's
 
 

@@ -39,7 +39,7 @@ from communication_trends.core.database_errors import (
     remedy,
     sqlstate,
 )
-from communication_trends.core.errors import OutdatedSnapshotError, TrendMismatchError
+from communication_trends.core.errors import OutdatedSnapshotError, TrendMismatchError, UnusableRowsError
 from communication_trends.core.evidence import gather_evidence
 from communication_trends.core.period import DAILY, Period, utc_date
 
@@ -172,6 +172,7 @@ class AggregationReport:
     :param names: what to call an organization, by id: its slug, or the id where it has none.
     :param deleted: ids of organizations that the source does not have any more.
     :param incomplete: by organization id and period: why a trend just stored may lack rows that the source has lost.
+    :param doubtful: by organization id and period: what of the source rows of a trend just stored cannot be meant.
     :param ended_by: the error that ended the work early, since every organization would have met it; or None.
     """
 
@@ -179,6 +180,7 @@ class AggregationReport:
     names: dict[str, str] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     incomplete: dict[tuple[str, Period], str] = field(default_factory=dict)
+    doubtful: dict[tuple[str, Period], str] = field(default_factory=dict)
     ended_by: Exception | None = None
 
     @property
@@ -306,7 +308,9 @@ class Aggregation:
             self._report.ended_by = error
         fixed_by = remedy(error)
         reason = f"{explain(error)}: {fixed_by}" if fixed_by else explain(error)
-        retryable = not fixed_by or sqlstate(error) in ROW_DEPENDENT_ERRORS
+        retryable = not isinstance(error, UnusableRowsError) and (
+            not fixed_by or sqlstate(error) in ROW_DEPENDENT_ERRORS
+        )
         self._report.results += [
             TrendResult(id_, period, TrendStatus.FAILED, reason=reason, retryable=retryable)
             for period in periods
@@ -450,6 +454,26 @@ class Aggregation:
                         f"{self._report.name(trend['organization_id'])}: the trend does not add up and was not "
                         f"stored: {number} {what}, {found} counted"
                     )
+            self._require_percentages(trend, row)
+            if doubts := _doubts(row):
+                period = kind.containing(trend["period_start"].date())
+                self._report.doubtful[trend["organization_id"], period] = doubts
+
+    def _require_percentages(self, trend: Mapping[str, Any], counted: Mapping[str, Any]) -> None:
+        """Refuse an average confidence that cannot be one of percentages."""
+        average = trend["avg_confidence"]
+        if average is None or (0 <= average <= 100 and not counted["has_fractions"]):
+            return
+        name, number = self._report.name(trend["organization_id"]), counted["messages_with_confidence"]
+        if counted["has_fractions"]:
+            found = f"the confidences of its {number} messages are fractions of 1"
+        else:
+            found = f"{counted['confidences_out_of_range']} of {number} confidences are outside of 0 to 100"
+        raise UnusableRowsError(
+            f"{name}: {found}, and topic_classifications.confidence has to be a percentage: no trend was stored. Have "
+            "percentages stored, or put a view first into the search_path of the connection that has "
+            "round(confidence * 100), or null, in their place"
+        )
 
     def _verify_stored(self, writing: Transaction, parameters: Mapping[str, Any]) -> None:
         """Verify what is stored now against what was computed, column by column."""
@@ -511,6 +535,20 @@ def _kept_reason(details: Mapping[str, Any], trend: Mapping[str, Any]) -> str:
         fewer.append(f"messages of hotspot channels: {', '.join(details['channels'])}")
     kept = [half for half in ("messages", "alerts") if details[f"guards_{half}"]]
     return f"what was made from {' and '.join(kept)} was not overwritten: the source now has fewer ({'; '.join(fewer)})"
+
+
+def _doubts(counted: Mapping[str, Any]) -> str:
+    """Say what of some source rows cannot be meant, from a row of sql/count_source_rows.sql."""
+    doubts = []
+    if number := counted["confidences_out_of_range"]:
+        doubts.append(f"{number} have a confidence outside of 0 to 100, which its average counts as it is")
+    if number := counted["sentiments_in_text"]:
+        doubts.append(
+            f"{number} have a sentiment that is a text with JSON in it, instead of JSON, so that their tones are not "
+            "counted. Have it stored once, not as text, or put a view first into the search_path of the connection "
+            "that has (sentiment #>> '{}')::jsonb in its place"
+        )
+    return "; ".join(doubts)
 
 
 def _stored_form(trend: Mapping[str, Any], details: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -11,6 +11,10 @@ class TrendMismatchError(RuntimeError):
     """Raised when a stored trend does not add up: its topics, its total and an independent count disagree."""
 
 
+class UnusableRowsError(RuntimeError):
+    """Raised when source rows hold what no trend can be made from; says what, and how to fix it."""
+
+
 class DatabaseUnavailableError(RuntimeError):
     """Raised when a database did not answer in time, or is not ready yet; trying again later may help."""
 
