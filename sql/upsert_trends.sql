@@ -127,7 +127,8 @@ compared as materialized (
 
 -- one row per trend, with the source rows that the stored one was made from: as its
 -- provenance has it, or else as it shows. Where the source has exactly what provenance
--- has, nothing is lost, whatever somebody has made of the trend since.
+-- has, nothing is lost, whatever somebody has made of the trend since. Another writer
+-- may have stored numbers as text, or all of the JSON as one.
 counted as (
     select
         compared.*,
@@ -146,11 +147,11 @@ counted as (
                 greatest(
                     compared.earlier_with_tone,
                     (
-                        select sum((entries.amount #>> '{}')::numeric)
+                        select sum(entries.numbers[1]::numeric)
                         from
-                            jsonb_path_query(compared.stored_tones, '$.*')
-                                as entries (amount)
-                        where entries.amount #>> '{}' ~ '^[0-9]{1,18}([.][0-9]+)?$'
+                            regexp_matches(
+                                compared.stored_tones #>> '{}', %(numbers)s::text, 'g'
+                            ) as entries (numbers)
                     )
                 )
         end as had_with_tone,
@@ -175,11 +176,13 @@ counted as (
                 greatest(
                     compared.earlier_alerts,
                     (
-                        select sum((entries.amount #>> '{}')::numeric)
+                        select sum(entries.numbers[1]::numeric)
                         from
-                            jsonb_path_query(compared.stored_escalations, '$.*')
-                                as entries (amount)
-                        where entries.amount #>> '{}' ~ '^[0-9]{1,18}([.][0-9]+)?$'
+                            regexp_matches(
+                                compared.stored_escalations #>> '{}',
+                                %(numbers)s::text,
+                                'g'
+                            ) as entries (numbers)
                     )
                 )
         end as had_alerts,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import itertools
+import json
 import os
 import random
 import re
@@ -822,3 +823,53 @@ def test_rows_that_cannot_be_meant_so_are_counted_in_the_log(database, work_on):
     trend = database.trend("acme", "2026-11-08")
     # five times 80, once 101: 83.5
     assert (trend["sentiment_distribution"], trend["avg_confidence"]) == ({"neutral": 1}, 84)
+
+
+# What another writer has stored
+
+
+def stored_as(database, column: str, value: str) -> None:
+    database.connection.execute("truncate communication_trends_provenance")
+    database.connection.execute(f"update communication_trends set {column} = %s::jsonb", [value])
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("escalation_counts", '{"high": "3"}', "alerts 3 → 2"),
+        ("escalation_counts", '{"high": "2", "low": 1}', "alerts 3 → 2"),
+        ("escalation_counts", r'"{\"high\": 3}"', "alerts 3 → 2"),
+        ("escalation_counts", r'"{\"high\":\"2\",\n \"low\": 1.0 }"', "alerts 3 → 2"),
+        ("sentiment_distribution", '{"tense": "30", "angry": 5}', "messages with a tone 35 → 2"),
+        ("sentiment_distribution", r'"{\"tense\": \"30\"}"', "messages with a tone 30 → 2"),
+    ],
+)
+def test_numbers_that_another_writer_has_stored_as_text_count(database, work_on, column, value, said):
+    database.classify("acme", at="2026-11-08 10:00", count=2, sentiment={"tone": "tense"})
+    database.escalate("acme", "high", at="2026-11-08 10:00", count=2)
+    work_on()
+    stored_as(database, column, value)
+    (result,) = work_on().results
+    assert (result.status, said in result.reason) == ("kept", True), result.reason
+    assert database.trend("acme", "2026-11-08")[column] == json.loads(value)
+
+
+@pytest.mark.parametrize("column", COLUMNS[:4])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *('"x"', '""', "null", "7", "[7]", "[[]]", "true", '"[{"', r'"{\"a\": \"x\"}"', '{"a": {"b": [1]}}'),
+        *(f'[{{"channelId": {rest}}}]' for rest in ("1", '"C1", "messageCount": "many"', '"C1", "messageCount": 1e30')),
+    ],
+)
+def test_odd_json_that_another_writer_has_stored_is_replaced(database, work_on, column, value):
+    database.classify("acme", at="2026-11-08 10:00", count=20, topic="complaint", sentiment={"tone": "tense"})
+    database.escalate("acme", "high", at="2026-11-08 10:00", count=20)
+    work_on()
+    right = database.trend("acme", "2026-11-08")
+    stored_as(database, column, value)
+    assert changes(work_on()) == {("acme", "2026-11-08"): "corrected"}
+    assert database.trend("acme", "2026-11-08") == right
+    # and as the memory of other days
+    stored_as(database, column, value)
+    assert work_on(period=DAILY.containing(datetime.date(2026, 11, 10)), lookback_periods=[NOV_8]).ended_by is None

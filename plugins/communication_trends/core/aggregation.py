@@ -40,7 +40,7 @@ from communication_trends.core.database_errors import (
     sqlstate,
 )
 from communication_trends.core.errors import OutdatedSnapshotError, TrendMismatchError, UnusableRowsError
-from communication_trends.core.evidence import gather_evidence
+from communication_trends.core.evidence import NUMBERS, gather_evidence
 from communication_trends.core.period import DAILY, Period, utc_date
 
 log = logging.getLogger(__name__)
@@ -391,6 +391,7 @@ class Aggregation:
             "may_be_filled": True if is_own and self.work.fill is Fill.ALWAYS else None,
             "computed_at": reading.began_at,
             "hotspot_rule": self.work.hotspots.as_json(),
+            "numbers": NUMBERS,
             **vars(self.work.origin),
         }
         by_start = {period.start: period for period in periods}

@@ -31,6 +31,7 @@ from communication_trends.core.database_errors import (
     sqlstate,
 )
 from communication_trends.core.errors import TrendMismatchError
+from communication_trends.core.evidence import NUMBERS
 from communication_trends.core.period import Period
 
 log = logging.getLogger(__name__)
@@ -246,6 +247,7 @@ class Preflight:
             "hotspot_rule": HotspotRule(topics=()).as_json(),
             "final_before": self.period.end,
             "may_be_filled": True,
+            "numbers": NUMBERS,
             "dag_id": None,
             "run_id": None,
             "package_version": None,
