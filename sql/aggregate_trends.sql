@@ -6,7 +6,7 @@ select
     organizations.id::text as organization_id,
     organizations.slug::text as slug,
     periods.period_start,
-    -- made before its end
+    -- whether it was created before the period's end
     coalesce(organizations.created_at < periods.period_end, true) as existed,
     trends.topic_distribution,
     trends.sentiment_distribution,

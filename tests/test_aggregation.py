@@ -873,3 +873,50 @@ def test_odd_json_that_another_writer_has_stored_is_replaced(database, work_on, 
     # and as the memory of other days
     stored_as(database, column, value)
     assert work_on(period=DAILY.containing(datetime.date(2026, 11, 10)), lookback_periods=[NOV_8]).ended_by is None
+
+
+# Since when an organization exists
+
+
+@pytest.fixture
+def a_reinstalled_tenant(database, work_on):
+    """Three days stored, two missed, then created_at is set anew, as by an application that is installed again."""
+    for day in range(1, 9):
+        database.classify("acme", at=f"2026-11-0{day} 10:00", count=day)
+    since(database, "2026-10-01")
+    for day in (1, 2, 3):
+        work_on(DAILY.containing(datetime.date(2026, 11, day)))
+    database.connection.execute("delete from topic_classifications where created_at::date = '2026-11-05'")
+    since(database, "2026-11-08 12:00")
+
+
+def test_a_tenant_whose_created_at_was_set_anew_has_existed_all_the_while(database, work_on, a_reinstalled_tenant):
+    work_on(lookback_periods=NOV_8.earlier(9))
+    found = {date: number for (_, date), number in totals(database).items()}
+    # the 5th had no messages; before the first of November there is neither a row nor a trend
+    assert found == {f"2026-11-0{day}": 0 if day == 5 else day for day in range(1, 9)}
+
+
+def test_its_purged_days_count_as_kept_and_its_missed_ones_stay_missing(database, work_on, a_reinstalled_tenant):
+    database.connection.execute("delete from topic_classifications where created_at < '2026-11-06'")
+    outcome = work_on(lookback_periods=NOV_8.earlier(9))
+    assert {date: status for (_, date), status in changes(outcome).items()} == {
+        "2026-11-08": "filled",
+        "2026-11-07": "filled",
+        "2026-11-06": "filled",
+        "2026-11-05": "not in source",
+        "2026-11-04": "not in source",
+        "2026-11-03": "kept",
+        "2026-11-02": "kept",
+        "2026-11-01": "kept",
+    }
+
+
+def test_an_empty_trend_of_before_says_nothing_of_when_a_tenant_began(database, work_on):
+    """A user runs a day from before a tenant existed; the days since are no gaps."""
+    database.organization("acme")
+    since(database, "2026-11-08 12:00")
+    work_on(DAILY.containing(datetime.date(2026, 11, 2)))
+    assert totals(database) == {("acme", "2026-11-02"): 0}
+    outcome = work_on(lookback_periods=NOV_8.earlier(5))
+    assert changes(outcome) == {("acme", "2026-11-08"): "filled"}

@@ -40,7 +40,7 @@ from communication_trends.core.database_errors import (
     sqlstate,
 )
 from communication_trends.core.errors import OutdatedSnapshotError, TrendMismatchError, UnusableRowsError
-from communication_trends.core.evidence import NUMBERS, gather_evidence
+from communication_trends.core.evidence import NUMBERS, first_seen, gather_evidence
 from communication_trends.core.period import DAILY, Period, utc_date
 
 log = logging.getLogger(__name__)
@@ -358,17 +358,14 @@ class Aggregation:
     def _aggregated(
         self, reading: Transaction, parameters: Mapping[str, Any], periods: Sequence[Period], ids: Sequence[str]
     ) -> dict[tuple[str, datetime.datetime], dict[str, Any]]:
-        """Return the trends by organization and period, without those from before an organization existed."""
+        """Return the trends by organization and period."""
         found = set()
         trends = {}
-        own_start = self.work.period.start
         for row in reading.rows(self._aggregate_sql, parameters):
             id_ = row["organization_id"]
             found.add(id_)
             self._report.names[id_] = row.pop("slug") or id_
-            existed = row.pop("existed")
-            if existed or row["period_start"] == own_start or row["total_classifications"] or row["alerts"]:
-                trends[id_, row["period_start"]] = row
+            trends[id_, row["period_start"]] = row
         reading.require_unchanged(SOURCE_TABLES)
         self._report.deleted += [id_ for id_ in ids if id_ not in found and id_ not in self._report.deleted]
         return trends
@@ -381,6 +378,8 @@ class Aggregation:
         periods: Sequence[Period],
     ) -> list[TrendResult]:
         """Store what differs, with its provenance, and verify it against the source and against what was computed."""
+        by_start = {period.start: period for period in periods}
+        trends = self._without_unborn(reading, writing, trends, by_start)
         self._is_writing = True
         is_own = list(periods) == [self.work.period]
         parameters = {
@@ -394,7 +393,6 @@ class Aggregation:
             "numbers": NUMBERS,
             **vars(self.work.origin),
         }
-        by_start = {period.start: period for period in periods}
         computed = _as_json(trends.values())
         judged = writing.rows(self._upsert_sql, {**parameters, "trends": computed})
         incomplete: dict[tuple[str, datetime.datetime], str] = {}
@@ -423,6 +421,37 @@ class Aggregation:
             if _key(row) in incomplete and result.status in (*WRITTEN, TrendStatus.UNCHANGED):
                 self._report.incomplete[result.organization, period] = incomplete[_key(row)]
         return sorted(results, key=lambda result: result.period.first_date, reverse=True)
+
+    def _without_unborn(
+        self,
+        reading: Transaction,
+        writing: Transaction,
+        trends: Mapping[tuple[str, datetime.datetime], dict[str, Any]],
+        periods: Mapping[datetime.datetime, Period],
+    ) -> dict[tuple[str, datetime.datetime], dict[str, Any]]:
+        """
+        Leave out empty trends of earlier periods that had ended before the organization existed.
+
+        It exists from its ``created_at`` on, or from its first source row or stored trend, whichever is the earliest:
+        an application may set ``created_at`` anew.
+        """
+        own_start = self.work.period.start
+        unborn = {
+            key: trend
+            for key, trend in trends.items()
+            if not trend.pop("existed")
+            and key[1] != own_start
+            and not trend["total_classifications"]
+            and not trend["alerts"]
+        }
+        if not unborn:
+            return dict(trends)
+        beginnings = first_seen(reading, writing, list(unborn.values()), periods)
+        return {
+            key: trend
+            for key, trend in trends.items()
+            if key not in unborn or ((first := beginnings[key[0]]) and first < periods[key[1]].end)
+        }
 
     def _verify_against_source(self, reading: Transaction, computed: Sequence[Mapping[str, Any]]) -> None:
         """Verify what was computed against the numbers of source rows, counted separately on the same snapshot."""

@@ -119,6 +119,35 @@ def gather_evidence(
     return {key: "; ".join(reasons) for key, reasons in incomplete.items() if reasons}
 
 
+def first_seen(
+    reading: Transaction,
+    writing: Transaction,
+    trends: Sequence[Mapping[str, Any]],
+    periods: Mapping[datetime.datetime, Period],
+) -> dict[str, datetime.datetime | None]:
+    """
+    Return, by organization, its first source row there is or its first stored trend that is not empty; UTC, or None.
+
+    :param reading: as of `gather_evidence`.
+    :param writing: as of `gather_evidence`.
+    :param trends: as of `gather_evidence`.
+    :param periods: as of `gather_evidence`.
+    """
+    messages, alerts = _memories(reading, writing, trends, periods)
+    return {
+        id_: min(
+            (
+                first
+                for memory in (messages[id_], alerts[id_])
+                for first in (memory.oldest, memory.first_stored and memory.first_stored.start)
+                if first
+            ),
+            default=None,
+        )
+        for id_ in messages
+    }
+
+
 def _memories(
     reading: Transaction,
     writing: Transaction,
