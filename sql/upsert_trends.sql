@@ -1,6 +1,7 @@
 -- Stores aggregated trends with their provenance. One row per organization and period
--- that came in, with what became of it. Of the first five no trend is written:
+-- that came in, with what became of it. Of the first six no trend is written:
 --   unknown        the target has no such organization
+--   outdated       the stored trend is from a later snapshot than the one that came in
 --   unsure         evidence is missing: what is null came in as null
 --   not in source  no trend is stored, and the source may have lost the rows of one
 --   unchanged      the same trend is stored already
@@ -42,6 +43,13 @@ compared as materialized (
         organizations.id is not null as is_known,
         stored.organization_id is not null as is_stored,
         provenance.organization_id is not null as has_provenance,
+        -- unless it is known that the clock was ahead then
+        coalesce(
+            provenance.computed_at > %(computed_at)s::timestamptz
+            and provenance.computed_at
+            > coalesce(%(newest_known)s::timestamptz, '-infinity'),
+            false
+        ) as is_outdated,
         same.has_same_messages,
         same.has_same_alerts,
         -- all of it is known already: nothing to decide, nothing to write
@@ -284,6 +292,7 @@ judged_trends as materialized (
         decided.keeps_messages or decided.keeps_alerts as keeps_any,
         case
             when not decided.is_known then 'unknown'
+            when decided.is_outdated then 'outdated'
             when decided.is_unsure then 'unsure'
             when not decided.is_stored and not decided.is_fillable
                 then 'not in source'
@@ -460,6 +469,8 @@ select
     judged_trends.stored_classifications,
     traced_trends.organization_id is not null as is_traced,
     case
+        when judged_trends.status = 'outdated'
+            then json_build_object('computed_at', judged_trends.earlier_computed_at)
         -- hotspot channels whose messages have to be counted
         when judged_trends.status = 'unsure'
             then json_build_object('suspects', judged_trends.suspects)

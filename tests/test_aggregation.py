@@ -522,8 +522,7 @@ class Model:
                 past = day - datetime.timedelta(days=back)
                 trend = self.computed(slug, past)
                 is_empty = not trend["total_classifications"] and not trend["escalation_counts"]
-                ends = datetime.datetime.combine(past, datetime.time.max)
-                if slug == failing or (back and is_empty and self.created[slug] > ends):
+                if slug == failing or (back and is_empty and past < self.first_day(slug)):
                     continue
                 made = self.made_from(slug, past)
                 key = slug, str(past)
@@ -541,6 +540,16 @@ class Model:
                     had.update({name: made[name] for name in ("messages", "tones", "confidences")})
                 if made["alerts"] >= had["alerts"]:
                     before["escalation_counts"], had["alerts"] = trend["escalation_counts"], made["alerts"]
+
+    def first_day(self, slug: str) -> datetime.date:
+        """Return the day since which an organization exists: created, with a row, or with a trend of one."""
+        rows = [row["at"].date() for row in [*self.messages, *self.alerts] if row["organization"] == slug]
+        filled = [
+            datetime.date.fromisoformat(date)
+            for (who, date), trend in self.stored.items()
+            if who == slug and (trend["total_classifications"] or trend["escalation_counts"])
+        ]
+        return min([self.created[slug].date(), *rows, *filled])
 
     def made_from(self, slug: str, day: datetime.date) -> dict[str, int]:
         rows = self.of(slug, day)
@@ -873,6 +882,33 @@ def test_odd_json_that_another_writer_has_stored_is_replaced(database, work_on, 
     # and as the memory of other days
     stored_as(database, column, value)
     assert work_on(period=DAILY.containing(datetime.date(2026, 11, 10)), lookback_periods=[NOV_8]).ended_by is None
+
+
+# Two writers at once, that read the source before they open the target
+
+
+@pytest.mark.parametrize("is_ahead", [False, True], ids=["another run's", "the clock's"])
+def test_an_older_snapshot_overwrites_no_newer_one(server, database, work_on, is_ahead):
+    """Between its reading and its writing, another run stores as many messages, of another topic."""
+    database.classify("acme", topic="old", at="2026-11-08 10:00")
+
+    def open_target():
+        if not is_ahead and not database.trends():
+            database.connection.execute("update topic_classifications set topic = 'new'")
+            work_on()
+        return nullcontext(opened(server.connect(database.name)))
+
+    if is_ahead:
+        work_on()
+        database.connection.execute("update topic_classifications set topic = 'new'")
+        database.connection.execute(
+            "update communication_trends_provenance set computed_at = now() + interval '1 hour'"
+        )
+    with server.connect(database.name) as connection:
+        work = Work(list(database.organizations.values()), NOV_8)
+        outcome = Aggregation(work, source=opened(connection), open_target=open_target).run()
+    assert changes(outcome) == {("acme", "2026-11-08"): "corrected" if is_ahead else "unchanged"}
+    assert database.trend("acme", "2026-11-08")["topic_distribution"] == {"new": 1}
 
 
 # Since when an organization exists

@@ -257,6 +257,7 @@ class Aggregation:
         self._upsert_sql = upsert_sql or source.sql("upsert_trends.sql")
         self._report = AggregationReport()
         self._is_writing = False
+        self._newest_known: str | None = None
 
     def run(self) -> AggregationReport:
         """
@@ -389,12 +390,19 @@ class Aggregation:
             "final_before": _today(reading) if self.work.period.kind is DAILY else None,
             "may_be_filled": True if is_own and self.work.fill is Fill.ALWAYS else None,
             "computed_at": reading.began_at,
+            "newest_known": self._newest_known,
             "hotspot_rule": self.work.hotspots.as_json(),
             "numbers": NUMBERS,
             **vars(self.work.origin),
         }
         computed = _as_json(trends.values())
         judged = writing.rows(self._upsert_sql, {**parameters, "trends": computed})
+        if later := [row["details"]["computed_at"] for row in judged if row["status"] == "outdated"]:
+            # if it is as new again, that is not another run's work but the clock's
+            self._newest_known = max([*later, self._newest_known or ""])
+            raise OutdatedSnapshotError(
+                f"Another run has stored trends of {len(later)} organizations and periods from a later snapshot"
+            )
         incomplete: dict[tuple[str, datetime.datetime], str] = {}
         if unsure := {_key(row): list(row["details"]["suspects"] or ()) for row in judged if row["status"] == "unsure"}:
             wanted = [trends[key] for key in unsure]

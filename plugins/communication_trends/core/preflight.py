@@ -244,6 +244,8 @@ class Preflight:
             "trend_period": self.period.kind.name,
             "force": True,
             "computed_at": trial.began_at,
+            # whatever is stored
+            "newest_known": "infinity",
             "hotspot_rule": HotspotRule(topics=()).as_json(),
             "final_before": self.period.end,
             "may_be_filled": True,
