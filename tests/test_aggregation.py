@@ -393,12 +393,12 @@ def test_an_idle_organization_gets_its_empty_days_since_it_was_there(database, w
     assert totals(database) == {("idle", "2026-11-07"): 0, ("idle", "2026-11-08"): 0}
 
 
-def test_an_organization_imported_with_old_rows_gets_their_days(database, work_on):
+def test_an_organization_imported_with_old_rows_exists_since_the_first_of_them(database, work_on):
     database.classify("acme", at="2026-11-03 10:00", count=2)
     database.escalate("acme", "high", at="2026-11-05 10:00")
     since(database, "2026-11-08 12:00")
     work_on(lookback_periods=NOV_8.earlier(7))
-    assert totals(database) == {("acme", "2026-11-03"): 2, ("acme", "2026-11-05"): 0, ("acme", "2026-11-08"): 0}
+    assert totals(database) == {("acme", f"2026-11-0{day}"): 2 if day == 3 else 0 for day in range(3, 9)}
 
 
 def test_force_is_for_the_runs_own_period_alone(database, work_on):
