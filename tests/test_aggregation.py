@@ -884,6 +884,17 @@ def test_odd_json_that_another_writer_has_stored_is_replaced(database, work_on, 
     assert work_on(period=DAILY.containing(datetime.date(2026, 11, 10)), lookback_periods=[NOV_8]).ended_by is None
 
 
+def test_what_is_too_long_for_one_statement_is_stored_in_several(database, work_on, monkeypatch):
+    monkeypatch.setattr("communication_trends.core.aggregation.MAX_JSON_LENGTH", 2_000)
+    for number, day in itertools.product(range(9), (7, 8)):
+        length = 3_000 if number == 4 else 200
+        database.classify(f"org-{number}", at=f"2026-11-0{day} 10:00", topic=str(number) * length)
+    since(database, "2026-11-07")
+    assert set(changes(work_on(lookback_periods=NOV_8.earlier(1))).values()) == {"filled"}
+    assert len(totals(database)) == 18
+    assert set(changes(work_on(lookback_periods=NOV_8.earlier(1))).values()) == {"unchanged"}
+
+
 # Two writers at once, that read the source before they open the target
 
 

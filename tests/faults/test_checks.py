@@ -779,6 +779,36 @@ def test_organizations_that_are_listed_twice_or_without_an_id_are_named(server, 
     assert database.trends() == {}
 
 
+@pytest.mark.parametrize(
+    ("made", "remedy"),
+    [
+        ("create unique index narrow on communication_trends (trend_date, organization_id)", "drop index narrow"),
+        (
+            "alter table communication_trends add constraint narrow unique (organization_id, trend_date)",
+            "alter table communication_trends drop constraint narrow",
+        ),
+    ],
+)
+def test_an_index_that_a_week_shares_with_its_monday_is_named_before(server, database, made, remedy):
+    database.connection.execute(made)
+    organization = database.organization("acme")
+    # while there are only days, only days are stored
+    assert checked(server, database) == {}
+    week = WEEKLY.containing(DAY)
+    assert checked(server, database, period=week) == {}
+    database.connection.execute(
+        "insert into communication_trends (id, organization_id, trend_date, trend_period)"
+        " values (gen_random_uuid(), %s, %s, 'daily')",
+        [organization, week.start - datetime.timedelta(days=70)],
+    )
+    ((problem, found),) = checked(server, database, period=week).items()
+    assert "allows one trend for each organization and date, but days, weeks and months begin on the same" in problem
+    assert found == remedy
+    assert checked(server, database) == {}
+    database.connection.execute(found)
+    assert checked(server, database, period=week) == {}
+
+
 # What is tried, and what of it is the table's
 
 

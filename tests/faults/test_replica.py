@@ -17,7 +17,7 @@ from conftest import DAY, server_folder
 from psycopg.rows import dict_row
 from test_database import in_background, wait_until
 
-from communication_trends.core.database import Database, Limits
+from communication_trends.core.database import SOURCE_TABLES, Database, Limits
 from communication_trends.core.database_errors import is_lost
 from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, OutdatedSnapshotError
 from communication_trends.core.period import DAILY
@@ -307,6 +307,33 @@ def test_what_may_not_be_seen_is_said_and_fails_nothing(server, database, replic
                     standby.wait_for_replica(later(), primary)
     finally:
         connection.execute("drop owned by asking; drop role asking")
+
+
+def test_a_service_without_the_functions_of_a_replica_says_so_and_works(server, database, replica):
+    """As Amazon Aurora, which has no pg_last_xact_replay_timestamp()."""
+    database.classify("acme")
+    with psycopg.connect(server.dsn(database.name), autocommit=True) as connection:
+        connection.execute("set allow_system_table_mods = on")
+        connection.execute("alter function pg_catalog.pg_last_xact_replay_timestamp() rename to not_in_aurora")
+        connection.execute("alter function pg_catalog.pg_control_system() rename to not_there_either")
+    with opened(server, database.name) as writer, opened(replica, database.name) as reader:
+        with replica.connect(database.name, row_factory=dict_row) as connection:
+            find = "select from pg_proc where proname = 'not_there_either'"
+            wait_until(lambda: connection.execute(find).fetchall())
+        notes = reader.wait_for_replica(later(), writer)
+        assert any("how far the replica has replayed cannot be known" in note for note in notes)
+        assert any("whether the target is its primary cannot be known" in note for note in notes)
+        assert (
+            "copy of the target that gets no rows any more cannot be" in reader.require_fed(now(), later(), writer)[0]
+        )
+        counted = reader.read(
+            lambda reading: reading.rows("select count(*) as n from topic_classifications"), SOURCE_TABLES, later()
+        )
+        assert counted == [{"n": 1}]
+        # the writer as the source: replicas' functions are not called there
+        with opened(server, database.name) as source:
+            assert source.wait_for_replica(later(), writer) == []
+            assert source.read(lambda reading: reading.rows("select 1 as one"), [], later()) == [{"one": 1}]
 
 
 def test_what_a_replica_ends_to_go_on_is_no_conflict_with_another_run(server, database, replica):

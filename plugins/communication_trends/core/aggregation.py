@@ -49,6 +49,10 @@ MAX_TRENDS_PER_TRANSACTION = 20_000
 """Trends of earlier periods that are computed in one transaction, which bounds what it holds in memory."""
 
 
+MAX_JSON_LENGTH = 32_000_000
+"""Characters of JSON that one statement carries: PostgreSQL takes no text of 1 GB, and no jsonb string of 256 MB."""
+
+
 class TrendStatus(StrEnum):
     """What became of one trend, as sql/upsert_trends.sql says it."""
 
@@ -395,8 +399,7 @@ class Aggregation:
             "numbers": NUMBERS,
             **vars(self.work.origin),
         }
-        computed = _as_json(trends.values())
-        judged = writing.rows(self._upsert_sql, {**parameters, "trends": computed})
+        judged = self._upsert(writing, parameters, list(trends.values()))
         if later := [row["details"]["computed_at"] for row in judged if row["status"] == "outdated"]:
             # if it is as new again, that is not another run's work but the clock's
             self._newest_known = max([*later, self._newest_known or ""])
@@ -411,14 +414,13 @@ class Aggregation:
                 if is_own and self.work.fill is not Fill.IF_IN_SOURCE:
                     trend["may_be_filled"] = True
             judged = [row for row in judged if _key(row) not in unsure]
-            judged += writing.rows(self._upsert_sql, {**parameters, "trends": _as_json(wanted)})
+            judged += self._upsert(writing, parameters, wanted)
         if traced := [row for row in judged if row["is_traced"]]:
             self._verify_against_source(reading, [trends[_key(row)] for row in traced])
-            if len(traced) < len(trends) or any(row["details"] for row in traced):
-                computed = _as_json(_stored_form(trends[_key(row)], row["details"]) for row in traced)
+            computed = [_stored_form(trends[_key(row)], row["details"]) for row in traced]
             # so that what deferred triggers make of the rows is verified as well
             writing.run_deferred()
-            self._verify_stored(writing, {**parameters, "trends": computed})
+            self._verify_stored(writing, parameters, computed)
         if any(row["status"] != TrendStatus.UNCHANGED or row["is_traced"] for row in judged):
             writing.require_unchanged(TARGET_TABLES)
         results = []
@@ -513,9 +515,22 @@ class Aggregation:
             "round(confidence * 100), or null, in their place"
         )
 
-    def _verify_stored(self, writing: Transaction, parameters: Mapping[str, Any]) -> None:
+    def _upsert(
+        self, writing: Transaction, parameters: Mapping[str, Any], trends: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
+        return [
+            row for part in _as_json(trends) for row in writing.rows(self._upsert_sql, {**parameters, "trends": part})
+        ]
+
+    def _verify_stored(
+        self, writing: Transaction, parameters: Mapping[str, Any], computed: Sequence[Mapping[str, Any]]
+    ) -> None:
         """Verify what is stored now against what was computed, column by column."""
-        for row in writing.run("verify_trends.sql", parameters):
+        for row in (
+            row
+            for part in _as_json(computed)
+            for row in writing.run("verify_trends.sql", {**parameters, "trends": part})
+        ):
             problem = "no row is there" if row["is_missing"] else f"{row['different_columns']} came out differently"
             raise TrendMismatchError(
                 f"{self._report.name(row['organization_id'])}: the trend does not add up and was not stored: "
@@ -620,9 +635,16 @@ def _total(distribution: str) -> int:
     return sum(json.loads(distribution).values()) if distribution != "{}" else 0
 
 
-def _as_json(trends: Any) -> str:
+def _as_json(trends: Sequence[Any]) -> Iterator[str]:
+    """Return trends as JSON, in as many parts as one statement can carry each."""
     # not as \u escapes: so a database in another encoding names the character that it cannot hold
-    return json.dumps(list(trends), default=str, ensure_ascii=False)
+    text = json.dumps(trends, default=str, ensure_ascii=False)
+    if len(text) <= MAX_JSON_LENGTH or len(trends) < 2:
+        yield text
+    else:
+        middle = len(trends) // 2
+        yield from _as_json(trends[:middle])
+        yield from _as_json(trends[middle:])
 
 
 def _chunks(periods: Sequence[Period], size: int) -> Iterator[Sequence[Period]]:

@@ -125,7 +125,7 @@ class Preflight:
         repeated = [] if problems else self._repeated_organizations()
         problems += repeated
         if "target" in self.sides and not repeated:
-            problems += self._problems_of_storing()
+            problems += self._problems_of_storing() or self._narrow_indexes()
         return list(dict.fromkeys(problems))
 
     def _repeated_organizations(self) -> list[Problem]:
@@ -146,6 +146,25 @@ class Preflight:
                 f"organizations: it lists {found}{more}, instead of each organization once",
                 "correct the view, or give the table its primary key on id",
             )
+        ]
+
+    def _narrow_indexes(self) -> list[Problem]:
+        """A week and its Monday begin on one date: what the trial of one of them does not show."""
+        try:
+            with self.database.transaction(read_only=True, lock=LOCK_TIMEOUT) as catalog:
+                rows = catalog.run("narrow_indexes.sql", {"trend_period": self.period.kind.name})
+        except DATABASE_ERRORS as error:
+            self._judged(error)
+            return []
+        return [
+            Problem(
+                f"communication_trends: {row['definition']} allows one trend for each organization and date, but days, "
+                "weeks and months begin on the same ones",
+                f"alter table communication_trends drop constraint {row['constraint_name']}"
+                if row["constraint_name"]
+                else f"drop index {row['index_name']}",
+            )
+            for row in rows
         ]
 
     def _error_of_reading(self) -> Exception | None:
