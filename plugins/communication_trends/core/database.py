@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import re
+import select
 import socket
 import threading
 import time
@@ -530,6 +532,42 @@ class Database:
             return socket.fromfd(self.connection.fileno(), socket.AF_INET, socket.SOCK_STREAM)
         # closed already, as what is waited for will say: a socket that is connected to nothing takes its place
         return socket.socket()
+
+
+def refusal(error: BaseException, seconds: float) -> str | None:
+    """
+    Return the SQLSTATE with which a server has refused a connection, or None where it cannot be known.
+
+    The drivers give only its message, which is in the server's language. So the connection is tried once more, and
+    libpq asked for what it is answered (from its version 17 on). What it notes, the login among it, stays in memory.
+
+    :param error: what the driver raised.
+    :param seconds: how long this may take.
+    """
+    failed = getattr(error, "pgconn", None)
+    if failed is None or not hasattr(os, "memfd_create"):
+        return None
+    given = {option.keyword.decode(): option.val.decode() for option in failed.info if option.val is not None}
+    deadline = time.monotonic() + seconds
+    with open(os.memfd_create("trace"), "r+b") as trace:
+        attempt = psycopg.pq.PGconn.connect_start(psycopg.conninfo.make_conninfo(**given).encode())
+        try:
+            attempt.trace(trace.fileno())
+            while (left := deadline - time.monotonic()) > 0:
+                state = attempt.connect_poll()
+                if state not in (psycopg.pq.PollingStatus.READING, psycopg.pq.PollingStatus.WRITING):
+                    break
+                is_reading = state == psycopg.pq.PollingStatus.READING
+                sockets = [attempt.socket]
+                select.select(sockets if is_reading else [], [] if is_reading else sockets, [], left)
+            attempt.untrace()
+        except DATABASE_ERRORS:
+            return None
+        finally:
+            attempt.finish()
+        trace.seek(0)
+        found = re.search(rb'ErrorResponse\t.* C "([0-9A-Z]{5})"', trace.read())
+    return found[1].decode() if found else None
 
 
 @contextmanager

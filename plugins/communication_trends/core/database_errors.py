@@ -82,6 +82,14 @@ CONNECTION_REMEDIES = {
 }
 """Errors at connecting and of poolers that no retry can fix, by their text: these have no SQLSTATE of their own."""
 
+REFUSALS = {
+    "28000": "correct the connection's login, or let the server accept it: see its pg_hba.conf",
+    "28P01": "correct the connection's login and password",
+    "3D000": "correct the connection's schema (the database)",
+    "42501": "let the role connect to the database: grant connect on database … to …",
+}
+"""SQLSTATEs with which a server refuses a connection, with what fixes that."""
+
 REMEDIES_IN_THE_APPLICATION = {
     "23503": "add the row that is referenced, or drop the foreign key",
     "23505": (
