@@ -1,11 +1,12 @@
 -- The trend of each organization and period, in one pass over its messages and one over
 -- its alerts. Lateral, so that the plan is the same for one and for thousands. JSON
--- as text, since it is passed on as it is. Cast to text, since columns may be enums.
+-- as text, since it is passed on as it is. Cast to text, since columns may be enums; by
+-- its bytes, since a collation may take two spellings for one.
 select
     organizations.id::text as organization_id,
     organizations.slug::text as slug,
     periods.period_start,
-    -- made before its end
+    -- whether it was created before the period's end
     coalesce(organizations.created_at < periods.period_end, true) as existed,
     trends.topic_distribution,
     trends.sentiment_distribution,
@@ -28,7 +29,7 @@ inner join lateral (  -- noqa: ST05
         coalesce(sum(counts.alert_count), 0)::bigint as alerts
     from (
         select
-            alerts.severity::text as severity,
+            alerts.severity::text collate "C" as severity,  -- noqa: RF03
             count(*) as alert_count
         from escalation_alerts as alerts
         where
@@ -36,7 +37,7 @@ inner join lateral (  -- noqa: ST05
             and alerts.created_at >= periods.period_start
             and alerts.created_at < periods.period_end
             and alerts.severity is not null
-        group by alerts.severity::text
+        group by alerts.severity::text collate "C"  -- noqa: RF03
     ) as counts
 ) as severities on true
 inner join lateral (  -- noqa: ST05
@@ -57,7 +58,7 @@ inner join lateral (  -- noqa: ST05
                 order by
                     (200 * risky + total) / (2 * total) desc,
                     total desc,
-                    channel_id collate "C" asc
+                    channel_id asc
             ) filter (
                 where
                 kind = 6
@@ -74,9 +75,17 @@ inner join lateral (  -- noqa: ST05
             as messages_with_tone,
         coalesce(sum(confidences) filter (where kind = 3), 0)::bigint
             as messages_with_confidence,
-        -- the mean, rounded half up; the same over each kind, so over all of them
-        floor(sum(confidence_sum) / nullif(sum(confidences), 0) + 0.5)::bigint
-            as avg_confidence
+        -- the mean, rounded half up; the same over each kind, so over all of them. -1
+        -- and 101 for all beyond 0 to 100, infinity and NaN among it
+        case
+            when sum(confidences) > 0
+                then
+                    floor(
+                        least(
+                            greatest(sum(confidence_sum) / sum(confidences), -1), 101
+                        ) + 0.5
+                    )::bigint
+        end as avg_confidence
     from (
         -- one row per topic (kind 3), one per tone (5) and one per channel (6)
         select
@@ -90,8 +99,8 @@ inner join lateral (  -- noqa: ST05
             count(*) filter (where topic = any(%(hotspot_topics)s::text[])) as risky
         from (
             select
-                messages.topic::text as topic,
-                messages.channel_id::text as channel_id,
+                messages.topic::text collate "C" as topic,  -- noqa: RF03
+                messages.channel_id::text collate "C" as channel_id,  -- noqa: RF03
                 messages.confidence,
                 case
                     -- of the type json, that text cannot hold: a NUL, half a surrogate

@@ -8,6 +8,8 @@ select
 from communication_trends_provenance
 where
     trend_period = %(trend_period)s::text
+    -- what somebody has dated beyond the calendar is no period
+    and trend_date between '0001-01-01' and '9999-12-31'
     and (
         %(organization_id)s::uuid is null
         or organization_id = %(organization_id)s::uuid

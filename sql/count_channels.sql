@@ -18,15 +18,15 @@ from
         )
 left join lateral (
     select
-        messages.channel_id::text as channel_id,
+        messages.channel_id::text collate "C" as channel_id,  -- noqa: RF03
         count(*) as messages
     from topic_classifications as messages
     where
         messages.organization_id = wanted.organization_id
         and messages.created_at >= wanted.period_start
         and messages.created_at < wanted.period_end
-        and messages.channel_id::text = any(wanted.channels)
-    group by messages.channel_id::text
+        and messages.channel_id::text collate "C" = any(wanted.channels)  -- noqa: RF03
+    group by messages.channel_id::text collate "C"  -- noqa: RF03
 ) as channels on true
 group by
     wanted.organization_id,

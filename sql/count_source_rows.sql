@@ -1,11 +1,16 @@
 -- One row per organization and period: how many rows its trend must be made from,
--- counted separately from the aggregate, to verify it.
+-- counted separately from the aggregate, to verify it; and how many of them hold what
+-- cannot be meant: a confidence beyond 0 to 100, or a sentiment that is a text with
+-- JSON in it. Confidences are fractions where none is above 1 and some have decimals.
 select
     organizations.id::text as organization_id,
     periods.period_start,
     counted.messages,
     counted.messages_with_tone,
     counted.messages_with_confidence,
+    counted.confidences_out_of_range,
+    counted.has_fractions,
+    counted.sentiments_in_text,
     (
         select count(*)
         from escalation_alerts as alerts
@@ -22,7 +27,21 @@ cross join
 inner join lateral (  -- noqa: ST05
     select
         count(*) as messages,
-        count(nullif(
+        count(nullif(tone, '')) as messages_with_tone,
+        count(confidence) as messages_with_confidence,
+        count(*) filter (where confidence not between 0 and 100)
+            as confidences_out_of_range,
+        coalesce(
+            bool_and(confidence between 0 and 1) and bool_or(mod(confidence, 1) <> 0),
+            false
+        ) as has_fractions,
+        count(*) filter (
+            where tone is null and starts_with(sentiment::text, '"{')
+        ) as sentiments_in_text
+    from (
+        select
+            messages.confidence,
+            messages.sentiment,
             case
                 -- of the type json, that text cannot hold: a NUL, half a surrogate
                 when
@@ -35,13 +54,12 @@ inner join lateral (  -- noqa: ST05
                     ) ~ '\\u(0000|[dD][89a-fA-F])'
                     then null
                 else messages.sentiment ->> 'tone'
-            end, ''
-        )) as messages_with_tone,
-        count(messages.confidence) as messages_with_confidence
-    from topic_classifications as messages
-    where
-        messages.organization_id = organizations.id
-        and messages.created_at >= periods.period_start
-        and messages.created_at < periods.period_end
+            end as tone
+        from topic_classifications as messages
+        where
+            messages.organization_id = organizations.id
+            and messages.created_at >= periods.period_start
+            and messages.created_at < periods.period_end
+    ) as messages
 ) as counted on true
 where organizations.id = any(%(organization_ids)s::uuid[]);

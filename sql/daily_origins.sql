@@ -7,11 +7,11 @@ select
     coalesce(
         provenance.alerts,
         (
-            select sum(entries.amount::numeric)
+            select sum(entries.numbers[1]::numeric)
             from
-                jsonb_path_query(
-                    stored.escalation_counts, '$.* ? (@.type() == "number")'
-                ) as entries (amount)
+                regexp_matches(
+                    stored.escalation_counts #>> '{}', %(numbers)s::text, 'g'
+                ) as entries (numbers)
         ),
         0
     ) as alerts
@@ -26,4 +26,6 @@ where
     and stored.trend_period = 'daily'
     and stored.trend_date >= %(period_start)s::timestamp
     and stored.trend_date < %(period_end)s::timestamp
+    -- not those of another writer that begin elsewhere
+    and stored.trend_date = date_trunc('day', stored.trend_date)
 order by stored.trend_date;

@@ -2,7 +2,7 @@
 -- a moment: once it has replayed a later transaction, or all that its primary had
 -- written, as the primary says where it is the target, else as the replica's receiver
 -- last heard from it, at least every 30 seconds. What the receiver knows only
--- pg_read_all_stats may see.
+-- pg_read_all_stats may see. A primary, which a pooler may lead to, has all there is.
 with replica as (
     select
         paused.is_paused,
@@ -17,13 +17,16 @@ with replica as (
             false
         ) as receiver_is_current,
         greatest(receiver.latest_end_lsn, pg_last_wal_receive_lsn()) as received
-    from pg_is_wal_replay_paused() as paused (is_paused)
+    from (
+        select case when pg_is_in_recovery() then pg_is_wal_replay_paused() end
+    ) as paused (is_paused)
     left join pg_stat_wal_receiver as receiver on true
 )
 
 select
     coalesce(
         case
+            when not pg_is_in_recovery() then true
             when replayed_at >= %(until)s::timestamptz then true
             when %(target_is_primary)s::boolean
                 then replayed >= %(written)s::pg_lsn
@@ -38,5 +41,6 @@ select
     pg_wal_lsn_diff(greatest(%(written)s::pg_lsn, received, replayed), replayed)::bigint
         as bytes_behind,
     not %(target_is_primary)s::boolean and receiver_is_hidden as receiver_is_hidden,
-    is_paused
+    is_paused,
+    pg_postmaster_start_time() as server_started_at
 from replica;

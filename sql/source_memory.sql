@@ -1,7 +1,8 @@
 -- How far back the source goes: one row per organization, with its oldest message and
 -- alert; and the oldest ones of all, where its own are no proof that the source goes
--- back to first_end. What is older may have been purged. Moments that are no dates of
--- a calendar (-infinity, before Christ, beyond the year 9999) prove nothing.
+-- back to first_end. What is older may have been purged. A row of a year before, and
+-- moments that are no dates of a calendar, prove nothing: they may be strays that no
+-- retention job has met.
 with
 -- one row each: looked up by organization, since no index is on the time alone
 message_of_all as materialized (
@@ -12,7 +13,9 @@ message_of_all as materialized (
                 from topic_classifications as messages
                 where
                     messages.organization_id = organizations.id
-                    and messages.created_at between '0001-01-01' and '9999-12-31'
+                    and messages.created_at
+                    >= %(first_end)s::timestamp - interval '1 year'
+                    and messages.created_at <= '9999-12-31'
             )
         )::timestamp as created_at
     from organizations
@@ -21,7 +24,9 @@ message_of_all as materialized (
 alert_of_all as materialized (
     select min(created_at)::timestamp as created_at
     from escalation_alerts
-    where created_at between '0001-01-01' and '9999-12-31'
+    where
+        created_at >= %(first_end)s::timestamp - interval '1 year'
+        and created_at <= '9999-12-31'
 ),
 
 own_rows as materialized (
@@ -32,14 +37,16 @@ own_rows as materialized (
             from topic_classifications as messages
             where
                 messages.organization_id = organizations.id
-                and messages.created_at between '0001-01-01' and '9999-12-31'
+                and messages.created_at >= %(first_end)s::timestamp - interval '1 year'
+                and messages.created_at <= '9999-12-31'
         )::timestamp as oldest_message,
         (
             select min(alerts.created_at)
             from escalation_alerts as alerts
             where
                 alerts.organization_id = organizations.id
-                and alerts.created_at between '0001-01-01' and '9999-12-31'
+                and alerts.created_at >= %(first_end)s::timestamp - interval '1 year'
+                and alerts.created_at <= '9999-12-31'
         )::timestamp as oldest_alert
     from organizations
     where organizations.id = any(%(organization_ids)s::uuid[])

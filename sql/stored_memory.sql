@@ -2,16 +2,22 @@
 -- last period with messages, and with alerts. The source had rows then.
 with filled_trends as (
     select
-        organization_id,
-        trend_date,
-        total_classifications > 0 as has_messages,
-        jsonb_path_exists(escalation_counts, '$.* ? (@ > 0)') as has_alerts
-    from communication_trends
+        stored.organization_id,
+        stored.trend_date,
+        stored.total_classifications > 0 as has_messages,
+        (
+            select bool_or(entries.numbers[1]::numeric > 0)
+            from
+                regexp_matches(
+                    stored.escalation_counts #>> '{}', %(numbers)s::text, 'g'
+                ) as entries (numbers)
+        ) as has_alerts
+    from communication_trends as stored
     where
-        organization_id = any(%(organization_ids)s::uuid[])
+        stored.organization_id = any(%(organization_ids)s::uuid[])
         -- a finer one says more: a month's does not say on which of its days
-        and trend_period in (%(trend_period)s::text, 'daily')
-        and trend_date between '0001-01-01' and '9999-12-31'
+        and stored.trend_period in (%(trend_period)s::text, 'daily')
+        and stored.trend_date between '0001-01-01' and '9999-12-31'
 )
 
 select

@@ -1,7 +1,8 @@
 -- Stores aggregated trends with their provenance. One row per organization and period
 -- that came in, with what became of it; none where all of it is stored already, values
--- and provenance: such a trend is unchanged. Of the first five no trend is written:
+-- and provenance: such a trend is unchanged. Of the first six no trend is written:
 --   unknown        the target has no such organization
+--   outdated       the stored trend is from a later snapshot than the one that came in
 --   unsure         evidence is missing: what is null came in as null
 --   not in source  no trend is stored, and the source may have lost the rows of one
 --   unchanged      the same trend is stored already
@@ -43,6 +44,13 @@ compared as (
         organizations.id is not null as is_known,
         stored.organization_id is not null as is_stored,
         provenance.organization_id is not null as has_provenance,
+        -- unless it is known that the clock was ahead then
+        coalesce(
+            provenance.computed_at > %(computed_at)s::timestamptz
+            and provenance.computed_at
+            > coalesce(%(newest_known)s::timestamptz, '-infinity'),
+            false
+        ) as is_outdated,
         same.has_same_messages,
         same.has_same_alerts,
         -- all of it is known already: nothing to decide, nothing to write
@@ -128,7 +136,8 @@ compared as (
 
 -- one row per trend, with the source rows that the stored one was made from: as its
 -- provenance has it, or else as it shows. Where the source has exactly what provenance
--- has, nothing is lost, whatever somebody has made of the trend since.
+-- has, nothing is lost, whatever somebody has made of the trend since. Another writer
+-- may have stored numbers as text, or all of the JSON as one.
 counted as (
     select
         compared.*,
@@ -147,11 +156,11 @@ counted as (
                 greatest(
                     compared.earlier_with_tone,
                     (
-                        select sum((entries.amount #>> '{}')::numeric)
+                        select sum(entries.numbers[1]::numeric)
                         from
-                            jsonb_path_query(compared.stored_tones, '$.*')
-                                as entries (amount)
-                        where entries.amount #>> '{}' ~ '^[0-9]{1,18}([.][0-9]+)?$'
+                            regexp_matches(
+                                compared.stored_tones #>> '{}', %(numbers)s::text, 'g'
+                            ) as entries (numbers)
                     )
                 )
         end as had_with_tone,
@@ -176,11 +185,13 @@ counted as (
                 greatest(
                     compared.earlier_alerts,
                     (
-                        select sum((entries.amount #>> '{}')::numeric)
+                        select sum(entries.numbers[1]::numeric)
                         from
-                            jsonb_path_query(compared.stored_escalations, '$.*')
-                                as entries (amount)
-                        where entries.amount #>> '{}' ~ '^[0-9]{1,18}([.][0-9]+)?$'
+                            regexp_matches(
+                                compared.stored_escalations #>> '{}',
+                                %(numbers)s::text,
+                                'g'
+                            ) as entries (numbers)
                     )
                 )
         end as had_alerts,
@@ -282,6 +293,7 @@ judged_trends as materialized (
         decided.keeps_messages or decided.keeps_alerts as keeps_any,
         case
             when not decided.is_known then 'unknown'
+            when decided.is_outdated then 'outdated'
             when decided.is_unsure then 'unsure'
             when not decided.is_stored and not decided.is_fillable
                 then 'not in source'
@@ -448,6 +460,8 @@ select
     judged_trends.stored_classifications,
     traced_trends.organization_id is not null as is_traced,
     case
+        when judged_trends.status = 'outdated'
+            then json_build_object('computed_at', judged_trends.earlier_computed_at)
         -- hotspot channels whose messages have to be counted
         when judged_trends.status = 'unsure'
             then json_build_object('suspects', judged_trends.suspects)

@@ -422,3 +422,29 @@ def test_a_run_counts_what_json_cannot_hold_in_the_same_way(database, run_dag):
     run = run_dag({"date": "2026-11-01"})
     assert run.state == "success", run.log
     assert database.trend("acme")["sentiment_distribution"] == {"angry": 1}
+
+
+@pytest.mark.parametrize("column_type", ["text collate caseless", "text"])
+def test_topics_channels_and_severities_are_told_apart_by_their_bytes(database, column_type):
+    connection = database.connection
+    try:
+        connection.execute("create collation any_icu (provider = icu, locale = 'und')")
+    except psycopg.errors.FeatureNotSupported:
+        pytest.skip("this PostgreSQL is built without ICU")
+    connection.execute(
+        "create collation caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
+        f"alter table topic_classifications alter topic type {column_type}, alter channel_id type {column_type};"
+        f"alter table escalation_alerts alter severity type {column_type}"
+    )
+    for topic, channel, count in (("Complaint", "C1", 6), ("complaint", "C1", 6), ("complaint", "c1", 10)):
+        database.classify("acme", topic=topic, channel=channel, count=count)
+    for severity in ("high", "High", "HIGH"):
+        database.escalate("acme", severity)
+    trend = aggregate(database, "acme")["acme"]
+    assert trend["topic_distribution"] == {"Complaint": 6, "complaint": 16}
+    assert trend["escalation_counts"] == {"high": 1, "High": 1, "HIGH": 1}
+    # only the topic as it is in the rule is risky: 6 of 12, and 10 of 10
+    assert trend["channel_hotspots"] == [
+        {"channelId": "c1", "riskScore": 100, "messageCount": 10},
+        {"channelId": "C1", "riskScore": 50, "messageCount": 12},
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import itertools
+import json
 import os
 import random
 import re
@@ -392,12 +393,12 @@ def test_an_idle_organization_gets_its_empty_days_since_it_was_there(database, w
     assert totals(database) == {("idle", "2026-11-07"): 0, ("idle", "2026-11-08"): 0}
 
 
-def test_an_organization_imported_with_old_rows_gets_their_days(database, work_on):
+def test_an_organization_imported_with_old_rows_exists_since_the_first_of_them(database, work_on):
     database.classify("acme", at="2026-11-03 10:00", count=2)
     database.escalate("acme", "high", at="2026-11-05 10:00")
     since(database, "2026-11-08 12:00")
     work_on(lookback_periods=NOV_8.earlier(7))
-    assert totals(database) == {("acme", "2026-11-03"): 2, ("acme", "2026-11-05"): 0, ("acme", "2026-11-08"): 0}
+    assert totals(database) == {("acme", f"2026-11-0{day}"): 2 if day == 3 else 0 for day in range(3, 9)}
 
 
 def test_force_is_for_the_runs_own_period_alone(database, work_on):
@@ -521,8 +522,7 @@ class Model:
                 past = day - datetime.timedelta(days=back)
                 trend = self.computed(slug, past)
                 is_empty = not trend["total_classifications"] and not trend["escalation_counts"]
-                ends = datetime.datetime.combine(past, datetime.time.max)
-                if slug == failing or (back and is_empty and self.created[slug] > ends):
+                if slug == failing or (back and is_empty and past < self.first_day(slug)):
                     continue
                 made = self.made_from(slug, past)
                 key = slug, str(past)
@@ -540,6 +540,16 @@ class Model:
                     had.update({name: made[name] for name in ("messages", "tones", "confidences")})
                 if made["alerts"] >= had["alerts"]:
                     before["escalation_counts"], had["alerts"] = trend["escalation_counts"], made["alerts"]
+
+    def first_day(self, slug: str) -> datetime.date:
+        """Return the day since which an organization exists: created, with a row, or with a trend of one."""
+        rows = [row["at"].date() for row in [*self.messages, *self.alerts] if row["organization"] == slug]
+        filled = [
+            datetime.date.fromisoformat(date)
+            for (who, date), trend in self.stored.items()
+            if who == slug and (trend["total_classifications"] or trend["escalation_counts"])
+        ]
+        return min([self.created[slug].date(), *rows, *filled])
 
     def made_from(self, slug: str, day: datetime.date) -> dict[str, int]:
         rows = self.of(slug, day)
@@ -766,3 +776,194 @@ def named(outcome):
         (outcome.name(id_), period): re.findall(r"\d{4}-\d{2}-\d{2}", reason)
         for (id_, period), reason in outcome.incomplete.items()
     }
+
+
+# What source rows hold that cannot be meant
+
+
+@pytest.mark.parametrize(
+    ("column_type", "confidences", "found"),
+    [
+        ("numeric", ["0.87", "0.4"], "the confidences of its 2 messages are fractions of 1"),
+        ("numeric", ["1", "0.25", "0"], "the confidences of its 3 messages are fractions of 1"),
+        ("numeric", ["NaN", "80"], "1 of 2 confidences are outside of 0 to 100"),
+        ("numeric", ["Infinity", "80"], "1 of 2 confidences are outside of 0 to 100"),
+        ("numeric", ["-Infinity", "Infinity"], "2 of 2 confidences are outside of 0 to 100"),
+        ("integer", ["300", "150", "40"], "2 of 3 confidences are outside of 0 to 100"),
+        ("integer", ["-10", "-20"], "2 of 2 confidences are outside of 0 to 100"),
+    ],
+)
+def test_an_average_that_is_no_percentage_is_refused_for_its_organization_alone(
+    server, database, work_on, column_type, confidences, found
+):
+    if "nfinity" in "".join(confidences) and database.connection.info.server_version < 140000:
+        pytest.skip("numeric has no infinity")
+    database.connection.execute(f"alter table topic_classifications alter confidence type {column_type}")
+    database.classify("beta", at="2026-11-08 10:00", confidence=80)
+    work_on()
+    for confidence in confidences:
+        database.classify("acme", at="2026-11-08 10:00", confidence=confidence)
+    outcome = work_on()
+    assert changes(outcome) == {("acme", "2026-11-08"): "failed", ("beta", "2026-11-08"): "unchanged"}
+    (failed,) = outcome.of(TrendStatus.FAILED)
+    assert failed.reason.startswith(f"acme: {found}, and topic_classifications.confidence has to be a percentage")
+    assert "round(confidence * 100)" in failed.reason
+    assert not failed.retryable
+    assert totals(database) == {("beta", "2026-11-08"): 1}
+
+
+@pytest.mark.parametrize(("confidences", "average"), [(["87.5", "0.5"], 44), (["0", "1"], 1), (["100"], 100)])
+def test_percentages_with_decimals_and_small_ones_are_none(database, work_on, confidences, average):
+    database.connection.execute("alter table topic_classifications alter confidence type numeric")
+    for confidence in confidences:
+        database.classify("acme", at="2026-11-08 10:00", confidence=confidence)
+    assert changes(work_on()) == {("acme", "2026-11-08"): "filled"}
+    assert database.trend("acme", "2026-11-08")["avg_confidence"] == average
+
+
+def test_rows_that_cannot_be_meant_so_are_counted_in_the_log(database, work_on):
+    for sentiment in ('{"tone": "angry"}', '{"tone": "tense"}', "angry", {"tone": "neutral"}, None):
+        database.classify("acme", at="2026-11-08 10:00", sentiment=sentiment)
+    database.classify("acme", at="2026-11-08 10:00", confidence=101)
+    outcome = work_on()
+    (doubts,) = outcome.doubtful.values()
+    assert doubts.startswith("1 have a confidence outside of 0 to 100, which its average counts as it is; 2 have a ")
+    assert "a text with JSON in it" in doubts
+    trend = database.trend("acme", "2026-11-08")
+    # five times 80, once 101: 83.5
+    assert (trend["sentiment_distribution"], trend["avg_confidence"]) == ({"neutral": 1}, 84)
+
+
+# What another writer has stored
+
+
+def stored_as(database, column: str, value: str) -> None:
+    database.connection.execute("truncate communication_trends_provenance")
+    database.connection.execute(f"update communication_trends set {column} = %s::jsonb", [value])
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("escalation_counts", '{"high": "3"}', "alerts 3 → 2"),
+        ("escalation_counts", '{"high": "2", "low": 1}', "alerts 3 → 2"),
+        ("escalation_counts", r'"{\"high\": 3}"', "alerts 3 → 2"),
+        ("escalation_counts", r'"{\"high\":\"2\",\n \"low\": 1.0 }"', "alerts 3 → 2"),
+        ("sentiment_distribution", '{"tense": "30", "angry": 5}', "messages with a tone 35 → 2"),
+        ("sentiment_distribution", r'"{\"tense\": \"30\"}"', "messages with a tone 30 → 2"),
+    ],
+)
+def test_numbers_that_another_writer_has_stored_as_text_count(database, work_on, column, value, said):
+    database.classify("acme", at="2026-11-08 10:00", count=2, sentiment={"tone": "tense"})
+    database.escalate("acme", "high", at="2026-11-08 10:00", count=2)
+    work_on()
+    stored_as(database, column, value)
+    (result,) = work_on().results
+    assert (result.status, said in result.reason) == ("kept", True), result.reason
+    assert database.trend("acme", "2026-11-08")[column] == json.loads(value)
+
+
+@pytest.mark.parametrize("column", COLUMNS[:4])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *('"x"', '""', "null", "7", "[7]", "[[]]", "true", '"[{"', r'"{\"a\": \"x\"}"', '{"a": {"b": [1]}}'),
+        *(f'[{{"channelId": {rest}}}]' for rest in ("1", '"C1", "messageCount": "many"', '"C1", "messageCount": 1e30')),
+    ],
+)
+def test_odd_json_that_another_writer_has_stored_is_replaced(database, work_on, column, value):
+    database.classify("acme", at="2026-11-08 10:00", count=20, topic="complaint", sentiment={"tone": "tense"})
+    database.escalate("acme", "high", at="2026-11-08 10:00", count=20)
+    work_on()
+    right = database.trend("acme", "2026-11-08")
+    stored_as(database, column, value)
+    assert changes(work_on()) == {("acme", "2026-11-08"): "corrected"}
+    assert database.trend("acme", "2026-11-08") == right
+    # and as the memory of other days
+    stored_as(database, column, value)
+    assert work_on(period=DAILY.containing(datetime.date(2026, 11, 10)), lookback_periods=[NOV_8]).ended_by is None
+
+
+def test_what_is_too_long_for_one_statement_is_stored_in_several(database, work_on, monkeypatch):
+    monkeypatch.setattr("communication_trends.core.aggregation.MAX_JSON_LENGTH", 2_000)
+    for number, day in itertools.product(range(9), (7, 8)):
+        length = 3_000 if number == 4 else 200
+        database.classify(f"org-{number}", at=f"2026-11-0{day} 10:00", topic=str(number) * length)
+    since(database, "2026-11-07")
+    assert set(changes(work_on(lookback_periods=NOV_8.earlier(1))).values()) == {"filled"}
+    assert len(totals(database)) == 18
+    assert set(changes(work_on(lookback_periods=NOV_8.earlier(1))).values()) == {"unchanged"}
+
+
+# Two writers at once, that read the source before they open the target
+
+
+@pytest.mark.parametrize("is_ahead", [False, True], ids=["another run's", "the clock's"])
+def test_an_older_snapshot_overwrites_no_newer_one(server, database, work_on, is_ahead):
+    """Between its reading and its writing, another run stores as many messages, of another topic."""
+    database.classify("acme", topic="old", at="2026-11-08 10:00")
+
+    def open_target():
+        if not is_ahead and not database.trends():
+            database.connection.execute("update topic_classifications set topic = 'new'")
+            work_on()
+        return nullcontext(opened(server.connect(database.name)))
+
+    if is_ahead:
+        work_on()
+        database.connection.execute("update topic_classifications set topic = 'new'")
+        database.connection.execute(
+            "update communication_trends_provenance set computed_at = now() + interval '1 hour'"
+        )
+    with server.connect(database.name) as connection:
+        work = Work(list(database.organizations.values()), NOV_8)
+        outcome = Aggregation(work, source=opened(connection), open_target=open_target).run()
+    assert changes(outcome) == {("acme", "2026-11-08"): "corrected" if is_ahead else "unchanged"}
+    assert database.trend("acme", "2026-11-08")["topic_distribution"] == {"new": 1}
+
+
+# Since when an organization exists
+
+
+@pytest.fixture
+def a_reinstalled_tenant(database, work_on):
+    """Three days stored, two missed, then created_at is set anew, as by an application that is installed again."""
+    for day in range(1, 9):
+        database.classify("acme", at=f"2026-11-0{day} 10:00", count=day)
+    since(database, "2026-10-01")
+    for day in (1, 2, 3):
+        work_on(DAILY.containing(datetime.date(2026, 11, day)))
+    database.connection.execute("delete from topic_classifications where created_at::date = '2026-11-05'")
+    since(database, "2026-11-08 12:00")
+
+
+def test_a_tenant_whose_created_at_was_set_anew_has_existed_all_the_while(database, work_on, a_reinstalled_tenant):
+    work_on(lookback_periods=NOV_8.earlier(9))
+    found = {date: number for (_, date), number in totals(database).items()}
+    # the 5th had no messages; before the first of November there is neither a row nor a trend
+    assert found == {f"2026-11-0{day}": 0 if day == 5 else day for day in range(1, 9)}
+
+
+def test_its_purged_days_count_as_kept_and_its_missed_ones_stay_missing(database, work_on, a_reinstalled_tenant):
+    database.connection.execute("delete from topic_classifications where created_at < '2026-11-06'")
+    outcome = work_on(lookback_periods=NOV_8.earlier(9))
+    assert {date: status for (_, date), status in changes(outcome).items()} == {
+        "2026-11-08": "filled",
+        "2026-11-07": "filled",
+        "2026-11-06": "filled",
+        "2026-11-05": "not in source",
+        "2026-11-04": "not in source",
+        "2026-11-03": "kept",
+        "2026-11-02": "kept",
+        "2026-11-01": "kept",
+    }
+
+
+def test_an_empty_trend_of_before_says_nothing_of_when_a_tenant_began(database, work_on):
+    """A user runs a day from before a tenant existed; the days since are no gaps."""
+    database.organization("acme")
+    since(database, "2026-11-08 12:00")
+    work_on(DAILY.containing(datetime.date(2026, 11, 2)))
+    assert totals(database) == {("acme", "2026-11-02"): 0}
+    outcome = work_on(lookback_periods=NOV_8.earlier(5))
+    assert changes(outcome) == {("acme", "2026-11-08"): "filled"}

@@ -6,11 +6,14 @@ import datetime
 import json
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
+from airflow.sdk import Connection
 from conftest import running_airflow_on
 
 from communication_trends.core.period import KINDS
+from communication_trends.rest_api import address
 from local.airflow import run_airflow
 
 DAILY, WEEKLY, MONTHLY = (f"communication_trends_{period}" for period in ("daily", "weekly", "monthly"))
@@ -157,3 +160,25 @@ def test_a_wrong_password_is_said_and_not_tried_again(airflow, history, monkeypa
     run = history()
     assert run.state == "failed"
     assert "Airflow's API answered 401. Give a user who may delete runs of communication_trends_weekly" in run.log
+
+
+@pytest.mark.parametrize(
+    ("base_url", "extra", "path"),
+    [
+        (None, {}, ""),
+        ("http://airflow.example.org:8080", {}, ""),
+        ("https://example.org/team/airflow/", {}, "/team/airflow"),
+        ("https://example.org/airflow", {"path": "/inside/"}, "/inside"),
+        # a proxy takes it away
+        ("https://example.org/airflow", {"path": ""}, ""),
+    ],
+)
+def test_the_api_is_asked_under_the_path_of_base_url(monkeypatch, base_url, extra, path):
+    if base_url:
+        monkeypatch.setenv("AIRFLOW__API__BASE_URL", base_url)
+    connection = Connection(
+        conn_id="api", conn_type="http", host="api", port=8080, schema="https", extra=json.dumps(extra)
+    )
+    assert address(connection) == f"https://api:8080{path}"
+    with httpx.Client(base_url=address(connection)) as client:
+        assert client.build_request("POST", "/auth/token").url == f"https://api:8080{path}/auth/token"

@@ -316,6 +316,17 @@ def test_lookback_does_not_fill_days_that_the_source_has_no_rows_of_any_more(dat
     assert database.trends()["idle", "2026-11-16"]["total_classifications"] == 0
 
 
+def test_a_stray_row_of_long_ago_does_not_make_the_source_go_back_that_far(database, work_on, an_outage):
+    for slug in ("acme", "idle"):
+        database.classify(slug, at="1970-01-01 00:00")
+        database.escalate(slug, "high", at="2019-01-01 00:00")
+    database.connection.execute(an_outage + " and created_at > '2020-01-01'")
+    report = work_on(NOV_20, lookback_periods=NOV_20.earlier(7))
+    lost = {(report.name(one.organization), one.period.first_date.day) for one in report.of("not in source")}  # type: ignore[arg-type]
+    assert lost == {(slug, day) for slug in ("acme", "beta", "idle") for day in (13, 14, 15)}
+    assert provenance(database, "acme", "2026-11-16")["is_final"] is False
+
+
 def test_what_was_not_final_stays_so_when_it_is_found_again(database, work_on, an_outage):
     database.connection.execute(an_outage)
     work_on(NOV_20, lookback_periods=NOV_20.earlier(7))

@@ -18,8 +18,8 @@ from communication_trends.sdk import (
 )
 
 from communication_trends import settings
-from communication_trends.core.database import Database, Limits
-from communication_trends.core.database_errors import DATABASE_ERRORS, explain, remedy
+from communication_trends.core.database import Database, Limits, refusal
+from communication_trends.core.database_errors import DATABASE_ERRORS, REFUSALS, explain, remedy
 from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, InvalidInputError
 
 IGNORED_EXTRA = {"cursor", "autocommit", "row_factory", "cursor_factory", "connection_factory", "async", "async_"}
@@ -52,7 +52,7 @@ def connected(
             f"AIRFLOW_CONN_{conn_id.upper()} in the environment of every worker."
         ) from error
     except DATABASE_ERRORS as error:
-        if mended_by := remedy(error):
+        if mended_by := remedy(error) or REFUSALS.get(refusal(error, limits.network) or ""):
             raise DatabaseUnusableError(f"connection {conn_id!r}: {explain(error)}: {mended_by}") from error
         raise DatabaseUnavailableError(f"connection {conn_id!r}: {explain(error)}") from error
     except (AirflowOptionalProviderFeatureException, ImportError, AttributeError, TypeError, ValueError) as error:

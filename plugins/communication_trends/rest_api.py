@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
+from communication_trends import settings
 from communication_trends.compat import rest_api_authentication
 
 
 def address(connection: Any) -> str:
-    """Return the address that an Airflow connection gives, without a path."""
-    return f"{connection.schema or 'http'}://{connection.host}:{connection.port or 8080}"
+    """
+    Return the address that an Airflow connection gives.
+
+    Its path is that of Airflow's ``base_url``, under which the API server answers, unless the connection's extra has a
+    ``path``: an Airflow connection has no field for it.
+    """
+    path = connection.extra_dejson.get("path", urlsplit(settings.ui_url() or "").path).strip("/")
+    host = f"{connection.schema or 'http'}://{connection.host}:{connection.port or 8080}"
+    return f"{host}/{path}" if path else host
 
 
 @contextmanager

@@ -725,11 +725,88 @@ def test_sources_may_be_foreign_tables_but_not_the_target(server, database, run_
     run = run_dag(NOV_1)
     assert run.state == "success", run.log
     assert database.trend("acme")["total_classifications"] == 3
+    # what cannot be known of the other server is said, of what hides rows only where it would hide them
+    assert "topic_classifications is read from the foreign server itself: whether that is a standby that is" in run.log
+    assert "alter server itself options (add options '-c row_security=off') makes that an error" in run.log
 
     move("communication_trends")
     assert error_of_storing(connection, database.organization("acme"))
     ((problem, _),) = checked(server, database).items()
     assert problem == "communication_trends: it is a foreign table, which PostgreSQL cannot update on conflict"
+
+
+def test_what_cannot_be_known_of_a_foreign_server_is_said(server, database):
+    database.connection.execute(
+        "create foreign data wrapper any_wrapper; create server near foreign data wrapper any_wrapper"
+        " options (options '-c statement_timeout=0 -c row_security=off');"
+        "create server far foreign data wrapper any_wrapper; drop table escalation_alerts;"
+        "create foreign table escalation_alerts (organization_id uuid) server near;"
+        "create foreign table messages (organization_id uuid) server far;"
+        "drop table topic_classifications;"
+        "create view inner_view as select * from messages;"
+        "create view topic_classifications as select * from inner_view"
+    )
+    with psycopg.connect(server.dsn(database.name)) as connection:
+        source = Database(connection, sql_path=ROOT / "sql", limits=Limits(), name="connection 'a'")
+        alerts, messages = source.unseen_servers()
+    assert alerts == (
+        "connection 'a': escalation_alerts is read from the foreign server near: whether that is a standby that is "
+        "behind cannot be known; let it be the primary"
+    )
+    assert messages.startswith("connection 'a': topic_classifications is read from the foreign server far: whether")
+    assert messages.endswith("alter server far options (add options '-c row_security=off') makes that an error")
+
+
+@pytest.mark.parametrize(
+    ("view", "found"),
+    [
+        ("select * from base union all select * from base where slug = 'acme'", "{acme} (2 times)"),
+        ("select * from base union all select null, 'none', 'none', now()::timestamp", "no id (1 times)"),
+    ],
+)
+def test_organizations_that_are_listed_twice_or_without_an_id_are_named(server, database, run_dag, view, found):
+    database.classify("acme", count=3)
+    database.classify("beta")
+    database.connection.execute(f"alter table organizations rename to base; create view organizations as {view}")
+    expected = f"organizations: it lists {found.format(**database.organizations)}, instead of each organization once"
+    ((problem, remedy),) = checked(server, database).items()
+    assert problem == expected
+    assert "correct the view" in remedy
+    run = run_dag(NOV_1)
+    assert (run.state, run.tasks["list_organizations", -1]) == ("failed", "failed")
+    assert expected in run.log
+    database.connection.execute("drop view organizations; alter table base rename to organizations")
+    assert database.trends() == {}
+
+
+@pytest.mark.parametrize(
+    ("made", "remedy"),
+    [
+        ("create unique index narrow on communication_trends (trend_date, organization_id)", "drop index narrow"),
+        (
+            "alter table communication_trends add constraint narrow unique (organization_id, trend_date)",
+            "alter table communication_trends drop constraint narrow",
+        ),
+    ],
+)
+def test_an_index_that_a_week_shares_with_its_monday_is_named_before(server, database, made, remedy):
+    database.connection.execute(made)
+    organization = database.organization("acme")
+    # while there are only days, only days are stored
+    assert checked(server, database) == {}
+    week = WEEKLY.containing(DAY)
+    assert checked(server, database, period=week) == {}
+    database.connection.execute(
+        "insert into communication_trends (id, organization_id, trend_date, trend_period)"
+        " values (gen_random_uuid(), %s, %s, 'daily')",
+        [organization, week.start - datetime.timedelta(days=70)],
+    )
+    ((problem, found),) = checked(server, database, period=week).items()
+    assert "allows one trend for each organization and date, but days, weeks and months begin on the same" in problem
+    assert found == remedy
+    assert checked(server, database) == {}
+    database.connection.execute(found)
+    assert checked(server, database, period=week) == {}
 
 
 # What is tried, and what of it is the table's

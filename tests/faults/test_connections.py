@@ -246,3 +246,45 @@ def test_sql_ascii_is_no_matter_of_the_driver(server, encoded):
         opened = Database(connection, sql_path=ROOT / "sql", limits=Limits())
         with pytest.raises(DatabaseUnusableError, match="SQL_ASCII"), opened.transaction(read_only=True):
             pass
+
+
+# Servers that speak another language
+
+
+@pytest.fixture
+def speechless(monkeypatch) -> None:
+    """No message of the server is understood, as where lc_messages is another language than English."""
+    monkeypatch.setattr("communication_trends.core.database_errors.CONNECTION_REMEDIES", {})
+
+
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        ({"dbname": "nowhere"}, r"correct the connection's schema \(the database\)"),
+        ({"login": "nobody_of_this_name"}, "correct the connection's login, or let the server accept it"),
+    ],
+)
+def test_what_a_server_refuses_is_known_by_its_sqlstate(server, database, monkeypatch, speechless, changes, remedy):
+    changes = {**changes}
+    connection = server.airflow_connection(changes.pop("dbname", database.name), **changes)
+    monkeypatch.setenv(CONNECTION, connection)
+    with pytest.raises(AirflowFailException, match=remedy):
+        ask()
+
+
+def test_a_refusal_that_passes_is_retried_and_a_server_that_is_not_there_too(server, database, monkeypatch, speechless):
+    database.connection.execute(f"alter database {database.name} connection limit 0")
+    name = f"role_{uuid.uuid4().hex[:8]}"
+    database.connection.execute(f"create role {name} login")
+    try:
+        monkeypatch.setenv(CONNECTION, server.airflow_connection(database.name, login=name))
+        with pytest.raises(AirflowException, match="too many connections") as raised:
+            ask()
+        assert not isinstance(raised.value, AirflowFailException)
+        gone = server.airflow_connection(database.name, host="/tmp/no-server-is-here")
+        monkeypatch.setenv(CONNECTION, gone)
+        with pytest.raises(AirflowException) as raised:
+            ask()
+        assert not isinstance(raised.value, AirflowFailException)
+    finally:
+        database.connection.execute(f"drop role {name}")

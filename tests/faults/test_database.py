@@ -430,3 +430,58 @@ def test_the_schema_of_the_demo_is_no_precondition(server, run_dag, monkeypatch,
     database.classify("acme")
     assert run_dag(NOV_1).state == "success"
     assert database.trend("acme")["total_classifications"] == 1
+
+
+# What a role or database has set
+
+
+def test_a_deferred_trigger_that_changes_the_row_is_noticed(database, run_dag):
+    database.classify("acme", count=12)
+    database.classify("beta", count=12)
+    database.connection.execute(
+        "create function change() returns trigger language plpgsql as $$ begin"
+        " update communication_trends set total_classifications = 11 where id = new.id and total_classifications = 12;"
+        " return null; end $$;"
+        "create constraint trigger change after insert on communication_trends deferrable initially deferred"
+        f" for each row when (new.organization_id = '{database.organization('acme')}') execute function change()"
+    )
+    run = run_dag(NOV_1)
+    assert run.state == "failed"
+    assert "acme: the trend does not add up and was not stored: total_classifications came out differently" in run.log
+    assert {slug for slug, _ in database.trends()} == {"beta"}
+
+
+def test_a_transaction_timeout_of_the_role_ends_no_batch(database, run_dag, role):
+    if database.connection.info.server_version < 170000:
+        pytest.skip("PostgreSQL 17 has it first")
+    grant_all(database, role)
+    database.classify("acme")
+    database.classify("beta")
+    database.connection.execute(
+        "create function doze() returns trigger language plpgsql security definer as"
+        " $$ begin perform pg_sleep(1); return new; end $$;"
+        "create trigger doze before insert on communication_trends for each row execute function doze()"
+    )
+    database.connection.execute(f"alter role {role} set transaction_timeout = '500ms'")
+    run = run_dag({**NOV_1, "organizations_per_task": 2})
+    assert run.state == "success"
+    assert len(database.trends()) == 2
+
+
+def test_backslashes_mean_themselves_whatever_the_role_has(database, run_dag, role):
+    connection = database.connection
+    connection.execute(
+        "drop table communication_trends;"
+        "create table communication_trends (id uuid not null default gen_random_uuid(), organization_id uuid not null,"
+        " trend_date timestamp not null, trend_period text not null, topic_distribution jsonb,"
+        " sentiment_distribution jsonb, escalation_counts jsonb, channel_hotspots jsonb, total_classifications integer,"
+        " avg_confidence integer, created_at timestamp default now()) partition by range (trend_date);"
+        "create table november partition of communication_trends for values from ('2026-11-01') to ('2026-12-01');"
+        "create unique index i on communication_trends (organization_id, trend_date, trend_period)"
+    )
+    grant_all(database, role)
+    database.classify("acme", topic='a\\"b', sentiment={"tone": "tense"})
+    connection.execute(f"alter role {role} set standard_conforming_strings = off")
+    run = run_dag(NOV_1)
+    assert run.state == "success", run.log
+    assert database.trend("acme")["topic_distribution"] == {'a\\"b': 1}

@@ -29,8 +29,9 @@ pytestmark = pytest.mark.skipif(not shutil.which("pgbouncer"), reason="needs PgB
 
 
 @pytest.fixture
-def pooler(server) -> Iterator[Server]:
+def pooler(server, request) -> Iterator[Server]:
     """A pooler with two sessions for all of its clients."""
+    pool_mode = getattr(request, "param", "transaction")
     port = free_port()
     given = conninfo_to_dict(server.uri)
     folder = Path(f"/tmp/pooler-{uuid.uuid4().hex[:8]}")
@@ -45,7 +46,7 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = trust
 auth_file = {folder}/users.txt
-pool_mode = transaction
+pool_mode = {pool_mode}
 default_pool_size = 2
 max_client_conn = 100
 logfile = {folder}/log
@@ -139,5 +140,17 @@ def test_a_startup_option_that_the_pooler_refuses_is_named_and_not_retried(datab
         pytest.raises(AirflowFailException, match=r"unsupported startup parameter.*a pooler refuses it"),
         errors_explained(),
         connected("communication_trends_db"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("pooler", ["statement"], indirect=True)
+def test_a_pooler_in_statement_mode_is_named_and_not_retried(database, pooler, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", pooler.airflow_connection(database.name))
+    with (
+        pytest.raises(AirflowFailException, match=r"statement pooling mode.*set pool_mode = transaction"),
+        errors_explained(),
+        connected("communication_trends_db") as opened,
+        opened.transaction(read_only=True),
     ):
         pass

@@ -17,9 +17,9 @@ from conftest import DAY, server_folder
 from psycopg.rows import dict_row
 from test_database import in_background, wait_until
 
-from communication_trends.core.database import Database, Limits
+from communication_trends.core.database import SOURCE_TABLES, Database, Limits
 from communication_trends.core.database_errors import is_lost
-from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError
+from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, OutdatedSnapshotError
 from communication_trends.core.period import DAILY
 from communication_trends.core.preflight import Preflight
 from local import ROOT
@@ -176,27 +176,57 @@ def test_a_promoted_replica_serves_no_stale_numbers(server, database, replica):
     database.classify("acme", at="2026-11-01 12:00")
     with opened(server, database.name) as target, opened(replica, database.name) as source:
         source.wait_for_replica(later(), target)
-        assert source.require_fed(later(), target) == []
+        assert source.require_fed(now(), later(), target) == []
     with replica.connect("postgres") as control:
         control.execute("select pg_promote()")
+    first = datetime.datetime(2026, 11, 1, tzinfo=datetime.timezone.utc)
     midnight = datetime.datetime(2026, 11, 2, tzinfo=datetime.timezone.utc)
+    next_midnight = midnight + datetime.timedelta(days=1)
     with opened(replica, database.name) as promoted, opened(server, database.name) as target:
-        # nothing is missing yet; nor of a period from before it was promoted, whatever comes later
         assert promoted.wait_for_replica(later(), target) == []
-        assert promoted.require_fed(midnight, target) == []
+        # it has messages of the period, and so may have all of them
+        (note,) = promoted.require_fed(first, midnight, target)
+        assert note.startswith("connection 'a': it is a copy of the target's server that is no replica, such as one")
+        assert "its latest message is of 2026-11-01 12:00:00: whether it still gets rows cannot be known" in note
+        # none of the next period, nor has the target: zeros for ever
+        with pytest.raises(DatabaseUnusableError, match=r"2026-11-01 12:00:00, before the period: nothing shows that"):
+            promoted.require_fed(midnight, next_midnight, target)
         database.classify("acme", at="2026-11-02 00:00")
-        assert promoted.require_fed(midnight, target) == []
+        assert len(promoted.require_fed(first, midnight, target)) == 1
         with pytest.raises(DatabaseUnusableError) as raised:
-            promoted.require_fed(midnight + datetime.timedelta(seconds=1), target)
-        assert str(raised.value).startswith("connection 'a': it is a copy of the target's server that gets no rows")
-        assert "of 2026-11-01 12:00:00, the target's of 2026-11-02 00:00:00. Make it a replica again" in str(
-            raised.value
-        )
+            promoted.require_fed(midnight, midnight + datetime.timedelta(seconds=1), target)
+        assert str(raised.value).startswith("connection 'a': it is a copy of the target's server that is no replica")
+        assert (
+            "and gets no rows any more: its latest message before 2026-11-02 00:00 UTC is of 2026-11-01 12:00:00, the "
+            "target's of 2026-11-02 00:00:00. Make it a replica again"
+        ) in str(raised.value)
         # the other way round: the promoted one is where the application writes now, and trends are stored elsewhere
-        assert target.require_fed(later(), promoted) == []
+        assert target.require_fed(midnight, later(), promoted) == []
         # a server is no copy of itself
         with opened(server, database.name) as same:
-            assert same.require_fed(later(), target) == []
+            assert same.require_fed(midnight, later(), target) == []
+        # a message from after the period is proof, whatever the target has
+        with replica.connect(database.name) as control:
+            control.execute(
+                "insert into topic_classifications (organization_id, topic, created_at)"
+                " select id, 'general', '2026-11-03' from organizations"
+            )
+        assert promoted.require_fed(first, midnight, target) == []
+
+
+def test_so_it_does_where_the_target_is_another_database_of_that_server(server, database, replica):
+    database.classify("acme", at="2026-11-01 12:00")
+    days = [datetime.datetime(2026, 11, day, tzinfo=datetime.timezone.utc) for day in (1, 2, 3)]
+    with opened(server, database.name) as target, opened(replica, database.name) as source:
+        source.wait_for_replica(later(), target)
+    with replica.connect("postgres") as control:
+        control.execute("select pg_promote()")
+    # of messages the target's database has none, and not even the table
+    with opened(replica, database.name) as promoted, opened(server, "postgres") as target:
+        (note,) = promoted.require_fed(days[0], days[1], target)
+        assert "whether it still gets rows cannot be known" in note
+        with pytest.raises(DatabaseUnusableError, match="before the period"):
+            promoted.require_fed(days[1], days[2], target)
 
 
 def test_a_promoted_replica_fails_the_run(server, database, replica, run_dag, monkeypatch):
@@ -209,8 +239,44 @@ def test_a_promoted_replica_fails_the_run(server, database, replica, run_dag, mo
     database.classify("acme")
     run = run_dag(NOV_1, retries=3)
     assert run.tasks["list_organizations", -1] == "failed"
-    assert "connection 'replica': it is a copy of the target's server that gets no rows any more" in run.log
+    assert "connection 'replica': it is a copy of the target's server that is no replica" in run.log
     assert database.trends() == {}
+
+
+def test_behind_a_pooler_each_replica_has_to_have_replayed(server, database, replica):
+    """A pooler gives the aggregation another server than the one that was waited for: here, the replica's clone."""
+    database.classify("acme")
+    with opened(server, database.name) as primary, opened(replica, database.name) as standby:
+        standby.wait_for_replica(later(), primary)
+        with standby.transaction(read_only=True) as transaction:
+            standby.require_replayed(transaction, later())
+        # as seen by a session of a pooler: the connection stays, the server does not
+        with paused(replica), opened(replica, database.name) as pooled:
+            pooled.is_replica = False
+            database.classify("acme")
+            with (
+                pytest.raises(DatabaseUnavailableError, match="the replica has replayed"),
+                pooled.transaction(read_only=True) as transaction,
+            ):
+                pooled.require_replayed(transaction, later())
+        with opened(replica, database.name) as pooled:
+            with (
+                pytest.raises(OutdatedSnapshotError, match="on another replica"),
+                pooled.transaction(read_only=True) as transaction,
+            ):
+                wait_until(lambda: _has_replayed(primary, replica, database.name))
+                pooled.require_replayed(transaction, later())
+            # which has all rows now
+            assert pooled.read(lambda read: read.rows("select 1 as one"), ["organizations"], until=later()) == [
+                {"one": 1}
+            ]
+
+
+def _has_replayed(primary: Database, replica: Server, name: str) -> bool:
+    written = primary._read("primary_position.sql")["written"]
+    with replica.connect(name, row_factory=dict_row) as connection:
+        row = connection.execute("select pg_last_wal_replay_lsn() >= %s::pg_lsn as has_it", [written]).fetchone()
+        return bool(row and row["has_it"])
 
 
 def test_what_may_not_be_seen_is_said_and_fails_nothing(server, database, replica):
@@ -232,7 +298,7 @@ def test_what_may_not_be_seen_is_said_and_fails_nothing(server, database, replic
             ]
             assert "grant select on pg_subscription to the role" in notes[0]
             assert "grant execute on function pg_control_system() to the role" in notes[1]
-            (note,) = standby.require_fed(later(), primary)
+            (note,) = standby.require_fed(now(), later(), primary)
             assert "whether it is a copy of the target that gets no rows any more cannot be known" in note
             # what can still be known is: it is behind
             with paused(replica):
@@ -241,6 +307,33 @@ def test_what_may_not_be_seen_is_said_and_fails_nothing(server, database, replic
                     standby.wait_for_replica(later(), primary)
     finally:
         connection.execute("drop owned by asking; drop role asking")
+
+
+def test_a_service_without_the_functions_of_a_replica_says_so_and_works(server, database, replica):
+    """As Amazon Aurora, which has no pg_last_xact_replay_timestamp()."""
+    database.classify("acme")
+    with psycopg.connect(server.dsn(database.name), autocommit=True) as connection:
+        connection.execute("set allow_system_table_mods = on")
+        connection.execute("alter function pg_catalog.pg_last_xact_replay_timestamp() rename to not_in_aurora")
+        connection.execute("alter function pg_catalog.pg_control_system() rename to not_there_either")
+    with opened(server, database.name) as writer, opened(replica, database.name) as reader:
+        with replica.connect(database.name, row_factory=dict_row) as connection:
+            find = "select from pg_proc where proname = 'not_there_either'"
+            wait_until(lambda: connection.execute(find).fetchall())
+        notes = reader.wait_for_replica(later(), writer)
+        assert any("how far the replica has replayed cannot be known" in note for note in notes)
+        assert any("whether the target is its primary cannot be known" in note for note in notes)
+        assert (
+            "copy of the target that gets no rows any more cannot be" in reader.require_fed(now(), later(), writer)[0]
+        )
+        counted = reader.read(
+            lambda reading: reading.rows("select count(*) as n from topic_classifications"), SOURCE_TABLES, later()
+        )
+        assert counted == [{"n": 1}]
+        # the writer as the source: replicas' functions are not called there
+        with opened(server, database.name) as source:
+            assert source.wait_for_replica(later(), writer) == []
+            assert source.read(lambda reading: reading.rows("select 1 as one"), [], later()) == [{"one": 1}]
 
 
 def test_what_a_replica_ends_to_go_on_is_no_conflict_with_another_run(server, database, replica):

@@ -25,10 +25,10 @@ def before_writing(database, slug: str, action: str) -> None:
     )
 
 
-def overflow_confidence(database, slug: str) -> None:
-    """Make one organization's average too large for the column."""
-    database.classify(slug, confidence=90_000)
-    database.connection.execute("alter table communication_trends alter avg_confidence type smallint")
+def overflow_total(database, slug: str) -> None:
+    """Make one organization's total too large for the column."""
+    database.classify(slug, count=100)
+    database.connection.execute("alter table communication_trends alter total_classifications type numeric(2)")
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def overflow_confidence(database, slug: str) -> None:
             ),
             "violates check constraint",
         ),
-        (lambda database: overflow_confidence(database, "beta"), "smallint out of range [SQLSTATE 22003]"),
+        (lambda database: overflow_total(database, "beta"), "numeric field overflow [SQLSTATE 22003]"),
     ],
     ids=["a trigger raises", "a check fails", "a number overflows"],
 )

@@ -140,6 +140,8 @@ def synchronous_standby(server, database, name: str) -> Iterator[None]:
         connection.execute("alter system set synchronous_commit = local")
         connection.execute(f"alter system set synchronous_standby_names = '{name}'")
         connection.execute(f"alter database {database.name} set synchronous_commit = on")
+        # which would hide the server's warning
+        connection.execute(f"alter database {database.name} set client_min_messages = error")
         connection.execute("select pg_reload_conf()")
         time.sleep(1)
         try:

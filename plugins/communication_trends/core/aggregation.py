@@ -22,7 +22,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from communication_trends.core.database import Database, Transaction
+from communication_trends.core.database import (
+    MAX_CONFLICT_RETRIES,
+    SOURCE_TABLES,
+    TARGET_TABLES,
+    Database,
+    Transaction,
+)
 from communication_trends.core.database_errors import (
     CONFLICTS,
     DATABASE_ERRORS,
@@ -33,8 +39,8 @@ from communication_trends.core.database_errors import (
     remedy,
     sqlstate,
 )
-from communication_trends.core.errors import TrendMismatchError
-from communication_trends.core.evidence import gather_evidence
+from communication_trends.core.errors import OutdatedSnapshotError, TrendMismatchError, UnusableRowsError
+from communication_trends.core.evidence import NUMBERS, first_seen, gather_evidence
 from communication_trends.core.period import DAILY, Period, utc_date
 
 log = logging.getLogger(__name__)
@@ -42,8 +48,9 @@ log = logging.getLogger(__name__)
 MAX_TRENDS_PER_TRANSACTION = 20_000
 """Trends of earlier periods that are computed in one transaction, which bounds what it holds in memory."""
 
-MAX_CONFLICT_RETRIES = 5
-"""How often a transaction starts again because another run stored the same trends at the same time."""
+
+MAX_JSON_LENGTH = 32_000_000
+"""Characters of JSON that one statement carries: PostgreSQL takes no text of 1 GB, and no jsonb string of 256 MB."""
 
 
 class TrendStatus(StrEnum):
@@ -169,6 +176,7 @@ class AggregationReport:
     :param names: what to call an organization, by id: its slug, or the id where it has none.
     :param deleted: ids of organizations that the source does not have any more.
     :param incomplete: by organization id and period: why a trend just stored may lack rows that the source has lost.
+    :param doubtful: by organization id and period: what of the source rows of a trend just stored cannot be meant.
     :param ended_by: the error that ended the work early, since every organization would have met it; or None.
     """
 
@@ -176,6 +184,7 @@ class AggregationReport:
     names: dict[str, str] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     incomplete: dict[tuple[str, Period], str] = field(default_factory=dict)
+    doubtful: dict[tuple[str, Period], str] = field(default_factory=dict)
     ended_by: Exception | None = None
 
     @property
@@ -252,6 +261,7 @@ class Aggregation:
         self._upsert_sql = upsert_sql or source.sql("upsert_trends.sql")
         self._report = AggregationReport()
         self._is_writing = False
+        self._newest_known: str | None = None
 
     def run(self) -> AggregationReport:
         """
@@ -303,7 +313,9 @@ class Aggregation:
             self._report.ended_by = error
         fixed_by = remedy(error)
         reason = f"{explain(error)}: {fixed_by}" if fixed_by else explain(error)
-        retryable = not fixed_by or sqlstate(error) in ROW_DEPENDENT_ERRORS
+        retryable = not isinstance(error, UnusableRowsError) and (
+            not fixed_by or sqlstate(error) in ROW_DEPENDENT_ERRORS
+        )
         self._report.results += [
             TrendResult(id_, period, TrendStatus.FAILED, reason=reason, retryable=retryable)
             for period in periods
@@ -318,10 +330,13 @@ class Aggregation:
                 results = self._aggregate_and_store(periods, ids)
             # any error: one organization's odd data must not cost the others theirs
             except Exception as error:
-                if not (self._is_writing and sqlstate(error) in CONFLICTS):
-                    return error
                 conflict = error
-                log.info("Another run stored the same trends at the same time; trying again.")
+                if isinstance(error, OutdatedSnapshotError):
+                    log.info("%s; trying again.", error)
+                elif self._is_writing and sqlstate(error) in CONFLICTS:
+                    log.info("Another run stored the same trends at the same time; trying again.")
+                else:
+                    return error
             else:
                 self._report.results += results
                 return None
@@ -336,6 +351,8 @@ class Aggregation:
             "hotspot_min_ratio": str(self.work.hotspots.min_ratio),
         }
         with self.source.transaction(read_only=bool(self._open_target), aggregating=True) as reading:
+            if self._open_target:
+                self.source.require_replayed(reading, self.work.period.end)
             trends = self._aggregated(reading, parameters, periods, ids)
             if not self._open_target:
                 return self._upsert_and_verify(reading, reading, trends, periods)
@@ -346,17 +363,15 @@ class Aggregation:
     def _aggregated(
         self, reading: Transaction, parameters: Mapping[str, Any], periods: Sequence[Period], ids: Sequence[str]
     ) -> dict[tuple[str, datetime.datetime], dict[str, Any]]:
-        """Return the trends by organization and period, without those from before an organization existed."""
+        """Return the trends by organization and period."""
         found = set()
         trends = {}
-        own_start = self.work.period.start
         for row in reading.rows(self._aggregate_sql, parameters):
             id_ = row["organization_id"]
             found.add(id_)
             self._report.names[id_] = row.pop("slug") or id_
-            existed = row.pop("existed")
-            if existed or row["period_start"] == own_start or row["total_classifications"] or row["alerts"]:
-                trends[id_, row["period_start"]] = row
+            trends[id_, row["period_start"]] = row
+        reading.require_unchanged(SOURCE_TABLES)
         self._report.deleted += [id_ for id_ in ids if id_ not in found and id_ not in self._report.deleted]
         return trends
 
@@ -368,6 +383,8 @@ class Aggregation:
         periods: Sequence[Period],
     ) -> list[TrendResult]:
         """Store what differs, with its provenance, and verify it against the source and against what was computed."""
+        by_start = {period.start: period for period in periods}
+        trends = self._without_unborn(reading, writing, trends, by_start)
         self._is_writing = True
         is_own = list(periods) == [self.work.period]
         parameters = {
@@ -377,12 +394,18 @@ class Aggregation:
             "final_before": _today(reading) if self.work.period.kind is DAILY else None,
             "may_be_filled": True if is_own and self.work.fill is Fill.ALWAYS else None,
             "computed_at": reading.began_at,
+            "newest_known": self._newest_known,
             "hotspot_rule": self.work.hotspots.as_json(),
+            "numbers": NUMBERS,
             **vars(self.work.origin),
         }
-        by_start = {period.start: period for period in periods}
-        computed = _as_json(trends.values())
-        judged = writing.rows(self._upsert_sql, {**parameters, "trends": computed})
+        judged = self._upsert(writing, parameters, list(trends.values()))
+        if later := [row["details"]["computed_at"] for row in judged if row["status"] == "outdated"]:
+            # if it is as new again, that is not another run's work but the clock's
+            self._newest_known = max([*later, self._newest_known or ""])
+            raise OutdatedSnapshotError(
+                f"Another run has stored trends of {len(later)} organizations and periods from a later snapshot"
+            )
         incomplete: dict[tuple[str, datetime.datetime], str] = {}
         if unsure := {_key(row): list(row["details"]["suspects"] or ()) for row in judged if row["status"] == "unsure"}:
             wanted = [trends[key] for key in unsure]
@@ -391,12 +414,15 @@ class Aggregation:
                 if is_own and self.work.fill is not Fill.IF_IN_SOURCE:
                     trend["may_be_filled"] = True
             judged = [row for row in judged if _key(row) not in unsure]
-            judged += writing.rows(self._upsert_sql, {**parameters, "trends": _as_json(wanted)})
+            judged += self._upsert(writing, parameters, wanted)
         if traced := [row for row in judged if row["is_traced"]]:
             self._verify_against_source(reading, [trends[_key(row)] for row in traced])
-            if len(traced) < len(trends) or any(row["details"] for row in traced):
-                computed = _as_json(_stored_form(trends[_key(row)], row["details"]) for row in traced)
-            self._verify_stored(writing, {**parameters, "trends": computed})
+            computed = [_stored_form(trends[_key(row)], row["details"]) for row in traced]
+            # so that what deferred triggers make of the rows is verified as well
+            writing.run_deferred()
+            self._verify_stored(writing, parameters, computed)
+        if any(row["status"] != TrendStatus.UNCHANGED or row["is_traced"] for row in judged):
+            writing.require_unchanged(TARGET_TABLES)
         by_key = {_key(row): row for row in judged}
         results = []
         for key, trend in trends.items():
@@ -405,6 +431,37 @@ class Aggregation:
             if key in incomplete and result.status in (*WRITTEN, TrendStatus.UNCHANGED):
                 self._report.incomplete[result.organization, result.period] = incomplete[key]
         return sorted(results, key=lambda result: result.period.first_date, reverse=True)
+
+    def _without_unborn(
+        self,
+        reading: Transaction,
+        writing: Transaction,
+        trends: Mapping[tuple[str, datetime.datetime], dict[str, Any]],
+        periods: Mapping[datetime.datetime, Period],
+    ) -> dict[tuple[str, datetime.datetime], dict[str, Any]]:
+        """
+        Leave out empty trends of earlier periods that had ended before the organization existed.
+
+        It exists from its ``created_at`` on, or from its first source row or stored trend, whichever is the earliest:
+        an application may set ``created_at`` anew.
+        """
+        own_start = self.work.period.start
+        unborn = {
+            key: trend
+            for key, trend in trends.items()
+            if not trend.pop("existed")
+            and key[1] != own_start
+            and not trend["total_classifications"]
+            and not trend["alerts"]
+        }
+        if not unborn:
+            return dict(trends)
+        beginnings = first_seen(reading, writing, list(unborn.values()), periods)
+        return {
+            key: trend
+            for key, trend in trends.items()
+            if key not in unborn or ((first := beginnings[key[0]]) and first < periods[key[1]].end)
+        }
 
     def _verify_against_source(self, reading: Transaction, computed: Sequence[Mapping[str, Any]]) -> None:
         """Verify what was computed against the numbers of source rows, counted separately on the same snapshot."""
@@ -437,10 +494,43 @@ class Aggregation:
                         f"{self._report.name(trend['organization_id'])}: the trend does not add up and was not "
                         f"stored: {number} {what}, {found} counted"
                     )
+            self._require_percentages(trend, row)
+            if doubts := _doubts(row):
+                period = kind.containing(trend["period_start"].date())
+                self._report.doubtful[trend["organization_id"], period] = doubts
 
-    def _verify_stored(self, writing: Transaction, parameters: Mapping[str, Any]) -> None:
+    def _require_percentages(self, trend: Mapping[str, Any], counted: Mapping[str, Any]) -> None:
+        """Refuse an average confidence that cannot be one of percentages."""
+        average = trend["avg_confidence"]
+        if average is None or (0 <= average <= 100 and not counted["has_fractions"]):
+            return
+        name, number = self._report.name(trend["organization_id"]), counted["messages_with_confidence"]
+        if counted["has_fractions"]:
+            found = f"the confidences of its {number} messages are fractions of 1"
+        else:
+            found = f"{counted['confidences_out_of_range']} of {number} confidences are outside of 0 to 100"
+        raise UnusableRowsError(
+            f"{name}: {found}, and topic_classifications.confidence has to be a percentage: no trend was stored. Have "
+            "percentages stored, or put a view first into the search_path of the connection that has "
+            "round(confidence * 100), or null, in their place"
+        )
+
+    def _upsert(
+        self, writing: Transaction, parameters: Mapping[str, Any], trends: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
+        return [
+            row for part in _as_json(trends) for row in writing.rows(self._upsert_sql, {**parameters, "trends": part})
+        ]
+
+    def _verify_stored(
+        self, writing: Transaction, parameters: Mapping[str, Any], computed: Sequence[Mapping[str, Any]]
+    ) -> None:
         """Verify what is stored now against what was computed, column by column."""
-        for row in writing.run("verify_trends.sql", parameters):
+        for row in (
+            row
+            for part in _as_json(computed)
+            for row in writing.run("verify_trends.sql", {**parameters, "trends": part})
+        ):
             problem = "no row is there" if row["is_missing"] else f"{row['different_columns']} came out differently"
             raise TrendMismatchError(
                 f"{self._report.name(row['organization_id'])}: the trend does not add up and was not stored: "
@@ -502,6 +592,20 @@ def _kept_reason(details: Mapping[str, Any], trend: Mapping[str, Any]) -> str:
     return f"what was made from {' and '.join(kept)} was not overwritten: the source now has fewer ({'; '.join(fewer)})"
 
 
+def _doubts(counted: Mapping[str, Any]) -> str:
+    """Say what of some source rows cannot be meant, from a row of sql/count_source_rows.sql."""
+    doubts = []
+    if number := counted["confidences_out_of_range"]:
+        doubts.append(f"{number} have a confidence outside of 0 to 100, which its average counts as it is")
+    if number := counted["sentiments_in_text"]:
+        doubts.append(
+            f"{number} have a sentiment that is a text with JSON in it, instead of JSON, so that their tones are not "
+            "counted. Have it stored once, not as text, or put a view first into the search_path of the connection "
+            "that has (sentiment #>> '{}')::jsonb in its place"
+        )
+    return "; ".join(doubts)
+
+
 def _stored_form(trend: Mapping[str, Any], details: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what has to be stored now: as it was computed, but for the half that was not overwritten."""
     if not details:
@@ -533,9 +637,16 @@ def _total(distribution: str) -> int:
     return sum(json.loads(distribution).values()) if distribution != "{}" else 0
 
 
-def _as_json(trends: Any) -> str:
+def _as_json(trends: Sequence[Any]) -> Iterator[str]:
+    """Return trends as JSON, in as many parts as one statement can carry each."""
     # not as \u escapes: so a database in another encoding names the character that it cannot hold
-    return json.dumps(list(trends), default=str, ensure_ascii=False)
+    text = json.dumps(trends, default=str, ensure_ascii=False)
+    if len(text) <= MAX_JSON_LENGTH or len(trends) < 2:
+        yield text
+    else:
+        middle = len(trends) // 2
+        yield from _as_json(trends[:middle])
+        yield from _as_json(trends[middle:])
 
 
 def _chunks(periods: Sequence[Period], size: int) -> Iterator[Sequence[Period]]:

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import re
+import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from communication_trends.core.database_errors import CONFLICTS, DATABASE_ERRORS, explain, sqlstate
-from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError
+from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, OutdatedSnapshotError
 
 try:
     import psycopg
@@ -34,6 +36,17 @@ try:
 except ImportError:
     psycopg2 = None  # type: ignore[assignment]
 
+
+Result = TypeVar("Result")
+
+SOURCE_TABLES = ("organizations", "topic_classifications", "escalation_alerts")
+"""The application's tables that trends are made from."""
+
+TARGET_TABLES = ("organizations", "communication_trends", "communication_trends_provenance")
+"""The tables that storing a trend reads or writes."""
+
+MAX_CONFLICT_RETRIES = 5
+"""How often a transaction starts again because of another one at the same time."""
 
 UNKNOWABLE = frozenset({"42501", "42883", "42P01", "0A000"})
 """SQLSTATEs where a server does not tell something of itself: no privilege, no such function or view, not supported."""
@@ -78,6 +91,12 @@ class Transaction:
     began_at: datetime.datetime
     """When it began, by the server's clock; aware. Its snapshot is not older."""
 
+    server_started_at: datetime.datetime
+    """When the server was started that it is on; aware. Through a pooler, that is not the same one each time."""
+
+    is_on_replica: bool
+    """Whether that server is a replica."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
         if _is_psycopg3(database.connection):
@@ -107,6 +126,29 @@ class Transaction:
         """
         return self.rows(self._database.sql(name), parameters)
 
+    def run_deferred(self) -> None:
+        """Check constraints and run triggers that were deferred to the commit."""
+        self.rows("set constraints all immediate")
+
+    def require_unchanged(self, tables: Sequence[str]) -> None:
+        """
+        Make sure that tables that have been read had not been truncated or rewritten between the snapshot and that.
+
+        Neither is transactional in PostgreSQL: to the older snapshot, such a table looks empty.
+
+        :param tables: their names.
+        :raises OutdatedSnapshotError: when one has been.
+        """
+        rows = self.run("rewritten_tables.sql", {"tables": list(tables)})
+        rewritten = [row["table_name"] for row in rows if row["is_rewritten"]]
+        if not rewritten and (divided := [row["table_name"] for row in rows if row["has_parts"]]):
+            rewritten = [row["table_name"] for row in self.run("rewritten_parts.sql", {"tables": divided})]
+        if rewritten:
+            raise OutdatedSnapshotError(
+                f"{self._database.name}: {', '.join(rewritten)}: truncated, rewritten or exchanged while it was read, "
+                "so that its rows could not be seen"
+            )
+
 
 class Database:
     """
@@ -124,6 +166,8 @@ class Database:
         self.name = name
         self._sql_path = sql_path
         self.is_replica = False
+        self._replay_goal: dict[str, Any] | None = {}
+        self._replayed_servers: set[datetime.datetime] = set()
         connection.autocommit = False
         # One snapshot for all statements of a transaction: rows that arrive between two of them cannot make the
         # aggregate and the count that verifies it disagree.
@@ -173,7 +217,8 @@ class Database:
                 },
             )
             opened.began_at = session["began_at"]
-            self.is_replica = session["in_recovery"]
+            opened.server_started_at = session["server_started_at"]
+            opened.is_on_replica = self.is_replica = session["in_recovery"]
             if session["server_encoding"] == "SQL_ASCII":
                 raise DatabaseUnusableError(
                     f"{self.name}: the database's encoding is SQL_ASCII, so nobody knows which characters its bytes "
@@ -186,6 +231,39 @@ class Database:
             with suppress(*DATABASE_ERRORS), self.bounded("the rollback"):
                 self.connection.rollback()
             raise
+
+    def read(
+        self, reads: Callable[[Transaction], Result], tables: Sequence[str], until: datetime.datetime | None = None
+    ) -> Result:
+        """
+        Read in one transaction, which starts again where what it has read cannot be relied on.
+
+        :param reads: what to do in it.
+        :param tables: the tables that it reads.
+        :param until: the moment up to which a replica has to have replayed, see `require_replayed`; None where that
+            does not matter.
+        :return: what ``reads`` returned.
+        :raises OutdatedSnapshotError: when a table is rewritten again and again.
+        """
+        for attempt in range(1, MAX_CONFLICT_RETRIES + 1):
+            try:
+                with self.transaction(read_only=True) as transaction:
+                    if until:
+                        self.require_replayed(transaction, until)
+                    try:
+                        result = reads(transaction)
+                    except DATABASE_ERRORS:
+                        raise
+                    except Exception:
+                        # it may come of rows that could not be seen
+                        transaction.require_unchanged(tables)
+                        raise
+                    transaction.require_unchanged(tables)
+                    return result
+            except OutdatedSnapshotError:
+                if attempt == MAX_CONFLICT_RETRIES:
+                    raise
+        raise AssertionError
 
     def wait_for_replica(self, until: datetime.datetime, target: Database) -> list[str]:
         """
@@ -213,9 +291,40 @@ class Database:
             elif subscriptions:
                 subscriber._wait_for_subscriptions(until, target, unknown)
         if self.is_replica and self is not target:
+            noted = len(unknown)
             with self._if_it_can_be_known("how far the replica has replayed", unknown):
                 self._wait_for_replay(until, target, unknown)
+                noted = len(unknown)
+            if len(unknown) > noted:
+                self._replay_goal = None
         return unknown
+
+    def require_replayed(self, transaction: Transaction, until: datetime.datetime) -> None:
+        """
+        Make sure that a transaction is on a server that had all rows before its snapshot.
+
+        A pooler over several replicas may give it another one than that which was waited for.
+
+        :param transaction: open here, at its beginning.
+        :param until: as of `wait_for_replica`, which has been called.
+        :raises OutdatedSnapshotError: when it is another one, which has all rows now.
+        :raises DatabaseUnavailableError: when not everything is there yet.
+        """
+        server = transaction.server_started_at
+        if not transaction.is_on_replica or self._replay_goal is None or server in self._replayed_servers:
+            return
+        goal = {"until": until, "target_is_primary": False, "written": None, **self._replay_goal}
+        try:
+            (replica,) = transaction.run("replica_position.sql", goal)
+        except DATABASE_ERRORS as error:
+            if sqlstate(error) not in UNKNOWABLE:
+                raise
+            self._replay_goal = None
+        else:
+            if not replica["is_there"]:
+                raise DatabaseUnavailableError(f"{self.name}: {_replayed(replica, until)}")
+            self._replayed_servers.add(server)
+        raise OutdatedSnapshotError(f"{self.name}: the transaction was on another replica than the one before")
 
     def _wait_for_replay(self, until: datetime.datetime, target: Database, unknown: list[str]) -> None:
         goal: dict[str, Any] = {"until": until, "target_is_primary": False, "written": None}
@@ -223,10 +332,12 @@ class Database:
         if target_is_primary := self._is_replica_of(target, unknown):
             written = target._read("primary_position.sql")["written"]
             goal.update(target_is_primary=target_is_primary, written=written)
+        self._replay_goal = goal
         while not (replica := self._read("replica_position.sql", goal))["is_there"]:
             if time.monotonic() > deadline:
                 raise DatabaseUnavailableError(f"{self.name}: {_replayed(replica, until)}")
             time.sleep(0.2)
+        self._replayed_servers.add(replica["server_started_at"])
 
     def _wait_for_subscriptions(self, until: datetime.datetime, target: Database, unknown: list[str]) -> None:
         publisher: dict[str, Any] = {"written": None, "slots": []}
@@ -250,35 +361,62 @@ class Database:
                     goals[row["name"]]["written"] = written
             time.sleep(0.1)
 
-    def require_fed(self, until: datetime.datetime, target: Database) -> list[str]:
+    def require_fed(self, start: datetime.datetime, end: datetime.datetime, target: Database) -> list[str]:
         """
         Make sure that this is no copy of the target's server that nothing reaches any more, a promoted replica for one.
 
-        It is one if the target, a copy of the same server, has later messages.
+        A copy of the target's server must have later messages than the target, or from after the period. If the target
+        has later ones, nothing reaches it; if neither has, only messages of the period speak for it.
 
-        :param until: messages from then on, UTC, do not matter.
+        :param start: first moment of the run's period, UTC.
+        :param end: first moment after it, UTC.
         :param target: where trends are stored.
         :return: what could not be checked, each with what helps; usually nothing.
-        :raises DatabaseUnusableError: when it is one.
+        :raises DatabaseUnusableError: when nothing reaches it, as far as can be seen.
         """
         unknown: list[str] = []
         with self._if_it_can_be_known("whether it is a copy of the target that gets no rows any more", unknown):
             here, there = self._read("server_identity.sql"), target._read("server_identity.sql")
             if here["system"] != there["system"] or here["started_at"] == there["started_at"] or here["in_recovery"]:
                 return unknown
-            if self._rows("subscription_position.sql", {"until": until, "goals": "{}"}):
+            if self._rows("subscription_position.sql", {"until": end, "goals": "{}"}):
                 return unknown
-            latest_here, latest_there = (
-                database._read("latest_message.sql", {"until": until})["created_at"] for database in (self, target)
-            )
-            if latest_there and (latest_here is None or latest_here < latest_there):
+            own = self._read("latest_message.sql", {"until": end})
+            latest = own["created_at"]
+            copy = f"{self.name}: it is a copy of the target's server that is no replica, such as one that was promoted"
+            helps = "Make it a replica again, or set source_conn_id to the server that the application writes to"
+            there_until = None
+            # the target may be another database of its server, without messages
+            with self._if_it_can_be_known("which messages the target has", []):
+                there_until = target._read("latest_message.sql", {"until": end})["created_at"]
+            if there_until and (latest is None or latest < there_until):
                 raise DatabaseUnusableError(
-                    f"{self.name}: it is a copy of the target's server that gets no rows any more, such as a replica "
-                    f"that was promoted: its latest message before {until:%Y-%m-%d %H:%M} UTC is of "
-                    f"{latest_here or 'no time at all'}, the target's of {latest_there}. Make it a replica again, or "
-                    "set source_conn_id to the server that the application writes to"
+                    f"{copy}, and gets no rows any more: its latest message before {end:%Y-%m-%d %H:%M} UTC is of "
+                    f"{latest or 'no time at all'}, the target's of {there_until}. {helps}"
                 )
+            if own["has_later"] or (latest and there_until and latest > there_until):
+                return unknown
+            said = f"{copy}, and its latest message is of {latest or 'no time at all'}"
+            if latest is None or latest < start.replace(tzinfo=None):
+                raise DatabaseUnusableError(
+                    f"{said}, before the period: nothing shows that it still gets rows. {helps}"
+                )
+            unknown.append(f"{said}: whether it still gets rows cannot be known. If it does not: {helps}")
         return unknown
+
+    def unseen_servers(self) -> list[str]:
+        """Return what cannot be known of source tables that are foreign tables, with what helps; usually nothing."""
+        return [
+            f"{self.name}: {row['table_name']} is read from the foreign server {row['servers']}: whether that is a "
+            "standby that is behind cannot be known; let it be the primary"
+            + (
+                ""
+                if row["shows_hidden_rows"]
+                else ". Nor can it be known whether row-level security hides rows there: alter server "
+                f"{row['servers']} options (add options '-c row_security=off') makes that an error"
+            )
+            for row in self._rows("foreign_tables.sql")
+        ]
 
     def _is_replica_of(self, target: Database, unknown: list[str]) -> bool:
         """Whether the target is this replica's primary; False where that cannot be known."""
@@ -346,8 +484,8 @@ class Database:
         """
         with suppress(_TrialOverError), self.transaction(read_only=False, lock=lock) as opened:
             yield opened
-            # what was deferred to the commit is checked now, since there is none
-            opened.rows("set constraints all immediate")
+            # now, since there is no commit
+            opened.run_deferred()
             raise _TrialOverError
 
     @contextmanager
@@ -398,6 +536,42 @@ class Database:
             return socket.fromfd(self.connection.fileno(), socket.AF_INET, socket.SOCK_STREAM)
         # closed already, as what is waited for will say: a socket that is connected to nothing takes its place
         return socket.socket()
+
+
+def refusal(error: BaseException, seconds: float) -> str | None:
+    """
+    Return the SQLSTATE with which a server has refused a connection, or None where it cannot be known.
+
+    The drivers give only its message, which is in the server's language. So the connection is tried once more, and
+    libpq asked for what it is answered (from its version 17 on). What it notes, the login among it, stays in memory.
+
+    :param error: what the driver raised.
+    :param seconds: how long this may take.
+    """
+    failed = getattr(error, "pgconn", None)
+    if failed is None or not hasattr(os, "memfd_create"):
+        return None
+    given = {option.keyword.decode(): option.val.decode() for option in failed.info if option.val is not None}
+    deadline = time.monotonic() + seconds
+    with open(os.memfd_create("trace"), "r+b") as trace:
+        attempt = psycopg.pq.PGconn.connect_start(psycopg.conninfo.make_conninfo(**given).encode())
+        try:
+            attempt.trace(trace.fileno())
+            while (left := deadline - time.monotonic()) > 0:
+                state = attempt.connect_poll()
+                if state not in (psycopg.pq.PollingStatus.READING, psycopg.pq.PollingStatus.WRITING):
+                    break
+                is_reading = state == psycopg.pq.PollingStatus.READING
+                sockets = [attempt.socket]
+                select.select(sockets if is_reading else [], [] if is_reading else sockets, [], left)
+            attempt.untrace()
+        except DATABASE_ERRORS:
+            return None
+        finally:
+            attempt.finish()
+        trace.seek(0)
+        found = re.search(rb'ErrorResponse\t.* C "([0-9A-Z]{5})"', trace.read())
+    return found[1].decode() if found else None
 
 
 @contextmanager

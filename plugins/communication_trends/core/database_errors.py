@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError
+from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, OutdatedSnapshotError
 
 try:
     import psycopg
@@ -19,6 +19,7 @@ DATABASE_ERRORS: tuple[type[Exception], ...] = (
     *(driver.Error for driver in (psycopg, psycopg2) if driver),
     DatabaseUnavailableError,
     DatabaseUnusableError,
+    OutdatedSnapshotError,
 )
 """What the drivers and this module raise, for ``except``."""
 
@@ -71,12 +72,23 @@ CONNECTION_REMEDIES = {
     "invalid (connection option|dsn|port|[a-z_]+ value|value for parameter)|bad value for|unrecognized configuration": (
         "correct the connection's extra: it may hold options of libpq"
     ),
+    "statement pooling mode": (
+        "the pooler ends a session after each statement: set pool_mode = transaction for this database there"
+    ),
     "does not support SSL|certificate verify failed": "correct the connection's sslmode, or the server's certificate",
     "conversion between .* is not supported|failed to find conversion function": (
         "its text cannot be had as UTF-8: move the database to the encoding UTF8"
     ),
 }
-"""Errors at connecting that no retry can mend, by their text: no driver gives the SQLSTATE of these."""
+"""Errors at connecting and of poolers that no retry can fix, by their text: these have no SQLSTATE of their own."""
+
+REFUSALS = {
+    "28000": "correct the connection's login, or let the server accept it: see its pg_hba.conf",
+    "28P01": "correct the connection's login and password",
+    "3D000": "correct the connection's schema (the database)",
+    "42501": "let the role connect to the database: grant connect on database … to …",
+}
+"""SQLSTATEs with which a server refuses a connection, with what fixes that."""
 
 REMEDIES_IN_THE_APPLICATION = {
     "23503": "add the row that is referenced, or drop the foreign key",
@@ -119,7 +131,9 @@ def is_lost(error: BaseException) -> bool:
 
 def remedy(error: BaseException) -> str | None:
     """Return what mends an error that no retry can mend, or None for any other."""
-    if code := sqlstate(error):
+    code = sqlstate(error)
+    # 08P01: a pooler gives it with what it refuses
+    if code and code != "08P01":
         return REMEDIES.get(code)
     if not isinstance(error, DATABASE_ERRORS) or isinstance(error, DatabaseUnavailableError):
         return None

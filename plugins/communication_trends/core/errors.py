@@ -11,9 +11,20 @@ class TrendMismatchError(RuntimeError):
     """Raised when a stored trend does not add up: its topics, its total and an independent count disagree."""
 
 
+class UnusableRowsError(RuntimeError):
+    """Raised when source rows hold what no trend can be made from; says what, and how to fix it."""
+
+
 class DatabaseUnavailableError(RuntimeError):
     """Raised when a database did not answer in time, or is not ready yet; trying again later may help."""
 
 
 class DatabaseUnusableError(RuntimeError):
     """Raised when a connection or a database cannot be used as it is, whatever the retries; says what mends it."""
+
+
+class OutdatedSnapshotError(RuntimeError):
+    """Raised when what a transaction has read cannot be relied on; beginning it again helps."""
+
+    sqlstate = "40001"
+    """A conflict with another transaction, as PostgreSQL would have reported it."""

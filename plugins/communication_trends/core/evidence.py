@@ -16,6 +16,13 @@ from typing import Any
 from communication_trends.core.database import Transaction
 from communication_trends.core.period import DAILY, ONE_DAY, Period
 
+NUMBERS = r'":[[:space:]]*"?([0-9]{1,18}(?:[.][0-9]+)?)"?[[:space:]]*[,}]'
+"""
+Regular expression of PostgreSQL for the numbers of a stored JSON object.
+
+Of its text, since another writer may have stored numbers as text, or all of the object as one.
+"""
+
 Key = tuple[str, datetime.datetime]
 """Id of an organization, and the first moment of a period."""
 
@@ -112,6 +119,35 @@ def gather_evidence(
     return {key: "; ".join(reasons) for key, reasons in incomplete.items() if reasons}
 
 
+def first_seen(
+    reading: Transaction,
+    writing: Transaction,
+    trends: Sequence[Mapping[str, Any]],
+    periods: Mapping[datetime.datetime, Period],
+) -> dict[str, datetime.datetime | None]:
+    """
+    Return, by organization, its first source row there is or its first stored trend that is not empty; UTC, or None.
+
+    :param reading: as of `gather_evidence`.
+    :param writing: as of `gather_evidence`.
+    :param trends: as of `gather_evidence`.
+    :param periods: as of `gather_evidence`.
+    """
+    messages, alerts = _memories(reading, writing, trends, periods)
+    return {
+        id_: min(
+            (
+                first
+                for memory in (messages[id_], alerts[id_])
+                for first in (memory.oldest, memory.first_stored and memory.first_stored.start)
+                if first
+            ),
+            default=None,
+        )
+        for id_ in messages
+    }
+
+
 def _memories(
     reading: Transaction,
     writing: Transaction,
@@ -129,7 +165,9 @@ def _memories(
     }
     stored = {
         row["organization_id"]: row
-        for row in writing.run("stored_memory.sql", {"organization_ids": ids, "trend_period": kind.name})
+        for row in writing.run(
+            "stored_memory.sql", {"organization_ids": ids, "trend_period": kind.name, "numbers": NUMBERS}
+        )
     }
 
     def memory(id_: str, table: str) -> Memory:
@@ -158,7 +196,8 @@ def _days_with_fewer_rows(
         if period.kind is DAILY or not ids:
             continue
         daily = writing.run(
-            "daily_origins.sql", {"period_start": start, "period_end": period.end, "organization_ids": ids}
+            "daily_origins.sql",
+            {"period_start": start, "period_end": period.end, "organization_ids": ids, "numbers": NUMBERS},
         )
         if not daily:
             continue

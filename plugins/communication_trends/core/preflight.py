@@ -31,6 +31,7 @@ from communication_trends.core.database_errors import (
     sqlstate,
 )
 from communication_trends.core.errors import TrendMismatchError
+from communication_trends.core.evidence import NUMBERS
 from communication_trends.core.period import Period
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,9 @@ LOCK_TIMEOUT = 0.5
 
 TRIED_ORGANIZATIONS = 20
 """Organizations to try until one can be stored: what the application refuses of one of them is not the table's."""
+
+LISTED_ORGANIZATIONS = 5
+"""Organizations that a problem names."""
 
 NO_ORGANIZATION = "00000000-0000-0000-0000-000000000000"
 """Tried where the target has no organization: no row is written, but PostgreSQL plans it and checks the privileges."""
@@ -118,9 +122,50 @@ class Preflight:
         problems: list[Problem] = []
         if "source" in self.sides and (error := self._error_of_reading()):
             problems += self._explained("the source cannot be read", error)
-        if "target" in self.sides:
-            problems += self._problems_of_storing()
+        repeated = [] if problems else self._repeated_organizations()
+        problems += repeated
+        if "target" in self.sides and not repeated:
+            problems += self._problems_of_storing() or self._narrow_indexes()
         return list(dict.fromkeys(problems))
+
+    def _repeated_organizations(self) -> list[Problem]:
+        """Each organization is counted as often as it is listed; a table with its primary key lists each once."""
+        try:
+            with self.database.transaction(read_only=True, lock=LOCK_TIMEOUT) as listing:
+                rows = listing.run("repeated_organizations.sql")
+        except DATABASE_ERRORS as error:
+            # what is missing, the statements that store say
+            self._judged(error)
+            return []
+        if not rows:
+            return []
+        found = ", ".join(f"{row['id'] or 'no id'} ({row['times']} times)" for row in rows[:LISTED_ORGANIZATIONS])
+        more = f" and {len(rows) - LISTED_ORGANIZATIONS} more" if len(rows) > LISTED_ORGANIZATIONS else ""
+        return [
+            Problem(
+                f"organizations: it lists {found}{more}, instead of each organization once",
+                "correct the view, or give the table its primary key on id",
+            )
+        ]
+
+    def _narrow_indexes(self) -> list[Problem]:
+        """A week and its Monday begin on one date: what the trial of one of them does not show."""
+        try:
+            with self.database.transaction(read_only=True, lock=LOCK_TIMEOUT) as catalog:
+                rows = catalog.run("narrow_indexes.sql", {"trend_period": self.period.kind.name})
+        except DATABASE_ERRORS as error:
+            self._judged(error)
+            return []
+        return [
+            Problem(
+                f"communication_trends: {row['definition']} allows one trend for each organization and date, but days, "
+                "weeks and months begin on the same ones",
+                f"alter table communication_trends drop constraint {row['constraint_name']}"
+                if row["constraint_name"]
+                else f"drop index {row['index_name']}",
+            )
+            for row in rows
+        ]
 
     def _error_of_reading(self) -> Exception | None:
         """Run the statements that read, for no organization: nothing is scanned."""
@@ -218,9 +263,12 @@ class Preflight:
             "trend_period": self.period.kind.name,
             "force": True,
             "computed_at": trial.began_at,
+            # whatever is stored
+            "newest_known": "infinity",
             "hotspot_rule": HotspotRule(topics=()).as_json(),
             "final_before": self.period.end,
             "may_be_filled": True,
+            "numbers": NUMBERS,
             "dag_id": None,
             "run_id": None,
             "package_version": None,

@@ -130,6 +130,8 @@ class AggregateTrendsOperator(TrendsOperator):
             )
         for (id_, period), reason in report.incomplete.items():
             self.log.warning("%s: the trend of %s is not final: %s.", report.name(id_), period, reason)
+        for (id_, period), doubts in report.doubtful.items():
+            self.log.warning("%s: of the messages of %s, %s.", report.name(id_), period, doubts)
         changes: dict[str, list[str]] = {}
         for result in report.of(TrendStatus.FILLED, TrendStatus.CORRECTED, earlier_than=own):
             changes.setdefault(report.name(result.organization), []).append(_change(result))

@@ -123,12 +123,17 @@ class ListOrganizationsOperator(TrendsOperator):
                 unknown = source.wait_for_replica(period.end, source)
             else:
                 with self.connected(settings.conn_id()) as target:
-                    unknown = source.wait_for_replica(period.end, target) + source.require_fed(period.end, target)
-            for note in unknown:
+                    unknown = source.wait_for_replica(period.end, target)
+                    unknown += source.require_fed(period.start, period.end, target)
+            for note in unknown + source.unseen_servers():
                 self.log.warning("%s.", note)
-            with source.transaction(read_only=True) as listing:
+
+            def listed_in(listing: Transaction) -> list[dict[str, Any]]:
                 ids = None if wanted is None else requested_ids(wanted, source, listing)
                 return listing.rows(self.sql, {"ids": ids})
+
+            is_other = settings.source_conn_id() != settings.conn_id()
+            return source.read(listed_in, ["organizations"], until=period.end if is_other else None)
 
 
 def table_problems(period: Period, connect: Callable[[str], AbstractContextManager[Database]]) -> list[str]:

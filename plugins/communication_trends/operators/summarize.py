@@ -12,7 +12,7 @@ from communication_trends import __version__, metrics, settings
 from communication_trends.asset_events import emit_asset_event, last_event_extra
 from communication_trends.compat import clear_number, pull_mapped_xcoms, task_instance_states, triggered_by
 from communication_trends.connections import errors_explained
-from communication_trends.core.database import Transaction
+from communication_trends.core.database import TARGET_TABLES, Transaction
 from communication_trends.core.period import Period
 from communication_trends.core.run_summary import (
     Evidence,
@@ -117,28 +117,32 @@ class SummarizeTrendsOperator(TrendsOperator):
         before_lookback = (lookback_periods or [period])[-1].earlier(1)
         window = period.earlier(settings.MAX_LOOKBACK)
         shared = {"organization_ids": ids, "trend_period": period.kind.name, "unit": period.kind.noun}
+
+        def looked_up(check: Transaction) -> tuple[Any, ...]:
+            stored = self._stored(check, dag_run.run_id, [period, *(lookback_periods or period.earlier(1))], shared)
+            missing, rules = [], []
+            if before_lookback:
+                last_start = before_lookback[0].start
+                bounds = {"period_start": window[-1].start, "last_start": last_start}
+                missing = check.run("missing_trends.sql", {**shared, **bounds})
+                rules = check.run(
+                    "earlier_rules.sql", {**shared, "last_start": last_start, "hotspot_rule": rule.as_json()}
+                )
+            changed = check.run(
+                "changed_periods.sql",
+                {
+                    **shared,
+                    "organization_id": None,
+                    "changed_since": previous["changesUntil"] if previous else None,
+                    "dag_id": dag_run.dag_id,
+                    "run_id": dag_run.run_id,
+                },
+            )
+            return stored, missing, rules, changed
+
         with self.connected(settings.conn_id()) as database:
             until = changes_until(database)
-            with database.transaction(read_only=True) as check:
-                stored = self._stored(check, dag_run.run_id, [period, *(lookback_periods or period.earlier(1))], shared)
-                missing, rules = [], []
-                if before_lookback:
-                    last_start = before_lookback[0].start
-                    bounds = {"period_start": window[-1].start, "last_start": last_start}
-                    missing = check.run("missing_trends.sql", {**shared, **bounds})
-                    rules = check.run(
-                        "earlier_rules.sql", {**shared, "last_start": last_start, "hotspot_rule": rule.as_json()}
-                    )
-                changed = check.run(
-                    "changed_periods.sql",
-                    {
-                        **shared,
-                        "organization_id": None,
-                        "changed_since": previous["changesUntil"] if previous else None,
-                        "dag_id": dag_run.dag_id,
-                        "run_id": dag_run.run_id,
-                    },
-                )
+            stored, missing, rules, changed = database.read(looked_up, TARGET_TABLES)
         trends = sum(len(row.trends) for row in stored.values())
         self.rows_read = {settings.conn_id(): {"organizations": len(stored), "communication_trends": trends}}
         unknown_to_target, unknown_to_source = self._compare_sides(context, period, ids, stored)
@@ -210,13 +214,14 @@ class SummarizeTrendsOperator(TrendsOperator):
         # where the conf names organizations, those are all that the run is about
         if context["params"]["organizations"] is None and (before := period.earlier(1)):
             bounds = {"trend_period": period.kind.name, "period_start": before[0].start}
-            with self.connected(settings.conn_id()) as database, database.transaction(read_only=True) as check:
-                rows = check.run("organizations_with_trend.sql", bounds)
+            with self.connected(settings.conn_id()) as database:
+                rows = database.read(lambda check: check.run("organizations_with_trend.sql", bounds), TARGET_TABLES)
             expected = {row["id"]: row["slug"] or row["id"] for row in rows if row["id"] not in set(ids)}
         if not missing and not expected:
             return frozenset(), {}
-        with self.connected(settings.source_conn_id()) as database, database.transaction(read_only=True) as check:
-            rows = check.run("known_organizations.sql", {"organization_ids": [*missing, *expected]})
+        wanted = {"organization_ids": [*missing, *expected]}
+        with self.connected(settings.source_conn_id()) as database:
+            rows = database.read(lambda check: check.run("known_organizations.sql", wanted), ["organizations"])
         known = {row["id"] for row in rows}
         return (
             frozenset(known.intersection(missing)),
