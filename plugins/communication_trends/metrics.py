@@ -48,7 +48,7 @@ def send_request(*, seconds: float, is_refused: bool) -> None:
     :param is_refused: whether all connections were taken.
     """
     try:
-        from airflow.providers.common.compat.sdk import Stats
+        from communication_trends.sdk import Stats
 
         Stats.incr("communication_trends.web.requests")
         Stats.timing("communication_trends.web.duration", datetime.timedelta(seconds=seconds))

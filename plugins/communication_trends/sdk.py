@@ -1,8 +1,8 @@
 """
 Airflow's own names, wherever the present version has them: the rest of the package imports them from here.
 
-Airflow's provider common-compat has such a list too, but what services pin together with Airflow 2.11 and 3.0 is too
-old for it.
+They are those of Airflow's provider common-compat. What some services pin together with Airflow 2.11 and 3.0 is too old
+to have them: then they are looked for in Airflow itself.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ __all__ = [
     "get_parsing_context",
 ]
 
+_COMPAT = "airflow.providers.common.compat.sdk"
+
 _EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
 
 _PLACES = {
@@ -72,14 +74,14 @@ _PLACES = {
     "conf": ("airflow.sdk.configuration", "airflow.configuration"),
     "get_parsing_context": ("airflow.sdk", "airflow.utils.dag_parsing_context"),
 }
-"""Where each name is, the newest version's place first."""
+"""Where each name is without common-compat, the newest version's place first."""
 
 _AIRFLOW_2_NAMES = {"Asset": "Dataset"}
 
 
 def __getattr__(name: str) -> Any:
     """Return one of the names, found when it is first asked for: no process pays for what it does not use."""
-    for place in _PLACES.get(name, ()):
+    for place in (_COMPAT, *_PLACES[name]) if name in _PLACES else ():
         try:
             module = importlib.import_module(place)
         except ImportError:
