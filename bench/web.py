@@ -113,7 +113,7 @@ def measure_answers(server: Server, database: str, organizations: int) -> None:
 
     def overview(days: int, sort: str = "rank", ascending: bool = True) -> Callable[[Any], Any]:
         ranking: dict[str, Any] = {"search": "", "sort": sort, "ascending": ascending, "limit": 25, "offset": 0}
-        return lambda _: answers.overview(last(days), **ranking)
+        return lambda database: answers.overview(database, last(days), **ranking)
 
     many = organizations == MANY_ORGANIZATIONS
     page: dict[str, Any] = {"organization": None, "limit": 15, "offset": 0}

@@ -112,7 +112,6 @@ def attention(period: Period, organizations: Sequence[str], sql_path: Path | Non
         return None
     return {
         "organizationsCompared": found.organizations,
-        "organizationsTotal": found.organizations_total,
         "totalEntries": len(found.findings),
         "findings": [_entry(one) for one in found.findings[:FINDINGS]],
     }
