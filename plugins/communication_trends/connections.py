@@ -43,12 +43,7 @@ def connected(
     """
     limits = limits or Limits(settings.statement_timeout(), settings.lock_timeout())
     try:
-        hook = PostgresHook(postgres_conn_id=conn_id)
-        if team_name:
-            # not at the top: tasks have no use for it
-            from airflow.models.connection import Connection
-
-            hook.connection = Connection.get_connection_from_secrets(conn_id, team_name=team_name)
+        hook = PostgresHook(postgres_conn_id=conn_id, **_of_team(conn_id, team_name))
         hook.connection.extra = json.dumps(_extra(hook.connection.extra_dejson, limits))
         connection = hook.get_conn()
     except AirflowNotFoundException as error:
@@ -65,6 +60,15 @@ def connected(
     with closing(connection):
         sql_path = sql_path or settings.sql_path()
         yield Database(connection, sql_path=sql_path, limits=limits, name=f"connection {conn_id!r}")
+
+
+def _of_team(conn_id: str, team_name: str | None) -> dict[str, Any]:
+    if not team_name:
+        return {}
+    # not at the top: tasks have no use for it
+    from airflow.models.connection import Connection
+
+    return {"connection": Connection.get_connection_from_secrets(conn_id, team_name=team_name)}
 
 
 def _extra(given: dict[str, Any], limits: Limits) -> dict[str, Any]:

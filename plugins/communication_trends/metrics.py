@@ -1,4 +1,4 @@
-"""The figures of a run, sent through whichever export Airflow has on: StatsD, Datadog, OpenTelemetry."""
+"""The figures of a run and of the page's requests, sent through Airflow's export: StatsD, Datadog, OpenTelemetry."""
 
 from __future__ import annotations
 
@@ -36,6 +36,27 @@ def send(summary: Mapping[str, Any], *, behind: int, started: datetime.datetime 
     # any exception: Airflow can be told to use a client of one's own
     except Exception:
         log.exception("The run's metrics were not sent. The trends are stored all the same.")
+
+
+def send_request(*, seconds: float, is_refused: bool) -> None:
+    """
+    Count a request of the page's API: ``communication_trends.web.requests``, ``….refused``, the timer ``….duration``.
+
+    Nothing is raised: no answer fails for its metrics.
+
+    :param seconds: how long it took.
+    :param is_refused: whether all connections were taken.
+    """
+    try:
+        from airflow.providers.common.compat.sdk import Stats
+
+        Stats.incr("communication_trends.web.requests")
+        Stats.timing("communication_trends.web.duration", datetime.timedelta(seconds=seconds))
+        if is_refused:
+            Stats.incr("communication_trends.web.refused")
+    # as above
+    except Exception:
+        log.debug("The request's metrics were not sent.", exc_info=True)
 
 
 def _figures(summary: Mapping[str, Any], behind: int, started: datetime.datetime | None) -> dict[str, float]:

@@ -15,8 +15,7 @@ figures as materialized (
         trend_sums.negative::bigint as negative
     from trend_sums
     where
-        trend_sums.readable
-        and trend_sums.is_final
+        trend_sums.is_final
         and trend_sums.trend_date = any(%(read_days)s::timestamp[])
         and (
             %(organization_ids)s::uuid[] is null

@@ -24,8 +24,7 @@ figures as (
         trend_sums.confident
     from trend_sums
     where
-        trend_sums.readable
-        and (
+        (
             trend_sums.trend_date between
             %(first_day)s::timestamp and %(last_day)s::timestamp
             or trend_sums.trend_date between

@@ -6,31 +6,21 @@ select
     named_organizations.name,
     named_organizations.slug,
     named_organizations.nameless,
-    named_organizations.created_from,
-    case
-        -- of one that is older than all that is read, nobody asks since when it exists
-        when named_organizations.created_from > %(read_from)s::timestamp
-            then least(
-                named_organizations.created_from,
-                (
-                    select filled.trend_date::timestamp
-                    from communication_trends as filled
-                    where
-                        named_organizations.id = filled.organization_id
-                        and filled.trend_period = %(period)s::text
-                        -- where a period begins
-                        and date_trunc(%(unit)s::text, filled.trend_date)
-                        >= filled.trend_date
-                        and (
-                            filled.total_classifications > 0
-                            or jsonb_path_exists(
-                                filled.escalation_counts, '$.* ? (@ > 0)'
-                            )
-                        )
-                    order by filled.trend_date
-                    limit 1
-                )
+    least(named_organizations.created_from, first_trends.first_filled) as exists_from
+from named_organizations
+cross join
+    lateral (
+        select min(filled.trend_date)::timestamp as first_filled
+        from communication_trends as filled
+        where
+            -- of one that is older than all that is read, nobody asks since when
+            named_organizations.created_from > %(read_from)s::timestamp
+            and named_organizations.id = filled.organization_id
+            and filled.trend_period = %(period)s::text
+            -- where a period begins
+            and date_trunc(%(unit)s::text, filled.trend_date) >= filled.trend_date
+            and (
+                filled.total_classifications > 0
+                or jsonb_path_exists(filled.escalation_counts, '$.* ? (@ > 0)')
             )
-        else named_organizations.created_from
-    end as exists_from
-from named_organizations;
+    ) as first_trends;

@@ -37,7 +37,8 @@ tenants as materialized (
     select
         entries.id,
         max(entries.exists_from) as exists_from,
-        array_agg(entries.day) filter (where entries.is_complete) as complete_days,
+        array_agg(entries.day) filter (where entries.readable and entries.is_final)
+            as complete_days,
         array_agg(entries.day) filter (where not entries.readable) as unreadable_days,
         array_agg(entries.day) filter (where entries.readable and not entries.is_final)
             as not_final_days
@@ -47,8 +48,7 @@ tenants as materialized (
             existence.exists_from,
             null::timestamp as day,
             null::boolean as readable,
-            null::boolean as is_final,
-            null::boolean as is_complete
+            null::boolean as is_final
         from existence
         union all
         select
@@ -56,8 +56,7 @@ tenants as materialized (
             null::timestamp as exists_from,
             stored_trends.trend_date as day,
             stored_trends.readable,
-            stored_trends.is_final,
-            stored_trends.readable and stored_trends.is_final as is_complete
+            stored_trends.is_final
         from stored_trends
     ) as entries
     where

@@ -14,7 +14,8 @@ hot_periods as (
     cross join
         jsonb_array_elements(stored_trends.channel_hotspots) as hotspots (entry)
     where
-        stored_trends.has_hotspots
+        stored_trends.channel_hotspots <> '[]'
+        and stored_trends.readable
         and (
             %(organization_id)s::uuid is null
             or stored_trends.organization_id = %(organization_id)s::uuid

@@ -33,6 +33,6 @@ from (
             <> date_trunc(%(unit)s::text, communication_trends.trend_date)
             or existence.id is null
             or communication_trends.trend_date + %(step)s::interval
-            <= existence.created_from
+            <= existence.exists_from
         )
 ) as ignored;

@@ -1,14 +1,12 @@
 -- The organizations in the order asked for: one row per organization of the page, and
 -- how many there are in all. overview_figures.sql has the numbers of those shown.
--- reads: existence, trend_sums
+-- reads: existence, stored_trends, trend_sums
 with
 -- one row per organization with a trend
 totals as (
     select
         trend_sums.organization_id,
-        count(*) filter (where trend_sums.readable) as days_stored,
-        count(*) filter (where trend_sums.trend_date <= %(last_due)s::timestamp)
-            as due_days,
+        count(*) as days_stored,
         sum(trend_sums.messages) as messages,
         sum(trend_sums.risky) as risky,
         sum(trend_sums.alerts) as alerts,
@@ -22,6 +20,21 @@ totals as (
         trend_sums.trend_date >= %(first_day)s::timestamp
         and trend_sums.trend_date <= %(last_day)s::timestamp
     group by trend_sums.organization_id
+),
+
+-- one row per organization with a trend that is due, read or not; no row is read unless
+-- it is ordered by what is missing
+there as (
+    select
+        stored_trends.organization_id,
+        count(*) as days
+    from stored_trends
+    where
+        %(sort)s::text = 'missingDays'
+        and stored_trends.trend_date >= %(first_day)s::timestamp
+        and stored_trends.trend_date <= %(last_day)s::timestamp
+        and stored_trends.trend_date <= %(last_due)s::timestamp
+    group by stored_trends.organization_id
 ),
 
 -- one row per organization and period with a trend in both ranges that can be compared;
@@ -60,7 +73,6 @@ matched_days as (
         from trend_sums
         where
             %(by_change)s::boolean
-            and trend_sums.readable
             and trend_sums.is_final
             and trend_sums.trend_date <= %(last_due)s::timestamp
             and (
@@ -126,7 +138,7 @@ found_organizations as (
                         ) as periods (first_day)
                     where
                         periods.first_day + %(step)s::interval > existence.exists_from
-                ) - coalesce(totals.due_days, 0)
+                ) - coalesce(there.days, 0)
             when 'totalClassificationsChange'
                 then
                     (changes.messages - changes.previous_messages)
@@ -148,6 +160,7 @@ found_organizations as (
     from existence
     left join totals on existence.id = totals.organization_id
     left join changes on existence.id = changes.organization_id
+    left join there on existence.id = there.organization_id
     where
         strpos(lower(existence.name), lower(%(search)s::text)) > 0
         or strpos(lower(existence.slug), lower(%(search)s::text)) > 0

@@ -1,7 +1,7 @@
 -- Some organizations over a range: one row each, in the order of the ids given. Summed
 -- are trends that can be read; compared are those that are final and stored in both
 -- ranges. The sums of an organization without any are null.
--- reads: existence, trend_sums
+-- reads: existence, stored_trends, trend_sums
 with
 -- one row per organization
 asked_organizations as materialized (
@@ -10,7 +10,20 @@ asked_organizations as materialized (
     where existence.id = any(%(organization_ids)s::uuid[])
 ),
 
--- one row per trend of either range
+-- one row per trend of the range
+found_trends as materialized (
+    select
+        stored_trends.organization_id,
+        stored_trends.trend_date,
+        stored_trends.readable
+    from stored_trends
+    where
+        stored_trends.organization_id = any(%(organization_ids)s::uuid[])
+        and stored_trends.trend_date between
+        %(first_day)s::timestamp and %(last_day)s::timestamp
+),
+
+-- one row per readable trend of either range
 figures as materialized (
     select trend_sums.*
     from trend_sums
@@ -45,12 +58,12 @@ days as (
 totals as (
     select
         days.organization_id,
-        count(*) filter (where figures.readable) as days_stored,
+        count(figures.trend_date) as days_stored,
         count(*) filter (where days.expected) as expected_days,
-        count(*) filter (where days.expected and figures.trend_date is null)
+        count(*) filter (where days.expected and found_trends.trend_date is null)
             as missing_days,
-        count(*) filter (where not figures.readable) as unreadable_days,
-        count(*) filter (where figures.readable and not figures.is_final)
+        count(*) filter (where not found_trends.readable) as unreadable_days,
+        count(*) filter (where not figures.is_final)
             as not_final_days,
         sum(figures.messages) as messages,
         sum(figures.risky) as risky,
@@ -65,6 +78,10 @@ totals as (
         array_agg(figures.alerts::bigint order by days.first_day)
             as daily_escalations
     from days
+    left join found_trends
+        on
+            days.organization_id = found_trends.organization_id
+            and days.first_day = found_trends.trend_date
     left join figures
         on
             days.organization_id = figures.organization_id
@@ -98,9 +115,7 @@ matched as (
         current.trend_date >= %(first_day)s::timestamp
         and current.trend_date <= %(last_day)s::timestamp
         and current.trend_date <= %(last_due)s::timestamp
-        and current.readable
         and current.is_final
-        and previous.readable
         and previous.is_final
     group by current.organization_id
 )

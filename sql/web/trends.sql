@@ -36,12 +36,19 @@ select
         else 'missing'
     end as state,
     found_trends.is_final,
-    found_trends.topic_distribution,
-    found_trends.sentiment_distribution,
-    found_trends.escalation_counts,
-    found_trends.channel_hotspots,
-    found_trends.total_classifications,
-    found_trends.avg_confidence,
+    -- what cannot be read is not sent either: Python may fail to take it in
+    case when found_trends.readable then found_trends.topic_distribution end
+        as topic_distribution,
+    case when found_trends.readable then found_trends.sentiment_distribution end
+        as sentiment_distribution,
+    case when found_trends.readable then found_trends.escalation_counts end
+        as escalation_counts,
+    case when found_trends.readable then found_trends.channel_hotspots end
+        as channel_hotspots,
+    case when found_trends.readable then found_trends.total_classifications end
+        as total_classifications,
+    case when found_trends.readable then found_trends.avg_confidence end
+        as avg_confidence,
     coalesce(found_trends.confidence, 0)::bigint as confidence,
     coalesce(found_trends.confident, 0)::bigint as confident
 from asked_organization

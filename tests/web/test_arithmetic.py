@@ -11,6 +11,7 @@ import os
 import uuid
 from collections import Counter
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -44,7 +45,7 @@ readable_rows = st.fixed_dictionaries(
         "avg_confidence": st.one_of(st.none(), st.integers(0, 100)),
     }
 )
-EMPTY = {
+EMPTY: dict[str, Any] = {
     "topic_distribution": {},
     "sentiment_distribution": {},
     "escalation_counts": {},
@@ -116,7 +117,8 @@ class World:
         due = datetime.datetime.now(datetime.timezone.utc) - DELAYS[kind]
         self.due = max(one for one in (self.last - n * self.step for n in range(3)) if one + self.step <= due.date())
         self.connection.execute("truncate communication_trends, communication_trends_provenance, organizations cascade")
-        self.organizations, self.raw, self.final = {}, [], {}
+        self.organizations: dict[str, dict[str, Any]] = {}
+        self.raw, self.final = [], {}
         for number, tenant in enumerate(made):
             id_ = f"00000000-0000-4000-8000-{number:012d}"
             created = None if tenant["created"] is None else self.last - tenant["created"] * self.step
@@ -187,7 +189,7 @@ class World:
         return [first + n * self.step for n in range((last - first) // self.step + 1)]
 
     def ignored(self, ids):
-        found = Counter()
+        found: Counter[str] = Counter()
         for id_, moment, _ in self.raw:
             if (ids is not None and id_ not in ids) or not self.first <= moment.date() < self.last + self.step:
                 continue
@@ -541,7 +543,7 @@ D = datetime.date.fromisoformat
 
 def check_hotspots(world):
     answer = world.get("hotspots", limit=200)
-    found = {}
+    found: dict[tuple[str, str], list[tuple[datetime.date, dict[str, Any]]]] = {}
     for id_ in world.organizations:
         for date in world.dates():
             for entry in (world.readable(id_, date) or EMPTY)["channel_hotspots"]:

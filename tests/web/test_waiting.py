@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from conftest import running_airflow_on
+from listeners import StatsdServer, statsd_server
 
 from local.airflow import Airflow
 from local.servers import free_port
@@ -21,10 +22,21 @@ REQUESTS = 40
 
 
 @pytest.fixture(scope="module")
-def airflow(server, tmp_path_factory) -> Iterator[tuple[Airflow, int]]:
+def statsd() -> Iterator[StatsdServer]:
+    with statsd_server() as statsd:
+        yield statsd
+
+
+@pytest.fixture(scope="module")
+def airflow(server, statsd, tmp_path_factory) -> Iterator[tuple[Airflow, int]]:
     """An API server, and the port on loopback at which it looks for the database with the trends; nobody is there."""
     port = free_port()
-    with running_airflow_on(server, tmp_path_factory.mktemp("waiting")) as (airflow, _):
+    settings = {
+        "AIRFLOW__METRICS__STATSD_ON": "True",
+        "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
+        "AIRFLOW__METRICS__STATSD_PORT": str(statsd.port),
+    }
+    with running_airflow_on(server, tmp_path_factory.mktemp("waiting"), **settings) as (airflow, _):
         connection = json.loads(airflow.environment["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"])
         airflow.environment["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"] = json.dumps(
             {**connection, "host": "127.0.0.1", "port": port}
@@ -42,7 +54,7 @@ def test_a_database_that_is_away_is_said_plainly(airflow):
     assert airflow.request("GET", "/communication-trends/").status_code == 200
 
 
-def test_airflow_answers_while_the_database_does_not(airflow):
+def test_airflow_answers_while_the_database_does_not(airflow, statsd):
     airflow, port = airflow
     # the kernel accepts the connections, and nothing is ever said
     with socket.create_server(("127.0.0.1", port), backlog=200):
@@ -69,6 +81,7 @@ def test_airflow_answers_while_the_database_does_not(airflow):
             return time.monotonic() - started
 
         quiet = [health() for _ in range(3)]
+        statsd.packets.clear()
         with ThreadPoolExecutor(REQUESTS) as threads:
             started = time.monotonic()
             asked = [threads.submit(ask, number) for number in range(REQUESTS)]
@@ -83,6 +96,9 @@ def test_airflow_answers_while_the_database_does_not(airflow):
         # four wait for the database, and as many again after them; nobody else has a connection
         assert len(refused) >= REQUESTS - 8
         assert all("detail" in answer.json() for answer in answers)
+        sent = [packet for packet in statsd.packets if packet.startswith("airflow.communication_trends.web.")]
+        counted = {name: sum(f".{name}:" in packet for packet in sent) for name in ("requests", "duration", "refused")}
+        assert counted == {"requests": REQUESTS, "duration": REQUESTS, "refused": len(refused)}
         assert took < 45
 
 

@@ -1,6 +1,7 @@
 """The FastAPI application: who may see it, its headers, its errors, the page and its assets."""
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from airflow.api_fastapi.core_api.security import GetUserDep
@@ -8,6 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
+from communication_trends import metrics
 from communication_trends.core.database_errors import DATABASE_ERRORS, REMEDIES, explain, is_lost, sqlstate
 from communication_trends.core.errors import DatabaseUnusableError, InvalidInputError
 from communication_trends.web import reading, routes
@@ -16,6 +18,9 @@ from communication_trends.web.assets import assets_version, load_assets, make_pa
 from communication_trends.web.facts import facts
 
 log = logging.getLogger(__name__)
+
+API = "/api/v1"
+"""Where the routes of the API are."""
 
 HEADERS = {
     # Plotly places its tooltips with style attributes; nothing else is inline, and nothing is from another host
@@ -48,7 +53,11 @@ def create_app() -> FastAPI:
 
     @app.middleware("http")
     async def add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        started = time.monotonic()
         response = await call_next(request)
+        if API in request.url.path:
+            is_refused = getattr(request.state, "is_refused", False)
+            metrics.send_request(seconds=time.monotonic() - started, is_refused=is_refused)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         # what one user may see is nobody else's
@@ -75,9 +84,9 @@ def create_app() -> FastAPI:
         # another version's page, still open during an upgrade, gets today's file, but may not keep it
         return assets[name].respond(request, immutable=version == current)
 
-    app.include_router(routes.router, prefix="/api/v1")
+    app.include_router(routes.router, prefix=API)
 
-    @app.get("/api/v1/openapi.json", include_in_schema=False)
+    @app.get(f"{API}/openapi.json", include_in_schema=False)
     def get_openapi(request: Request) -> JSONResponse:
         return JSONResponse({**app.openapi(), "servers": [{"url": request.scope.get("root_path", "")}]})
 
@@ -129,5 +138,6 @@ def _abandoned(request: Request, error: Exception) -> Response:
 def _busy(request: Request, error: Exception) -> JSONResponse:
     log.warning("%s: all %s connections to the database are taken", request.url.path, reading.CONNECTIONS)
     detail = "Too many requests wait for the database with the trends. Try again in a moment."
+    request.state.is_refused = True
     status = 429 if _is_for_monitor(request) else 503
     return JSONResponse({"detail": detail}, status_code=status, headers={"Retry-After": "5"})
