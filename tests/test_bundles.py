@@ -117,6 +117,7 @@ def test_sql_path_moves_the_templates_of_a_bundle_as_well(tmp_path, monkeypatch)
     for folder in ("bundle/sql", "elsewhere"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "aggregate_trends.sql").write_text("select 1")
+        shutil.copy(ROOT / "sql" / "VERSION", tmp_path / folder)
     dag_file = str(tmp_path / "bundle" / "dags" / DAG_FILE)
     assert settings.sql_path(dag_file) == tmp_path / "bundle" / "sql"
     # for what has no DAG file, such as the page
