@@ -140,7 +140,7 @@ def statement(read: Callable[[str], str], name: str, *, knows_origins: bool) -> 
         named = _READS.search(text)
         for view in named[1].split(", ") if named else []:
             if view not in views:
-                definition = read("none_not_final" if view == "not_final" and not knows_origins else view)
+                definition = read("no_provenance" if view == "provenance" and not knows_origins else view)
                 gather(definition)
                 views[view] = definition.rstrip().removesuffix(";")
 

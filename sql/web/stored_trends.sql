@@ -2,7 +2,7 @@
 -- period begins, and its organization is known and existed by the period's end. With
 -- whether it can be read, which has to be asked before anything is computed of it; and
 -- whether it is final: its period has ended, and its provenance does not say otherwise.
--- reads: existence, not_final
+-- reads: existence, provenance
 select
     communication_trends.organization_id,
     communication_trends.trend_date,
@@ -13,12 +13,8 @@ select
     communication_trends.total_classifications,
     communication_trends.avg_confidence,
     -- of a trend without an average, neither side of the mean
-    communication_trends.total_classifications::numeric
-    * communication_trends.avg_confidence as confidence,
-    case
-        when communication_trends.avg_confidence is not null
-            then communication_trends.total_classifications
-    end as confident,
+    weights.confident::numeric * communication_trends.avg_confidence as confidence,
+    weights.confident,
     coalesce(
         not communication_trends.topic_distribution @@ %(broken_counts)s::jsonpath
         and not communication_trends.sentiment_distribution
@@ -38,14 +34,29 @@ select
         and coalesce(communication_trends.avg_confidence, 0) between 0 and 100,
         false
     ) as readable,
-    not_final.organization_id is null
+    coalesce(provenance.is_final, true)
     and communication_trends.trend_date <= %(last_ended)s::timestamp as is_final
 from communication_trends
 inner join existence on communication_trends.organization_id = existence.id
-left join not_final
+left join provenance
     on
-        communication_trends.organization_id = not_final.organization_id
-        and communication_trends.trend_date = not_final.trend_date
+        communication_trends.organization_id = provenance.organization_id
+        and communication_trends.trend_date = provenance.trend_date
+inner join lateral (  -- noqa: ST05
+    select
+        case
+            when communication_trends.avg_confidence is not null
+                then
+                    least(
+                        communication_trends.total_classifications,
+                        -- where it is not known of how many: as if of all
+                        coalesce(
+                            nullif(provenance.messages_with_confidence, 0),
+                            communication_trends.total_classifications
+                        )
+                    )
+        end as confident
+) as weights on true
 where
     communication_trends.trend_period = %(period)s::text
     and communication_trends.trend_date = any(%(read_days)s::timestamp[])

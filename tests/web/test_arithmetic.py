@@ -73,6 +73,8 @@ tenants = st.fixed_dictionaries(
         # which have none, of the range and of the one before
         "trends": st.lists(st.one_of(st.none(), stored_rows, stored_rows, stored_rows), min_size=24, max_size=24),
         "final": st.lists(st.sampled_from([None, True, True, False]), min_size=24, max_size=24),
+        # by the provenance, where there is any
+        "with_confidence": st.lists(st.one_of(st.none(), st.integers(0, 2_500)), min_size=24, max_size=24),
         # periods before the present one; it may have begun within the range, or after its first trends
         "created": st.one_of(st.none(), st.just(400), st.integers(0, 23)),
         "off_grid": st.lists(st.integers(1, 20), max_size=2, unique=True),
@@ -118,7 +120,7 @@ class World:
         self.due = max(one for one in (self.last - n * self.step for n in range(3)) if one + self.step <= due.date())
         self.connection.execute("truncate communication_trends, communication_trends_provenance, organizations cascade")
         self.organizations: dict[str, dict[str, Any]] = {}
-        self.raw, self.final = [], {}
+        self.raw, self.final, self.with_confidence = [], {}, {}
         for number, tenant in enumerate(made):
             id_ = f"00000000-0000-4000-8000-{number:012d}"
             created = None if tenant["created"] is None else self.last - tenant["created"] * self.step
@@ -130,16 +132,18 @@ class World:
                     "insert into organizations (id, name, slug, created_at) values (%s, %s, %s, %s)",
                     [id_, tenant["name"], slug, created],
                 )
-            for back, (row, final) in enumerate(zip(tenant["trends"], tenant["final"], strict=True)):
+            of_each = zip(tenant["trends"], tenant["final"], tenant["with_confidence"], strict=True)
+            for back, (row, final, with_confidence) in enumerate(of_each):
                 date = self.last - back * self.step
                 if row is not None:
                     self.store(id_, datetime.datetime.combine(date, datetime.time()), row)
                 if final is not None:
                     self.final[id_, date] = final
+                    self.with_confidence[id_, date] = with_confidence
                     self.connection.execute(
                         "insert into communication_trends_provenance (organization_id, trend_date, trend_period,"
-                        " is_final) values (%s, %s, %s, %s)",
-                        [id_, date, kind, final],
+                        " is_final, messages_with_confidence) values (%s, %s, %s, %s, %s)",
+                        [id_, date, kind, final, with_confidence],
                     )
             for back in tenant["off_grid"]:
                 moment = datetime.datetime.combine(self.last - back * self.step, datetime.time(5))
@@ -179,7 +183,11 @@ class World:
 
     def readable(self, id_, date):
         row = self.trend(id_, date)
-        return row if row is not None and is_readable(row) else None
+        if row is None or not is_readable(row):
+            return None
+        # as if each message had a confidence where their number is not known
+        total = row["total_classifications"]
+        return {**row, "with_confidence": min(total, self.with_confidence.get((id_, date)) or total)}
 
     def is_final(self, id_, date):
         return self.final.get((id_, date)) is not False and date + self.step <= TODAY
@@ -245,8 +253,8 @@ class Sums:
         self.toned = sum(sum(one["sentiment_distribution"].values()) for one in trends)
         self.hotspots = sum(len(one["channel_hotspots"]) for one in trends)
         known = [one for one in trends if one["avg_confidence"] is not None]
-        self.confidence = sum(one["avg_confidence"] * one["total_classifications"] for one in known)
-        self.confident = sum(one["total_classifications"] for one in known)
+        self.confidence = sum(one["avg_confidence"] * one["with_confidence"] for one in known)
+        self.confident = sum(one["with_confidence"] for one in known)
 
     def added(self, column):
         return dict(sum((Counter({**one[column]}) for one in self.trends), Counter()))

@@ -79,9 +79,13 @@ class TrendDay(Model):
     risky_classifications: int | None = Field(None, description="Messages of a risky topic.")
     escalations_total: int | None = Field(None, description="Alerts of all severities.")
     messages_with_tone: int | None = None
-    confidence_sum: int | None = Field(None, description="Averages, each times its messages: numerator of the mean.")
+    confidence_sum: int | None = Field(
+        None, description="Averages, each times its messages with a confidence: numerator of the mean."
+    )
     classifications_with_confidence: int | None = Field(
-        None, description="Messages of trends with an average: denominator of the mean."
+        None,
+        description="Messages with a confidence: denominator of the mean. Where a trend's provenance does not say, all "
+        "of its messages if it has an average.",
     )
     risk_score: int | None = Field(None, description="Share of risky topics in percent, rounded half up.")
     whole: bool = Field(
@@ -138,7 +142,9 @@ class Totals(Model):
     confidence_sum: int | None
     classifications_with_confidence: int | None
     risk_score: int | None = Field(description="Share of risky topics in percent, rounded half up.")
-    avg_confidence: int | None = Field(description="Mean of the trends' averages, weighted by their messages.")
+    avg_confidence: int | None = Field(
+        description="Mean of the trends' averages, weighted by their messages with a confidence."
+    )
 
 
 class HotspotRule(Model):
