@@ -118,7 +118,18 @@ compared as (
                 stored.topic_distribution = trends.topic_distribution::jsonb
                 and stored.sentiment_distribution
                 = trends.sentiment_distribution::jsonb
-                and stored.channel_hotspots = trends.channel_hotspots::jsonb
+                -- in any order, as another writer may have stored them
+                and case
+                    when stored.channel_hotspots = trends.channel_hotspots::jsonb
+                        then true
+                    when
+                        stored.channel_hotspots @> trends.channel_hotspots::jsonb
+                        and trends.channel_hotspots::jsonb @> stored.channel_hotspots
+                        then
+                            jsonb_array_length(stored.channel_hotspots)
+                            = jsonb_array_length(trends.channel_hotspots::jsonb)
+                    else false
+                end
                 and stored.total_classifications = trends.total_classifications
                 and not (
                     stored.avg_confidence is distinct from trends.avg_confidence

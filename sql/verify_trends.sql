@@ -56,10 +56,16 @@ inner join lateral (  -- noqa: ST05
                     then 'escalation_counts'
             end,
             case
+                when stored.channel_hotspots = incoming.channel_hotspots::jsonb
+                    then null
+                -- the same in another order, which was left as it is
                 when
-                    stored.channel_hotspots
-                    is distinct from incoming.channel_hotspots::jsonb
-                    then 'channel_hotspots'
+                    stored.channel_hotspots @> incoming.channel_hotspots::jsonb
+                    and incoming.channel_hotspots::jsonb @> stored.channel_hotspots
+                    and jsonb_array_length(stored.channel_hotspots)
+                    = jsonb_array_length(incoming.channel_hotspots::jsonb)
+                    then null
+                else 'channel_hotspots'
             end,
             case
                 when

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import json
 from typing import Any
 
 import pytest
@@ -101,6 +102,29 @@ def test_a_run_that_finds_all_unchanged_writes_nothing_and_one_that_corrects_say
     assert second["changed_at"] > first["changed_at"]
     assert second["computed_at"] > first["computed_at"]
     assert (second["change"], second["messages"], second["run_id"]) == ("corrected", 5, "second")
+
+
+def test_hotspots_in_another_order_are_the_same_and_stay_as_they_were_stored(database, work_on):
+    for channel, count in (("C1", 12), ("C2", 11), ("C3", 10)):
+        database.classify("acme", topic="complaint", channel=channel, at="2026-11-08 10:00", count=count)
+    work_on()
+    order = "select channel_hotspots from communication_trends"
+    stored = database.connection.execute(order).fetchone()["channel_hotspots"]
+    assert [one["channelId"] for one in stored] == ["C1", "C2", "C3"]
+    # as a service before this package may have left it
+    taken_over = json.dumps(stored[::-1])
+    database.connection.execute("update communication_trends set channel_hotspots = %s", [taken_over])
+    database.connection.execute("truncate communication_trends_provenance")
+    [trend] = row_versions(database)
+    assert changes(work_on()) == {("acme", "2026-11-08"): "unchanged"}
+    assert database.connection.execute(order).fetchone()["channel_hotspots"] == stored[::-1]
+    assert trend in row_versions(database)
+    assert provenance(database)["messages"] == 33
+    # one that is there twice, and one with another number, are not the same
+    for other in ([stored[0], *stored], [stored[0], stored[1], {**stored[2], "messageCount": 9}]):
+        database.connection.execute("update communication_trends set channel_hotspots = %s", [json.dumps(other)])
+        assert changes(work_on()) == {("acme", "2026-11-08"): "corrected"}
+        assert database.connection.execute(order).fetchone()["channel_hotspots"] == stored
 
 
 def test_what_is_computed_before_the_period_has_ended_is_not_final(database, work_on):
