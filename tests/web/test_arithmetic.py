@@ -68,22 +68,21 @@ broken_rows = st.tuples(
     ),
 ).map(lambda both: {**both[0], **both[1]})
 stored_rows = st.one_of(readable_rows, readable_rows, readable_rows, idle_rows, broken_rows)
-tenants = st.fixed_dictionaries(
-    {
-        # which have none, of the range and of the one before
-        "trends": st.lists(st.one_of(st.none(), stored_rows, stored_rows, stored_rows), min_size=24, max_size=24),
-        "final": st.lists(st.sampled_from([None, True, True, False]), min_size=24, max_size=24),
-        # by the provenance, where there is any
-        "with_confidence": st.lists(st.one_of(st.none(), st.integers(0, 2_500)), min_size=24, max_size=24),
-        # periods before the present one; it may have begun within the range, or after its first trends
-        "created": st.one_of(st.none(), st.just(400), st.integers(0, 23)),
-        "off_grid": st.lists(st.integers(1, 20), max_size=2, unique=True),
-        "name": st.sampled_from(["Acme", "", "=1+1", "Grüße"]),
-        "slug": st.sampled_from(["", "..", "a/b", "x" * 300, "plain", "100%", "trends"]),
-        # its trends are there, it is not
-        "ended": st.sampled_from([False, False, False, True]),
-    }
-)
+of_a_tenant: dict[str, st.SearchStrategy[Any]] = {
+    # which have none, of the range and of the one before
+    "trends": st.lists(st.one_of(st.none(), stored_rows, stored_rows, stored_rows), min_size=24, max_size=24),
+    "final": st.lists(st.sampled_from([None, True, True, False]), min_size=24, max_size=24),
+    # by the provenance, where there is any
+    "with_confidence": st.lists(st.one_of(st.none(), st.integers(0, 2_500)), min_size=24, max_size=24),
+    # periods before the present one; it may have begun within the range, or after its first trends
+    "created": st.one_of(st.none(), st.just(400), st.integers(0, 23)),
+    "off_grid": st.lists(st.integers(1, 20), max_size=2, unique=True),
+    "name": st.sampled_from(["Acme", "", "=1+1", "Grüße"]),
+    "slug": st.sampled_from(["", "..", "a/b", "x" * 300, "plain", "100%", "trends"]),
+    # its trends are there, it is not
+    "ended": st.sampled_from([False, False, False, True]),
+}
+tenants = st.fixed_dictionaries(of_a_tenant)
 
 
 @pytest.fixture(scope="module")

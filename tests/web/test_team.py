@@ -12,34 +12,37 @@ pytest.importorskip("airflow.models.team", reason="teams came with Airflow 3.2")
 
 @pytest.fixture
 def team(monkeypatch):
-    """The daily DAG in a bundle of a team; gone afterwards."""
+    """The daily DAG in a bundle of a team, and then where it was before; other tests share the metadata database."""
     from airflow.models import dag
     from airflow.models.dag import DagModel
     from airflow.models.dagbundle import DagBundleModel
     from airflow.models.team import Team
     from airflow.utils.session import create_session
-    from sqlalchemy import delete, select
 
     bundle = "bundle_of_sales"
-
-    def forget():
-        dag._team_name_cache.clear()
-        with create_session() as session:
-            session.execute(delete(DagModel).where(DagModel.bundle_name == bundle))
-            for model in (DagBundleModel, Team):
-                for row in session.scalars(select(model).where(model.name.in_([bundle, "sales"]))):
-                    session.delete(row)
-
     with create_session() as session:
-        session.execute(delete(DagModel).where(DagModel.dag_id == DAILY.dag_id))
         made = DagBundleModel(name=bundle)
         made.teams = [Team(name="sales")]
         session.add(made)
         session.flush()
-        session.add(DagModel(dag_id=DAILY.dag_id, bundle_name=bundle, fileloc="here"))
+        known = session.get(DagModel, DAILY.dag_id)
+        before = known and known.bundle_name
+        if known:
+            known.bundle_name = bundle
+        else:
+            session.add(DagModel(dag_id=DAILY.dag_id, bundle_name=bundle, fileloc="here"))
     dag._team_name_cache.clear()
     yield "SALES"
-    forget()
+    dag._team_name_cache.clear()
+    with create_session() as session:
+        known = session.get_one(DagModel, DAILY.dag_id)
+        if before:
+            known.bundle_name = before
+        else:
+            session.delete(known)
+        session.flush()
+        for row in (session.get_one(DagBundleModel, bundle), session.get_one(Team, "sales")):
+            session.delete(row)
 
 
 @pytest.mark.parametrize("multi_team", [True, False])
