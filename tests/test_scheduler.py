@@ -130,15 +130,18 @@ def test_the_first_scheduled_run_is_for_the_latest_day_that_is_due(running):
     assert (due.time(), due.utcoffset()) == (datetime.time(3), datetime.timedelta(0))
     assert run["logical_date"] == run["data_interval_start"] == f"{day}T00:00:00Z"
     assert datetime.datetime.now(datetime.timezone.utc) - due < datetime.timedelta(days=1)
-    # the organization is new, but has rows of earlier days: those of the last seven have trends as well
+    # the organization was created now, and exists since its first row: the last seven days have trends as well
     earlier = [day - datetime.timedelta(days=days) for days in range(1, 8)]
-    with_rows = {("acme", str(one)): one.day for one in earlier if (one.year, one.month) == (2026, 11) and one.day < 24}
     told = summary(airflow, run["dag_run_id"])
     assert told["triggeredBy"] == "schedule"
-    assert told["lookback"] == {"periods": 7, "filled": len(with_rows), "corrected": 0, "kept": 0, "failed": 0}
-    stored = {key: row["total_classifications"] for key, row in database.trends().items()}
-    assert stored.pop(("acme", str(day))) == (day.day if day < datetime.date(2026, 11, 24) else 0)
-    assert stored == with_rows
+    first = datetime.date(2026, 11, 1)
+    expected = {
+        ("acme", str(one)): one.day if (one.year, one.month) == (2026, 11) and one.day < 24 else 0
+        for one in (day, *earlier)
+        if one >= first
+    }
+    assert told["lookback"] == {"periods": 7, "filled": len(expected) - 1, "corrected": 0, "kept": 0, "failed": 0}
+    assert {key: row["total_classifications"] for key, row in database.trends().items()} == expected
 
 
 def test_a_run_triggered_over_rest_is_for_its_date(running):
