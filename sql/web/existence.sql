@@ -17,6 +17,8 @@ cross join
             named_organizations.created_from > %(read_from)s::timestamp
             and named_organizations.id = filled.organization_id
             and filled.trend_period = %(period)s::text
+            -- a date of the calendar
+            and filled.trend_date between '0001-01-01' and '9999-12-31'
             -- where a period begins
             and date_trunc(%(unit)s::text, filled.trend_date) >= filled.trend_date
             and (

@@ -15,7 +15,8 @@ bounds as materialized (
                     communication_trends.trend_period = %(period)s::text
                     and communication_trends.trend_date
                     = date_trunc(%(unit)s::text, communication_trends.trend_date)
-                    and isfinite(communication_trends.trend_date)
+                    and communication_trends.trend_date
+                    between '0001-01-01' and '9999-12-31'
             )
         ) as first_day,
         exists(
@@ -26,7 +27,8 @@ bounds as materialized (
                 and communication_trends.trend_date
                 = date_trunc(%(unit)s::text, communication_trends.trend_date)
                 and communication_trends.trend_date <= %(last_day)s::timestamp
-                and isfinite(communication_trends.trend_date)
+                and communication_trends.trend_date
+                between '0001-01-01' and '9999-12-31'
         ) as anything_stored
 ),
 
@@ -122,7 +124,8 @@ page as (
                 and communication_trends.trend_date
                 = date_trunc(%(unit)s::text, communication_trends.trend_date)
                 and communication_trends.trend_date <= %(last_due)s::timestamp
-                and isfinite(communication_trends.trend_date)
+                and communication_trends.trend_date
+                between '0001-01-01' and '9999-12-31'
         ) as last_stored_day,
         row_number() over (
             order by

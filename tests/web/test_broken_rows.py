@@ -200,6 +200,29 @@ def test_any_row(api, victim, row):
     check(api, row)
 
 
+@pytest.mark.parametrize("date", ["infinity", "-infinity", "20000-01-01", "4000-01-01 BC"])
+def test_a_trend_of_no_date_that_python_has_changes_no_answer(api, victim, date):
+    asked = {"from": "2026-10-12", "to": "2026-10-21"}
+
+    def answers():
+        found = {path: api.get(f"{API}/{path}", params=asked) for path in PATHS}
+        assert {path: answer.status_code for path, answer in found.items()} == dict.fromkeys(PATHS, 200)
+        return {path: {**answer.json(), "asOf": None} for path, answer in found.items()}
+
+    store(api, GOOD)
+    before = answers()
+    api.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
+        " total_classifications) select id, %s, 'daily', '{\"complaint\": 3}', 3 from organizations"
+        " where slug = 'victim'",
+        [date],
+    )
+    try:
+        assert answers() == before
+    finally:
+        api.connection.execute("delete from communication_trends where trend_date = %s", [date])
+
+
 @pytest.mark.parametrize("lacking", [("name",), ("slug",), ("name", "slug")])
 def test_an_organization_without_a_name_or_slug(api, lacking):
     for column in ("name", "slug"):
