@@ -247,8 +247,9 @@ def batches(airflow: Runner, connection: psycopg.Connection[Any], report: Report
 
 def anew(connection: psycopg.Connection[Any], run: Callable[[], float]) -> float:
     """Return the seconds of a run that has each trend of the day to write, as every night."""
-    connection.execute("delete from communication_trends where trend_date = %s", [DAY])
-    connection.execute("vacuum communication_trends")
+    for table in ("communication_trends", "communication_trends_provenance"):
+        connection.execute(f"delete from {table} where trend_date = %s", [DAY])
+        connection.execute(f"vacuum {table}")
     return run()
 
 
