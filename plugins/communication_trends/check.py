@@ -18,7 +18,7 @@ from communication_trends.compat import HAS_EXTERNAL_VIEWS, load_dag_file, regis
 from communication_trends.connections import connected, errors_explained
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import DAILY, KINDS, Granularity
-from communication_trends.stored import GRACE, READABLE, Range, reading
+from communication_trends.stored import GRACE, Range, reading
 from communication_trends.timetable import TIMETABLES
 
 OK, FAILED, NOTE = "ok", "FAILED", "-"
@@ -154,7 +154,7 @@ def check_freshness(kind: Granularity, count: int) -> Iterator[tuple[str, str]]:
     last = kind.last_due(datetime.datetime.now(datetime.timezone.utc) - GRACE)
     asked = Range(last.earlier(count - 1)[-1] if count > 1 else last, last, last)
     with errors_explained(), reading() as database:
-        rows = database.rows("freshness", organization_id=None, limit=NAMED, offset=0, **asked.parameters, **READABLE)
+        rows = database.rows("freshness", organization_id=None, limit=NAMED, offset=0, **asked.parameters)
     found = rows[0]
     total, behind = found["organizations_total"], found["organizations_behind"]
     if not total:

@@ -20,7 +20,7 @@ from communication_trends.core import totals as figures
 from communication_trends.core.anomalies import earlier_periods
 from communication_trends.core.period import DAILY, KINDS, MONTHLY, WEEKLY, Period
 from communication_trends.params import requested_organizations
-from communication_trends.stored import GRACE, READABLE, Attention, Range, Reading, Unusual, reading, unusual
+from communication_trends.stored import GRACE, Attention, Range, Reading, Unusual, reading, unusual
 
 log = logging.getLogger(__name__)
 
@@ -306,9 +306,7 @@ def _gaps(database: Reading, week: Range, now: datetime.datetime) -> list[Line]:
     [known] = database.rows("any_stored", period=DAILY.name, days=[day.start for day in days.periods()])
     if not known["any_stored"]:
         return [Line("No day of the week is stored, of any organization.")]
-    rows = database.rows(
-        "freshness", organization_id=None, limit=ORGANIZATIONS, offset=0, **days.parameters, **READABLE
-    )
+    rows = database.rows("freshness", organization_id=None, limit=ORGANIZATIONS, offset=0, **days.parameters)
     behind = rows[0]["organizations_behind"]
     if not behind:
         return [Line(f"None: all organizations have each day up to {_day(last.first_date)}.")]
@@ -331,7 +329,6 @@ def _asked(week: Range) -> dict[str, Any]:
     return {
         "hotspot_topics": settings.hotspot_topics(),
         **week.compared_parameters,
-        **READABLE,
     }
 
 

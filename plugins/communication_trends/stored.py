@@ -30,7 +30,7 @@ READABLE = {
     )
     + ' || $[*].channelId.type() != "string"',
 }
-"""jsonpath that is false for what can be read, bound by each statement that reads trends."""
+"""jsonpath that is false for what can be read, bound for each statement."""
 
 GRACE = datetime.timedelta(hours=1)
 """How long after its run is due a period should be stored."""
@@ -187,7 +187,8 @@ class Reading:
         :param parameters: the values it binds.
         """
         return self._transaction.rows(
-            statement(self._file, name, knows_origins=name != "knows_origins" and self.knows_origins), parameters
+            statement(self._file, name, knows_origins=name != "knows_origins" and self.knows_origins),
+            {**READABLE, **parameters},
         )
 
     @cached_property
@@ -342,7 +343,6 @@ def unusual(
         least_times=attention.AT_LEAST_TIMES,
         most_times=attention.AT_MOST_TIMES,
         hotspot_topics=settings.hotspot_topics(),
-        **READABLE,
     )
     found = [
         Unusual(row["organization_id"], row["name"], row["slug"], row["date"], finding)

@@ -12,7 +12,7 @@ from fastapi import HTTPException
 from communication_trends import settings
 from communication_trends.core import totals as figures
 from communication_trends.core.period import ONE_DAY
-from communication_trends.stored import READABLE, Range, Reading, unusual
+from communication_trends.stored import Range, Reading, unusual
 from communication_trends.web import models
 from communication_trends.web.ranges import MAX_OF_ALL, MAX_OF_ONE
 
@@ -35,7 +35,7 @@ def trends_of_one(
 ) -> models.OrganizationTrends:
     """Return one organization's trends."""
     found = _found(database, organization)
-    rows = database.rows("trends", organization_id=found.id, **asked.parameters, **READABLE)
+    rows = database.rows("trends", organization_id=found.id, **asked.parameters)
     # where it cannot be read by which rules hotspots were computed, neither can this
     origins = database.rows("origins", organization_id=found.id, **asked.parameters) if database.knows_origins else []
     by_date = {row["date"]: row for row in origins}
@@ -53,7 +53,7 @@ def trends_of_one(
 
 def trends_of_all(database: Reading, asked: Range, changed_since: datetime.datetime | None = None) -> models.AllTrends:
     """Return the trends of all organizations together."""
-    rows = database.rows("trends_of_all", **asked.parameters, **READABLE)
+    rows = database.rows("trends_of_all", **asked.parameters)
     entries = [_entry_of_all(row) for row in rows]
     return models.AllTrends(
         **_ranged(asked),
@@ -83,7 +83,6 @@ def overview(
         hotspot_min_messages=settings.hotspot_min_messages(),
         # what nothing is ordered by need not be read
         **{**compared, **({} if by_change else asked.parameters)},
-        **READABLE,
     )
     page = [row for row in rows if row["organization_id"]]
     ranked: list[models.RankedOrganization] = []
@@ -93,7 +92,6 @@ def overview(
             organization_ids=[row["organization_id"] for row in page[start : start + CHUNK]],
             hotspot_topics=settings.hotspot_topics(),
             **compared,
-            **READABLE,
         )
         ranked += [_ranked(row, rank=page[start + index]["rank"]) for index, row in enumerate(found)]
     return models.Overview(**_ranged(asked), organizations=ranked, total_entries=rows[0]["total_entries"])
@@ -104,9 +102,7 @@ def hotspots(
 ) -> models.Hotspots:
     """Return a page of the channels that ran hot, or all of them without a limit."""
     one = find(database, organization)
-    rows = database.rows(
-        "hotspots", organization_id=one and one.id, limit=limit, offset=offset, **asked.parameters, **READABLE
-    )
+    rows = database.rows("hotspots", organization_id=one and one.id, limit=limit, offset=offset, **asked.parameters)
     return models.Hotspots(
         **_ranged(asked),
         hotspots=[
@@ -131,7 +127,6 @@ def comparison(database: Reading, asked: Range, *, organization: str | None) -> 
         organization_id=one and one.id,
         hotspot_topics=settings.hotspot_topics(),
         **asked.compared_parameters,
-        **READABLE,
     )
     now, before, total = (figures.sums_of(row, prefix) for prefix in ("", "previous_", "total_"))
     matched, stored = row["matched_days"], row["stored_days"]
@@ -217,7 +212,6 @@ def freshness(
         limit=limit,
         offset=offset,
         **{**checked.parameters, "first_day": asked.first.start},
-        **READABLE,
     )
     found = rows[0]
     first, last = found["first_incomplete"], found["last_incomplete"]
@@ -310,7 +304,6 @@ def _hotspot_rules(database: Reading, asked: Range, organization_id: str | None)
         organization_id=organization_id,
         hotspot_rule=settings.hotspot_rule().as_json(),
         **asked.parameters,
-        **READABLE,
     )
     unknown = {"topics": None, "minMessages": None, "minRatio": None}
     return [
