@@ -1,78 +1,112 @@
--- One row per organization that the target knows, with three lists, an entry for each
--- period: how many messages its stored trend has, null where none is stored; what is
--- known of where that comes from, null where it is of unknown origin; and whether the
--- organization existed by the period's end: it was created, or has a trend that is not
--- empty. Each trend is looked up, not joined: of a period just written the planner
--- expects hardly a row, and would read all of them again for each organization.
+-- One row per organization that the target knows: its trend of a run's own period, null
+-- where none is stored; how many messages its trend of the period before has; what this
+-- run has done to trends of earlier periods, in whichever attempt; and which periods no
+-- trend is stored of, with those by whose end it existed: it was created, or has a trend
+-- that is not empty. Each organization's trends are looked up, not joined: of a period
+-- just written the planner expects hardly a row, and would read all of them again for
+-- each organization.
 select
     organizations.id::text as id,
     organizations.slug::text as slug,
-    array(
-        select
-            (
-                select coalesce(stored.total_classifications, 0)::bigint
-                from communication_trends as stored
-                where
-                    organizations.id = stored.organization_id
-                    and periods.period_start = stored.trend_date
-                    and stored.trend_period = %(trend_period)s::text
-            )
-        from
-            unnest(%(period_starts)s::timestamp[]) with ordinality
-                as periods (period_start, place)
-        order by periods.place
-    ) as stored_classifications,
-    array(
-        select
-            (
-                select
-                    concat_ws(
-                        ' ',
-                        case
-                            when provenance.is_final then 'final' else 'partial'
-                        end,
-                        -- what this run has done to it, in whichever attempt
-                        case
-                            when provenance.run_id = %(run_id)s::text
-                                then provenance.change
-                        end
-                    )
-                from communication_trends_provenance as provenance
-                where
-                    organizations.id = provenance.organization_id
-                    and periods.period_start = provenance.trend_date
-                    and provenance.trend_period = %(trend_period)s::text
-            )
-        from
-            unnest(%(period_starts)s::timestamp[]) with ordinality
-                as periods (period_start, place)
-        order by periods.place
-    ) as origins,
-    array(
-        select
-            case
-                when coalesce(organizations.created_at < periods.period_end, true)
-                    then true
-                -- the application may set it anew
-                else
-                    exists (
-                        select 1
-                        from communication_trends as stored
-                        where
-                            organizations.id = stored.organization_id
-                            and stored.trend_period = %(trend_period)s::text
-                            and stored.trend_date < periods.period_end
-                            and (
-                                stored.total_classifications > 0
-                                or stored.escalation_counts <> '{}'
-                            )
-                    )
-            end
-        from
-            unnest(%(period_ends)s::timestamp[]) with ordinality
-                as periods (period_end, place)
-        order by periods.place
-    ) as existed
+    trends.own_classifications,
+    coalesce(trends.classifications_before, 0) as classifications_before,
+    origins.own_is_final,
+    origins.own_change,
+    origins.filled,
+    origins.corrected,
+    -- most lack none
+    case
+        when trends.stored < cardinality(%(period_starts)s::timestamp[])
+            then
+                array(
+                    select periods.period_start
+                    from
+                        unnest(%(period_starts)s::timestamp[])
+                            as periods (period_start)
+                    where
+                        not exists (
+                            select 1
+                            from communication_trends as stored
+                            where
+                                organizations.id = stored.organization_id
+                                and periods.period_start = stored.trend_date
+                                and stored.trend_period = %(trend_period)s::text
+                        )
+                )
+    end as missing,
+    case
+        when trends.stored < cardinality(%(period_starts)s::timestamp[])
+            then
+                array(
+                    select periods.period_start
+                    from
+                        unnest(
+                            %(period_starts)s::timestamp[],
+                            %(period_ends)s::timestamp[]
+                        ) as periods (period_start, period_end)
+                    where
+                        coalesce(organizations.created_at < periods.period_end, true)
+                        -- the application may set it anew
+                        or exists (
+                            select 1
+                            from communication_trends as stored
+                            where
+                                organizations.id = stored.organization_id
+                                and stored.trend_period = %(trend_period)s::text
+                                and stored.trend_date < periods.period_end
+                                and (
+                                    stored.total_classifications > 0
+                                    or stored.escalation_counts <> '{}'
+                                )
+                        )
+                )
+    end as existed
 from organizations
+inner join lateral (  -- noqa: ST05
+    select
+        count(*) as stored,
+        max(coalesce(stored.total_classifications, 0)::bigint)
+        filter (where stored.trend_date = %(own_start)s::timestamp)
+            as own_classifications,
+        max(stored.total_classifications::bigint)
+        filter (where stored.trend_date = %(start_before)s::timestamp)
+            as classifications_before
+    from communication_trends as stored
+    where
+        organizations.id = stored.organization_id
+        and stored.trend_date = any(%(period_starts)s::timestamp[])
+        and stored.trend_period = %(trend_period)s::text
+) as trends on true
+inner join lateral (  -- noqa: ST05
+    select
+        bool_or(provenance.is_final)
+        filter (where provenance.trend_date = %(own_start)s::timestamp)
+            as own_is_final,
+        max(provenance.change)
+        filter (
+            where
+            provenance.trend_date = %(own_start)s::timestamp
+            and provenance.run_id = %(run_id)s::text
+        ) as own_change,
+        count(*)
+        filter (
+            where
+            provenance.trend_date <> %(own_start)s::timestamp
+            and provenance.run_id = %(run_id)s::text
+            and provenance.change = 'filled'
+        ) as filled,
+        count(*)
+        filter (
+            where
+            provenance.trend_date <> %(own_start)s::timestamp
+            and provenance.run_id = %(run_id)s::text
+            and provenance.change = 'corrected'
+        ) as corrected
+    from communication_trends_provenance as provenance
+    where
+        organizations.id = provenance.organization_id
+        and provenance.trend_date = any(%(period_starts)s::timestamp[])
+        and provenance.trend_period = %(trend_period)s::text
+) as origins on true
 where organizations.id = any(%(organization_ids)s::uuid[])
 order by organizations.slug;

@@ -114,7 +114,9 @@ compared as (
     ) as finality on true
     inner join lateral (  -- noqa: ST05
         select
-            coalesce(
+            -- most often none is stored yet, which needs no JSON to be parsed
+            stored.organization_id is not null
+            and coalesce(
                 stored.topic_distribution = trends.topic_distribution::jsonb
                 and stored.sentiment_distribution
                 = trends.sentiment_distribution::jsonb
@@ -136,7 +138,8 @@ compared as (
                 ),
                 false
             ) as has_same_messages,
-            coalesce(
+            stored.organization_id is not null
+            and coalesce(
                 stored.escalation_counts = trends.escalation_counts::jsonb, false
             ) as has_same_alerts
         from (values (1)) as one_row (number)
@@ -160,7 +163,8 @@ counted as (
         end as had_messages,
         case
             when
-                compared.has_same_messages
+                not compared.is_stored
+                or compared.has_same_messages
                 or compared.messages_with_tone = compared.earlier_with_tone
                 then compared.earlier_with_tone
             else
@@ -189,7 +193,8 @@ counted as (
         end as had_with_confidence,
         case
             when
-                compared.has_same_alerts
+                not compared.is_stored
+                or compared.has_same_alerts
                 or compared.alerts = compared.earlier_alerts
                 then compared.earlier_alerts
             else

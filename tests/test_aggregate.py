@@ -372,13 +372,14 @@ def test_stored_trends_are_looked_up_without_reading_all_of_them_for_each_organi
         "organization_ids": ids,
         "trend_period": "daily",
         "run_id": "a run",
+        "own_start": starts[0],
+        "start_before": starts[1],
         "period_starts": starts,
         "period_ends": [DAY_END, *starts[:-1]],
     }
     rows = connection.execute(sql, parameters).fetchall()
-    assert [(row["stored_classifications"], row["origins"], row["existed"]) for row in rows] == [
-        ([0] * 9, [None] * 9, [True] * 9)
-    ] * number
+    columns = ("own_classifications", "own_is_final", "own_change", "filled", "corrected", "missing", "existed")
+    assert [[row[name] for name in columns] for row in rows] == [[0, None, None, 0, 0, None, None]] * number
     plan = connection.execute(f"explain (analyze, format json) {sql}", parameters).fetchone()["QUERY PLAN"]
 
     # each of nine periods is looked up once, in a few steps

@@ -22,7 +22,16 @@ FINAL = StoredTrend(10, is_final=True)
 
 
 def stored(name: str, trends: dict[Period, StoredTrend], existed: tuple[Period, ...] = (NOV_6, NOV_7, NOV_8)) -> Any:
-    return StoredOrganization(name, trends, frozenset(existed))
+    changes = [trend.change for period, trend in trends.items() if period != NOV_8]
+    return StoredOrganization(
+        name,
+        trends.get(NOV_8),
+        trends[NOV_7].messages if NOV_7 in trends else 0,
+        changes.count("filled"),
+        changes.count("corrected"),
+        frozenset({NOV_6, NOV_7, NOV_8} - trends.keys()),
+        frozenset(existed),
+    )
 
 
 def report(index: int, *, clear_number: int = 0, is_last_attempt: bool = True, **what: Any) -> TaskReport:

@@ -16,7 +16,7 @@ import datetime
 import decimal
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -40,7 +40,7 @@ from communication_trends.core.database_errors import (
     sqlstate,
 )
 from communication_trends.core.errors import OutdatedSnapshotError, TrendMismatchError, UnusableRowsError
-from communication_trends.core.evidence import NUMBERS, first_seen, gather_evidence
+from communication_trends.core.evidence import NUMBERS, Key, first_seen, gather_evidence
 from communication_trends.core.period import DAILY, Period, utc_date
 
 log = logging.getLogger(__name__)
@@ -362,7 +362,7 @@ class Aggregation:
 
     def _aggregated(
         self, reading: Transaction, parameters: Mapping[str, Any], periods: Sequence[Period], ids: Sequence[str]
-    ) -> dict[tuple[str, datetime.datetime], dict[str, Any]]:
+    ) -> dict[Key, dict[str, Any]]:
         """Return the trends by organization and period."""
         found = set()
         trends = {}
@@ -379,7 +379,7 @@ class Aggregation:
         self,
         reading: Transaction,
         writing: Transaction,
-        trends: Mapping[tuple[str, datetime.datetime], dict[str, Any]],
+        trends: Mapping[Key, dict[str, Any]],
         periods: Sequence[Period],
     ) -> list[TrendResult]:
         """Store what differs, with its provenance, and verify it against the source and against what was computed."""
@@ -399,6 +399,7 @@ class Aggregation:
             "numbers": NUMBERS,
             **vars(self.work.origin),
         }
+        incomplete = self._look_up_unstored(reading, writing, trends, by_start) if is_own else {}
         judged = self._upsert(writing, parameters, list(trends.values()))
         if later := [row["details"]["computed_at"] for row in judged if row["status"] == "outdated"]:
             # if it is as new again, that is not another run's work but the clock's
@@ -406,13 +407,9 @@ class Aggregation:
             raise OutdatedSnapshotError(
                 f"Another run has stored trends of {len(later)} organizations and periods from a later snapshot"
             )
-        incomplete: dict[tuple[str, datetime.datetime], str] = {}
         if unsure := {_key(row): list(row["details"]["suspects"] or ()) for row in judged if row["status"] == "unsure"}:
             wanted = [trends[key] for key in unsure]
-            incomplete = gather_evidence(reading, writing, wanted, channels=unsure, periods=by_start)
-            for trend in wanted:
-                if is_own and self.work.fill is not Fill.IF_IN_SOURCE:
-                    trend["may_be_filled"] = True
+            incomplete |= self._gather_evidence(reading, writing, wanted, unsure, by_start)
             judged = [row for row in judged if _key(row) not in unsure]
             judged += self._upsert(writing, parameters, wanted)
         if traced := [row for row in judged if row["is_traced"]]:
@@ -432,13 +429,51 @@ class Aggregation:
                 self._report.incomplete[result.organization, result.period] = incomplete[key]
         return sorted(results, key=lambda result: result.period.first_date, reverse=True)
 
+    def _look_up_unstored(
+        self,
+        reading: Transaction,
+        writing: Transaction,
+        trends: Mapping[Key, dict[str, Any]],
+        periods: Mapping[datetime.datetime, Period],
+    ) -> dict[Key, str]:
+        """
+        Gather the evidence of trends of the run's own period that are not stored, before they are.
+
+        The statement that stores would ask for it, of all of them; of a day that has just ended it needs none.
+        """
+        if (self.work.fill is Fill.ALWAYS and self.work.period.kind is DAILY) or not trends:
+            return {}
+        bounds = {
+            "trend_period": self.work.period.kind.name,
+            "period_start": self.work.period.start,
+            "organization_ids": [id_ for id_, _ in trends],
+        }
+        stored = {row["id"] for row in writing.run("organizations_with_trend.sql", bounds)}
+        wanted = [trend for (id_, _), trend in trends.items() if id_ not in stored]
+        return self._gather_evidence(reading, writing, wanted, {}, periods) if wanted else {}
+
+    def _gather_evidence(
+        self,
+        reading: Transaction,
+        writing: Transaction,
+        trends: Sequence[dict[str, Any]],
+        channels: Mapping[Key, Collection[str]],
+        periods: Mapping[datetime.datetime, Period],
+    ) -> dict[Key, str]:
+        """Gather the evidence that `gather_evidence` does; what was asked for is stored whatever it says."""
+        incomplete = gather_evidence(reading, writing, trends, channels=channels, periods=periods)
+        if self.work.fill is not Fill.IF_IN_SOURCE:
+            for trend in trends:
+                trend["may_be_filled"] = trend["may_be_filled"] or trend["period_start"] == self.work.period.start
+        return incomplete
+
     def _without_unborn(
         self,
         reading: Transaction,
         writing: Transaction,
-        trends: Mapping[tuple[str, datetime.datetime], dict[str, Any]],
+        trends: Mapping[Key, dict[str, Any]],
         periods: Mapping[datetime.datetime, Period],
-    ) -> dict[tuple[str, datetime.datetime], dict[str, Any]]:
+    ) -> dict[Key, dict[str, Any]]:
         """
         Leave out empty trends of earlier periods that had ended before the organization existed.
 
@@ -619,7 +654,7 @@ def _today(transaction: Transaction) -> datetime.datetime:
     return datetime.datetime.combine(utc_date(transaction.began_at), datetime.time.min)
 
 
-def _key(row: Mapping[str, Any]) -> tuple[str, datetime.datetime]:
+def _key(row: Mapping[str, Any]) -> Key:
     return row["organization_id"], row["period_start"]
 
 

@@ -9,9 +9,9 @@ that is cleared and dies before that still has the one of before.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from communication_trends.core.aggregation import AggregationReport, TrendStatus
 from communication_trends.core.period import Period
@@ -87,8 +87,7 @@ class TaskReport:
         return cls(**{name: value[_camel(name)] for name in cls.__dataclass_fields__})
 
 
-@dataclass(frozen=True)
-class StoredTrend:
+class StoredTrend(NamedTuple):
     """
     A trend that is stored.
 
@@ -102,19 +101,27 @@ class StoredTrend:
     change: str | None = None
 
 
-@dataclass(frozen=True)
-class StoredOrganization:
+# a tuple: there may be 10,000 of them, and a frozen dataclass takes five times as long to make
+class StoredOrganization(NamedTuple):
     """
     What is stored of an organization.
 
     :param name: its slug, or its id where it has none.
-    :param trends: its stored trends, by period; a period without one is not in here.
-    :param existed: the periods by whose end it existed.
+    :param own: its trend of the run's own period, or None.
+    :param messages_before: how many messages its trend of the period before has; 0 where none is stored.
+    :param filled: how many trends of the periods looked back to this run has filled.
+    :param corrected: how many of them it has corrected.
+    :param missing: the periods, of the run's own and those looked back to, of which no trend is stored.
+    :param existed: the periods by whose end it existed, of those in ``missing`` at least.
     """
 
     name: str
-    trends: Mapping[Period, StoredTrend]
-    existed: frozenset[Period]
+    own: StoredTrend | None
+    messages_before: int = 0
+    filled: int = 0
+    corrected: int = 0
+    missing: frozenset[Period] = frozenset()
+    existed: frozenset[Period] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -205,46 +212,37 @@ class RunSummary:
         """How many organizations lack a trend of the run's own period or of one that it looked back to."""
         evidence = self.evidence
         periods = (evidence.period, *evidence.lookback_periods)
-        missing = {id_ for id_, row in evidence.stored.items() if any(_is_missing(row, one) for one in periods)}
-        missing |= {id_ for id_, row in evidence.stored.items() if evidence.period not in row.trends}
+        missing = {
+            id_
+            for id_, row in evidence.stored.items()
+            if row.own is None or (row.missing and not row.missing.isdisjoint(row.existed.intersection(periods)))
+        }
         return len(missing | evidence.unknown_to_target | evidence.unknown_to_source.keys())
 
     def as_json(self) -> dict[str, Any]:
         """Return the summary as it is logged and pushed, without ``attention``."""
         evidence = self.evidence
         own = list(self._own_trends())
-        changes = [
-            trend.change
-            for row in evidence.stored.values()
-            for period in evidence.lookback_periods
-            if (trend := row.trends.get(period)) and trend.change
-        ]
-        dates = [period.first_date for period, _ in self.not_in_source if period != evidence.period]
-        since = min([*dates, *([evidence.missing_since] if evidence.missing_since else [])], default=None)
         return {
             "trendDate": str(evidence.period.first_date),
             "period": evidence.period.kind.name,
             "triggeredBy": evidence.triggered_by,
             "organizationsProcessed": len(self.processed),
-            "trendsCreated": len([id_ for id_ in self._with_own_trend() if id_ not in self.kept]),
+            "trendsCreated": len(list(self._own_trends(without=self.kept))),
             "keptTrends": len(self.kept),
             "totalClassifications": self.messages,
             "errors": len(self.failed),
             "failedOrganizations": sorted(self.name(id_) for id_ in self.failed),
             "lookback": {
                 "periods": len(evidence.lookback_periods),
-                "filled": changes.count(TrendStatus.FILLED),
-                "corrected": changes.count(TrendStatus.CORRECTED),
+                "filled": sum(row.filled for row in evidence.stored.values()),
+                "corrected": sum(row.corrected for row in evidence.stored.values()),
                 "kept": self.kept_earlier,
                 "failed": len(self.failed_earlier),
             },
             "notFinal": sum(trend.is_final is False for trend in own),
             "unknownOrigin": sum(trend.is_final is None for trend in own),
-            "missingTrends": {
-                "total": evidence.missing_before + len(dates),
-                "from": str(since) if since else None,
-                "notInSource": len(dates),
-            },
+            "missingTrends": self._missing_trends(),
             "incompleteTrends": {
                 "total": len(self.incomplete),
                 "trends": [
@@ -283,21 +281,15 @@ class RunSummary:
         """Return what to say of a run though it does not fail for it."""
         evidence, said = self.evidence, []
         noun = evidence.period.kind.noun
-        before = sum(
-            trend.messages
-            for row in evidence.stored.values()
-            for one in evidence.period.earlier(1)
-            if (trend := row.trends.get(one))
-        )
+        before = sum(row.messages_before for row in evidence.stored.values())
         if self.processed and not self.messages and before:
             said.append(
                 f"All {len(self.processed)} organizations are empty in {evidence.period}, with {before} messages in "
                 f"the {noun} before. Is the source complete, and does the search_path of the connection find the right "
                 "tables?"
             )
-        summary = self.as_json()
-        if summary["missingTrends"]["total"]:
-            missing = summary["missingTrends"]
+        missing = self._missing_trends()
+        if missing["total"]:
             said.append(
                 f"{missing['total']} trends are missing from {missing['from']} on: {evidence.missing_before} from "
                 f"before the lookback, which a backfill stores while their source rows are there, and "
@@ -314,13 +306,21 @@ class RunSummary:
             )
         return said
 
-    def _with_own_trend(self) -> list[str]:
-        stored = self.evidence.stored
-        return [id_ for id_ in self.processed if id_ in stored and self.evidence.period in stored[id_].trends]
+    def _missing_trends(self) -> dict[str, Any]:
+        evidence = self.evidence
+        dates = [period.first_date for period, _ in self.not_in_source if period != evidence.period]
+        since = min([*dates, *([evidence.missing_since] if evidence.missing_since else [])], default=None)
+        return {
+            "total": evidence.missing_before + len(dates),
+            "from": str(since) if since else None,
+            "notInSource": len(dates),
+        }
 
-    def _own_trends(self) -> Iterator[StoredTrend]:
-        for id_ in self._with_own_trend():
-            yield self.evidence.stored[id_].trends[self.evidence.period]
+    def _own_trends(self, without: Collection[str] = ()) -> Iterator[StoredTrend]:
+        stored = self.evidence.stored
+        for id_ in self.processed:
+            if id_ not in without and (row := stored.get(id_)) and row.own:
+                yield row.own
 
 
 def summarize_run(evidence: Evidence) -> RunSummary:
@@ -338,7 +338,7 @@ def summarize_run(evidence: Evidence) -> RunSummary:
         for report in reports
         for date, ids in report.not_in_source.items()
         for id_ in ids
-        if date in by_date and by_date[date] not in _trends(evidence, id_)
+        if date in by_date and ((row := evidence.stored.get(id_)) is None or by_date[date] in row.missing)
     }
     failed = set(evidence.unknown_to_target) | evidence.unknown_to_source.keys()
     for index, batch in enumerate(evidence.batches):
@@ -347,13 +347,13 @@ def summarize_run(evidence: Evidence) -> RunSummary:
         elif evidence.states.get(index) != "success":
             failed |= set(batch)
     ids = [id_ for batch in evidence.batches for id_ in batch]
-    failed |= {id_ for id_ in ids if (row := evidence.stored.get(id_)) and own not in row.trends}
+    failed |= {id_ for id_ in ids if (row := evidence.stored.get(id_)) and row.own is None}
     failures = {(by_date[date], id_) for report in reports for date, id_ in report.failed_earlier if date in by_date}
     failures |= {
         (one, id_)
         for id_, row in evidence.stored.items()
-        for one in evidence.lookback_periods
-        if id_ not in failed and _is_missing(row, one)
+        if row.missing and id_ not in failed
+        for one in row.missing & row.existed & set(evidence.lookback_periods)
     }
     processed = [id_ for id_ in ids if id_ not in failed]
     return RunSummary(
@@ -366,15 +366,6 @@ def summarize_run(evidence: Evidence) -> RunSummary:
         kept_earlier=sum(counts.get("kept", 0) for report in reports for counts in report.earlier.values()),
         incomplete=[one for report in reports for one in report.incomplete],
     )
-
-
-def _trends(evidence: Evidence, id_: str) -> Mapping[Period, StoredTrend]:
-    return row.trends if (row := evidence.stored.get(id_)) else {}
-
-
-def _is_missing(row: StoredOrganization, period: Period) -> bool:
-    """Whether no trend is stored though the organization existed."""
-    return period not in row.trends and period in row.existed
 
 
 def _earlier(own: Period, report: AggregationReport) -> dict[str, dict[str, int]]:

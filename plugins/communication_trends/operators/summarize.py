@@ -118,8 +118,10 @@ class SummarizeTrendsOperator(TrendsOperator):
         window = period.earlier(settings.MAX_LOOKBACK)
         shared = {"organization_ids": ids, "trend_period": period.kind.name, "unit": period.kind.noun}
 
+        periods = [period, *(lookback_periods or period.earlier(1))]
+
         def looked_up(check: Transaction) -> tuple[Any, ...]:
-            stored = self._stored(check, dag_run.run_id, [period, *(lookback_periods or period.earlier(1))], shared)
+            stored = self._stored(check, dag_run.run_id, periods, shared)
             missing, rules = [], []
             if before_lookback:
                 last_start = before_lookback[0].start
@@ -143,7 +145,7 @@ class SummarizeTrendsOperator(TrendsOperator):
         with self.connected(settings.conn_id()) as database:
             until = changes_until(database)
             stored, missing, rules, changed = database.read(looked_up, TARGET_TABLES)
-        trends = sum(len(row.trends) for row in stored.values())
+        trends = sum(len(periods) - len(row.missing) for row in stored.values())
         self.rows_read = {settings.conn_id(): {"organizations": len(stored), "communication_trends": trends}}
         unknown_to_target, unknown_to_source = self._compare_sides(context, period, ids, stored)
         reports = pull_mapped_xcoms(context, self.aggregate_task_id, REPORT_KEY, len(batches))
@@ -174,26 +176,30 @@ class SummarizeTrendsOperator(TrendsOperator):
         self, check: Transaction, run_id: str, periods: Sequence[Period], shared: dict[str, Any]
     ) -> dict[str, StoredOrganization]:
         """Return what is stored, by organization; of those that the target knows."""
+        by_start = {one.start: one for one in periods}
+        own, *before = periods
         rows = check.run(
             "stored_trends.sql",
             {
                 **shared,
                 "run_id": run_id,
-                "period_starts": [one.start for one in periods],
+                "own_start": own.start,
+                "start_before": before[0].start if before else None,
+                "period_starts": list(by_start),
                 "period_ends": [one.end for one in periods],
             },
         )
         return {
             row["id"]: StoredOrganization(
                 row["slug"] or row["id"],
-                {
-                    one: _stored_trend(messages, origin)
-                    for one, messages, origin in zip(
-                        periods, row["stored_classifications"], row["origins"], strict=True
-                    )
-                    if messages is not None
-                },
-                frozenset(one for one, existed in zip(periods, row["existed"], strict=True) if existed),
+                None
+                if row["own_classifications"] is None
+                else StoredTrend(row["own_classifications"], row["own_is_final"], row["own_change"]),
+                row["classifications_before"],
+                row["filled"],
+                row["corrected"],
+                frozenset(by_start[start] for start in row["missing"] or ()),
+                frozenset(by_start[start] for start in row["existed"] or ()),
             )
             for row in rows
         }
@@ -213,7 +219,7 @@ class SummarizeTrendsOperator(TrendsOperator):
         expected: dict[str, str] = {}
         # where the conf names organizations, those are all that the run is about
         if context["params"]["organizations"] is None and (before := period.earlier(1)):
-            bounds = {"trend_period": period.kind.name, "period_start": before[0].start}
+            bounds = {"trend_period": period.kind.name, "period_start": before[0].start, "organization_ids": None}
             with self.connected(settings.conn_id()) as database:
                 rows = database.read(lambda check: check.run("organizations_with_trend.sql", bounds), TARGET_TABLES)
             expected = {row["id"]: row["slug"] or row["id"] for row in rows if row["id"] not in set(ids)}
@@ -227,14 +233,6 @@ class SummarizeTrendsOperator(TrendsOperator):
             frozenset(known.intersection(missing)),
             {id_: name for id_, name in expected.items() if id_ not in known},
         )
-
-
-def _stored_trend(messages: int, origin: str | None) -> StoredTrend:
-    """Return a stored trend, from an entry of the lists of sql/stored_trends.sql."""
-    if origin is None:
-        return StoredTrend(messages)
-    finality, _, change = origin.partition(" ")
-    return StoredTrend(messages, finality == "final", change or None)
 
 
 def _has_succeeded(extra: Any) -> bool:
