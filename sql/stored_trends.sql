@@ -1,10 +1,10 @@
 -- One row per organization that the target knows: its trend of a run's own period, null
 -- where none is stored; how many messages its trend of the period before has; what this
 -- run has done to trends of earlier periods, in whichever attempt; and which periods no
--- trend is stored of, with those by whose end it existed: it was created, or has a trend
--- that is not empty. Each organization's trends are looked up, not joined: of a period
--- just written the planner expects hardly a row, and would read all of them again for
--- each organization.
+-- trend is stored of, with those by whose end it existed: it was created, or has a
+-- trend that is not empty. Each organization's trends are looked up, not joined: of a
+-- period just written the planner expects hardly a row, and would read all of them
+-- again for each organization.
 select
     organizations.id::text as id,
     organizations.slug::text as slug,
