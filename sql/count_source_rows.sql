@@ -1,7 +1,8 @@
 -- One row per organization and period: how many rows its trend must be made from,
 -- counted separately from the aggregate, to verify it; and how many of them hold what
--- cannot be meant: a confidence beyond 0 to 100, or a sentiment that is a text with
--- JSON in it. Confidences are fractions where none is above 1 and some have decimals.
+-- cannot be meant: a confidence beyond 0 to 100, one between 0 and 1, or a sentiment
+-- that is a text with JSON in it, written twice or more often. Confidences are
+-- fractions where none is above 1 and some have decimals.
 select
     organizations.id::text as organization_id,
     periods.period_start,
@@ -9,6 +10,7 @@ select
     counted.messages_with_tone,
     counted.messages_with_confidence,
     counted.confidences_out_of_range,
+    counted.confidences_between_0_and_1,
     counted.has_fractions,
     counted.sentiments_in_text,
     (
@@ -31,12 +33,15 @@ inner join lateral (  -- noqa: ST05
         count(confidence) as messages_with_confidence,
         count(*) filter (where confidence not between 0 and 100)
             as confidences_out_of_range,
+        count(*) filter (where confidence > 0 and confidence < 1)
+            as confidences_between_0_and_1,
         coalesce(
             bool_and(confidence between 0 and 1) and bool_or(mod(confidence, 1) <> 0),
             false
         ) as has_fractions,
         count(*) filter (
-            where tone is null and starts_with(sentiment::text, '"{')
+            where
+            tone is null and sentiment::text ~ '^"(\\["\\nrt]|[[:space:]])*[[{]'
         ) as sentiments_in_text
     from (
         select

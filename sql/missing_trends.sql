@@ -1,21 +1,39 @@
 -- One row per organization with trends missing between its first stored one and the
--- last of some periods: how many, and the first.
+-- last of some periods: how many, and the first. An empty one from before the
+-- organization was created is none: somebody has had it computed.
 with
 -- one row per organization with trends in these periods
 stored_ranges as materialized (
     select
-        organization_id,
-        min(trend_date)::timestamp as first_start,
+        trends.organization_id,
+        min(trends.trend_date)::timestamp as first_start,
         count(*) as stored
-    from communication_trends
+    from communication_trends as trends
+    inner join organizations on trends.organization_id = organizations.id
     where
-        organization_id = any(%(organization_ids)s::uuid[])
-        and trend_period = %(trend_period)s::text
-        and trend_date >= %(period_start)s::timestamp
-        and trend_date <= %(last_start)s::timestamp
+        trends.organization_id = any(%(organization_ids)s::uuid[])
+        and trends.trend_period = %(trend_period)s::text
+        and trends.trend_date >= %(period_start)s::timestamp
+        and trends.trend_date <= %(last_start)s::timestamp
         -- not those of another writer that begin elsewhere
-        and trend_date = date_trunc(%(unit)s::text, trend_date)
-    group by organization_id
+        and trends.trend_date = date_trunc(%(unit)s::text, trends.trend_date)
+        and (
+            trends.total_classifications > 0
+            or coalesce(
+                organizations.created_at
+                < trends.trend_date + ('1 ' || %(unit)s::text)::interval,
+                true
+            )
+            or exists (
+                select 1
+                from
+                    regexp_matches(
+                        trends.escalation_counts #>> '{}', %(numbers)s::text, 'g'
+                    ) as entries (numbers)
+                where entries.numbers[1]::numeric > 0
+            )
+        )
+    group by trends.organization_id
 )
 
 select

@@ -1,6 +1,7 @@
 -- What views read and tables are divided into, as far as it has been truncated,
 -- rewritten or exchanged since this transaction's snapshot: one row each, see
--- rewritten_tables.sql.
+-- rewritten_tables.sql. A function that a view calls does not show what it reads, but
+-- all that has been read is locked until the transaction ends.
 with recursive
 relations as (
     select
@@ -46,6 +47,15 @@ read_relations as (
     from relations
     cross join lateral pg_partition_tree(relations.oid) as partitions
     where relations.kind = 'p'
+    union
+    select locks.relation as oid
+    from pg_locks as locks
+    inner join pg_class as locked on locks.relation = locked.oid
+    where
+        locks.pid = pg_backend_pid()
+        and locks.locktype = 'relation'
+        and locked.relkind in ('r', 'm', 'p')
+        and locked.relnamespace <> 'pg_catalog'::regnamespace
 )
 
 select read_relations.oid::regclass::text as table_name

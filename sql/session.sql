@@ -7,14 +7,16 @@
 -- The aggregation counts in hash tables, whatever number of rows the planner expects:
 -- it expects the same of each organization, and where few are average it would sort
 -- the rows of a large one, which takes twice as long as hashing them.
--- Whatever the role has: backslashes are plain characters, the warning that no standby
--- has confirmed a commit arrives, and no transaction_timeout (from PostgreSQL 17 on)
--- ends what statement_timeout bounds already.
+-- Whatever the role has: dates are written as the drivers read them, backslashes are
+-- plain characters, the warning that no standby has confirmed a commit arrives, and no
+-- transaction_timeout (from PostgreSQL 17 on) ends what statement_timeout bounds
+-- already.
 select
     set_config('timezone', 'UTC', true) as timezone,
     set_config('client_encoding', 'UTF8', true) as client_encoding,
     set_config('row_security', 'off', true) as row_security,
     set_config('jit', 'off', true) as jit,
+    set_config('datestyle', 'ISO', true) as datestyle,
     set_config('standard_conforming_strings', 'on', true) as conforming_strings,
     set_config('client_min_messages', 'notice', true) as messages,
     case

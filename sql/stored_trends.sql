@@ -56,7 +56,16 @@ select
                                 and stored.trend_date < periods.period_end
                                 and (
                                     stored.total_classifications > 0
-                                    or stored.escalation_counts <> '{}'
+                                    or exists (
+                                        select 1
+                                        from
+                                            regexp_matches(
+                                                stored.escalation_counts #>> '{}',
+                                                %(numbers)s::text,
+                                                'g'
+                                            ) as entries (numbers)
+                                        where entries.numbers[1]::numeric > 0
+                                    )
                                 )
                         )
                 )

@@ -100,20 +100,6 @@ compared as (
             and provenance.trend_period = %(trend_period)s::text
     inner join lateral (  -- noqa: ST05
         select
-            case
-                when trends.is_final is not null then trends.is_final
-                -- what was not final is not so by itself once its period has ended, nor
-                -- is what somebody else has stored
-                when
-                    trends.period_start < %(final_before)s::timestamp
-                    and stored.organization_id is not null
-                    and not coalesce(provenance.is_final, false)
-                    then null
-                else trends.period_start < %(final_before)s::timestamp
-            end as is_known_final
-    ) as finality on true
-    inner join lateral (  -- noqa: ST05
-        select
             -- most often none is stored yet, which needs no JSON to be parsed
             stored.organization_id is not null
             and coalesce(
@@ -146,6 +132,26 @@ compared as (
         -- so that it is evaluated once
         offset 0  -- noqa: AM09
     ) as same on true
+    inner join lateral (  -- noqa: ST05
+        select
+            case
+                when trends.is_final is not null then trends.is_final
+                -- what was not final is not so by itself once its period has ended, nor
+                -- is what somebody else has stored, nor what comes out differently: the
+                -- source may have lost rows since
+                when
+                    trends.period_start < %(final_before)s::timestamp
+                    and stored.organization_id is not null
+                    and not coalesce(
+                        provenance.is_final
+                        and same.has_same_messages
+                        and same.has_same_alerts,
+                        false
+                    )
+                    then null
+                else trends.period_start < %(final_before)s::timestamp
+            end as is_known_final
+    ) as finality on true
 ),
 
 -- one row per trend, with the source rows that the stored one was made from: as its
@@ -232,7 +238,10 @@ counted as materialized (
                             ~ '^[0-9]{1,18}([.][0-9]+)?$'
                     ) as stored
                     where
-                        not exists (
+                        -- more than there were, nobody has counted
+                        stored.messages
+                        <= coalesce(compared.earlier_messages, stored.messages)
+                        and not exists (
                             select 1
                             from
                                 jsonb_array_elements(compared.channel_hotspots::jsonb)
@@ -480,7 +489,19 @@ select
             then json_build_object('computed_at', judged_trends.earlier_computed_at)
         -- hotspot channels whose messages have to be counted
         when judged_trends.status = 'unsure'
-            then json_build_object('suspects', judged_trends.suspects)
+            then
+                json_build_object(
+                    'suspects', judged_trends.suspects,
+                    -- when the same was stored, as not final
+                    'partial_since',
+                    case
+                        when
+                            not judged_trends.was_final
+                            and judged_trends.has_same_messages
+                            and judged_trends.has_same_alerts
+                            then judged_trends.earlier_computed_at
+                    end
+                )
         -- what stays and why, and what is stored of it, for the verification
         when judged_trends.keeps_any
             then

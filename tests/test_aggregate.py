@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from communication_trends.core.evidence import NUMBERS
 from local import ROOT
 
 DAY_START = datetime.datetime(2026, 11, 1)
@@ -372,6 +373,7 @@ def test_stored_trends_are_looked_up_without_reading_all_of_them_for_each_organi
         "organization_ids": ids,
         "trend_period": "daily",
         "run_id": "a run",
+        "numbers": NUMBERS,
         "own_start": starts[0],
         "start_before": starts[1],
         "period_starts": starts,

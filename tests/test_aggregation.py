@@ -814,17 +814,22 @@ def test_an_average_that_is_no_percentage_is_refused_for_its_organization_alone(
     assert totals(database) == {("beta", "2026-11-08"): 1}
 
 
-@pytest.mark.parametrize(("confidences", "average"), [(["87.5", "0.5"], 44), (["0", "1"], 1), (["100"], 100)])
-def test_percentages_with_decimals_and_small_ones_are_none(database, work_on, confidences, average):
+@pytest.mark.parametrize(
+    ("confidences", "average", "doubted"), [(["87.5", "0.5"], 44, 1), (["0", "1"], 1, 0), (["100"], 100, 0)]
+)
+def test_percentages_with_decimals_and_small_ones_are_none(database, work_on, confidences, average, doubted):
     database.connection.execute("alter table topic_classifications alter confidence type numeric")
     for confidence in confidences:
         database.classify("acme", at="2026-11-08 10:00", confidence=confidence)
-    assert changes(work_on()) == {("acme", "2026-11-08"): "filled"}
+    outcome = work_on()
+    assert changes(outcome) == {("acme", "2026-11-08"): "filled"}
     assert database.trend("acme", "2026-11-08")["avg_confidence"] == average
+    doubts = "1 have a confidence between 0 and 1, which its average counts as less than one percent"
+    assert list(outcome.doubtful.values()) == [doubts] * doubted
 
 
 def test_rows_that_cannot_be_meant_so_are_counted_in_the_log(database, work_on):
-    for sentiment in ('{"tone": "angry"}', '{"tone": "tense"}', "angry", {"tone": "neutral"}, None):
+    for sentiment in (' {"tone": "angry"}', '"{\\"tone\\": \\"tense\\"}"', "angry", {"tone": "neutral"}, None):
         database.classify("acme", at="2026-11-08 10:00", sentiment=sentiment)
     database.classify("acme", at="2026-11-08 10:00", confidence=101)
     outcome = work_on()

@@ -142,12 +142,67 @@ def test_it_becomes_final_without_a_change_of_values(database, work_on):
     two_alerts_and_four_messages(database)
     work_on()
     first = provenance(database)
-    database.connection.execute("update communication_trends_provenance set is_final = false")
+    # as if it had been stored on its day
+    database.connection.execute(
+        "update communication_trends_provenance set is_final = false, computed_at = '2026-11-08 20:00+00'"
+    )
     assert changes(work_on(origin=SECOND)) == {("acme", "2026-11-08"): "unchanged"}
     second = provenance(database)
     assert second.pop("computed_at") > first.pop("computed_at")
     # the run that changed the values is still the first one
     assert second == first
+
+
+def test_what_force_has_stored_with_less_stays_not_final(database, work_on):
+    database.classify("acme", at="2026-11-01 10:00")
+    database.classify("acme", at="2026-11-08 10:00", count=10)
+    since(database, "2026-11-01")
+    work_on()
+    database.connection.execute(
+        "delete from topic_classifications where id in"
+        " (select id from topic_classifications where created_at >= '2026-11-08' limit 6)"
+    )
+    work_on(force=True)
+    (outcome,) = [work_on(NOV_8.following(), lookback_periods=[NOV_8])]
+    assert changes(outcome)["acme", "2026-11-08"] == "unchanged"
+    assert (provenance(database)["messages"], provenance(database)["is_final"]) == (4, False)
+    assert list(outcome.incomplete.values()) == ["it was incomplete when it was stored, and no rows have come since"]
+
+
+@pytest.mark.parametrize("late", [13, 10])
+def test_a_final_day_that_has_lost_rows_and_got_others_is_not_final(database, work_on, late):
+    for day in range(1, 9):
+        database.classify("acme", at=f"2026-11-0{day} 12:00", count=10)
+    since(database, "2026-11-01")
+    work_on(lookback_periods=NOV_8.earlier(7))
+    assert provenance(database)["is_final"]
+    database.connection.execute("delete from topic_classifications where created_at < '2026-11-08 18:00'")
+    database.classify("acme", at="2026-11-08 19:00", topic="late", count=late)
+    outcome = work_on(NOV_8.following(), lookback_periods=NOV_8.following().earlier(7))
+    assert changes(outcome)["acme", "2026-11-08"] == "corrected"
+    assert not provenance(database)["is_final"]
+
+
+def test_a_hotspot_with_more_messages_than_there_were_guards_nothing(database, work_on):
+    database.classify("acme", at="2026-11-08 10:00", count=17)
+    work_on()
+    database.connection.execute(
+        "update communication_trends set avg_confidence = 3, channel_hotspots ="
+        """ '[{"channelId": "C1", "riskScore": 1, "messageCount": 500}]'"""
+    )
+    assert changes(work_on()) == {("acme", "2026-11-08"): "corrected"}
+    trend = database.trend("acme", "2026-11-08")
+    assert (trend["channel_hotspots"], trend["avg_confidence"]) == ([], 80)
+
+
+def test_a_name_that_looks_like_a_number_is_none(database, work_on):
+    odd = 'x": 99, y'
+    for count in (1, 2):
+        database.classify("acme", at="2026-11-08 10:00", sentiment={"tone": odd})
+        database.escalate("acme", odd, at="2026-11-08 10:00")
+        work_on()
+        trend = database.trend("acme", "2026-11-08")
+        assert (trend["sentiment_distribution"], trend["escalation_counts"]) == ({odd: count}, {odd: count})
 
 
 def test_a_trend_that_was_there_before_is_vouched_for_once_it_is_found_equal(database, work_on):

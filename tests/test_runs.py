@@ -229,6 +229,39 @@ def test_another_day_is_another_row(database, run_dag):
     assert database.trend("acme", "2026-11-02")["total_classifications"] == 0
 
 
+def test_a_run_of_a_day_before_an_organization_existed_makes_no_gap_of_those_since(database, run_dag):
+    for day in range(1, 29):
+        database.classify("acme", at=f"2026-11-{day:02} 12:00")
+    database.organization("newbie")
+    database.connection.execute(
+        "update organizations set created_at = case slug when 'acme' then '2026-11-01'::date else '2026-11-20' end"
+    )
+    run_dag({"date": "2026-11-05"})
+    run = run_dag({"date": "2026-11-28", "lookback": 3})
+    # acme's of the 6th to the 24th; newbie has begun on the 20th, and has none yet from before the lookback
+    assert run.summary["missingTrends"] == {"total": 19, "from": "2026-11-06", "notInSource": 0}
+
+
+@pytest.mark.parametrize("nothing", ['{"high": 0, "critical": 0}', '"{}"'])
+def test_an_empty_trend_of_another_writer_is_no_sign_that_the_organization_existed(database, run_dag, nothing):
+    database.classify("acme", at="2026-11-27 12:00")
+    database.connection.execute("update organizations set created_at = '2026-11-26'")
+    database.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, escalation_counts)"
+        " select id, '2026-11-15', 'daily', %s from organizations",
+        [nothing],
+    )
+    run = run_dag({"date": "2026-11-27", "lookback": 7})
+    assert (run.state, run.summary["lookback"]["failed"]) == ("success", 0)
+
+
+def test_dates_are_read_whatever_way_the_database_writes_them(database, run_dag):
+    database.classify("acme")
+    database.connection.execute(f"alter database {database.name} set datestyle = 'German, DMY'")
+    run = run_dag(NOV_1)
+    assert (run.state, run.summary["trendsCreated"]) == ("success", 1)
+
+
 def test_purged_source_rows_do_not_empty_a_stored_trend_unless_forced(database, run_dag):
     database.classify("acme", count=3)
     database.escalate("alerted", "high")
@@ -257,6 +290,20 @@ def test_purged_source_rows_do_not_empty_a_stored_trend_unless_forced(database, 
         "trendsCreated": 3,
         "totalClassifications": 0,
         "notFinal": 2,
+        "incompleteTrends": {
+            "total": 2,
+            "trends": [
+                {
+                    "organization": slug,
+                    "trendDate": "2026-11-01",
+                    "reason": f"the source has no {lost} {ending}",
+                }
+                for slug, lost, ending in (
+                    ("acme", "messages", "as old as that any more"),
+                    ("alerted", "alerts", "from before it any more, so some of it may have been purged"),
+                )
+            ],
+        },
     }
     for slug in ("acme", "alerted"):
         trend = database.trend(slug)

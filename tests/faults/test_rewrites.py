@@ -41,6 +41,14 @@ SHAPES = {
         "alter table {0} rename to base; create table {0} (like base) partition by list (organization_id);"
         " alter table {0} attach partition base default"
     ),
+    # PostgreSQL does not record what such a function reads
+    "function": (
+        "alter table {0} rename to base;"
+        " create function read_base() returns table (organization_id uuid, channel_id text, topic text, confidence int,"
+        " sentiment jsonb, created_at timestamp) language plpgsql stable as 'begin return query select"
+        " b.organization_id, b.channel_id, b.topic, b.confidence, b.sentiment, b.created_at from base as b; end';"
+        " create view {0} as select * from read_base()"
+    ),
     "inherited": "alter table {0} rename to base; create table {0} (like base); alter table base inherit {0}",
 }
 

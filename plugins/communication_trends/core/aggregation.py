@@ -127,6 +127,8 @@ class Aggregation:
     def _fail(self, periods: Sequence[Period], ids: Sequence[str], error: Exception) -> None:
         if _affects_all(error):
             self._report.ended_by = error
+        else:
+            self._look_up_names()
         fixed_by = remedy(error)
         reason = f"{explain(error)}: {fixed_by}" if fixed_by else explain(error)
         retryable = not isinstance(error, UnusableRowsError) and (
@@ -228,6 +230,7 @@ class Aggregation:
         }:
             wanted = [trends[key] for key in unsure]
             incomplete |= self._gather_evidence(reading, writing, wanted, unsure, by_start)
+            incomplete = _still_partial(judged, trends, by_start) | incomplete
             judged = [row for row in judged if trend_key(row) not in unsure]
             judged += self._upsert(writing, parameters, wanted)
         if traced := [row for row in judged if row["is_traced"]]:
@@ -359,6 +362,21 @@ def _result(row: Mapping[str, Any] | None, trend: Mapping[str, Any], period: Per
         reason=_kept_reason(details, trend) if guarded else incomplete,
         is_guarded=guarded,
     )
+
+
+def _still_partial(
+    judged: Sequence[Mapping[str, Any]],
+    trends: Mapping[Key, dict[str, Any]],
+    periods: Mapping[datetime.datetime, Period],
+) -> dict[Key, str]:
+    """Leave as not final what was stored as such after its period had ended, and comes out the same again; say why."""
+    incomplete = {}
+    for row in judged:
+        partial_since = row["details"] and row["details"].get("partial_since")
+        if partial_since and periods[row["period_start"]].has_ended(datetime.datetime.fromisoformat(partial_since)):
+            trends[trend_key(row)]["is_final"] = False
+            incomplete[trend_key(row)] = "it was incomplete when it was stored, and no rows have come since"
+    return incomplete
 
 
 def _kept_reason(details: Mapping[str, Any], trend: Mapping[str, Any]) -> str:

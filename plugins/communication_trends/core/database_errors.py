@@ -47,13 +47,14 @@ REMEDIES = {
     ),
     "22P02": "compare the types of the columns, and the labels of an enum, with sql/schema/",
     "22P05": "the database's encoding lacks a character: move it to a database with the encoding UTF8",
+    "22004": "have no topic or severity that is null: let the column refuse it, or leave such rows out by a view",
     "22001": "make id and trend_period as wide as in sql/schema/communication_trends.sql",
     "23502": "give the column a default, or let it be null",
     "23514": "change the check that it names, or create the missing partition",
 }
 """Errors that no retry can mend, by SQLSTATE, with what does (PostgreSQL documentation, appendix A)."""
 
-ROW_DEPENDENT_ERRORS = frozenset({"0A000", "22001", "22P02", "22P05", "23502", "23514"})
+ROW_DEPENDENT_ERRORS = frozenset({"0A000", "22001", "22004", "22P02", "22P05", "23502", "23514"})
 """Those of `REMEDIES` that the rows of one organization can cause: the other organizations of its batch may succeed."""
 
 CONNECTION_REMEDIES = {

@@ -16,11 +16,12 @@ from typing import Any
 from communication_trends.core.database import Transaction
 from communication_trends.core.period import DAILY, ONE_DAY, Period
 
-NUMBERS = r'":[[:space:]]*"?([0-9]{1,18}(?:[.][0-9]+)?)"?[[:space:]]*[,}]'
+NUMBERS = r'(?<=[^\\](?:\\\\)*)":[[:space:]]*"?([0-9]{1,18}(?:[.][0-9]+)?)"?[[:space:]]*[,}]'
 """
 Regular expression of PostgreSQL for the numbers of a stored JSON object.
 
-Of its text, since another writer may have stored numbers as text, or all of the object as one.
+Of its text, since another writer may have stored numbers as text, or all of the object as one. A quote after a
+backslash is part of a key.
 """
 
 Key = tuple[str, datetime.datetime]

@@ -110,6 +110,8 @@ def _doubts(counted: Mapping[str, Any]) -> str:
     doubts = []
     if number := counted["confidences_out_of_range"]:
         doubts.append(f"{number} have a confidence outside of 0 to 100, which its average counts as it is")
+    if number := counted["confidences_between_0_and_1"]:
+        doubts.append(f"{number} have a confidence between 0 and 1, which its average counts as less than one percent")
     if number := counted["sentiments_in_text"]:
         doubts.append(
             f"{number} have a sentiment that is a text with JSON in it, instead of JSON, so that their tones are not "

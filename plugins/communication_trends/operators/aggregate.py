@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -13,6 +14,7 @@ from communication_trends.compat import clear_number, forget_mapped_xcom, name_t
 from communication_trends.connections import errors_explained
 from communication_trends.core.aggregation import Aggregation
 from communication_trends.core.database import Database
+from communication_trends.core.period import Period
 from communication_trends.core.report import AggregationReport, TrendResult, TrendStatus
 from communication_trends.core.run_summary import TaskReport
 from communication_trends.core.work import Fill, Origin, Work
@@ -60,7 +62,7 @@ class AggregateTrendsOperator(TrendsOperator):
             period=self.run_period(context),
             lookback_periods=self.lookback_periods(context),
             force=context["params"]["force"],
-            fill=_fill(triggered_by(dag_run), clear_number(dag_run)),
+            fill=_fill(self.run_period(context), triggered_by(dag_run), clear_number(dag_run)),
             hotspots=settings.hotspot_rule(),
             origin=Origin(dag_run.dag_id, dag_run.run_id, __version__),
         )
@@ -151,11 +153,14 @@ class AggregateTrendsOperator(TrendsOperator):
             self.log.error("%s", _reason(result, work, report))
 
 
-def _fill(triggered_by: str, clear_number: int) -> Fill:
+def _fill(period: Period, triggered_by: str, clear_number: int) -> Fill:
     """Return whether a run stores its own period where the source may have lost its rows."""
-    if clear_number or triggered_by == "backfill":
-        return Fill.IF_IN_SOURCE
-    return Fill.ALWAYS if triggered_by == "schedule" else Fill.NOT_FINAL
+    if triggered_by == "manual" and not clear_number:
+        return Fill.NOT_FINAL
+    now = datetime.datetime.now(datetime.timezone.utc)
+    # a scheduled run may have waited for weeks, for its DAG to be unpaused for one
+    has_just_ended = period.has_ended(now) and not period.kind.containing(period.next_date).has_ended(now)
+    return Fill.ALWAYS if triggered_by == "schedule" and not clear_number and has_just_ended else Fill.IF_IN_SOURCE
 
 
 def _reason(result: TrendResult, work: Work, report: AggregationReport) -> str:

@@ -13,6 +13,7 @@ from communication_trends.asset_events import emit_asset_event, last_event_extra
 from communication_trends.compat import clear_number, pull_mapped_xcoms, task_instance_states, triggered_by
 from communication_trends.connections import errors_explained
 from communication_trends.core.database import TARGET_TABLES, Transaction
+from communication_trends.core.evidence import NUMBERS
 from communication_trends.core.period import Period
 from communication_trends.core.run_summary import (
     Evidence,
@@ -125,7 +126,7 @@ class SummarizeTrendsOperator(TrendsOperator):
             missing, rules = [], []
             if before_lookback:
                 last_start = before_lookback[0].start
-                bounds = {"period_start": window[-1].start, "last_start": last_start}
+                bounds = {"period_start": window[-1].start, "last_start": last_start, "numbers": NUMBERS}
                 missing = check.run("missing_trends.sql", {**shared, **bounds})
                 rules = check.run(
                     "earlier_rules.sql", {**shared, "last_start": last_start, "hotspot_rule": rule.as_json()}
@@ -183,6 +184,7 @@ class SummarizeTrendsOperator(TrendsOperator):
             {
                 **shared,
                 "run_id": run_id,
+                "numbers": NUMBERS,
                 "own_start": own.start,
                 "start_before": before[0].start if before else None,
                 "period_starts": list(by_start),
