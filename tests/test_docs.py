@@ -225,3 +225,43 @@ def test_the_settings_of_the_wheel_are_those_of_the_reference():
     (section,) = info["config"]
     assert section == settings.SECTION
     assert info["config"][section]["options"].keys() == table(REFERENCE, "## Settings").keys()
+
+
+def test_other_tables_can_be_mapped_by_the_views_of_the_page(server, database, run_dag, monkeypatch):
+    page = (ROOT / "docs" / "source-tables.md").read_text(encoding="utf-8")
+    tables, *mapping, grants = re.findall(r"^```sql\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    role = f"mapped_{database.name}"
+    connection = database.connection
+    connection.execute(
+        "drop table communication_trends, communication_trends_provenance, topic_classifications, escalation_alerts,"
+        " organizations cascade"
+    )
+    connection.execute(tables)
+    connection.execute("insert into tenant values (7, 'acme', 'Acme', '2026-10-01 00:00Z')")
+    connection.execute(
+        "insert into message_label select 7, 'support', 'complaint', 0.87, 'angry', '2026-11-01 12:00Z'"
+        " from generate_series(1, 12)"
+    )
+    connection.execute("insert into message_label values (7, null, null, null, null, '2026-11-01 23:59:59Z')")
+    connection.execute("insert into incident values (7, 2, '2026-11-01 12:00Z'), (7, 3, '2026-11-02 00:00Z')")
+    for statements in mapping:
+        connection.execute(statements)
+    found = re.search(r"^    sed 's/(.*?)/(.*?)/'", page, re.MULTILINE)
+    assert found
+    schema = (ROOT / "sql" / "schema" / "communication_trends.sql").read_text(encoding="utf-8")
+    assert schema.count(found[1]) == 1
+    connection.execute("set search_path = trends")
+    connection.execute(schema.replace(found[1], found[2]))
+    connection.execute(f"create role {role} login password 'a-password'")
+    try:
+        connection.execute(re.sub(r"\b(to|role) communication_trends\b", rf"\1 {role}", grants))
+        login = server.airflow_connection(database.name, login=role, password="a-password")
+        monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", login)
+        assert run_dag({"date": "2026-11-01"}).state == "success"
+    finally:
+        connection.execute(f"drop owned by {role}; drop role {role}")
+    (row,) = connection.execute("select * from communication_trends").fetchall()
+    assert (row["topic_distribution"], row["escalation_counts"]) == ({"complaint": 12, "unlabelled": 1}, {"high": 1})
+    assert (row["total_classifications"], row["avg_confidence"]) == (13, 87)
+    assert row["sentiment_distribution"] == {"angry": 12}
+    assert row["channel_hotspots"] == [{"channelId": "support", "riskScore": 100, "messageCount": 12}]
