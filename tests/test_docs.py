@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow_dag import load_bag
@@ -18,8 +20,9 @@ from communication_trends.params import dag_params
 from communication_trends.provider_info import get_provider_info
 from local import ROOT
 
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "bench" / "README.md"]
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 NOTIFIER = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
 
@@ -128,16 +131,69 @@ def test_each_column_of_the_table_is_in_the_reference(database):
     assert table(REFERENCE, "## The table").keys() == {row["column_name"] for row in columns}
 
 
-def test_each_route_and_its_parameters_are_in_the_reference():
+def openapi() -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Return the operation of each route of the API, and the schemas of its answers."""
     from communication_trends.web.app import create_app
 
-    prefix = "/api/v1"
-    routes = {path.removeprefix(prefix): route["get"] for path, route in create_app().openapi()["paths"].items()}
-    assert table(REFERENCE, "## API").keys() == routes.keys()
-    text = section(REFERENCE, "## API")
+    described = create_app().openapi()
+    routes = {path.removeprefix("/api/v1"): route["get"] for path, route in described["paths"].items()}
+    return routes, described["components"]["schemas"]
+
+
+def test_each_route_and_its_parameters_are_in_the_docs():
+    routes, _ = openapi()
+    assert table(API, "## Routes").keys() == routes.keys()
     parameters = {parameter["name"] for route in routes.values() for parameter in route.get("parameters", [])}
     assert {"period", "from", "to"} <= parameters
-    assert [name for name in sorted(parameters) if not re.search(rf"`{name}[`=]|{{{name}}}", text)] == []
+    assert [name for name in sorted(parameters) if not re.search(rf"`{name}[`=]|{{{name}}}", API)] == []
+
+
+EXAMPLES = {
+    "/organizations": "### Organizations",
+    "/organizations/{organization}/trends": "### Trends of one organization",
+    "/trends": "### Trends of all organizations",
+    "/overview": "### Overview",
+    "/hotspots": "### Hotspots",
+    "/comparison": "### Comparison",
+    "/attention": "### Attention",
+    "/freshness": "### Freshness",
+    "/runs/{run_id}": "### Runs",
+}
+
+
+def unknown_fields(example: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> list[str]:
+    """Return what an example has, and its schema does not: names of fields, and values of another type."""
+    if "$ref" in schema:
+        return unknown_fields(example, schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    if "anyOf" in schema:
+        return min((unknown_fields(example, one, schemas) for one in schema["anyOf"]), key=len)
+    types = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool}
+    is_right = example is None if schema["type"] == "null" else isinstance(example, types[schema["type"]])
+    if not is_right or (isinstance(example, bool) and schema["type"] != "boolean"):
+        return [f"{example!r} is not of the type {schema['type']}"]
+    if isinstance(example, list):
+        return [found for one in example for found in unknown_fields(one, schema["items"], schemas)]
+    if not isinstance(example, dict) or "properties" not in schema:
+        return []
+    fields = schema["properties"]
+    return [
+        found
+        for name, value in example.items()
+        for found in (unknown_fields(value, fields[name], schemas) if name in fields else [name])
+    ]
+
+
+def test_each_route_has_an_example_of_fields_that_its_answer_has():
+    routes, schemas = openapi()
+    assert EXAMPLES.keys() == routes.keys()
+    for route, heading in EXAMPLES.items():
+        (block,) = re.findall(r"^```json\n(.*?)^```", section(API, heading), re.MULTILINE | re.DOTALL)
+        schema = routes[route]["responses"]["200"]["content"]["application/json"]["schema"]
+        example = json.loads(block)
+        assert len(example) > 1
+        assert unknown_fields(example, schema, schemas) == [], route
+        # it notices one
+        assert unknown_fields({**example, "invented": 1}, schema, schemas) == ["invented"]
 
 
 def test_each_make_target_is_in_the_reference():
