@@ -317,7 +317,7 @@ def test_other_tables_can_be_mapped_by_the_views_of_the_page(server, database, r
     finally:
         connection.execute(f"drop owned by {role}; drop role {role}")
     (row,) = connection.execute("select * from communication_trends").fetchall()
-    assert (row["topic_distribution"], row["escalation_counts"]) == ({"complaint": 12, "unlabelled": 1}, {"high": 1})
+    assert (row["topic_distribution"], row["escalation_counts"]) == ({"complaint": 12, "unlabeled": 1}, {"high": 1})
     assert (row["total_classifications"], row["avg_confidence"]) == (13, 87)
     assert row["sentiment_distribution"] == {"angry": 12}
     assert row["channel_hotspots"] == [{"channelId": "support", "riskScore": 100, "messageCount": 12}]
