@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up backfill test test-demo test-faults test-celery test-compose test-airflow test-wheel test-lowest test-patch test-backfill test-postgres screenshots bench bench-quick lint format constraints dist clean
+.PHONY: help install demo up backfill test test-unit test-demo test-faults test-celery test-compose test-airflow test-wheel test-lowest test-patch test-backfill test-postgres screenshots bench bench-quick lint format constraints dist clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-16s%s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ backfill: install  ## make backfill FROM=2026-11-01 TO=2026-11-04, both included
 # several processes even on two cores: tests wait for Airflows more than they compute
 test: install  ## run the tests, in several processes
 	@$(BIN)/python -m pytest -m "not slow" -n 3 --no-loadscope-reorder
+
+test-unit: install  ## run the tests that need no database, in seconds
+	@$(BIN)/python -m pytest -q tests/unit
 
 test-demo: install  ## run what make demo, make up and make backfill run, as a person does
 	@$(BIN)/python -m pytest tests/test_demo.py

@@ -152,7 +152,7 @@ compared as (
 -- provenance has it, or else as it shows. Where the source has exactly what provenance
 -- has, nothing is lost, whatever somebody has made of the trend since. Another writer
 -- may have stored numbers as text, or all of the JSON as one.
-counted as (
+counted as materialized (
     select
         compared.*,
         case

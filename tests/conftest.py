@@ -26,6 +26,9 @@ from local.servers import SERVER_VARIABLE, Server, apply_schema, postgres
 DAY = datetime.date(2026, 11, 1)
 """The day that most tests are about."""
 
+UNIT = Path(__file__).parent / "unit"
+"""Tests that need neither PostgreSQL nor Airflow's database."""
+
 LONGEST = [
     ["test_scheduler.py"],
     ["test_running_airflow.py", "test_metrics.py", "test_page_in_airflow.py"],
@@ -65,6 +68,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start PostgreSQL and set Airflow's environment before any test module imports Airflow."""
     global _server
     home = _stack.enter_context(server_folder())
+    if config.args and all(Path(arg.partition("::")[0]).resolve().is_relative_to(UNIT) for arg in config.args):
+        # no database, and so no 8 seconds until the first test
+        os.environ["AIRFLOW_HOME"] = str(home / "airflow")
+        return
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         # this process only hands out the tests: each of the others has a server of its own
         if SERVER_VARIABLE not in os.environ:

@@ -93,7 +93,7 @@ class UtcDayTimetable(PeriodTimetable):
     The daily schedule under its first name, which stored versions of the daily DAG still have.
 
     Airflow stores the path of a timetable's class with each version of a DAG, and cannot show or clear old runs without
-    it: a class of this module is never renamed or removed (tests/test_timetable.py).
+    it: a class of this module is never renamed or removed (tests/unit/test_timetable.py).
     """
 
     def serialize(self) -> dict[str, Any]:
