@@ -161,14 +161,23 @@ EXAMPLES = {
 }
 
 
+TYPES: dict[str, Any] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+}
+
+
 def unknown_fields(example: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> list[str]:
     """Return what an example has, and its schema does not: names of fields, and values of another type."""
     if "$ref" in schema:
         return unknown_fields(example, schemas[schema["$ref"].rpartition("/")[2]], schemas)
     if "anyOf" in schema:
         return min((unknown_fields(example, one, schemas) for one in schema["anyOf"]), key=len)
-    types = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool}
-    is_right = example is None if schema["type"] == "null" else isinstance(example, types[schema["type"]])
+    is_right = example is None if schema["type"] == "null" else isinstance(example, TYPES[schema["type"]])
     if not is_right or (isinstance(example, bool) and schema["type"] != "boolean"):
         return [f"{example!r} is not of the type {schema['type']}"]
     if isinstance(example, list):

@@ -58,7 +58,7 @@ TEXTS = [
     ]
     if str(path.relative_to(ROOT)) not in NOT_YET
 ]
-"""What is read. The changelog is not: it is history. Code would follow here, by its comments, messages and docstrings."""
+"""What is read. The changelog is not: it is history. Code can follow here, by its comments, messages and docstrings."""
 
 
 def prose(text: str) -> str:
