@@ -18,9 +18,11 @@ from typing import Any
 
 import psycopg
 
-from communication_trends.core.aggregation import Aggregation, AggregationReport, TrendStatus, Work
+from communication_trends.core.aggregation import Aggregation
 from communication_trends.core.database import Database, Limits
 from communication_trends.core.period import KINDS
+from communication_trends.core.report import AggregationReport, TrendStatus
+from communication_trends.core.work import Work
 from local import ROOT
 
 

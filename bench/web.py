@@ -255,8 +255,10 @@ def fill_with_the_story(server: Server, database: str) -> datetime.date:
     :param database: an empty one.
     """
     from communication_trends.connections import connected
-    from communication_trends.core.aggregation import Aggregation, TrendStatus, Work
+    from communication_trends.core.aggregation import Aggregation
     from communication_trends.core.period import DAILY
+    from communication_trends.core.report import TrendStatus
+    from communication_trends.core.work import Work
     from demo import story
 
     last = LAST_DAY

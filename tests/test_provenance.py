@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from test_aggregation import NOV_8, changes, opened, since
 
-from communication_trends.core.aggregation import Aggregation, AggregationReport, Fill, HotspotRule, Origin, Work
+from communication_trends.core.aggregation import Aggregation
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY, Period
+from communication_trends.core.report import AggregationReport
+from communication_trends.core.work import Fill, HotspotRule, Origin, Work
 
 RULE = {"topics": ["complaint", "escalation"], "minMessages": 10, "minRatio": 0.3}
 FIRST, SECOND = Origin("dag", "first", "1.0"), Origin("dag", "second", "2.0")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import re
+import select
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,7 +22,7 @@ from communication_trends.sdk import (
 )
 
 from communication_trends import settings
-from communication_trends.core.database import Database, Limits, refusal
+from communication_trends.core.database import Database, Limits
 from communication_trends.core.database_errors import DATABASE_ERRORS, REFUSALS, explain, remedy
 from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, InvalidInputError
 
@@ -52,7 +56,7 @@ def connected(
             f"AIRFLOW_CONN_{conn_id.upper()} in the environment of every worker."
         ) from error
     except DATABASE_ERRORS as error:
-        if mended_by := remedy(error) or REFUSALS.get(refusal(error, limits.network) or ""):
+        if mended_by := remedy(error) or REFUSALS.get(_refusal(error, limits.network) or ""):
             raise DatabaseUnusableError(f"connection {conn_id!r}: {explain(error)}: {mended_by}") from error
         raise DatabaseUnavailableError(f"connection {conn_id!r}: {explain(error)}") from error
     except (AirflowOptionalProviderFeatureException, ImportError, AttributeError, TypeError, ValueError) as error:
@@ -104,3 +108,42 @@ def errors_explained() -> Iterator[None]:
         if mended_by := remedy(error):
             raise AirflowFailException(f"{explain(error)}. No retry mends this: {mended_by}.") from error
         raise AirflowException(explain(error)) from error
+
+
+def _refusal(error: BaseException, seconds: float) -> str | None:
+    """
+    Return the SQLSTATE with which a server has refused a connection, or None where it cannot be known.
+
+    The drivers give only its message, which is in the server's language. So the connection is tried once more, and
+    libpq asked for what it is answered (from its version 17 on). What it notes, the login among it, stays in memory.
+
+    :param error: what the driver raised.
+    :param seconds: how long this may take.
+    """
+    failed = getattr(error, "pgconn", None)
+    if failed is None or not hasattr(os, "memfd_create"):
+        return None
+    # here: not every Airflow has it, only those whose errors have a pgconn
+    import psycopg
+
+    given = {option.keyword.decode(): option.val.decode() for option in failed.info if option.val is not None}
+    deadline = time.monotonic() + seconds
+    with open(os.memfd_create("trace"), "r+b") as trace:
+        attempt = psycopg.pq.PGconn.connect_start(psycopg.conninfo.make_conninfo(**given).encode())
+        try:
+            attempt.trace(trace.fileno())
+            while (left := deadline - time.monotonic()) > 0:
+                state = attempt.connect_poll()
+                if state not in (psycopg.pq.PollingStatus.READING, psycopg.pq.PollingStatus.WRITING):
+                    break
+                is_reading = state == psycopg.pq.PollingStatus.READING
+                sockets = [attempt.socket]
+                select.select(sockets if is_reading else [], [] if is_reading else sockets, [], left)
+            attempt.untrace()
+        except DATABASE_ERRORS:
+            return None
+        finally:
+            attempt.finish()
+        trace.seek(0)
+        found = re.search(rb'ErrorResponse\t.* C "([0-9A-Z]{5})"', trace.read())
+    return found[1].decode() if found else None

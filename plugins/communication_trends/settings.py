@@ -22,10 +22,10 @@ from communication_trends.sdk import BaseNotifier, conf, get_parsing_context
 
 from communication_trends import __version__
 from communication_trends.compat import UI_ADDRESS
-from communication_trends.core.aggregation import HotspotRule
 from communication_trends.core.database import Limits
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import KINDS, Granularity
+from communication_trends.core.work import HotspotRule
 from communication_trends.provider_info import DEFAULTS
 
 SECTION = "communication_trends"

@@ -748,7 +748,7 @@ def test_what_cannot_be_known_of_a_foreign_server_is_said(server, database):
     )
     with psycopg.connect(server.dsn(database.name)) as connection:
         source = Database(connection, sql_path=ROOT / "sql", limits=Limits(), name="connection 'a'")
-        alerts, messages = source.unseen_servers()
+        alerts, messages = source.replication.unseen_servers()
     assert alerts == (
         "connection 'a': escalation_alerts is read from the foreign server near: whether that is a standby that is "
         "behind cannot be known; let it be the primary"

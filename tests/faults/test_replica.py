@@ -89,11 +89,11 @@ def paused(replica: Server) -> Iterator[None]:
 def test_a_replica_that_is_behind_says_how_far(server, database, replica):
     with opened(server, database.name) as primary, opened(replica, database.name) as standby:
         # nothing has been written since, however long that is: the replica has it all
-        standby.wait_for_replica(now(), primary)
+        standby.replication.wait_for_replica(now(), primary)
         with paused(replica):
             database.classify("acme", count=100)
             with pytest.raises(DatabaseUnavailableError) as raised:
-                standby.wait_for_replica(now() + datetime.timedelta(hours=1), primary)
+                standby.replication.wait_for_replica(now() + datetime.timedelta(hours=1), primary)
             message = str(raised.value)
             assert "connection 'a': the replica has replayed" in message
             missing = int(message.split("; ")[1].split(" bytes")[0])
@@ -101,7 +101,7 @@ def test_a_replica_that_is_behind_says_how_far(server, database, replica):
             assert "Its replay is paused: select pg_wal_replay_resume()" in message
             assert is_lost(raised.value)
         # a moment to come is reached too: the replica has all that there is
-        standby.wait_for_replica(now() + datetime.timedelta(hours=1), primary)
+        standby.replication.wait_for_replica(now() + datetime.timedelta(hours=1), primary)
         with standby.transaction(read_only=True) as transaction:
             assert transaction.rows("select count(*) as n from topic_classifications") == [{"n": 100}]
 
@@ -110,12 +110,12 @@ def test_a_moment_that_has_been_replayed_is_past_whatever_is_missing(server, dat
     with opened(server, database.name) as primary, opened(replica, database.name) as standby:
         yesterday = now() - datetime.timedelta(days=1)
         database.classify("acme")
-        standby.wait_for_replica(now() + datetime.timedelta(hours=1), primary)
+        standby.replication.wait_for_replica(now() + datetime.timedelta(hours=1), primary)
         with paused(replica):
             database.classify("acme")
-            standby.wait_for_replica(yesterday, primary)
+            standby.replication.wait_for_replica(yesterday, primary)
             with pytest.raises(DatabaseUnavailableError, match=r"up to 2\d{3}-.* UTC, \d+ s behind"):
-                standby.wait_for_replica(now(), primary)
+                standby.replication.wait_for_replica(now(), primary)
 
 
 def test_any_role_may_ask(server, database, replica):
@@ -123,12 +123,12 @@ def test_any_role_may_ask(server, database, replica):
     connection.execute("create role asking login")
     try:
         with opened(server, database.name) as primary, opened(replica, database.name) as standby:
-            standby.wait_for_replica(now(), primary)
+            standby.replication.wait_for_replica(now(), primary)
         with (
             opened(server, database.name, user="asking") as primary,
             opened(replica, database.name, user="asking") as standby,
         ):
-            standby.wait_for_replica(now(), primary)
+            standby.replication.wait_for_replica(now(), primary)
     finally:
         connection.execute("drop role asking")
 
@@ -146,27 +146,27 @@ def test_where_the_target_is_another_server_the_receiver_is_asked(server, databa
             wait_until(lambda: _is_there(standby, target))
             with opened(replica, database.name, user="asking") as asking:
                 with pytest.raises(DatabaseUnavailableError, match="only pg_read_all_stats may see: grant it"):
-                    asking.wait_for_replica(later(), target)
+                    asking.replication.wait_for_replica(later(), target)
                 connection.execute("grant pg_read_all_stats to asking")
                 wait_until(lambda: _is_there(asking, target))
             with paused(replica):
                 database.classify("acme")
                 with pytest.raises(DatabaseUnavailableError, match="bytes of its primary's log are missing"):
-                    standby.wait_for_replica(later(), target)
+                    standby.replication.wait_for_replica(later(), target)
             # cut off from its primary, the replica cannot know whether there is more
             with replica.connect("postgres") as control:
                 control.execute("alter system set primary_conninfo = ''")
                 control.execute("select pg_reload_conf()")
                 wait_until(lambda: not control.execute("select from pg_stat_wal_receiver").fetchall())
             with pytest.raises(DatabaseUnavailableError, match="the replica has replayed"):
-                standby.wait_for_replica(now() + datetime.timedelta(hours=1), target)
+                standby.replication.wait_for_replica(now() + datetime.timedelta(hours=1), target)
     finally:
         connection.execute("drop owned by asking; drop role asking")
 
 
 def _is_there(standby: Database, target: Database) -> bool:
     try:
-        standby.wait_for_replica(later(), target)
+        standby.replication.wait_for_replica(later(), target)
     except DatabaseUnavailableError:
         return False
     return True
@@ -175,65 +175,65 @@ def _is_there(standby: Database, target: Database) -> bool:
 def test_a_promoted_replica_serves_no_stale_numbers(server, database, replica):
     database.classify("acme", at="2026-11-01 12:00")
     with opened(server, database.name) as target, opened(replica, database.name) as source:
-        source.wait_for_replica(later(), target)
-        assert source.require_fed(now(), later(), target) == []
+        source.replication.wait_for_replica(later(), target)
+        assert source.replication.require_fed(now(), later(), target) == []
     with replica.connect("postgres") as control:
         control.execute("select pg_promote()")
     first = datetime.datetime(2026, 11, 1, tzinfo=datetime.timezone.utc)
     midnight = datetime.datetime(2026, 11, 2, tzinfo=datetime.timezone.utc)
     next_midnight = midnight + datetime.timedelta(days=1)
     with opened(replica, database.name) as promoted, opened(server, database.name) as target:
-        assert promoted.wait_for_replica(later(), target) == []
+        assert promoted.replication.wait_for_replica(later(), target) == []
         # it has messages of the period, and so may have all of them
-        (note,) = promoted.require_fed(first, midnight, target)
+        (note,) = promoted.replication.require_fed(first, midnight, target)
         assert note.startswith("connection 'a': it is a copy of the target's server that is no replica, such as one")
         assert "its latest message is of 2026-11-01 12:00:00: whether it still gets rows cannot be known" in note
         # none of the next period, nor has the target: zeros for ever
         with pytest.raises(DatabaseUnusableError, match=r"2026-11-01 12:00:00, before the period: nothing shows that"):
-            promoted.require_fed(midnight, next_midnight, target)
+            promoted.replication.require_fed(midnight, next_midnight, target)
         database.classify("acme", at="2026-11-02 00:00")
-        assert len(promoted.require_fed(first, midnight, target)) == 1
+        assert len(promoted.replication.require_fed(first, midnight, target)) == 1
         with pytest.raises(DatabaseUnusableError) as raised:
-            promoted.require_fed(midnight, midnight + datetime.timedelta(seconds=1), target)
+            promoted.replication.require_fed(midnight, midnight + datetime.timedelta(seconds=1), target)
         assert str(raised.value).startswith("connection 'a': it is a copy of the target's server that is no replica")
         assert (
             "and gets no rows any more: its latest message before 2026-11-02 00:00 UTC is of 2026-11-01 12:00:00, the "
             "target's of 2026-11-02 00:00:00. Make it a replica again"
         ) in str(raised.value)
         # the other way round: the promoted one is where the application writes now, and trends are stored elsewhere
-        assert target.require_fed(midnight, later(), promoted) == []
+        assert target.replication.require_fed(midnight, later(), promoted) == []
         # a server is no copy of itself
         with opened(server, database.name) as same:
-            assert same.require_fed(midnight, later(), target) == []
+            assert same.replication.require_fed(midnight, later(), target) == []
         # a message from after the period is proof, whatever the target has
         with replica.connect(database.name) as control:
             control.execute(
                 "insert into topic_classifications (organization_id, topic, created_at)"
                 " select id, 'general', '2026-11-03' from organizations"
             )
-        assert promoted.require_fed(first, midnight, target) == []
+        assert promoted.replication.require_fed(first, midnight, target) == []
 
 
 def test_so_it_does_where_the_target_is_another_database_of_that_server(server, database, replica):
     database.classify("acme", at="2026-11-01 12:00")
     days = [datetime.datetime(2026, 11, day, tzinfo=datetime.timezone.utc) for day in (1, 2, 3)]
     with opened(server, database.name) as target, opened(replica, database.name) as source:
-        source.wait_for_replica(later(), target)
+        source.replication.wait_for_replica(later(), target)
     with replica.connect("postgres") as control:
         control.execute("select pg_promote()")
     # of messages the target's database has none, and not even the table
     with opened(replica, database.name) as promoted, opened(server, "postgres") as target:
-        (note,) = promoted.require_fed(days[0], days[1], target)
+        (note,) = promoted.replication.require_fed(days[0], days[1], target)
         assert "whether it still gets rows cannot be known" in note
         with pytest.raises(DatabaseUnusableError, match="before the period"):
-            promoted.require_fed(days[1], days[2], target)
+            promoted.replication.require_fed(days[1], days[2], target)
 
 
 def test_a_promoted_replica_fails_the_run(server, database, replica, run_dag, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_REPLICA", replica.airflow_connection(database.name))
     monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "replica")
     with opened(server, database.name) as target, opened(replica, database.name) as source:
-        source.wait_for_replica(later(), target)
+        source.replication.wait_for_replica(later(), target)
     with replica.connect("postgres") as control:
         control.execute("select pg_promote()")
     database.classify("acme")
@@ -247,9 +247,9 @@ def test_behind_a_pooler_each_replica_has_to_have_replayed(server, database, rep
     """A pooler gives the aggregation another server than the one that was waited for: here, the replica's clone."""
     database.classify("acme")
     with opened(server, database.name) as primary, opened(replica, database.name) as standby:
-        standby.wait_for_replica(later(), primary)
+        standby.replication.wait_for_replica(later(), primary)
         with standby.transaction(read_only=True) as transaction:
-            standby.require_replayed(transaction, later())
+            standby.replication.require_replayed(transaction, later())
         # as seen by a session of a pooler: the connection stays, the server does not
         with paused(replica), opened(replica, database.name) as pooled:
             pooled.is_replica = False
@@ -258,14 +258,14 @@ def test_behind_a_pooler_each_replica_has_to_have_replayed(server, database, rep
                 pytest.raises(DatabaseUnavailableError, match="the replica has replayed"),
                 pooled.transaction(read_only=True) as transaction,
             ):
-                pooled.require_replayed(transaction, later())
+                pooled.replication.require_replayed(transaction, later())
         with opened(replica, database.name) as pooled:
             with (
                 pytest.raises(OutdatedSnapshotError, match="on another replica"),
                 pooled.transaction(read_only=True) as transaction,
             ):
                 wait_until(lambda: _has_replayed(primary, replica, database.name))
-                pooled.require_replayed(transaction, later())
+                pooled.replication.require_replayed(transaction, later())
             # which has all rows now
             assert pooled.read(lambda read: read.rows("select 1 as one"), ["organizations"], until=later()) == [
                 {"one": 1}
@@ -273,7 +273,7 @@ def test_behind_a_pooler_each_replica_has_to_have_replayed(server, database, rep
 
 
 def _has_replayed(primary: Database, replica: Server, name: str) -> bool:
-    written = primary._read("primary_position.sql")["written"]
+    written = primary.read_row("primary_position.sql")["written"]
     with replica.connect(name, row_factory=dict_row) as connection:
         row = connection.execute("select pg_last_wal_replay_lsn() >= %s::pg_lsn as has_it", [written]).fetchone()
         return bool(row and row["has_it"])
@@ -286,25 +286,27 @@ def test_what_may_not_be_seen_is_said_and_fails_nothing(server, database, replic
     connection.execute("revoke select on pg_subscription from public")
     try:
         with opened(server, database.name) as primary, opened(replica, database.name) as standby:
-            standby.wait_for_replica(later(), primary)
+            standby.replication.wait_for_replica(later(), primary)
         with (
             opened(server, database.name, user="asking") as primary,
             opened(replica, database.name, user="asking") as standby,
         ):
-            notes = standby.wait_for_replica(datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc), primary)
+            notes = standby.replication.wait_for_replica(
+                datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc), primary
+            )
             assert [note.split(" cannot be known")[0] for note in notes] == [
                 "connection 'a': whether a subscription that fills the source tables is behind",
                 "connection 'a': whether the target is its primary",
             ]
             assert "grant select on pg_subscription to the role" in notes[0]
             assert "grant execute on function pg_control_system() to the role" in notes[1]
-            (note,) = standby.require_fed(now(), later(), primary)
+            (note,) = standby.replication.require_fed(now(), later(), primary)
             assert "whether it is a copy of the target that gets no rows any more cannot be known" in note
             # what can still be known is: it is behind
             with paused(replica):
                 database.classify("acme")
                 with pytest.raises(DatabaseUnavailableError, match="the replica has replayed"):
-                    standby.wait_for_replica(later(), primary)
+                    standby.replication.wait_for_replica(later(), primary)
     finally:
         connection.execute("drop owned by asking; drop role asking")
 
@@ -320,11 +322,12 @@ def test_a_service_without_the_functions_of_a_replica_says_so_and_works(server, 
         with replica.connect(database.name, row_factory=dict_row) as connection:
             find = "select from pg_proc where proname = 'not_there_either'"
             wait_until(lambda: connection.execute(find).fetchall())
-        notes = reader.wait_for_replica(later(), writer)
+        notes = reader.replication.wait_for_replica(later(), writer)
         assert any("how far the replica has replayed cannot be known" in note for note in notes)
         assert any("whether the target is its primary cannot be known" in note for note in notes)
         assert (
-            "copy of the target that gets no rows any more cannot be" in reader.require_fed(now(), later(), writer)[0]
+            "copy of the target that gets no rows any more cannot be"
+            in reader.replication.require_fed(now(), later(), writer)[0]
         )
         counted = reader.read(
             lambda reading: reading.rows("select count(*) as n from topic_classifications"), SOURCE_TABLES, later()
@@ -332,14 +335,14 @@ def test_a_service_without_the_functions_of_a_replica_says_so_and_works(server, 
         assert counted == [{"n": 1}]
         # the writer as the source: replicas' functions are not called there
         with opened(server, database.name) as source:
-            assert source.wait_for_replica(later(), writer) == []
+            assert source.replication.wait_for_replica(later(), writer) == []
             assert source.read(lambda reading: reading.rows("select 1 as one"), [], later()) == [{"one": 1}]
 
 
 def test_what_a_replica_ends_to_go_on_is_no_conflict_with_another_run(server, database, replica):
     database.classify("acme", count=100)
     with opened(server, database.name) as primary, opened(replica, database.name) as standby:
-        standby.wait_for_replica(now(), primary)
+        standby.replication.wait_for_replica(now(), primary)
         with (
             pytest.raises(DatabaseUnavailableError) as raised,
             standby.transaction(read_only=True) as transaction,

@@ -11,10 +11,12 @@ import psycopg
 import pytest
 from test_database import NOV_1, in_background, wait_until
 
-from communication_trends.core.aggregation import Aggregation, AggregationReport, Work
+from communication_trends.core.aggregation import Aggregation
 from communication_trends.core.database import SOURCE_TABLES, Database, Limits
 from communication_trends.core.errors import OutdatedSnapshotError
 from communication_trends.core.period import DAILY
+from communication_trends.core.report import AggregationReport
+from communication_trends.core.work import Work
 from local import ROOT
 
 NOV_1_PERIOD = DAILY.containing(datetime.date(2026, 11, 1))

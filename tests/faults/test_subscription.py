@@ -97,12 +97,12 @@ def count(database) -> int:
 def waited_for(source, target, until: datetime.datetime | None = None) -> list[str]:
     """Wait for as long as a busy machine takes."""
     wait_until(lambda: not _is_behind(source, target, until or later()))
-    return source.wait_for_replica(until or later(), target)
+    return source.replication.wait_for_replica(until or later(), target)
 
 
 def _is_behind(source, target, until: datetime.datetime) -> bool:
     try:
-        source.wait_for_replica(until, target)
+        source.replication.wait_for_replica(until, target)
     except DatabaseUnavailableError:
         return True
     return False
@@ -131,7 +131,7 @@ def test_a_subscription_that_is_behind_is_waited_for(server, database, publisher
             application.classify("acme", count=2)
             wait_until(lambda: is_at_a_lock(database))
             with pytest.raises(DatabaseUnavailableError) as raised:
-                source.wait_for_replica(later(), target)
+                source.replication.wait_for_replica(later(), target)
         message = str(raised.value)
         assert f"connection 'a': the subscription {name}, which fills the source tables, has applied" in message
         assert "If it does not catch up, look for a lock on the tables or an error in the server's log" in message
@@ -169,7 +169,7 @@ def test_a_disabled_subscription_is_named_with_its_remedy(server, database, publ
         application.classify("acme")
         for until in (now() - datetime.timedelta(days=1), later()):
             with pytest.raises(DatabaseUnavailableError) as raised:
-                source.wait_for_replica(until, source)
+                source.replication.wait_for_replica(until, source)
             assert (
                 f"the subscription {name}, which fills the source tables, is disabled, so rows may be missing: "
                 f"alter subscription {name} enable, or drop it if nothing comes by it any more" in str(raised.value)
@@ -189,7 +189,7 @@ def test_a_first_copy_that_has_not_ended_is_waited_for(server, database, publish
             database.connection.execute(f"alter subscription {name} enable")
             wait_until(lambda: is_at_a_lock(database))
             with pytest.raises(DatabaseUnavailableError) as raised:
-                source.wait_for_replica(later(), source)
+                source.replication.wait_for_replica(later(), source)
         assert "has not copied all rows of topic_classifications yet" in str(raised.value)
         assert waited_for(source, source) == []
         assert count(database) == 4
@@ -207,7 +207,7 @@ def test_a_subscription_that_cannot_apply_a_row_is_named(server, database, publi
         # its worker is started every few seconds, and gets a sign of life before the row that it fails at
         for _ in range(20):
             with pytest.raises(DatabaseUnavailableError, match=r"has applied|has no worker running"):
-                source.wait_for_replica(later(), source)
+                source.replication.wait_for_replica(later(), source)
         database.connection.execute("delete from organizations where slug = 'beta'")
         assert waited_for(source, source) == []
 
@@ -243,7 +243,7 @@ def test_the_tables_under_a_view_and_partitions_count(server, database, publishe
         assert waited_for(source, source) == []
         connection.execute(f"alter subscription {name} disable")
         with pytest.raises(DatabaseUnavailableError, match=f"the subscription {name}, .* is disabled"):
-            source.wait_for_replica(later(), source)
+            source.replication.wait_for_replica(later(), source)
 
 
 def test_a_subscription_of_other_tables_is_not_waited_for(server, database, publisher, application):
@@ -252,10 +252,10 @@ def test_a_subscription_of_other_tables_is_not_waited_for(server, database, publ
     application.connection.execute("create publication other for table settings")
     with subscribed(database, publisher, publication="other") as name, opened(server, database.name) as source:
         database.connection.execute(f"alter subscription {name} disable")
-        assert source.wait_for_replica(later(), source) == []
+        assert source.replication.wait_for_replica(later(), source) == []
         # nor that of another database of the server
         with opened(server, "postgres") as elsewhere:
-            assert elsewhere.wait_for_replica(later(), elsewhere) == []
+            assert elsewhere.replication.wait_for_replica(later(), elsewhere) == []
 
 
 def test_any_role_may_ask_a_subscription(server, database, publisher, application):
@@ -272,7 +272,7 @@ def test_any_role_may_ask_a_subscription(server, database, publisher, applicatio
             assert waited_for(source, target) == []
             database.connection.execute(f"alter subscription {name} disable")
             with pytest.raises(DatabaseUnavailableError, match="is disabled"):
-                source.wait_for_replica(later(), target)
+                source.replication.wait_for_replica(later(), target)
     finally:
         database.connection.execute(f"drop role {role}")
 
@@ -319,7 +319,7 @@ def test_a_run_with_a_subscriber_as_its_source_waits_for_the_publisher(
 
 def test_asking_where_there_is_no_subscription_costs_next_to_nothing(server, database):
     with opened(server, database.name) as source, psycopg.connect(server.dsn(database.name)) as plain:
-        assert source.wait_for_replica(later(), source) == []
+        assert source.replication.wait_for_replica(later(), source) == []
         sql: Any = source.sql("subscription_position.sql")
         plan = plain.execute("explain (analyze, format json) " + sql, {"until": later(), "goals": "{}"}).fetchone()
         assert plan

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from communication_trends.core.aggregation import AggregationReport, TrendResult, TrendStatus
 from communication_trends.core.period import DAILY, Period
+from communication_trends.core.report import AggregationReport, TrendResult, TrendStatus
 from communication_trends.core.run_summary import (
     Evidence,
     RunSummary,

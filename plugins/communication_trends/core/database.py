@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import re
-import select
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,7 +19,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from communication_trends.core.database_errors import CONFLICTS, DATABASE_ERRORS, explain, sqlstate
+from communication_trends.core.deadline import after
 from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, OutdatedSnapshotError
+from communication_trends.core.replication import Replication
 
 try:
     import psycopg
@@ -48,8 +47,9 @@ TARGET_TABLES = ("organizations", "communication_trends", "communication_trends_
 MAX_CONFLICT_RETRIES = 5
 """How often a transaction starts again because of another one at the same time."""
 
-UNKNOWABLE = frozenset({"42501", "42883", "42P01", "0A000"})
-"""SQLSTATEs where a server does not tell something of itself: no privilege, no such function or view, not supported."""
+
+MAX_JSON_LENGTH = 32_000_000
+"""Characters of JSON that one statement carries: PostgreSQL takes no text of 1 GB, and no jsonb string of 256 MB."""
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,7 @@ class Database:
         self.name = name
         self._sql_path = sql_path
         self.is_replica = False
-        self._replay_goal: dict[str, Any] | None = {}
-        self._replayed_servers: set[datetime.datetime] = set()
+        self.replication = Replication(self)
         connection.autocommit = False
         # One snapshot for all statements of a transaction: rows that arrive between two of them cannot make the
         # aggregate and the count that verifies it disagree.
@@ -240,8 +239,8 @@ class Database:
 
         :param reads: what to do in it.
         :param tables: the tables that it reads.
-        :param until: the moment up to which a replica has to have replayed, see `require_replayed`; None where that
-            does not matter.
+        :param until: the moment up to which a replica has to have replayed, see `Replication.require_replayed`; None
+            where that does not matter.
         :return: what ``reads`` returned.
         :raises OutdatedSnapshotError: when a table is rewritten again and again.
         """
@@ -249,7 +248,7 @@ class Database:
             try:
                 with self.transaction(read_only=True) as transaction:
                     if until:
-                        self.require_replayed(transaction, until)
+                        self.replication.require_replayed(transaction, until)
                     try:
                         result = reads(transaction)
                     except DATABASE_ERRORS:
@@ -265,188 +264,23 @@ class Database:
                     raise
         raise AssertionError
 
-    def wait_for_replica(self, until: datetime.datetime, target: Database) -> list[str]:
+    def read_row(self, name: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """
-        Make sure that everything is here that was committed before a moment, where rows come from somewhere else.
+        Return the only row of a statement, run in a separate transaction.
 
-        That is so on a physical replica, and where a subscription (logical replication) fills the source tables.
-        Call this before the transaction that relies on it begins, so that the transaction's snapshot is the later one.
-
-        :param until: the moment, UTC.
-        :param target: where trends are stored, which may be this database; if it is the primary or the publisher, it
-            is asked how far it has written.
-        :return: what could not be checked, each with what helps; usually nothing.
-        :raises DatabaseUnavailableError: when not everything is here yet; says how far it is.
+        :param name: as of `Transaction.run`.
+        :param parameters: as of `Transaction.rows`.
         """
-        unknown: list[str] = []
-        with self._if_it_can_be_known("whether a subscription that fills the source tables is behind", unknown):
-            subscriptions = self._rows("subscription_position.sql", {"until": until, "goals": "{}"})
-            # no subscription does anything on a replica: that of its primary does
-            subscriber = target if self.is_replica else self
-            if subscriptions and self.is_replica and not self._is_replica_of(target, unknown):
-                unknown.append(
-                    f"{self.name}: its primary receives rows by the subscription {subscriptions[0]['name']}; whether "
-                    "that is behind only the primary knows. Set source_conn_id to the primary to have it checked"
-                )
-            elif subscriptions:
-                subscriber._wait_for_subscriptions(until, target, unknown)
-        if self.is_replica and self is not target:
-            noted = len(unknown)
-            with self._if_it_can_be_known("how far the replica has replayed", unknown):
-                self._wait_for_replay(until, target, unknown)
-                noted = len(unknown)
-            if len(unknown) > noted:
-                self._replay_goal = None
-        return unknown
-
-    def require_replayed(self, transaction: Transaction, until: datetime.datetime) -> None:
-        """
-        Make sure that a transaction is on a server that had all rows before its snapshot.
-
-        A pooler over several replicas may give it another one than that which was waited for.
-
-        :param transaction: open here, at its beginning.
-        :param until: as of `wait_for_replica`, which has been called.
-        :raises OutdatedSnapshotError: when it is another one, which has all rows now.
-        :raises DatabaseUnavailableError: when not everything is there yet.
-        """
-        server = transaction.server_started_at
-        if not transaction.is_on_replica or self._replay_goal is None or server in self._replayed_servers:
-            return
-        goal = {"until": until, "target_is_primary": False, "written": None, **self._replay_goal}
-        try:
-            (replica,) = transaction.run("replica_position.sql", goal)
-        except DATABASE_ERRORS as error:
-            if sqlstate(error) not in UNKNOWABLE:
-                raise
-            self._replay_goal = None
-        else:
-            if not replica["is_there"]:
-                raise DatabaseUnavailableError(f"{self.name}: {_replayed(replica, until)}")
-            self._replayed_servers.add(server)
-        raise OutdatedSnapshotError(f"{self.name}: the transaction was on another replica than the one before")
-
-    def _wait_for_replay(self, until: datetime.datetime, target: Database, unknown: list[str]) -> None:
-        goal: dict[str, Any] = {"until": until, "target_is_primary": False, "written": None}
-        deadline = time.monotonic() + self.limits.network
-        if target_is_primary := self._is_replica_of(target, unknown):
-            written = target._read("primary_position.sql")["written"]
-            goal.update(target_is_primary=target_is_primary, written=written)
-        self._replay_goal = goal
-        while not (replica := self._read("replica_position.sql", goal))["is_there"]:
-            if time.monotonic() > deadline:
-                raise DatabaseUnavailableError(f"{self.name}: {_replayed(replica, until)}")
-            time.sleep(0.2)
-        self._replayed_servers.add(replica["server_started_at"])
-
-    def _wait_for_subscriptions(self, until: datetime.datetime, target: Database, unknown: list[str]) -> None:
-        publisher: dict[str, Any] = {"written": None, "slots": []}
-        with target._if_it_can_be_known("how far it has written its log", unknown):
-            publisher = target._read("primary_position.sql")
-        goals: dict[str, dict[str, Any]] = {}
-        deadline = time.monotonic() + self.limits.network
-        while True:
-            rows = self._rows("subscription_position.sql", {"until": until, "goals": json.dumps(goals)})
-            behind = [row for row in rows if not row["is_there"]]
-            if not behind:
-                return
-            if time.monotonic() > deadline or not all(row["enabled"] for row in behind):
-                raise DatabaseUnavailableError(f"{self.name}: {'; '.join(_applied(row, until) for row in behind)}")
-            for row in behind:
-                # what another worker of it had seen does not count
-                if row["has_applied"] and row["pid"] != goals.get(row["name"], {}).get("pid"):
-                    # its slot has the same name on the publisher, which the target may be
-                    written = publisher["written"] if row["slot"] in publisher["slots"] else None
-                    goals[row["name"]] = {name: row[name] for name in ("pid", "sent_at", "seen_at")}
-                    goals[row["name"]]["written"] = written
-            time.sleep(0.1)
-
-    def require_fed(self, start: datetime.datetime, end: datetime.datetime, target: Database) -> list[str]:
-        """
-        Make sure that this is no copy of the target's server that nothing reaches any more, a promoted replica for one.
-
-        A copy of the target's server must have later messages than the target, or from after the period. If the target
-        has later ones, nothing reaches it; if neither has, only messages of the period speak for it.
-
-        :param start: first moment of the run's period, UTC.
-        :param end: first moment after it, UTC.
-        :param target: where trends are stored.
-        :return: what could not be checked, each with what helps; usually nothing.
-        :raises DatabaseUnusableError: when nothing reaches it, as far as can be seen.
-        """
-        unknown: list[str] = []
-        with self._if_it_can_be_known("whether it is a copy of the target that gets no rows any more", unknown):
-            here, there = self._read("server_identity.sql"), target._read("server_identity.sql")
-            if here["system"] != there["system"] or here["started_at"] == there["started_at"] or here["in_recovery"]:
-                return unknown
-            if self._rows("subscription_position.sql", {"until": end, "goals": "{}"}):
-                return unknown
-            own = self._read("latest_message.sql", {"until": end})
-            latest = own["created_at"]
-            copy = f"{self.name}: it is a copy of the target's server that is no replica, such as one that was promoted"
-            helps = "Make it a replica again, or set source_conn_id to the server that the application writes to"
-            there_until = None
-            # the target may be another database of its server, without messages
-            with self._if_it_can_be_known("which messages the target has", []):
-                there_until = target._read("latest_message.sql", {"until": end})["created_at"]
-            if there_until and (latest is None or latest < there_until):
-                raise DatabaseUnusableError(
-                    f"{copy}, and gets no rows any more: its latest message before {end:%Y-%m-%d %H:%M} UTC is of "
-                    f"{latest or 'no time at all'}, the target's of {there_until}. {helps}"
-                )
-            if own["has_later"] or (latest and there_until and latest > there_until):
-                return unknown
-            said = f"{copy}, and its latest message is of {latest or 'no time at all'}"
-            if latest is None or latest < start.replace(tzinfo=None):
-                raise DatabaseUnusableError(
-                    f"{said}, before the period: nothing shows that it still gets rows. {helps}"
-                )
-            unknown.append(f"{said}: whether it still gets rows cannot be known. If it does not: {helps}")
-        return unknown
-
-    def unseen_servers(self) -> list[str]:
-        """Return what cannot be known of source tables that are foreign tables, with what helps; usually nothing."""
-        return [
-            f"{self.name}: {row['table_name']} is read from the foreign server {row['servers']}: whether that is a "
-            "standby that is behind cannot be known; let it be the primary"
-            + (
-                ""
-                if row["shows_hidden_rows"]
-                else ". Nor can it be known whether row-level security hides rows there: alter server "
-                f"{row['servers']} options (add options '-c row_security=off') makes that an error"
-            )
-            for row in self._rows("foreign_tables.sql")
-        ]
-
-    def _is_replica_of(self, target: Database, unknown: list[str]) -> bool:
-        """Whether the target is this replica's primary; False where that cannot be known."""
-        with self._if_it_can_be_known("whether the target is its primary", unknown):
-            return bool(
-                self._read("server_identity.sql")["system"] == target._read("server_identity.sql")["system"]
-                and self is not target
-            )
-        return False
-
-    @contextmanager
-    def _if_it_can_be_known(self, what: str, unknown: list[str]) -> Iterator[None]:
-        """Note where PostgreSQL does not let the role find something out, or does not have the function for it."""
-        try:
-            yield
-        except DATABASE_ERRORS as error:
-            if sqlstate(error) not in UNKNOWABLE:
-                raise
-            name = re.search(r"for (function|view|table) (\S+)", str(error))
-            grant = {"function": "execute on function {}()", "view": "select on {}", "table": "select on {}"}
-            helps = f"; grant {grant[name[1]].format(name[2])} to the role to have it checked" if name else ""
-            note = f"{self.name}: {what} cannot be known: {explain(error)}{helps}"
-            if note not in unknown:
-                unknown.append(note)
-
-    def _read(self, name: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        (row,) = self._rows(name, parameters)
+        (row,) = self.read_rows(name, parameters)
         return row
 
-    def _rows(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    def read_rows(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """
+        Return the rows of a statement, run in a separate transaction.
+
+        :param name: as of `Transaction.run`.
+        :param parameters: as of `Transaction.rows`.
+        """
         with self.transaction(read_only=True) as transaction:
             return transaction.rows(self.sql(name), parameters)
 
@@ -454,7 +288,7 @@ class Database:
         self._notices.clear()
         # PostgreSQL stops counting statement_timeout before it commits, so the commit is canceled from here
         with (
-            _if_longer_than(self.limits.statement, self._cancel),
+            after(self.limits.statement, self._cancel),
             self.bounded("the commit; whether it is stored shows at the next try"),
         ):
             self.connection.commit()
@@ -508,7 +342,7 @@ class Database:
 
         try:
             # left in reverse: the descriptor is closed when nothing can use it any more
-            with own, _if_longer_than(self.limits.answer, give_up):
+            with own, after(self.limits.answer, give_up):
                 yield
         except DATABASE_ERRORS as error:
             if given_up.is_set():
@@ -538,108 +372,21 @@ class Database:
         return socket.socket()
 
 
-def refusal(error: BaseException, seconds: float) -> str | None:
-    """
-    Return the SQLSTATE with which a server has refused a connection, or None where it cannot be known.
-
-    The drivers give only its message, which is in the server's language. So the connection is tried once more, and
-    libpq asked for what it is answered (from its version 17 on). What it notes, the login among it, stays in memory.
-
-    :param error: what the driver raised.
-    :param seconds: how long this may take.
-    """
-    failed = getattr(error, "pgconn", None)
-    if failed is None or not hasattr(os, "memfd_create"):
-        return None
-    given = {option.keyword.decode(): option.val.decode() for option in failed.info if option.val is not None}
-    deadline = time.monotonic() + seconds
-    with open(os.memfd_create("trace"), "r+b") as trace:
-        attempt = psycopg.pq.PGconn.connect_start(psycopg.conninfo.make_conninfo(**given).encode())
-        try:
-            attempt.trace(trace.fileno())
-            while (left := deadline - time.monotonic()) > 0:
-                state = attempt.connect_poll()
-                if state not in (psycopg.pq.PollingStatus.READING, psycopg.pq.PollingStatus.WRITING):
-                    break
-                is_reading = state == psycopg.pq.PollingStatus.READING
-                sockets = [attempt.socket]
-                select.select(sockets if is_reading else [], [] if is_reading else sockets, [], left)
-            attempt.untrace()
-        except DATABASE_ERRORS:
-            return None
-        finally:
-            attempt.finish()
-        trace.seek(0)
-        found = re.search(rb'ErrorResponse\t.* C "([0-9A-Z]{5})"', trace.read())
-    return found[1].decode() if found else None
-
-
-@contextmanager
-def _if_longer_than(seconds: float, action: Callable[[], None]) -> Iterator[None]:
-    """
-    Do something from another thread if the block takes longer.
-
-    When the block is left, that is done or never will be: what it is done to can be closed, or used for something else.
-    """
-    is_over = threading.Event()
-    acting = threading.Lock()
-
-    def act() -> None:
-        with acting:
-            if not is_over.is_set():
-                action()
-
-    timer = threading.Timer(seconds, act)
-    # so that a process that ends does not wait for it
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        is_over.set()
-        with acting:
-            pass
-
-
-def _replayed(replica: Mapping[str, Any], until: datetime.datetime) -> str:
-    """Say how far a replica is, from a row of sql/replica_position.sql."""
-    if replica["replayed_until"]:
-        far = f"up to {replica['replayed_until']} UTC, {replica['seconds_behind']} s behind {until:%Y-%m-%d %H:%M} UTC"
-    else:
-        far = f"no transaction since it was started, and is needed up to {until:%Y-%m-%d %H:%M} UTC"
-    if replica["bytes_behind"] is not None:
-        far += f"; {replica['bytes_behind']} bytes of its primary's log are missing"
-    if replica["is_paused"]:
-        far += ". Its replay is paused: select pg_wal_replay_resume()"
-    if replica["receiver_is_hidden"]:
-        far += ". Whether that is all there is only pg_read_all_stats may see: grant it to the role"
-    return f"the replica has replayed {far}"
-
-
-def _applied(subscription: Mapping[str, Any], until: datetime.datetime) -> str:
-    """Say how far a subscription is, from a row of sql/subscription_position.sql."""
-    name = subscription["name"]
-    what = f"the subscription {name}, which fills the source tables,"
-    if not subscription["enabled"]:
-        return (
-            f"{what} is disabled, so rows may be missing: alter subscription {name} enable, or drop it if nothing "
-            "comes by it any more"
-        )
-    if subscription["unfinished_tables"]:
-        return f"{what} has not copied all rows of {subscription['unfinished_tables']} yet"
-    if not subscription["pid"]:
-        return f"{what} has no worker running: the server's log says why"
-    far = "has applied nothing since it was started"
-    if subscription["has_applied"]:
-        far = f"has applied what was sent up to {subscription['applied_until']} UTC"
-    if subscription["bytes_behind"]:
-        far += f"; {subscription['bytes_behind']} bytes of its publisher's log are missing"
-    return (
-        f"{what} {far}, and is needed up to {until:%Y-%m-%d %H:%M} UTC. If it does not catch up, look for a lock on "
-        "the tables or an error in the server's log"
-    )
-
-
 def _is_psycopg3(connection: Any) -> bool:
     return psycopg is not None and isinstance(connection, psycopg.Connection)
+
+
+def json_parts(trends: Sequence[Any]) -> Iterator[str]:
+    """
+    Return trends as JSON, in as many parts as one statement can carry each.
+
+    :param trends: what a statement takes as an array of objects.
+    """
+    # not as \u escapes: so a database in another encoding names the character that it cannot hold
+    text = json.dumps(trends, default=str, ensure_ascii=False)
+    if len(text) <= MAX_JSON_LENGTH or len(trends) < 2:
+        yield text
+    else:
+        middle = len(trends) // 2
+        yield from json_parts(trends[:middle])
+        yield from json_parts(trends[middle:])

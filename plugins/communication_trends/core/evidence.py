@@ -27,6 +27,15 @@ Key = tuple[str, datetime.datetime]
 """Id of an organization, and the first moment of a period."""
 
 
+def trend_key(row: Mapping[str, Any]) -> Key:
+    """
+    Return which trend a row of a statement is of.
+
+    :param row: has ``organization_id`` and ``period_start``.
+    """
+    return row["organization_id"], row["period_start"]
+
+
 @dataclass(frozen=True)
 class Memory:
     """

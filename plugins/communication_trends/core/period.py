@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -259,3 +260,15 @@ def _period_of_interval(kind: Granularity, start: datetime.datetime | None, end:
         f"data interval: {start} to {end} is not one UTC {kind.noun}. The run was made under another schedule, or with "
         "an interval given by hand: trigger a manual run with a date instead."
     )
+
+
+def period_bounds(periods: Sequence[Period]) -> dict[str, list[datetime.datetime]]:
+    """
+    Return periods as parameters of the SQL: their first moments, and the first ones after them, UTC.
+
+    :param periods: which ones.
+    """
+    return {
+        "period_starts": [period.start for period in periods],
+        "period_ends": [period.end for period in periods],
+    }

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from communication_trends.core.aggregation import HotspotRule
 from communication_trends.core.database import Database, Transaction
 from communication_trends.core.database_errors import (
     CONFLICTS,
@@ -33,6 +32,7 @@ from communication_trends.core.database_errors import (
 from communication_trends.core.errors import TrendMismatchError
 from communication_trends.core.evidence import NUMBERS
 from communication_trends.core.period import Period
+from communication_trends.core.work import HotspotRule
 
 log = logging.getLogger(__name__)
 

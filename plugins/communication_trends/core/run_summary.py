@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from communication_trends.core.aggregation import AggregationReport, TrendStatus
 from communication_trends.core.period import Period
+from communication_trends.core.report import AggregationReport, TrendStatus
 
 MAX_LISTED = 50
 """Organizations that a message names, and trends that the summary lists."""

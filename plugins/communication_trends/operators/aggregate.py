@@ -11,17 +11,11 @@ from communication_trends.sdk import AirflowException, AirflowFailException
 from communication_trends import __version__, settings
 from communication_trends.compat import clear_number, forget_mapped_xcom, name_task_instance, triggered_by
 from communication_trends.connections import errors_explained
-from communication_trends.core.aggregation import (
-    Aggregation,
-    AggregationReport,
-    Fill,
-    Origin,
-    TrendResult,
-    TrendStatus,
-    Work,
-)
+from communication_trends.core.aggregation import Aggregation
 from communication_trends.core.database import Database
+from communication_trends.core.report import AggregationReport, TrendResult, TrendStatus
 from communication_trends.core.run_summary import TaskReport
+from communication_trends.core.work import Fill, Origin, Work
 from communication_trends.operators.base import NAMES_PER_LOG_LINE, REPORT_KEY, TrendsOperator, listed
 
 

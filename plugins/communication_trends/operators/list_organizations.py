@@ -120,12 +120,12 @@ class ListOrganizationsOperator(TrendsOperator):
         with self.connected(settings.source_conn_id()) as source:
             # a replica that lags behind would not know of the latest organizations either
             if settings.source_conn_id() == settings.conn_id():
-                unknown = source.wait_for_replica(period.end, source)
+                unknown = source.replication.wait_for_replica(period.end, source)
             else:
                 with self.connected(settings.conn_id()) as target:
-                    unknown = source.wait_for_replica(period.end, target)
-                    unknown += source.require_fed(period.start, period.end, target)
-            for note in unknown + source.unseen_servers():
+                    unknown = source.replication.wait_for_replica(period.end, target)
+                    unknown += source.replication.require_fed(period.start, period.end, target)
+            for note in unknown + source.replication.unseen_servers():
                 self.log.warning("%s.", note)
 
             def listed_in(listing: Transaction) -> list[dict[str, Any]]:

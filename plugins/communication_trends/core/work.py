@@ -1,0 +1,83 @@
+"""What the aggregation is asked to do: plain values. No Airflow in here."""
+
+from __future__ import annotations
+
+import decimal
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from communication_trends.core.period import Period
+
+
+@dataclass(frozen=True)
+class HotspotRule:
+    """
+    When a channel is a hotspot.
+
+    :param topics: the risky ones.
+    :param min_messages: minimum messages of the period for a channel to be a hotspot.
+    :param min_ratio: risky share above which it is one, exactly.
+    """
+
+    topics: Sequence[str] = ("complaint", "escalation")
+    min_messages: int = 10
+    min_ratio: decimal.Decimal = decimal.Decimal("0.3")
+
+    def as_json(self) -> str:
+        """Return it as provenance stores it; two rules that mean the same are the same JSON."""
+        # the ratio as it is, not by way of a float
+        return (
+            f'{{"topics": {json.dumps(sorted(set(self.topics)), ensure_ascii=False)}, '
+            f'"minMessages": {self.min_messages}, "minRatio": {self.min_ratio:f}}}'
+        )
+
+
+@dataclass(frozen=True)
+class Origin:
+    """
+    Who computes trends, for their provenance.
+
+    :param dag_id: the DAG's id.
+    :param run_id: the run's id.
+    :param package_version: the package's version.
+    """
+
+    dag_id: str | None = None
+    run_id: str | None = None
+    package_version: str | None = None
+
+
+class Fill(StrEnum):
+    """Whether the run's own period is stored where no trend is, though the source may have lost its rows."""
+
+    ALWAYS = "always"
+    """It has just ended: nothing has been lost yet."""
+    NOT_FINAL = "not final"
+    """A user asked for it: it is stored, and said to be incomplete."""
+    IF_IN_SOURCE = "if in source"
+    """It stays missing, as an earlier period does."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """
+    What to do.
+
+    :param organizations: ids.
+    :param period: the run's own period, stored first, in a separate transaction.
+    :param lookback_periods: periods to recompute after it, newest first; of these only what differs is stored.
+    :param force: whether a trend of the run's own period is stored even if it is made from less than the stored one.
+    :param fill: whether the run's own period is stored where the source may have lost its rows.
+    :param hotspots: when a channel is a hotspot.
+    :param origin: who does it.
+    """
+
+    organizations: Sequence[str]
+    period: Period
+    lookback_periods: Sequence[Period] = ()
+    force: bool = False
+    fill: Fill = Fill.ALWAYS
+    hotspots: HotspotRule = field(default_factory=HotspotRule)
+    origin: Origin = field(default_factory=Origin)
