@@ -219,6 +219,16 @@ def test_each_file_of_the_package_has_a_line_in_the_architecture(folder):
     assert sorted(lines) == sorted(path.name for path in (ROOT / folder).iterdir() if path.is_file())
 
 
+def test_the_functions_and_classes_that_the_architecture_names_are_there():
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / PACKAGE).rglob("*.py"))
+    named = set(
+        re.findall(r"`(?:\w+\.)?(_?[a-z]\w*)\(\)`|`(?:\w+\.)?(_[a-z]\w*)`|`((?:[A-Z][a-z]+){2,})`", ARCHITECTURE)
+    )
+    names = sorted({name for names in named for name in names if name})
+    assert {"_attempt", "AggregateTrendsOperator", "verify_against_source"} <= set(names)
+    assert [name for name in names if not re.search(rf"^ *(def|class) {name}\b", sources, re.MULTILINE)] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_link_is_broken(page):
     text = re.sub(r"^(```.*?^```|    .*?$)", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
