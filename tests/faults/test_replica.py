@@ -50,13 +50,22 @@ def replica(server, database) -> Iterator[Server]:
     execute(
         "pg_basebackup", "-d", server.dsn("postgres"), "-D", str(folder / "data"), "-R", "-X", "stream", "-c", "fast"
     )
-    options = f'-h "" -k {folder} -c max_standby_streaming_delay=0'
+    options = f'-h "" -k {folder}'
     execute("pg_ctl", "-w", "-D", str(folder / "data"), "-l", str(folder / "log"), "-o", options, "start")
     try:
         yield Server(f"postgresql://postgres@/postgres?host={folder}")
     finally:
         execute("pg_ctl", "-w", "-D", str(folder / "data"), "-m", "immediate", "stop")
         subprocess.run(["rm", "-r", str(folder)], check=True)
+
+
+def wait_for_no_reader(replica: Server) -> None:
+    """Have a replica end at once what keeps it from removing rows."""
+    with replica.connect("postgres") as connection:
+        connection.execute("alter system set max_standby_streaming_delay = 0")
+        connection.execute("select pg_reload_conf()")
+        show = "select current_setting('max_standby_streaming_delay') = '0'"
+        wait_until(lambda: connection.execute(show).fetchone() == (True,))
 
 
 @contextmanager
@@ -340,6 +349,7 @@ def test_a_service_without_the_functions_of_a_replica_says_so_and_works(server, 
 
 
 def test_what_a_replica_ends_to_go_on_is_no_conflict_with_another_run(server, database, replica):
+    wait_for_no_reader(replica)
     database.classify("acme", count=100)
     with opened(server, database.name) as primary, opened(replica, database.name) as standby:
         standby.replication.wait_for_replica(now(), primary)
@@ -395,6 +405,7 @@ def test_a_run_waits_for_a_replica_that_is_behind(server, database, replica, run
 
 
 def test_a_replica_conflict_in_a_run_is_left_to_the_backoff(server, database, replica, run_dag, monkeypatch):
+    wait_for_no_reader(replica)
     monkeypatch.setenv("AIRFLOW_CONN_REPLICA", replica.airflow_connection(database.name))
     monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "replica")
     connection = database.connection
