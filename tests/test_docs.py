@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow_dag import load_bag
@@ -18,8 +20,9 @@ from communication_trends.params import dag_params
 from communication_trends.provider_info import get_provider_info
 from local import ROOT
 
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "bench" / "README.md"]
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 NOTIFIER = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
 
@@ -128,16 +131,78 @@ def test_each_column_of_the_table_is_in_the_reference(database):
     assert table(REFERENCE, "## The table").keys() == {row["column_name"] for row in columns}
 
 
-def test_each_route_and_its_parameters_are_in_the_reference():
+def openapi() -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Return the operation of each route of the API, and the schemas of its answers."""
     from communication_trends.web.app import create_app
 
-    prefix = "/api/v1"
-    routes = {path.removeprefix(prefix): route["get"] for path, route in create_app().openapi()["paths"].items()}
-    assert table(REFERENCE, "## API").keys() == routes.keys()
-    text = section(REFERENCE, "## API")
+    described = create_app().openapi()
+    routes = {path.removeprefix("/api/v1"): route["get"] for path, route in described["paths"].items()}
+    return routes, described["components"]["schemas"]
+
+
+def test_each_route_and_its_parameters_are_in_the_docs():
+    routes, _ = openapi()
+    assert table(API, "## Routes").keys() == routes.keys()
     parameters = {parameter["name"] for route in routes.values() for parameter in route.get("parameters", [])}
     assert {"period", "from", "to"} <= parameters
-    assert [name for name in sorted(parameters) if not re.search(rf"`{name}[`=]|{{{name}}}", text)] == []
+    assert [name for name in sorted(parameters) if not re.search(rf"`{name}[`=]|{{{name}}}", API)] == []
+
+
+EXAMPLES = {
+    "/organizations": "### Organizations",
+    "/organizations/{organization}/trends": "### Trends of one organization",
+    "/trends": "### Trends of all organizations",
+    "/overview": "### Overview",
+    "/hotspots": "### Hotspots",
+    "/comparison": "### Comparison",
+    "/attention": "### Attention",
+    "/freshness": "### Freshness",
+    "/runs/{run_id}": "### Runs",
+}
+
+
+TYPES: dict[str, Any] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+}
+
+
+def unknown_fields(example: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> list[str]:
+    """Return what an example has, and its schema does not: names of fields, and values of another type."""
+    if "$ref" in schema:
+        return unknown_fields(example, schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    if "anyOf" in schema:
+        return min((unknown_fields(example, one, schemas) for one in schema["anyOf"]), key=len)
+    is_right = example is None if schema["type"] == "null" else isinstance(example, TYPES[schema["type"]])
+    if not is_right or (isinstance(example, bool) and schema["type"] != "boolean"):
+        return [f"{example!r} is not of the type {schema['type']}"]
+    if isinstance(example, list):
+        return [found for one in example for found in unknown_fields(one, schema["items"], schemas)]
+    if not isinstance(example, dict) or "properties" not in schema:
+        return []
+    fields = schema["properties"]
+    return [
+        found
+        for name, value in example.items()
+        for found in (unknown_fields(value, fields[name], schemas) if name in fields else [name])
+    ]
+
+
+def test_each_route_has_an_example_of_fields_that_its_answer_has():
+    routes, schemas = openapi()
+    assert EXAMPLES.keys() == routes.keys()
+    for route, heading in EXAMPLES.items():
+        (block,) = re.findall(r"^```json\n(.*?)^```", section(API, heading), re.MULTILINE | re.DOTALL)
+        schema = routes[route]["responses"]["200"]["content"]["application/json"]["schema"]
+        example = json.loads(block)
+        assert len(example) > 1
+        assert unknown_fields(example, schema, schemas) == [], route
+        # it notices one
+        assert unknown_fields({**example, "invented": 1}, schema, schemas) == ["invented"]
 
 
 def test_each_make_target_is_in_the_reference():
@@ -152,6 +217,16 @@ def test_each_file_of_the_package_has_a_line_in_the_architecture(folder):
     lines = re.findall(r"^- `([^`]+)`", section(ARCHITECTURE, f"### `{folder}/`"), re.MULTILINE)
     assert len(lines) == len(set(lines))
     assert sorted(lines) == sorted(path.name for path in (ROOT / folder).iterdir() if path.is_file())
+
+
+def test_the_functions_and_classes_that_the_architecture_names_are_there():
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / PACKAGE).rglob("*.py"))
+    named = set(
+        re.findall(r"`(?:\w+\.)?(_?[a-z]\w*)\(\)`|`(?:\w+\.)?(_[a-z]\w*)`|`((?:[A-Z][a-z]+){2,})`", ARCHITECTURE)
+    )
+    names = sorted({name for names in named for name in names if name})
+    assert {"_attempt", "AggregateTrendsOperator", "verify_against_source"} <= set(names)
+    assert [name for name in names if not re.search(rf"^ *(def|class) {name}\b", sources, re.MULTILINE)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -225,3 +300,43 @@ def test_the_settings_of_the_wheel_are_those_of_the_reference():
     (section,) = info["config"]
     assert section == settings.SECTION
     assert info["config"][section]["options"].keys() == table(REFERENCE, "## Settings").keys()
+
+
+def test_other_tables_can_be_mapped_by_the_views_of_the_page(server, database, run_dag, monkeypatch):
+    page = (ROOT / "docs" / "source-tables.md").read_text(encoding="utf-8")
+    tables, *mapping, grants = re.findall(r"^```sql\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    role = f"mapped_{database.name}"
+    connection = database.connection
+    connection.execute(
+        "drop table communication_trends, communication_trends_provenance, topic_classifications, escalation_alerts,"
+        " organizations cascade"
+    )
+    connection.execute(tables)
+    connection.execute("insert into tenant values (7, 'acme', 'Acme', '2026-10-01 00:00Z')")
+    connection.execute(
+        "insert into message_label select 7, 'support', 'complaint', 0.87, 'angry', '2026-11-01 12:00Z'"
+        " from generate_series(1, 12)"
+    )
+    connection.execute("insert into message_label values (7, null, null, null, null, '2026-11-01 23:59:59Z')")
+    connection.execute("insert into incident values (7, 2, '2026-11-01 12:00Z'), (7, 3, '2026-11-02 00:00Z')")
+    for statements in mapping:
+        connection.execute(statements)
+    found = re.search(r"^    sed 's/(.*?)/(.*?)/'", page, re.MULTILINE)
+    assert found
+    schema = (ROOT / "sql" / "schema" / "communication_trends.sql").read_text(encoding="utf-8")
+    assert schema.count(found[1]) == 1
+    connection.execute("set search_path = trends")
+    connection.execute(schema.replace(found[1], found[2]))
+    connection.execute(f"create role {role} login password 'a-password'")
+    try:
+        connection.execute(re.sub(r"\b(to|role) communication_trends\b", rf"\1 {role}", grants))
+        login = server.airflow_connection(database.name, login=role, password="a-password")
+        monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", login)
+        assert run_dag({"date": "2026-11-01"}).state == "success"
+    finally:
+        connection.execute(f"drop owned by {role}; drop role {role}")
+    (row,) = connection.execute("select * from communication_trends").fetchall()
+    assert (row["topic_distribution"], row["escalation_counts"]) == ({"complaint": 12, "unlabeled": 1}, {"high": 1})
+    assert (row["total_classifications"], row["avg_confidence"]) == (13, 87)
+    assert row["sentiment_distribution"] == {"angry": 12}
+    assert row["channel_hotspots"] == [{"channelId": "support", "riskScore": 100, "messageCount": 12}]

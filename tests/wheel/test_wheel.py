@@ -259,7 +259,7 @@ def test_a_scheduler_without_the_package_ends_and_the_package_put_back_lets_it_g
 def test_taken_out_in_the_order_of_the_docs_no_scheduler_ends(installed):
     airflow, database = installed
     before = stored(database)
-    commands = documented("installing.md", "for dag in communication_trends_daily")
+    commands = documented("upgrading.md", "for dag in communication_trends_daily")
     script = commands.replace("rm dags/", f"rm {airflow.environment['AIRFLOW_HOME']}/dags/")
     (bin_ := airflow.logs / "bin").mkdir()
     (bin_ / "airflow").write_text(f'#!/bin/sh\nexec {sys.executable} -m airflow "$@"\n')
