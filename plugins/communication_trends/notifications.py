@@ -17,7 +17,7 @@ from communication_trends.sdk import AirflowTaskTimeout
 from communication_trends import settings
 from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from communication_trends.core import totals as figures
-from communication_trends.core.anomalies import earlier_periods
+from communication_trends.core.anomalies import baseline_periods
 from communication_trends.core.period import DAILY, KINDS, MONTHLY, WEEKLY, Period
 from communication_trends.params import requested_organizations
 from communication_trends.stored import GRACE, Attention, Range, Reading, Unusual, reading, unusual
@@ -366,7 +366,7 @@ def _entry(one: Unusual) -> dict[str, Any]:
 
 def _compared(period: Period) -> dict[str, str]:
     """Return a period with those that it is compared with, as a query of the page."""
-    first, last = earlier_periods(period)[-1].first_date, period.following().first_date - datetime.timedelta(days=1)
+    first, last = baseline_periods(period)[-1].first_date, period.following().first_date - datetime.timedelta(days=1)
     return {"period": period.kind.name, "from": str(first), "to": str(last)}
 
 

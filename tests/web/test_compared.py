@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 import pytest
 from conftest import rows_handled
 
-from communication_trends.core.anomalies import ENOUGH, earlier_periods
+from communication_trends.core.anomalies import SCREEN, baseline_periods
 from communication_trends.core.period import DAILY
 from communication_trends.stored import READABLE
 from communication_trends.stored import statement as composed
@@ -403,7 +403,7 @@ def test_what_is_just_written_is_not_read_once_for_each_organization(database, s
         "update pg_class set reltuples = 1 where oid = 'communication_trends'::regclass"
     )
     day = DAILY.containing(D("2026-10-29"))
-    earlier = [period.start for period in earlier_periods(day)]
+    earlier = [period.start for period in baseline_periods(day)]
     before = range_of(DAILY, D("2026-10-29"), D("2026-10-29"), now=datetime.datetime.now(datetime.timezone.utc))
     parameters = {
         **READABLE,
@@ -413,9 +413,7 @@ def test_what_is_just_written_is_not_read_once_for_each_organization(database, s
         "organization_ids": None,
         "read_days": [day.start, *earlier],
         "compared_days": [day.start] * (1 + len(earlier)),
-        "enough": ENOUGH,
-        "least_times": 1.5,
-        "most_times": 0.5,
+        **SCREEN,
         "read_from": min(earlier),
         "read_to": day.start,
         "limit": 50,
