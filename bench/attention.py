@@ -1,9 +1,9 @@
 """
 The false positives and the detection rate of rules for anomalies, on simulated histories.
 
-Usage: ``.venv/bin/python -m bench.attention``; docs/attention.md has the results and how long it takes. Every history is
-a tenant of 5 to 10,000 messages a day with a week's rhythm, and negative binomial counts of four metrics, each of which
-varies by itself. Each rule judges the same days with the same 56 days before.
+Usage: ``.venv/bin/python -m bench.attention``; docs/attention.md has the results and how long it takes. Every history
+is a tenant of 5 to 10,000 messages a day with a week's rhythm, and negative binomial counts of four metrics, each of
+which varies by itself. Each rule judges the same days with the same 56 days before.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from communication_trends.core.anomalies import METRICS, Counts, find_anomalies, z_score
 from communication_trends.core.period import DAILY, Period
@@ -64,7 +64,9 @@ class History:
 
     def day(self, number: int, chance: random.Random) -> Counts:
         """Return a day, by its number from a Monday on."""
-        level = self.size * self.rhythm[number % 7] * (1 + self.growth) ** (number / 7) * scattered(self.level_cv, chance)
+        level = (
+            self.size * self.rhythm[number % 7] * (1 + self.growth) ** (number / 7) * scattered(self.level_cv, chance)
+        )
         counts = {}
         for name, share in self.shares.items():
             mean = level * share * (1 if name == "messages" else scattered(self.share_cv, chance))
@@ -154,7 +156,9 @@ def of_medians(current: Counts, history: Sequence[Counts | None], _: Period) -> 
         medians = [statistics.median(phase) if phase else 0 for phase in phases]
         if len(phases[0]) < 6:
             continue
-        distances = [abs(number - medians[one]) / math.sqrt(medians[one] or 1) for one in range(7) for number in phases[one]]
+        distances = [
+            abs(number - medians[one]) / math.sqrt(medians[one] or 1) for one in range(7) for number in phases[one]
+        ]
         dispersion = max(1.3, (1.4826 * statistics.median(distances)) ** 2)
         recent = [(metric.of(one), medians[(7 - back) % 7]) for back, one in enumerate(history[:14], start=1) if one]
         expected = sum(mean for _, mean in recent)
@@ -194,7 +198,9 @@ def print_line(title: str, numbers: Sequence[float], digits: int = 2) -> None:
     print(f"{title:44}", *(f"{number:16.{digits}f}" for number in numbers), flush=True)
 
 
-def false_positives(changes: dict[str, float], tenants: int, days: int, chance: random.Random) -> dict[str, list[float]]:
+def false_positives(
+    changes: dict[str, float], tenants: int, days: int, chance: random.Random
+) -> dict[str, list[float]]:
     """Return by rule the share of days with any finding, in percent, for each size."""
     rates: dict[str, list[float]] = {name: [] for name in RULES}
     for size in SIZES:
@@ -266,11 +272,11 @@ def detection(change: Change, cases: int, chance: random.Random, *, with_inciden
             planted[DAYS - 7 * chance.randrange(1, 9)] = 1.5 * max(change.times, 5 / 3)
         for number, times in planted.items():
             counts = {change.attribute: count(times * change.mean, 1.3, chance)}
-            series[number] = replace(series[number], **counts)
+            series[number] = series[number]._replace(**counts)
             if change.attribute != "messages":
                 # messages that are risky are messages as well
                 more = counts[change.attribute] - series[number].messages
-                series[number] = replace(series[number], messages=series[number].messages + max(0, more))
+                series[number] = series[number]._replace(messages=series[number].messages + max(0, more))
         for name, rule in RULES.items():
             found[name] += change.metric in rule(series[-1], series[-2::-1], period_of(today))
     return {name: 100 * number / cases for name, number in found.items()}
@@ -299,7 +305,9 @@ def after_event(
                     for name, rule in RULES.items():
                         found[name][number // 7] += bool(rule(current, before, period_of(DAYS + number)))
     for week in range(weeks):
-        print_line(f"{title}, week {week + 1}", [100 * found[name][week] / (7 * len(sizes) * tenants) for name in RULES], 1)
+        print_line(
+            f"{title}, week {week + 1}", [100 * found[name][week] / (7 * len(sizes) * tenants) for name in RULES], 1
+        )
 
 
 def scaled(one: Counts, times: float) -> Counts:
@@ -314,7 +322,7 @@ def changed_rhythm(number: int, one: Counts, _: random.Random) -> Counts:
 
 EVENTS: dict[str, tuple[int, Callable[[int, Counts, random.Random], Counts | None]]] = {
     "twice as much for good": (6, lambda _, one, __: scaled(one, 2)),
-    "risk 15 → 45 % for good": (6, lambda _, one, __: replace(one, risky=3 * one.risky)),
+    "risk 15 → 45 % for good": (6, lambda _, one, __: one._replace(risky=3 * one.risky)),
     "silent for good": (6, lambda *_: Counts(0, 0, 0, 0)),
     "a holiday week, then as before": (4, lambda number, one, _: scaled(one, 0.3) if number < 7 else one),
     "an outage of 5 days with zeros": (4, lambda number, one, _: Counts(0, 0, 0, 0) if number < 5 else one),

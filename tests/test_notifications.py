@@ -101,8 +101,13 @@ def test_a_run_says_what_is_unusual_and_the_notifier_is_called_once(database, ru
                 "usualHigh": 6,
                 "comparedWith": 8,
                 "sentence": "58 alerts; on Tuesdays usually 2 to 6",
+                "state": "single",
+                "since": "2026-11-03",
+                "days": 1,
+                "together": False,
             }
         ],
+        "together": [],
     }
     ((recipients, mail),) = mailbox.mails
     assert recipients == ["lead@example.com"]
@@ -125,6 +130,7 @@ def test_a_run_that_finds_nothing_tells_nobody(database, run_dag, mailbox):
         "organizationsCompared": 1,
         "totalEntries": 0,
         "findings": [],
+        "together": [],
     }
     assert mailbox.mails == []
 
@@ -152,7 +158,10 @@ def test_a_summary_stays_small(database, run_dag, mailbox):
     assert (found["organizationsCompared"], found["totalEntries"], len(found["findings"])) == (12, 12, FINDINGS)
     # the most unusual first
     assert [one["organization"] for one in found["findings"]] == slugs[:1:-1]
-    assert len(json.dumps(found)) < 5000
+    assert [one["sentence"] for one in found["together"]] == [
+        "12 of 12 organizations: alerts far above usual; a holiday, a release or the platform?"
+    ]
+    assert len(json.dumps(found)) < 6000
     ((_, mail),) = mailbox.mails
     assert "<li>and 2 more</li>" in mail.get_body(("html",)).get_content()
 

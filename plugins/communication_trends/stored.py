@@ -352,11 +352,12 @@ def unusual(
     )
     # the first row is there even where nothing is suspect, for the number of organizations
     suspects = [row for row in rows if row["organization_id"]]
-    counts = _counts(database, suspects, by_date, shared)
+    needed = {date: [period, *anomalies.history_periods(period)] for date, period in by_date.items()}
+    counts = _counts(database, suspects, needed, shared)
     found = [
         Unusual(row["organization_id"], row["name"], row["slug"], row["date"], finding)
         for row in suspects
-        for finding in _findings(counts[row["organization_id"]], by_date[row["date"]])
+        for finding in _findings(counts[row["organization_id"]], needed[row["date"]])
     ]
     together: list[anomalies.Together] = []
     if organizations is None or len(organizations) > 1:
@@ -374,14 +375,13 @@ def unusual(
 def _counts(
     database: Reading,
     suspects: Sequence[Mapping[str, Any]],
-    by_date: Mapping[datetime.date, Period],
+    needed: Mapping[datetime.date, Sequence[Period]],
     shared: Mapping[str, Any],
-) -> dict[str, dict[datetime.date, anomalies.Counts]]:
-    """Return by organization and date the counts of all that is needed to judge the suspects, as far as it is stored."""
+) -> dict[str, dict[str, anomalies.Counts]]:
+    """Return by organization and date the counts of all that is needed to judge the suspects, as far as stored."""
     if not suspects:
         return {}
-    periods = [by_date[date] for date in {row["date"] for row in suspects}]
-    days = sorted({read.start for one in periods for read in (one, *anomalies.history_periods(one))})
+    days = sorted({one.start for date in {row["date"] for row in suspects} for one in needed[date]})
     rows = database.rows(
         "attention_history",
         organization_ids=list({row["organization_id"] for row in suspects}),
@@ -391,31 +391,26 @@ def _counts(
         **shared,
     )
     return {
-        row["organization_id"]: {
-            datetime.date.fromisoformat(date): anomalies.Counts(*map(int, numbers)) for date, *numbers in row["counts"]
-        }
-        for row in rows
+        row["organization_id"]: {date: anomalies.Counts(*numbers) for date, *numbers in row["counts"]} for row in rows
     }
 
 
-def _findings(counts: Mapping[datetime.date, anomalies.Counts], period: Period) -> list[anomalies.Finding]:
-    history = [counts.get(one.first_date) for one in anomalies.history_periods(period)]
-    return anomalies.find_anomalies(counts[period.first_date], history, period, settings.hotspot_topics())
+def _findings(counts: Mapping[str, anomalies.Counts], needed: Sequence[Period]) -> list[anomalies.Finding]:
+    """Return what is anomalous about the first of some periods, of which the others are those before it."""
+    current, *history = [counts.get(str(one.first_date)) for one in needed]
+    return anomalies.find_anomalies(current, history, needed[0], settings.hotspot_topics()) if current else []
 
 
 def _in_order(found: Sequence[Unusual], together: Sequence[anomalies.Together]) -> list[Unusual]:
     """Return what was found as people should read it."""
     alike = {(one.date, one.figure, one.direction) for one in together}
-    marked = [
-        replace(one, is_together=(one.date, one.finding.figure, one.finding.direction) in alike) for one in found
-    ]
+    marked = [replace(one, is_together=(one.date, one.finding.figure, one.finding.direction) in alike) for one in found]
     names = [metric.name for metric in anomalies.METRICS]
     is_volume = {metric.name: metric.sinks for metric in anomalies.METRICS}
     weights: dict[str, list[float]] = {}
     for one in marked:
-        weight = weights.setdefault(one.organization_id, [0.0, 0.0])
-        if not one.is_together:
-            weight[is_volume[one.finding.figure]] -= one.finding.score
+        weight = weights.setdefault(one.organization_id, [0.0, 0.0, 0.0])
+        weight[2 if one.is_together else is_volume[one.finding.figure]] -= one.finding.score
     return sorted(
         marked,
         key=lambda one: (

@@ -54,14 +54,18 @@ compared as materialized (
         max(placed.risky) filter (where placed.is_current) as risky,
         max(placed.alerts) filter (where placed.is_current) as alerts,
         max(placed.negative) filter (where placed.is_current) as negative,
-        percentile_cont(0.5) within group (order by placed.messages)
-        filter (where not placed.is_current) as median_messages,
-        percentile_cont(0.5) within group (order by placed.risky)
-        filter (where not placed.is_current) as median_risky,
-        percentile_cont(0.5) within group (order by placed.alerts)
-        filter (where not placed.is_current) as median_alerts,
-        percentile_cont(0.5) within group (order by placed.negative)
-        filter (where not placed.is_current) as median_negative
+        percentile_cont(array[0.25, 0.5, 0.75])
+        within group (order by placed.messages)
+        filter (where not placed.is_current) as usual_messages,
+        percentile_cont(array[0.25, 0.5, 0.75])
+        within group (order by placed.risky)
+        filter (where not placed.is_current) as usual_risky,
+        percentile_cont(array[0.25, 0.5, 0.75])
+        within group (order by placed.alerts)
+        filter (where not placed.is_current) as usual_alerts,
+        percentile_cont(array[0.25, 0.5, 0.75])
+        within group (order by placed.negative)
+        filter (where not placed.is_current) as usual_negative
     from placed
     group by
         placed.organization_id,
@@ -85,34 +89,41 @@ suspects as (
                     select
                     from (
                         values
-                        (compared.messages, compared.median_messages, true),
-                        (compared.risky, compared.median_risky, false),
-                        (compared.alerts, compared.median_alerts, false),
-                        (compared.negative, compared.median_negative, false)
-                    ) as metrics (number, median, sinks)
+                        (compared.messages, compared.usual_messages, true),
+                        (compared.risky, compared.usual_risky, false),
+                        (compared.alerts, compared.usual_alerts, false),
+                        (compared.negative, compared.usual_negative, false)
+                    ) as metrics (number, quartiles, sinks)
                     where
-                        (metrics.number - metrics.median)
-                        * (metrics.number - metrics.median)
-                        >= %(screen_variance)s::float * metrics.median
-                        and (
-                            (
-                                metrics.number >= %(min_count)s::integer
-                                and metrics.number
-                                >= %(continuing_ratio)s::float * metrics.median
-                            )
-                            or (
+                        (metrics.number - metrics.quartiles[2])
+                        * (metrics.number - metrics.quartiles[2])
+                        >= %(screen_variance)s::float * metrics.quartiles[2]
+                        and case
+                            when metrics.number > metrics.quartiles[2]
+                                then
+                                    metrics.number >= greatest(
+                                        %(min_count)s::float,
+                                        %(screen_ratio)s::float * metrics.quartiles[2],
+                                        metrics.quartiles[2]
+                                        + %(screen_quartiles)s::float
+                                        * (metrics.quartiles[2] - metrics.quartiles[1])
+                                    )
+                            else
                                 metrics.sinks
-                                and metrics.median >= %(min_count)s::integer
-                                and metrics.number
-                                <= %(continuing_ratio_low)s::float * metrics.median
-                            )
-                        )
+                                and metrics.quartiles[2] >= %(min_count)s::float
+                                and metrics.number <= least(
+                                    %(screen_ratio_low)s::float * metrics.quartiles[2],
+                                    metrics.quartiles[2]
+                                    - %(screen_quartiles)s::float
+                                    * (metrics.quartiles[3] - metrics.quartiles[2])
+                                )
+                        end
                 )
             else
                 compared.alerts >= %(sure_count)s::integer
                 or (
                     compared.messages = 0
-                    and compared.median_messages >= %(sure_count)s::integer
+                    and compared.usual_messages[2] >= %(sure_count)s::float
                 )
         end
 )

@@ -7,9 +7,9 @@ select
         json_build_array(
             trend_sums.trend_date::date,
             trend_sums.messages,
-            trend_sums.risky,
-            trend_sums.alerts,
-            trend_sums.negative
+            trend_sums.risky::bigint,
+            trend_sums.alerts::bigint,
+            trend_sums.negative::bigint
         )
     ) as counts
 from trend_sums

@@ -18,6 +18,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from communication_trends.core.period import DAILY, Period
 from communication_trends.core.totals import rounded
@@ -65,13 +66,27 @@ SHARE_Z = 1.6
 MIN_COUNT = 5
 """Fewer of anything are never anomalously many; and where fewer messages are usual, they are never too few."""
 
-SCREEN_Z = 1.6
-"""Standard deviations from the baseline's median that a count is at least away from it, whatever else is true of it."""
+SCREEN_Z = 1.8
+"""Standard deviations, for `DISPERSION`, that a count is at least away from the baseline's median."""
+
+SCREEN_QUARTILES = 1.8
+"""
+Distances of the baseline's other quartile from its median that it is at least away: 1.2 standard deviations.
+
+An incident in the baseline, or a state of more, changes the quartile above the median, not the one below.
+"""
+
+SCREEN_RATIO = 1.4
+"""Smallest ratio to the median of a count that may be anomalously high."""
+
+SCREEN_RATIO_LOW = 0.6
+"""Largest ratio to the median of one that may be anomalously low."""
 
 CONTINUING_RATIO = 1.25
-"""Ratio to the expected count at which a period continues a state of more; of less, `CONTINUING_RATIO_LOW`."""
+"""Ratio to its weekday's median above which a period continues a state of more."""
 
 CONTINUING_RATIO_LOW = 0.75
+"""Ratio up to which it continues a state of less."""
 
 STATE_Z = 6.0
 """z-score of the sum of a state's periods."""
@@ -112,10 +127,9 @@ PLURALS = {"complaint": "complaints", "escalation": "escalations", "request": "r
 """Topics that can be counted, as a sentence has them; others have their own name."""
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """
-    What is looked at of one organization and period.
+    What is looked at of one organization and period: many of them are made, and a tuple is made quickly.
 
     :param messages: classified messages.
     :param risky: those of a risky topic.
@@ -226,8 +240,9 @@ SCREEN = {
     "min_baseline": MIN_BASELINE,
     "min_count": MIN_COUNT,
     "screen_variance": SCREEN_Z**2 * DISPERSION,
-    "continuing_ratio": CONTINUING_RATIO,
-    "continuing_ratio_low": CONTINUING_RATIO_LOW,
+    "screen_quartiles": SCREEN_QUARTILES,
+    "screen_ratio": SCREEN_RATIO,
+    "screen_ratio_low": SCREEN_RATIO_LOW,
     "sure_count": SURE_COUNT,
 }
 """What sql/web/attention.sql binds, to leave out organizations of which nothing can be anomalous."""
@@ -269,10 +284,13 @@ def is_suspect(count: int, baseline: Sequence[int], *, sinks: bool = False) -> b
     :param sinks: whether it may be anomalously low.
     """
     median = _median(baseline)
-    is_far = (count - median) ** 2 >= SCREEN["screen_variance"] * median
-    is_high = count >= MIN_COUNT and count >= CONTINUING_RATIO * median
-    is_low = sinks and median >= MIN_COUNT and count <= CONTINUING_RATIO_LOW * median
-    return is_far and (is_high or is_low)
+    if (count - median) ** 2 < SCREEN["screen_variance"] * median:
+        return False
+    if count > median:
+        away = SCREEN_QUARTILES * (median - _quantile(baseline, 0.25))
+        return count >= max(MIN_COUNT, SCREEN_RATIO * median, median + away)
+    away = SCREEN_QUARTILES * (_quantile(baseline, 0.75) - median)
+    return sinks and median >= MIN_COUNT and count <= min(SCREEN_RATIO_LOW * median, median - away)
 
 
 def find_together(found: Iterable[Finding], compared: int, period: Period) -> list[Together]:
@@ -293,8 +311,8 @@ def find_together(found: Iterable[Finding], compared: int, period: Period) -> li
             direction,
             number,
             compared,
-            f"{number:,} of {compared:,} organizations: {_NAMES[figure]} far {'above' if direction == 'up' else 'below'} "
-            "usual; a holiday, a release or the platform?",
+            f"{number:,} of {compared:,} organizations: {_NAMES[figure]} far "
+            f"{'above' if direction == 'up' else 'below'} usual; a holiday, a release or the platform?",
         )
         for (figure, direction), number in numbers.items()
         if number >= max(MIN_TOGETHER, MIN_SHARE_TOGETHER * compared)
@@ -447,7 +465,7 @@ def _judged(
     back, periods, state_score = 0, 1, 0.0
     if state:
         back, periods, state_score, baseline = state.back, state.periods, state.score, state.baseline
-    shown = [_shown(metric, history[position - 1]) for position in baseline.kept]
+    shown = [_shown(metric, one) for position in baseline.kept if (one := history[position - 1])]
     # outliers are no more usual than they are expected
     usual = sorted(shown)[1:-1] if len(shown) > 2 else sorted(shown)
     low, high, value = usual[0], usual[-1], _shown(metric, current)
@@ -500,15 +518,25 @@ def _event_score(
     return score
 
 
+@dataclass(frozen=True)
+class _State:
+    """How many periods ago a state began, how many of it are stored, its z-score, and what was usual before it."""
+
+    back: int
+    periods: int
+    score: float
+    baseline: Baseline
+
+
 def _state(
     metric: Metric, current: Counts, history: History, weekday: int, cycle: int, *, is_up: bool
 ) -> _State | None:
     """
     Return the state that a period continues.
 
-    It goes back as long as periods are on the same side of their weekday's median; one in a row that is not ends nothing.
-    The state's own periods are no part of the baseline that it is compared with. So it has become usual on the day on which
-    the median of the eight is of the new level, in its fifth week.
+    It goes back as long as periods are on the same side of their weekday's median; a single one that is not does not end
+    it. The state's own periods are no part of the baseline that it is compared with. So it has become usual on the day
+    on which the median of the eight is of the new level, in its fifth week.
     """
     everything = (current, *history)
     medians = [
@@ -550,16 +578,6 @@ def _state(
     return _State(last, number, score, baseline) if is_state else None
 
 
-@dataclass(frozen=True)
-class _State:
-    """How many periods ago a state began, how many of it are stored, its z-score, and what was usual before it."""
-
-    back: int
-    periods: int
-    score: float
-    baseline: Baseline
-
-
 def _rate(metric: Metric, counts: Counts) -> float:
     """Return a count; of a share, that share."""
     if not metric.is_share:
@@ -596,9 +614,7 @@ def _sure(metric: Metric, current: Counts, history: History, period: Period, _: 
     else:
         return None
     score = abs(z_score(count, mean, DISPERSION * 2))
-    return Finding(
-        metric.name, direction, count, least, most, len(known), score, sentence, kind, period.first_date, 1
-    )
+    return Finding(metric.name, direction, count, least, most, len(known), score, sentence, kind, period.first_date, 1)
 
 
 def _sentence(
@@ -636,9 +652,8 @@ def _sentence(
     return f"{said}; {'above' if is_up else 'below'} usual for {lasting}, since {date}"
 
 
-def _shown(metric: Metric, counts: Counts | None) -> int:
+def _shown(metric: Metric, counts: Counts) -> int:
     """Return a metric as it is said: a share in percent, or the count."""
-    assert counts is not None
     count = metric.of(counts)
     return (rounded(100 * count, counts.messages) or 0) if metric.is_share else count
 
@@ -657,6 +672,15 @@ def _median(values: Sequence[float]) -> float:
     ordered = sorted(values)
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def _quantile(values: Sequence[float], part: float) -> float:
+    """Return a quantile, interpolated as PostgreSQL's percentile_cont does."""
+    ordered = sorted(values)
+    place = part * (len(ordered) - 1)
+    lower = int(place)
+    upper = min(lower + 1, len(ordered) - 1)
+    return ordered[lower] + (place - lower) * (ordered[upper] - ordered[lower])
 
 
 def _robust_deviation(distances: Sequence[float]) -> float:

@@ -4,6 +4,7 @@ import test from "node:test";
 import { problemOf, queue } from "../../../plugins/communication_trends/web/static/ask.js";
 import {
   attentionNotes,
+  byOrganization,
   byPeriod,
   changeText,
   completeText,
@@ -219,6 +220,20 @@ test("nothing unusual is said only of those that can be judged", () => {
     attentionNotes({ ...answer, findings: [{}], organizationsNotCompared: 1 }, 13)[0],
     /^It cannot be said for 1 org/,
   );
+});
+
+test("one line for each organization, with its reasons in the order of the answer", () => {
+  const [acme, dune] = [{ id: "1" }, { id: "2" }];
+  const findings = [
+    { organization: dune, figure: "escalations" },
+    { organization: acme, figure: "riskScore" },
+    { organization: dune, figure: "totalClassifications" },
+  ];
+  assert.deepEqual(byOrganization(findings), [
+    { organization: dune, reasons: [findings[0], findings[2]] },
+    { organization: acme, reasons: [findings[1]] },
+  ]);
+  assert.deepEqual(byOrganization([]), []);
 });
 
 test("another rule of hotspots is said, and nothing of the present one", () => {
