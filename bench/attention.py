@@ -310,6 +310,30 @@ def after_event(
         )
 
 
+def said_together(moved: float, times: float, chance: random.Random) -> list[float]:
+    """
+    Return for `SHARES_TOGETHER` on how many days, in percent, something is said of many of 60 organizations at once.
+
+    :param moved: share of the organizations whose day is another one than usual.
+    :param times: by how much all of their counts are multiplied.
+    """
+    days, tenants = 60, 60
+    numbers = []
+    for number in range(DAYS, DAYS + days):
+        found: dict[tuple[str, str], int] = {}
+        for tenant in range(tenants):
+            history = History(SIZES[tenant % len(SIZES)], dispersion=2)
+            series = [history.day(one, chance) for one in range(number - DAYS, number + 1)]
+            current = scaled(series[-1], times) if tenant < moved * tenants else series[-1]
+            for one in find_anomalies(current, series[-2::-1], period_of(number), ["complaint"]):
+                found[one.figure, one.direction] = found.get((one.figure, one.direction), 0) + 1
+        numbers.append(max(found.values(), default=0))
+    return [100 * sum(one >= share * tenants for one in numbers) / days for share in SHARES_TOGETHER]
+
+
+SHARES_TOGETHER = (0.05, 0.1, 0.2, 0.3)
+
+
 def scaled(one: Counts, times: float) -> Counts:
     """Return a day with all of its counts multiplied."""
     return Counts(*(round(times * getattr(one, name)) for name in SHARES))
@@ -352,6 +376,15 @@ def main() -> None:
     print(f"\n{'days with a finding, %':44}", *(f"{name:>16}" for name in RULES))
     for title, (weeks, plant) in EVENTS.items():
         after_event(title, plant, weeks, chance)
+    print(f"\n{'days on which many are said at once, %':44}", *(f"{100 * share:14.0f} %" for share in SHARES_TOGETHER))
+    for title, moved, times in (
+        ("an ordinary day of 60 organizations", 0, 1),
+        ("a fifth of them twice as high", 0.2, 2),
+        ("a third of them twice as high", 1 / 3, 2),
+        ("half of them at 40 %", 0.5, 0.4),
+        ("all of them at 40 %", 1, 0.4),
+    ):
+        print_line(title, said_together(moved, times, chance), 1)
     series = [History(300, level_cv=0.25).day(number, chance) for number in range(10 * DAYS)]
     judged = time.perf_counter()
     for number in range(DAYS, len(series)):

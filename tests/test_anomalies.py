@@ -197,8 +197,7 @@ def test_more_risk_is_a_state_until_it_is_usual():
             )
             assert findings[0].state == "lasting"
     assert named[0] == [(RISK, 1)]
-    # three days are a state
-    assert named[2:28] == [[(RISK, days)] for days in range(3, 29)]
+    assert named[1:28] == [[(RISK, days)] for days in range(2, 29)]
     assert not any(named[35:])
 
 
@@ -207,6 +206,13 @@ def test_what_was_never_there_is_new():
     [one] = findings
     assert (one.figure, one.state, one.days) == (ALERTS, "new", 5)
     assert one.sentence == "12 alerts; new since 3 Nov, none before"
+
+
+def test_a_state_begins_where_it_is_clearest():
+    """Three days of many alerts, after two that were a little above the usual one by chance."""
+    before = [Counts(100, 8, 30, 12)] * 2 + [Counts(100, 8, 2, 12)] * 2 + [Counts(100, 8, 1, 12)] * 52
+    alerts = found(Counts(100, 8, 30, 12), before)[ALERTS]
+    assert (alerts.days, alerts.since) == (3, TUESDAY.first_date - datetime.timedelta(2))
 
 
 def test_a_state_is_over_on_an_ordinary_day_and_goes_on_after_one():
@@ -262,11 +268,11 @@ def test_many_organizations_that_move_alike_are_said_once():
     [one] = find_together([finding] * 26, 60, TUESDAY)
     assert (one.organizations, one.organizations_compared, one.figure, one.direction) == (26, 60, VOLUME, "up")
     assert one.sentence == ("26 of 60 organizations: messages far above usual; a holiday, a release or the platform?")
-    # fewer than five, or than a fifth
+    # fewer than five, or than a tenth
     assert find_together([finding] * 4, 10, TUESDAY) == []
     assert find_together([finding] * 5, 10, TUESDAY)
-    assert find_together([finding] * 11, 60, TUESDAY) == []
-    assert find_together([finding] * 12, 60, TUESDAY)
+    assert find_together([finding] * 5, 60, TUESDAY) == []
+    assert find_together([finding] * 6, 60, TUESDAY)
 
 
 def test_what_is_left_out_beforehand_is_never_anomalous():

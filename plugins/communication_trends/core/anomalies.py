@@ -91,7 +91,7 @@ CONTINUING_RATIO_LOW = 0.75
 STATE_Z = 6.0
 """z-score of the sum of a state's periods."""
 
-MIN_STATE_PERIODS = 3
+MIN_STATE_PERIODS = 2
 """Periods from which something lasts."""
 
 MIN_SHORT_BASELINE = {"daily": 7, "weekly": 3, "monthly": 3}
@@ -112,7 +112,7 @@ chi-square statistic of the weekdays' differences, which chance alone would make
 MIN_TOGETHER = 5
 """Organizations that must have moved alike for it to be said once of all of them."""
 
-MIN_SHARE_TOGETHER = 0.2
+MIN_SHARE_TOGETHER = 0.1
 """The same as a share of those that could be judged."""
 
 MIN_MEAN = 0.25
@@ -534,48 +534,53 @@ def _state(
     """
     Return the state that a period continues.
 
-    It goes back as long as periods are on the same side of their weekday's median; a single one that is not does not end
-    it. The state's own periods are no part of the baseline that it is compared with. So it has become usual on the day
-    on which the median of the eight is of the new level, in its fifth week.
+    It goes back as long as periods are on the same side of their weekday's median; one alone that is not does not end
+    it. Of such a run, it began where the z-score of all since then is the highest. The run's own periods are no part of
+    the baseline that it is compared with. So it has become usual on the day on which the median of the eight is of the
+    new level, in its fifth week.
     """
     everything = (current, *history)
     medians = [
         _median([_rate(metric, one) for one in everything[phase or cycle :: cycle] if one is not None] or [0])
         for phase in range(cycle)
     ]
-    last, number, is_broken = 0, 0, False
+    run: list[int] = []
+    last_known = 0
     for back, counts in enumerate(everything):
         if counts is None:
             continue
         usual = medians[back % cycle] * (counts.messages if metric.is_share else 1)
-        ratio = CONTINUING_RATIO if is_up else CONTINUING_RATIO_LOW
         count = metric.of(counts)
-        if count > ratio * usual if is_up else count <= ratio * usual:
-            last, number, is_broken = back, number + 1, False
-        elif is_broken or not number:
+        if count > CONTINUING_RATIO * usual if is_up else count <= CONTINUING_RATIO_LOW * usual:
+            run.append(back)
+        elif not run or last_known != run[-1]:
             break
-        else:
-            is_broken = True
-    if number < MIN_STATE_PERIODS:
+        last_known = back
+    if len(run) < MIN_STATE_PERIODS:
         return None
-    before = [None if back <= last else one for back, one in enumerate(everything)][1:]
+    before = [None if back <= run[-1] else one for back, one in enumerate(everything)][1:]
     baseline = baseline_of([None if one is None else metric.of(one) for one in before], cycle, weekday)
     if not baseline.kept:
         return None
     messages = sum(one.messages for position in baseline.kept if (one := before[position - 1]))
-    risky = sum(metric.of(one) for position in baseline.kept if (one := before[position - 1]))
-    total, mean = 0, 0.0
-    for back, counts in enumerate(everything[: last + 1]):
-        if counts is not None:
-            total += metric.of(counts)
-            # the share is what lasts, not a count that goes with the messages
-            usual = counts.messages * risky / messages if metric.is_share and messages else baseline.expected(back)
-            mean += max(MIN_MEAN, usual)
-    score = z_score(total, mean, baseline.dispersion * (1 + number / (len(before) - last)))
-    is_state = (
-        total >= MIN_RATIO * mean and score >= STATE_Z if is_up else total <= MAX_RATIO * mean and score <= -STATE_Z
-    )
-    return _State(last, number, score, baseline) if is_state else None
+    counted = sum(metric.of(one) for position in baseline.kept if (one := before[position - 1]))
+    total, mean, number, best = 0, 0.0, 0, None
+    for back, counts in enumerate(everything[: run[-1] + 1]):
+        if counts is None:
+            continue
+        # the share is what lasts, not a count that goes with the messages
+        usual = counts.messages * counted / messages if metric.is_share and messages else baseline.expected(back)
+        total, mean = total + metric.of(counts), mean + max(MIN_MEAN, usual)
+        if back not in run:
+            continue
+        number += 1
+        score = z_score(total, mean, baseline.dispersion * (1 + number / len(history)))
+        is_state = (
+            total >= MIN_RATIO * mean and score >= STATE_Z if is_up else total <= MAX_RATIO * mean and score <= -STATE_Z
+        )
+        if number >= MIN_STATE_PERIODS and is_state and (best is None or abs(score) >= abs(best.score)):
+            best = _State(back, number, score, baseline)
+    return best
 
 
 def _rate(metric: Metric, counts: Counts) -> float:

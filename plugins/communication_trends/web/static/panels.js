@@ -119,14 +119,14 @@ export function drawAttention(box, answer, { total, marked, csv, show }) {
     every
       ? [
           group("own", listed(own.map(tenant))),
-          ...together.map(({ sentence }) => h("p", { "data-key": sentence }, sentence)),
+          ...together.map(({ sentence }) => h("p", { class: "together", "data-key": sentence }, sentence)),
           group(
             "alike",
             others.length
               ? h(
                   "details",
                   {},
-                  h("summary", {}, `${count(others.length, "organization")} with nothing else`),
+                  h("summary", {}, `${count(others.length, "organization")} with nothing else unusual`),
                   h("ul", { class: "findings" }, others.map(tenant)),
                 )
               : null,
