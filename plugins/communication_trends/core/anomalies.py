@@ -66,7 +66,7 @@ SHARE_Z = 1.6
 MIN_COUNT = 5
 """Fewer of anything are never anomalously many; and where fewer messages are usual, they are never too few."""
 
-SCREEN_Z = 1.8
+SCREEN_Z = 1.6
 """Standard deviations, for `DISPERSION`, that a count is at least away from the baseline's median."""
 
 SCREEN_QUARTILES = 1.8

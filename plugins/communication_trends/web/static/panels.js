@@ -105,7 +105,7 @@ export function drawAttention(box, answer, { total, marked, csv, show }) {
   const own = tenants.filter(({ reasons }) => reasons.some((one) => !one.together));
   const others = tenants.filter(({ reasons }) => reasons.every((one) => one.together));
   const rest = totalEntries - findings.length;
-  const earlier = marked.findings.filter(({ date }) => date !== from);
+  const earlier = onceEach([...findings, ...marked.findings]).filter(({ date }) => date !== from);
   const about =
     period === "daily"
       ? "Against each tenant's own eight weeks before, weekday by weekday."
@@ -119,14 +119,20 @@ export function drawAttention(box, answer, { total, marked, csv, show }) {
     every
       ? [
           group("own", listed(own.map(tenant))),
-          ...together.map(({ sentence }) => h("p", { class: "together", "data-key": sentence }, sentence)),
+          ...together.map(({ sentence }) =>
+            h("p", { class: "together", "data-key": sentence }, sentence),
+          ),
           group(
             "alike",
             others.length
               ? h(
                   "details",
                   {},
-                  h("summary", {}, `${count(others.length, "organization")} with nothing else unusual`),
+                  h(
+                    "summary",
+                    {},
+                    `${count(others.length, "organization")} with nothing else unusual`,
+                  ),
                   h("ul", { class: "findings" }, others.map(tenant)),
                 )
               : null,
@@ -156,6 +162,19 @@ export function byOrganization(findings) {
   return [...tenants.values()];
 }
 
+/** Leave out of one organization's findings those of a state that a later one says again. */
+export const onceEach = (findings) =>
+  findings.filter(
+    (one) =>
+      !findings.some(
+        (later) =>
+          later.date > one.date &&
+          later.since <= one.date &&
+          later.figure === one.figure &&
+          later.direction === one.direction,
+      ),
+  );
+
 /** Say for whom nothing is unusual, and for whom that cannot be said: silence would look the same. */
 export function attentionNotes(answer, total) {
   const { findings, organizationsCompared, from, period } = answer;
@@ -175,7 +194,7 @@ export function attentionNotes(answer, total) {
   }
   if (unknown > 0) {
     notes.push(
-      `It cannot be said for ${count(unknown, "organization")}: ${when} and ${needed} must be stored and final.`,
+      `It cannot be said for ${count(unknown, "organization")}, other than what is sure: ${when} and ${needed} must be stored and final.`,
     );
   }
   return notes;
