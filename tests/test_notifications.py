@@ -163,7 +163,9 @@ def test_a_summary_stays_small(database, run_dag, mailbox):
     ]
     assert len(json.dumps(found)) < 6000
     ((_, mail),) = mailbox.mails
-    assert "<li>and 2 more</li>" in mail.get_body(("html",)).get_content()
+    content = mail.get_body(("html",)).get_content()
+    assert "<li>and 2 more</li>" in content
+    assert "<h3>Many organizations</h3>\n<ul>\n<li>12 of 12 organizations: alerts far above usual" in content
 
 
 def test_what_cannot_be_found_out_is_null_and_a_warning(database, run_dag, mailbox, given, tmp_path):
@@ -322,6 +324,43 @@ def test_a_digest_from_daily_trends(database, given):
     assert "- Counted: 11 of 21 organization-days, those stored in both weeks\n" in text
     assert "- Acme: Mon, 2 Nov: 15 alerts; on Mondays usually 3. " in text
     assert "None: all organizations have each day up to Sun, 8 Nov." in text
+
+
+def test_a_digest_says_a_state_once_and_what_many_have_in_common(database, given):
+    """Seven organizations: one has three times the risk, one is silent from Thursday on, all others are busy on Friday."""
+    friday = WEEK + D(4)
+    for number in range(7):
+        slug = f"tenant-{number}"
+        for back in range(63):
+            date = WEEK + D(6) - D(back)
+            messages = 300 if date == friday else 100
+            risky = (24 if number == 0 and date >= WEEK else 8) * messages // 100
+            gone = number == 1 and date >= WEEK + D(3)
+            store(
+                database, slug, date, topics={} if gone else {"complaint": risky, "general": messages - risky}, alerts=2
+            )
+    database.connection.execute("update organizations set created_at = '2026-01-01'")
+    sunday = Period(DAILY, WEEK + D(6))
+    message = digest(
+        Range(Period(DAILY, WEEK), sunday, sunday), datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)
+    )
+    assert (
+        "Many organizations\n- Fri, 6 Nov: 6 of 7 organizations: messages far above usual; a holiday," in message.text
+    )
+    assert message.text.count("complaints or escalations") == 1
+    assert (
+        "Sun, 8 Nov: 24 % of the messages are complaints or escalations; on Sundays usually 8 %; "
+        "above usual for 7 days, since 2 Nov."
+    ) in message.text
+    assert message.text.count("silent since 5 Nov, 4 days; on Sundays usually 100 messages") == 1
+    [first, second, *_] = message.findings
+    assert (first["organization"], first["state"], first["since"], first["days"]) == (
+        "tenant-0",
+        "lasting",
+        "2026-11-02",
+        7,
+    )
+    assert (second["figure"], second["organization"]) == ("totalClassifications", "tenant-0")
 
 
 def test_a_digest_says_what_it_does_not_know(database, given, tmp_path):
