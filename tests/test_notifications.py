@@ -327,7 +327,7 @@ def test_a_digest_from_daily_trends(database, given):
 
 
 def test_a_digest_says_a_state_once_and_what_many_have_in_common(database, given):
-    """Seven organizations: one has three times the risk, one is silent from Thursday on, all others are busy on Friday."""
+    """Of seven organizations one has three times the risk, one is silent from Thursday on; the others are busy once."""
     friday = WEEK + D(4)
     for number in range(7):
         slug = f"tenant-{number}"

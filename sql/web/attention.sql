@@ -115,7 +115,10 @@ suspects as (
                                     %(screen_ratio_low)s::float * metrics.quartiles[2],
                                     metrics.quartiles[2]
                                     - %(screen_quartiles)s::float
-                                    * (metrics.quartiles[3] - metrics.quartiles[2])
+                                    * least(
+                                        metrics.quartiles[2] - metrics.quartiles[1],
+                                        metrics.quartiles[3] - metrics.quartiles[2]
+                                    )
                                 )
                         end
                 )

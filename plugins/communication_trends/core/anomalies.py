@@ -71,9 +71,10 @@ SCREEN_Z = 1.6
 
 SCREEN_QUARTILES = 1.8
 """
-Distances of the baseline's other quartile from its median that it is at least away: 1.2 standard deviations.
+Distances of a quartile of the baseline from its median that it is at least away: 1.2 standard deviations.
 
-An incident in the baseline, or a state of more, changes the quartile above the median, not the one below.
+It is the lower quartile for a count of many, since incidents and states of more change the upper one; for few messages,
+the nearer one.
 """
 
 SCREEN_RATIO = 1.4
@@ -283,13 +284,13 @@ def is_suspect(count: int, baseline: Sequence[int], *, sinks: bool = False) -> b
     :param baseline: those of the stored baseline periods.
     :param sinks: whether it may be anomalously low.
     """
-    median = _median(baseline)
+    lower, median, upper = (_quantile(baseline, part) for part in (0.25, 0.5, 0.75))
     if (count - median) ** 2 < SCREEN["screen_variance"] * median:
         return False
     if count > median:
-        away = SCREEN_QUARTILES * (median - _quantile(baseline, 0.25))
+        away = SCREEN_QUARTILES * (median - lower)
         return count >= max(MIN_COUNT, SCREEN_RATIO * median, median + away)
-    away = SCREEN_QUARTILES * (_quantile(baseline, 0.75) - median)
+    away = SCREEN_QUARTILES * min(median - lower, upper - median)
     return sinks and median >= MIN_COUNT and count <= min(SCREEN_RATIO_LOW * median, median - away)
 
 
