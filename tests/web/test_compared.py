@@ -519,7 +519,10 @@ def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
     assert {row["organizations_compared"] for row in found} == {250}
 
 
-@pytest.mark.parametrize("statement", ["attention", "comparison", "freshness", "overview", "trends_of_all", "hotspots"])
+@pytest.mark.parametrize(
+    "statement",
+    ["attention", "attention_history", "comparison", "freshness", "overview", "trends_of_all", "hotspots"],
+)
 def test_what_is_just_written_is_not_read_once_for_each_organization(database, statement):
     """As in the first nights: of what was just written the planner knows nothing."""
     organizations, weeks = 600, 9
@@ -537,6 +540,7 @@ def test_what_is_just_written_is_not_read_once_for_each_organization(database, s
         # what it knows is of a table with hardly a row
         "update pg_class set reltuples = 1 where oid = 'communication_trends'::regclass"
     )
+    ids = [row["id"] for row in connection.execute("select id from organizations")]
     day = DAILY.containing(D("2026-10-29"))
     earlier = [period.start for period in baseline_periods(day)]
     before = range_of(DAILY, D("2026-10-29"), D("2026-10-29"), now=datetime.datetime.now(datetime.timezone.utc))
@@ -545,7 +549,7 @@ def test_what_is_just_written_is_not_read_once_for_each_organization(database, s
         **before.compared_parameters,
         "hotspot_topics": ["complaint", "escalation"],
         "organization_id": None,
-        "organization_ids": None,
+        "organization_ids": ids if statement == "attention_history" else None,
         "read_days": [day.start, *earlier],
         "compared_days": [day.start] * (1 + len(earlier)),
         **SCREEN,
