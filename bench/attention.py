@@ -13,8 +13,9 @@ import math
 import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from communication_trends.core.anomalies import METRICS, Counts, find_anomalies, z_score
 from communication_trends.core.period import DAILY, Period
@@ -51,6 +52,8 @@ class History:
     :param has_rare_alerts: whether alerts are zero on 85 % of days.
     :param rhythm: share of an average day that a weekday has.
     :param shares: mean of each metric, per message.
+    :param is_other: whether levels and shares are lognormal, and a share is a binomial part of the day's messages: as
+        no constant of the rule was chosen for.
     """
 
     size: float
@@ -61,22 +64,25 @@ class History:
     has_rare_alerts: bool = False
     rhythm: Sequence[float] = field(default_factory=lambda: RHYTHM)
     shares: dict[str, float] = field(default_factory=lambda: SHARES)
+    is_other: bool = False
 
     def day(self, number: int, chance: random.Random) -> Counts:
         """Return a day, by its number from a Monday on."""
-        level = (
-            self.size * self.rhythm[number % 7] * (1 + self.growth) ** (number / 7) * scattered(self.level_cv, chance)
-        )
-        counts = {}
+        factor = lognormal if self.is_other else scattered
+        level = self.size * self.rhythm[number % 7] * (1 + self.growth) ** (number / 7) * factor(self.level_cv, chance)
+        counts: dict[str, int] = {}
         for name, share in self.shares.items():
-            mean = level * share * (1 if name == "messages" else scattered(self.share_cv, chance))
-            counts[name] = count(mean, self.dispersion, chance)
+            part = share * (1 if name == "messages" else factor(self.share_cv, chance))
+            if self.is_other and name in ("risky", "negative"):
+                counts[name] = binomial(counts["messages"], min(part, 0.9), chance)
+            else:
+                counts[name] = count(level * part, self.dispersion, chance)
         if self.has_rare_alerts:
             counts["alerts"] = 0 if chance.random() < 0.85 else 1 + count(1, 2, chance)
         return Counts(**counts)
 
 
-HISTORIES: dict[str, dict[str, float]] = {
+HISTORIES: dict[str, dict[str, Any]] = {
     "stationary": {},
     "growth 1 % a week": {"growth": 0.01},
     "growth 2 % a week": {"growth": 0.02},
@@ -92,6 +98,32 @@ HISTORIES: dict[str, dict[str, float]] = {
     "alerts on 15 % of days": {"has_rare_alerts": True},
 }
 """Histories in which nothing is planted."""
+
+
+OTHER_HISTORIES: dict[str, dict[str, Any]] = {
+    "stationary": {},
+    "growth 3 % a week": {"growth": 0.03},
+    "decline 3 % a week": {"growth": -0.03},
+    "daily level, CV 0.25": {"level_cv": 0.25},
+    "shares, CV 0.25": {"share_cv": 0.25},
+    "variance 3 × the mean, all CV 0.2": {"dispersion": 3, "level_cv": 0.2, "share_cv": 0.2},
+    "no messages at the weekend": {"rhythm": [1.1, 1.0, 1.0, 1.0, 0.9, 0.0, 0.0]},
+}
+"""Histories of another kind, with `History.is_other`."""
+
+
+def lognormal(cv: float, chance: random.Random) -> float:
+    """Return a factor around 1 with a coefficient of variation: lognormally distributed."""
+    variance = math.log1p(cv**2)
+    return math.exp(chance.gauss(-variance / 2, math.sqrt(variance)))
+
+
+def binomial(number: int, part: float, chance: random.Random) -> int:
+    """Return how many of a number there are, of which each is one with a probability."""
+    if number * part * (1 - part) > 50:
+        # as good as normal by then
+        return min(number, max(0, round(chance.gauss(number * part, math.sqrt(number * part * (1 - part))))))
+    return sum(chance.random() < part for _ in range(number))
 
 
 def scattered(cv: float, chance: random.Random) -> float:
@@ -199,14 +231,14 @@ def print_line(title: str, numbers: Sequence[float], digits: int = 2) -> None:
 
 
 def false_positives(
-    changes: dict[str, float], tenants: int, days: int, chance: random.Random
+    changes: Mapping[str, Any], tenants: int, days: int, chance: random.Random
 ) -> dict[str, list[float]]:
     """Return by rule the share of days with any finding, in percent, for each size."""
     rates: dict[str, list[float]] = {name: [] for name in RULES}
     for size in SIZES:
         found = dict.fromkeys(RULES, 0)
         for _ in range(tenants):
-            history = History(size, **changes)  # type: ignore[arg-type]
+            history = History(size, **changes)
             series = [history.day(number, chance) for number in range(DAYS + days)]
             for number in range(DAYS, DAYS + days):
                 before = series[number - DAYS : number][::-1]
@@ -385,6 +417,10 @@ def main() -> None:
         ("all of them at 40 %", 1, 0.4),
     ):
         print_line(title, said_together(moved, times, chance), 1)
+    print(f"\n{'false positives on other histories, %':44}", *(f"{name:>16}" for name in RULES))
+    for title, changes in OTHER_HISTORIES.items():
+        rates = false_positives({**changes, "is_other": True}, tenants=8, days=112, chance=random.Random(29))
+        print_line(title, [statistics.fmean(rates[name]) for name in RULES])
     series = [History(300, level_cv=0.25).day(number, chance) for number in range(10 * DAYS)]
     judged = time.process_time()
     for number in range(DAYS, len(series)):
