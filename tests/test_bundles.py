@@ -84,7 +84,7 @@ def test_a_run_takes_the_sql_of_its_own_commit_from_a_git_bundle(airflow_with_bu
     assert database.trend("acme")["topic_distribution"] == {"from a bundle": 3}
     summary = airflow.returned(DAG_ID, "first", "summarize")
     # known, since its statement is in the bundle as well
-    assert summary["attention"] == {"organizationsCompared": 0, "totalEntries": 0, "findings": []}
+    assert summary["attention"] == {"organizationsCompared": 0, "totalEntries": 0, "findings": [], "together": []}
 
     # another commit, with an aggregation of its own
     statement = work / "sql" / "aggregate_trends.sql"

@@ -101,8 +101,13 @@ def test_a_run_says_what_is_unusual_and_the_notifier_is_called_once(database, ru
                 "usualHigh": 6,
                 "comparedWith": 8,
                 "sentence": "58 alerts; on Tuesdays usually 2 to 6",
+                "state": "single",
+                "since": "2026-11-03",
+                "days": 1,
+                "together": False,
             }
         ],
+        "together": [],
     }
     ((recipients, mail),) = mailbox.mails
     assert recipients == ["lead@example.com"]
@@ -125,6 +130,7 @@ def test_a_run_that_finds_nothing_tells_nobody(database, run_dag, mailbox):
         "organizationsCompared": 1,
         "totalEntries": 0,
         "findings": [],
+        "together": [],
     }
     assert mailbox.mails == []
 
@@ -152,9 +158,14 @@ def test_a_summary_stays_small(database, run_dag, mailbox):
     assert (found["organizationsCompared"], found["totalEntries"], len(found["findings"])) == (12, 12, FINDINGS)
     # the most unusual first
     assert [one["organization"] for one in found["findings"]] == slugs[:1:-1]
-    assert len(json.dumps(found)) < 5000
+    assert [one["sentence"] for one in found["together"]] == [
+        "12 of 12 organizations: alerts far above usual; a holiday, a release or the platform?"
+    ]
+    assert len(json.dumps(found)) < 6000
     ((_, mail),) = mailbox.mails
-    assert "<li>and 2 more</li>" in mail.get_body(("html",)).get_content()
+    content = mail.get_body(("html",)).get_content()
+    assert "<li>and 2 more</li>" in content
+    assert "<h3>Many organizations</h3>\n<ul>\n<li>12 of 12 organizations: alerts far above usual" in content
 
 
 def test_what_cannot_be_found_out_is_null_and_a_warning(database, run_dag, mailbox, given, tmp_path):
@@ -313,6 +324,43 @@ def test_a_digest_from_daily_trends(database, given):
     assert "- Counted: 11 of 21 organization-days, those stored in both weeks\n" in text
     assert "- Acme: Mon, 2 Nov: 15 alerts; on Mondays usually 3. " in text
     assert "None: all organizations have each day up to Sun, 8 Nov." in text
+
+
+def test_a_digest_says_a_state_once_and_what_many_have_in_common(database, given):
+    """Of seven organizations one has three times the risk, one is silent from Thursday on; the others are busy once."""
+    friday = WEEK + D(4)
+    for number in range(7):
+        slug = f"tenant-{number}"
+        for back in range(63):
+            date = WEEK + D(6) - D(back)
+            messages = 300 if date == friday else 100
+            risky = (24 if number == 0 and date >= WEEK else 8) * messages // 100
+            gone = number == 1 and date >= WEEK + D(3)
+            store(
+                database, slug, date, topics={} if gone else {"complaint": risky, "general": messages - risky}, alerts=2
+            )
+    database.connection.execute("update organizations set created_at = '2026-01-01'")
+    sunday = Period(DAILY, WEEK + D(6))
+    message = digest(
+        Range(Period(DAILY, WEEK), sunday, sunday), datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)
+    )
+    assert (
+        "Many organizations\n- Fri, 6 Nov: 6 of 7 organizations: messages far above usual; a holiday," in message.text
+    )
+    assert message.text.count("complaints or escalations") == 1
+    assert (
+        "Sun, 8 Nov: 24 % of the messages are complaints or escalations; on Sundays usually 8 %; "
+        "above usual for 7 days, since 2 Nov."
+    ) in message.text
+    assert message.text.count("silent since 5 Nov, 4 days; on Sundays usually 100 messages") == 1
+    [first, second, *_] = message.findings
+    assert (first["organization"], first["state"], first["since"], first["days"]) == (
+        "tenant-0",
+        "lasting",
+        "2026-11-02",
+        7,
+    )
+    assert (second["figure"], second["organization"]) == ("totalClassifications", "tenant-0")
 
 
 def test_a_digest_says_what_it_does_not_know(database, given, tmp_path):

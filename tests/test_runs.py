@@ -30,7 +30,7 @@ OK = {
         "earlierRules": [],
     },
     # with fewer than six weeks stored before it, nothing is said
-    "attention": {"organizationsCompared": 0, "totalEntries": 0, "findings": []},
+    "attention": {"organizationsCompared": 0, "totalEntries": 0, "findings": [], "together": []},
 }
 NOV_1 = {"date": "2026-11-01"}
 YESTERDAY = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=1)

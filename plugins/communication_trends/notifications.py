@@ -17,7 +17,7 @@ from communication_trends.sdk import AirflowTaskTimeout
 from communication_trends import settings
 from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from communication_trends.core import totals as figures
-from communication_trends.core.anomalies import earlier_periods
+from communication_trends.core.anomalies import Together, baseline_periods
 from communication_trends.core.period import DAILY, KINDS, MONTHLY, WEEKLY, Period
 from communication_trends.params import requested_organizations
 from communication_trends.stored import GRACE, Attention, Range, Reading, Unusual, reading, unusual
@@ -114,6 +114,7 @@ def attention(period: Period, organizations: Sequence[str], sql_path: Path | Non
         "organizationsCompared": found.organizations,
         "totalEntries": len(found.findings),
         "findings": [_entry(one) for one in found.findings[:FINDINGS]],
+        "together": [_together_entry(one) for one in found.together],
     }
 
 
@@ -176,14 +177,15 @@ def digest(week: Range, now: datetime.datetime, sql_path: Path | None = None) ->
             found = unusual(database, week.kind, week.periods(), organizations=None)
     except Exception:
         log.warning("What was unusual in that week is not known; the digest goes on without it.", exc_info=True)
-    findings = found.findings if found else []
+    findings = _once_each(found.findings) if found else []
+    together = found.together if found else []
     with reading(sql_path=sql_path) as database:
         changes = _changes(database, week)
         to_look_at = _organizations_to_look_at(database, week, findings)
         gaps = _gaps(database, week, now)
     if found is None:
         unusually = "what is unusual is not known"
-    elif not found.organizations:
+    elif not found.organizations and not findings:
         unusually = "too little is stored to say what is unusual"
     else:
         number = len({one.organization_id for one in findings})
@@ -196,6 +198,7 @@ def digest(week: Range, now: datetime.datetime, sql_path: Path | None = None) ->
         subject=f"Communication trends, {_span(week.from_, week.to)}: {unusually}",
         sections=[
             (f"All organizations, against {_span(before.from_, before.to)}", changes),
+            *([("Many organizations", [_together_line(week, one) for one in together])] if together else []),
             ("Organizations to look at", to_look_at),
             ("Gaps", gaps),
         ],
@@ -227,9 +230,10 @@ def _attention_message(period: Period, found: Mapping[str, Any]) -> Message:
     ]
     if total > len(listed):
         lines.append(Line(f"and {total - len(listed):,} more"))
+    together = [("Many organizations", [Line(one["sentence"]) for one in found["together"]])]
     return Message(
         subject=f"Communication trends, {_period(period)}: {_count(total, 'unusual figure')}",
-        sections=[("Unusual", lines)],
+        sections=[*(together if found["together"] else []), ("Unusual", lines)],
         url=_page_url(**_compared(period)),
         findings=listed,
     )
@@ -257,7 +261,7 @@ def _changes(database: Reading, week: Range) -> list[Line]:
 
 
 def _organizations_to_look_at(database: Reading, week: Range, found: Sequence[Unusual]) -> list[Line]:
-    """Return the organizations with the most unusual figures, then those with the highest risk."""
+    """Return the organizations with something unusual, in the page's order, then those with the highest risk."""
     reasons: dict[str, list[str]] = {}
     for one in found:
         if one.organization_id in reasons or len(reasons) < ORGANIZATIONS:
@@ -348,6 +352,32 @@ def _changed(now: figures.Sums, before: figures.Sums) -> list[str]:
     return said
 
 
+def _once_each(found: Sequence[Unusual]) -> list[Unusual]:
+    """Return the findings of several periods in their order, each state once: as of its last period."""
+    last: dict[tuple[str, str, str], list[Unusual]] = {}
+    for one in sorted(found, key=lambda one: one.date, reverse=True):
+        states = last.setdefault((one.organization_id, one.finding.figure, one.finding.direction), [])
+        if not any(later.finding.since <= one.date for later in states):
+            states.append(one)
+    left = {id(one) for states in last.values() for one in states}
+    return [one for one in found if id(one) in left]
+
+
+def _together_line(week: Range, one: Together) -> Line:
+    return Line(f"{_day(one.date)}: {one.sentence}" if week.kind is DAILY else one.sentence)
+
+
+def _together_entry(one: Together) -> dict[str, Any]:
+    """Return what many organizations have in common as JSON."""
+    return {
+        "figure": one.figure,
+        "direction": one.direction,
+        "organizations": one.organizations,
+        "organizationsCompared": one.organizations_compared,
+        "sentence": one.sentence,
+    }
+
+
 def _entry(one: Unusual) -> dict[str, Any]:
     """Return a finding as JSON."""
     return {
@@ -361,12 +391,16 @@ def _entry(one: Unusual) -> dict[str, Any]:
         "usualHigh": one.finding.usual_high,
         "comparedWith": one.finding.compared_with,
         "sentence": one.finding.sentence,
+        "state": one.finding.state,
+        "since": str(one.finding.since),
+        "days": one.finding.days,
+        "together": one.is_together,
     }
 
 
 def _compared(period: Period) -> dict[str, str]:
     """Return a period with those that it is compared with, as a query of the page."""
-    first, last = earlier_periods(period)[-1].first_date, period.following().first_date - datetime.timedelta(days=1)
+    first, last = baseline_periods(period)[-1].first_date, period.following().first_date - datetime.timedelta(days=1)
     return {"period": period.kind.name, "from": str(first), "to": str(last)}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from communication_trends import settings
 from communication_trends.connections import connected
-from communication_trends.core import anomalies as attention
+from communication_trends.core import anomalies
 from communication_trends.core.database import Database, Limits, Transaction
 from communication_trends.core.period import ONE_DAY, Granularity, Period
 
@@ -286,33 +286,38 @@ def changes_until(database: Database) -> datetime.datetime:
 @dataclass(frozen=True)
 class Unusual:
     """
-    One figure of one organization and period that is unusual.
+    One metric of one organization and period that is anomalous.
 
     :param organization_id: the organization's id.
     :param name: its name.
     :param slug: its slug.
     :param date: the period's first date.
-    :param finding: what is unusual.
+    :param finding: what is anomalous.
+    :param is_together: whether many organizations have moved alike.
     """
 
     organization_id: str
     name: str
     slug: str
     date: datetime.date
-    finding: attention.Finding
+    finding: anomalies.Finding
+    is_together: bool = False
 
 
 @dataclass(frozen=True)
 class Attention:
     """
-    What is unusual in some periods.
+    What is anomalous in some periods.
 
-    :param findings: the most unusual first.
+    :param findings: organization by organization. First those with alerts, risk or tones of their own, then those with
+        messages of their own, then those that only moved with many others.
+    :param together: what many organizations have in common.
     :param organizations: how many have enough earlier periods to be judged.
     :param organizations_total: how many were to be judged.
     """
 
     findings: list[Unusual]
+    together: list[anomalies.Together]
     organizations: int
     organizations_total: int
 
@@ -321,7 +326,7 @@ def unusual(
     database: Reading, kind: Granularity, periods: Sequence[Period], *, organizations: Sequence[str] | None
 ) -> Attention:
     """
-    Return what is unusual in some periods.
+    Return what is anomalous in some periods.
 
     :param database: where the trends are.
     :param kind: the length of the periods.
@@ -329,40 +334,94 @@ def unusual(
     :param organizations: ids of those that are looked at; None for all.
     """
     by_date = {period.first_date: period for period in periods}
-    # each period is read for itself and for those it is earlier than
-    pairs = [(read.start, period.start) for period in periods for read in (period, *attention.earlier_periods(period))]
+    # each period is read for itself and for those whose baseline it belongs to
+    pairs = [(read.start, period.start) for period in periods for read in (period, *anomalies.baseline_periods(period))]
+    shared = {
+        **_period_parameters(kind, kind.last_completed(datetime.datetime.now(datetime.timezone.utc))),
+        "hotspot_topics": settings.hotspot_topics(),
+    }
     rows = database.rows(
         "attention",
         organization_ids=None if organizations is None else list(organizations),
-        **_period_parameters(kind, kind.last_completed(datetime.datetime.now(datetime.timezone.utc))),
         read_from=min((read for read, _ in pairs), default=None),
         read_to=max((read for read, _ in pairs), default=None),
         read_days=[read for read, _ in pairs],
         compared_days=[day for _, day in pairs],
-        enough=attention.ENOUGH,
-        least_times=attention.AT_LEAST_TIMES,
-        most_times=attention.AT_MOST_TIMES,
-        hotspot_topics=settings.hotspot_topics(),
+        **shared,
+        **anomalies.SCREEN,
     )
+    # the first row is there even where nothing is suspect, for the number of organizations
+    suspects = [row for row in rows if row["organization_id"]]
+    needed = {date: [period, *anomalies.history_periods(period)] for date, period in by_date.items()}
+    counts = _counts(database, suspects, needed, shared)
     found = [
         Unusual(row["organization_id"], row["name"], row["slug"], row["date"], finding)
-        for row in rows
-        # the first row is there even where nothing is unusual, for the number of organizations
-        if row["organization_id"]
-        for finding in _findings(row, by_date[row["date"]])
+        for row in suspects
+        for finding in _findings(counts[row["organization_id"]], needed[row["date"]])
     ]
-    found.sort(key=lambda one: (-one.finding.score, one.slug, one.date, one.finding.figure))
-    return Attention(found, rows[0]["organizations_compared"], rows[0]["organizations_total"])
+    together: list[anomalies.Together] = []
+    if organizations is None or len(organizations) > 1:
+        for date, compared in rows[0]["compared_by_date"].items():
+            of_date = [one.finding for one in found if str(one.date) == date]
+            together += anomalies.find_together(of_date, compared, by_date[datetime.date.fromisoformat(date)])
+    return Attention(
+        _in_order(found, together),
+        sorted(together, key=lambda one: (-one.organizations, one.date, one.figure)),
+        rows[0]["organizations_compared"],
+        rows[0]["organizations_total"],
+    )
 
 
-def _findings(row: Mapping[str, Any], period: Period) -> list[attention.Finding]:
-    names = ("messages", "risky", "alerts", "negative")
-    earlier = [
-        attention.Figures(**dict(zip(names, values, strict=True)))
-        for values in zip(*(row[f"earlier_{name}"] for name in names), strict=True)
-    ]
-    current = attention.Figures(**{name: row[name] for name in names})
-    return attention.findings(current, earlier, period, settings.hotspot_topics())
+def _counts(
+    database: Reading,
+    suspects: Sequence[Mapping[str, Any]],
+    needed: Mapping[datetime.date, Sequence[Period]],
+    shared: Mapping[str, Any],
+) -> dict[str, dict[str, anomalies.Counts]]:
+    """Return by organization and date the counts of all that is needed to judge the suspects, as far as stored."""
+    if not suspects:
+        return {}
+    days = sorted({one.start for date in {row["date"] for row in suspects} for one in needed[date]})
+    rows = database.rows(
+        "attention_history",
+        organization_ids=list({row["organization_id"] for row in suspects}),
+        read_from=days[0],
+        read_to=days[-1],
+        read_days=days,
+        **shared,
+    )
+    return {
+        row["organization_id"]: {date: anomalies.Counts(*numbers) for date, *numbers in row["counts"]} for row in rows
+    }
+
+
+def _findings(counts: Mapping[str, anomalies.Counts], needed: Sequence[Period]) -> list[anomalies.Finding]:
+    """Return what is anomalous about the first of some periods, of which the others are those before it."""
+    current, *history = [counts.get(str(one.first_date)) for one in needed]
+    return anomalies.find_anomalies(current, history, needed[0], settings.hotspot_topics()) if current else []
+
+
+def _in_order(found: Sequence[Unusual], together: Sequence[anomalies.Together]) -> list[Unusual]:
+    """Return what was found as people should read it."""
+    alike = {(one.date, one.figure, one.direction) for one in together}
+    marked = [replace(one, is_together=(one.date, one.finding.figure, one.finding.direction) in alike) for one in found]
+    names = [metric.name for metric in anomalies.METRICS]
+    is_volume = {metric.name: metric.sinks for metric in anomalies.METRICS}
+    weights: dict[str, list[float]] = {}
+    for one in marked:
+        weight = weights.setdefault(one.organization_id, [0.0, 0.0, 0.0])
+        weight[2 if one.is_together else is_volume[one.finding.figure]] -= one.finding.score
+    return sorted(
+        marked,
+        key=lambda one: (
+            weights[one.organization_id],
+            one.slug,
+            one.is_together,
+            names.index(one.finding.figure),
+            -one.finding.score,
+            one.date,
+        ),
+    )
 
 
 def back(period: Period, count: int) -> Period:

@@ -1,11 +1,13 @@
--- Periods that may be unusual: one row per organization and period with a figure that
--- is so many times the mean of those before it, or messages that are so small a part;
--- with all of them, how many organizations there are, and of how many enough is stored.
--- Looked at are trends that can be read and are final.
+-- Periods that may be anomalous: one row per organization and period with a count that
+-- is far from the median of its baseline, or that would be sure even with too short a
+-- baseline; with all of them, how many organizations there are, and of how many enough
+-- is stored, in all and in each period. Looked at are trends that can be read and are
+-- final. What is anomalous is decided in core/anomalies.py; is_suspect() there asks
+-- the same, with the same values.
 -- reads: existence, trend_sums
 with
 -- one row per trend
-figures as materialized (
+counts as materialized (
     select
         trend_sums.organization_id,
         trend_sums.trend_date,
@@ -26,84 +28,117 @@ figures as materialized (
 -- one row per trend and period that it is compared for: its own, or a later one
 placed as (
     select
-        figures.organization_id,
+        counts.organization_id,
         pairs.compared_day as day,
-        pairs.compared_day = figures.trend_date as is_current,
-        figures.messages,
-        figures.risky,
-        figures.alerts,
-        figures.negative
-    from figures
+        pairs.compared_day = counts.trend_date as is_current,
+        counts.messages,
+        counts.risky,
+        counts.alerts,
+        counts.negative
+    from counts
     inner join
         unnest(%(read_days)s::timestamp[], %(compared_days)s::timestamp[])
             as pairs (read_day, compared_day)
-        on figures.trend_date = pairs.read_day
+        on counts.trend_date = pairs.read_day
 ),
 
--- one row per organization and period of which enough is stored, with the periods
--- before it in any order. Grouped, not joined: of trends just written the planner
--- expects hardly a row, and would read all of them again for each
+-- one row per organization and stored period. Grouped, not joined: of trends just
+-- written the planner expects hardly a row, and would read all of them again for each
 compared as materialized (
     select
         placed.organization_id,
         placed.day as trend_date,
+        count(*) filter (where not placed.is_current)
+        >= %(min_baseline)s::integer as is_judged,
         max(placed.messages) filter (where placed.is_current) as messages,
         max(placed.risky) filter (where placed.is_current) as risky,
         max(placed.alerts) filter (where placed.is_current) as alerts,
         max(placed.negative) filter (where placed.is_current) as negative,
-        avg(placed.messages) filter (where not placed.is_current) as mean_messages,
-        avg(placed.risky) filter (where not placed.is_current) as mean_risky,
-        avg(placed.alerts) filter (where not placed.is_current) as mean_alerts,
-        avg(placed.negative) filter (where not placed.is_current) as mean_negative,
-        array_agg(placed.messages) filter (where not placed.is_current)
-            as earlier_messages,
-        array_agg(placed.risky) filter (where not placed.is_current) as earlier_risky,
-        array_agg(placed.alerts) filter (where not placed.is_current)
-            as earlier_alerts,
-        array_agg(placed.negative) filter (where not placed.is_current)
-            as earlier_negative
+        percentile_cont(array[0.25, 0.5, 0.75])
+        within group (order by placed.messages)
+        filter (where not placed.is_current) as usual_messages,
+        percentile_cont(array[0.25, 0.5, 0.75])
+        within group (order by placed.risky)
+        filter (where not placed.is_current) as usual_risky,
+        percentile_cont(array[0.25, 0.5, 0.75])
+        within group (order by placed.alerts)
+        filter (where not placed.is_current) as usual_alerts,
+        percentile_cont(array[0.25, 0.5, 0.75])
+        within group (order by placed.negative)
+        filter (where not placed.is_current) as usual_negative
     from placed
     group by
         placed.organization_id,
         placed.day
-    having
-        bool_or(placed.is_current)
-        and count(*) filter (where not placed.is_current) >= %(enough)s::integer
+    having bool_or(placed.is_current)
 ),
 
--- one row per organization and period that may be unusual
+-- one row per organization and period that may be anomalous
 suspects as (
     select
-        compared.*,
+        compared.organization_id,
+        compared.trend_date,
         existence.name,
         existence.slug
     from compared
     inner join existence on compared.organization_id = existence.id
     where
-        compared.messages
-        >= %(least_times)s::numeric * compared.mean_messages
-        or compared.messages
-        <= %(most_times)s::numeric * compared.mean_messages
-        or compared.risky >= %(least_times)s::numeric * compared.mean_risky
-        or compared.alerts >= %(least_times)s::numeric * compared.mean_alerts
-        or compared.negative >= %(least_times)s::numeric * compared.mean_negative
+        case
+            when compared.is_judged
+                then exists (
+                    select
+                    from (
+                        values
+                        (compared.messages, compared.usual_messages, true),
+                        (compared.risky, compared.usual_risky, false),
+                        (compared.alerts, compared.usual_alerts, false),
+                        (compared.negative, compared.usual_negative, false)
+                    ) as metrics (number, quartiles, sinks)
+                    where
+                        (metrics.number - metrics.quartiles[2])
+                        * (metrics.number - metrics.quartiles[2])
+                        >= %(screen_variance)s::float * metrics.quartiles[2]
+                        and case
+                            when metrics.number > metrics.quartiles[2]
+                                then
+                                    metrics.number >= greatest(
+                                        %(min_count)s::float,
+                                        %(screen_ratio)s::float * metrics.quartiles[2],
+                                        metrics.quartiles[2]
+                                        + %(screen_quartiles)s::float
+                                        * (metrics.quartiles[2] - metrics.quartiles[1])
+                                    )
+                            else
+                                metrics.sinks
+                                and metrics.quartiles[2] >= %(min_count)s::float
+                                and metrics.number <= least(
+                                    %(screen_ratio_low)s::float * metrics.quartiles[2],
+                                    metrics.quartiles[2]
+                                    - %(screen_quartiles)s::float
+                                    * least(
+                                        metrics.quartiles[2] - metrics.quartiles[1],
+                                        metrics.quartiles[3] - metrics.quartiles[2]
+                                    )
+                                )
+                        end
+                )
+            else
+                compared.alerts >= %(sure_count)s::integer
+                or (
+                    compared.messages = 0
+                    and compared.usual_messages[2] >= %(sure_count)s::float
+                )
+        end
 )
 
 select
     counted.organizations_total,
     counted.organizations_compared,
+    counted.compared_by_date,
     suspects.organization_id::text as organization_id,
     suspects.name,
     suspects.slug,
-    suspects.trend_date::date as date,
-    suspects.messages,
-    suspects.risky,
-    suspects.alerts,
-    suspects.negative,
-    suspects.earlier_messages,
-    suspects.earlier_risky,
-    suspects.earlier_alerts,
-    suspects.earlier_negative
+    suspects.trend_date::date as date
 from (
     select
         (
@@ -113,7 +148,25 @@ from (
                 %(organization_ids)s::uuid[] is null
                 or existence.id = any(%(organization_ids)s::uuid[])
         ) as organizations_total,
-        count(distinct compared.organization_id) as organizations_compared
-    from compared
+        (
+            select count(distinct compared.organization_id)
+            from compared
+            where compared.is_judged
+        ) as organizations_compared,
+        (
+            select
+                coalesce(
+                    json_object_agg(by_date.trend_date::date, by_date.organizations),
+                    '{}'
+                )
+            from (
+                select
+                    compared.trend_date,
+                    count(*) as organizations
+                from compared
+                where compared.is_judged
+                group by compared.trend_date
+            ) as by_date
+        ) as compared_by_date
 ) as counted
 left join suspects on true;

@@ -6,12 +6,13 @@ import csv
 import datetime
 import io
 import json
+import random
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 from conftest import rows_handled
 
-from communication_trends.core.anomalies import ENOUGH, earlier_periods
+from communication_trends.core.anomalies import METRICS, SCREEN, Counts, baseline_periods, is_suspect
 from communication_trends.core.period import DAILY
 from communication_trends.stored import READABLE
 from communication_trends.stored import statement as composed
@@ -370,10 +371,14 @@ def test_attention_says_what_is_unusual_in_words(api, made):
         "usualHigh": 6,
         "comparedWith": 8,
         "sentence": "58 alerts; on Tuesdays usually 2 to 6",
+        "state": "single",
+        "since": "2026-10-27",
+        "days": 1,
+        "together": False,
     }
     every = api.get(f"{API}/attention", params={"from": "2026-10-27", "to": "2026-10-27"}).json()
     assert finding in every["findings"]
-    # with three of the eight weeks gone, nothing is said
+    # with three of the eight weeks gone, and five days before in all, nothing is said
     api.connection.execute(
         "delete from communication_trends using organizations where slug = 'alarmed' and organization_id ="
         " organizations.id and trend_date = any(%s)",
@@ -384,7 +389,140 @@ def test_attention_says_what_is_unusual_in_words(api, made):
     assert (answer["findings"], answer["organizationsCompared"]) == ([], 0)
 
 
-@pytest.mark.parametrize("statement", ["attention", "comparison", "freshness", "overview", "trends_of_all", "hotspots"])
+def ordinary(alerts=2, messages=100, complaints=8):
+    topics = {"complaint": complaints, "general": messages - complaints}
+    return {"total_classifications": messages, "topic_distribution": topics, "escalation_counts": {"high": alerts}}
+
+
+def days_before(day, number, columns):
+    return [(day - datetime.timedelta(back), columns) for back in range(1, number + 1)]
+
+
+def test_attention_names_a_state_until_it_is_over(api, made):
+    last = D("2026-10-27")
+    risky = [(last - datetime.timedelta(back), ordinary(complaints=30)) for back in range(12)]
+    made("souring", [*risky, *days_before(last - datetime.timedelta(11), 50, ordinary())])
+    silent: list[tuple[datetime.date, dict]] = [(last - datetime.timedelta(back), {}) for back in range(5)]
+    made("silenced", [*silent, *days_before(last - datetime.timedelta(4), 56, ordinary())])
+    asked = {"from": "2026-10-27", "to": "2026-10-27"}
+    [risk] = api.get(f"{API}/attention", params={**asked, "organization": "souring"}).json()["findings"]
+    assert (risk["figure"], risk["state"], risk["since"], risk["days"]) == ("riskScore", "lasting", "2026-10-16", 12)
+    assert risk["sentence"].endswith("; on Tuesdays usually 8 %; above usual for 12 days, since 16 Oct")
+    [silence] = api.get(f"{API}/attention", params={**asked, "organization": "silenced"}).json()["findings"]
+    assert (silence["state"], silence["since"], silence["days"]) == ("silent", "2026-10-23", 5)
+    assert silence["sentence"] == "silent since 23 Oct, 5 days; on Tuesdays usually 100 messages"
+    # risk comes before volume, whoever's it is
+    slugs = [one["organization"]["slug"] for one in api.get(f"{API}/attention", params=asked).json()["findings"]]
+    assert slugs.index("souring") < slugs.index("silenced")
+    # two days earlier they had lasted two days less
+    earlier = api.get(f"{API}/attention", params={"from": "2026-10-25", "to": "2026-10-25", "organization": "souring"})
+    assert [one["days"] for one in earlier.json()["findings"]] == [10]
+    table = read_csv(api.get(f"{API}/attention", params={**asked, "organization": "silenced", "format": "csv"}))
+    assert [(row["state"], row["since"], row["days"], row["together"]) for row in table] == [
+        ("silent", "2026-10-23", "5", "false")
+    ]
+
+
+def test_attention_says_once_what_many_have_in_common(api, made):
+    day = D("2026-10-27")
+    for number in range(7):
+        alerts = 40 if number == 6 else 2
+        made(f"alike-{number}", [(day, ordinary(alerts, messages=300)), *days_before(day, 56, ordinary())])
+    asked = {"from": "2026-10-27", "to": "2026-10-27"}
+    answer = api.get(f"{API}/attention", params=asked).json()
+    # of all that can be judged: those of the world and these seven
+    compared = answer["organizationsCompared"]
+    [together] = [one for one in answer["together"] if one["direction"] == "up"]
+    assert together == {
+        "date": "2026-10-27",
+        "figure": "totalClassifications",
+        "direction": "up",
+        "organizations": 7,
+        "organizationsCompared": compared,
+        "sentence": f"7 of {compared} organizations: messages far above usual; a holiday, a release or the platform?",
+    }
+    found = [(one["organization"]["slug"], one["figure"], one["together"]) for one in answer["findings"]]
+    own = found.index(("alike-6", "escalations", False))
+    assert found[own + 1] == ("alike-6", "totalClassifications", True)
+    # a single tenant's own is on top of what all have
+    assert all(found.index((f"alike-{number}", "totalClassifications", True)) > own + 1 for number in range(6))
+    one = api.get(f"{API}/attention", params={**asked, "organization": "alike-1"}).json()
+    assert (one["together"], len(one["findings"])) == ([], 1)
+
+
+def test_attention_says_what_is_sure_of_the_young(api, made):
+    day = D("2026-10-27")
+    made("young", [(day, ordinary(alerts=40)), *days_before(day, 9, ordinary(alerts=0))], created="2026-10-18")
+    made("fading", [(day, {}), *days_before(day, 9, ordinary())], created="2026-10-18")
+    made("growing", [(day, ordinary(messages=400)), *days_before(day, 9, ordinary())], created="2026-10-18")
+    said = {}
+    for slug in ("young", "fading", "growing"):
+        asked = {"from": "2026-10-27", "to": "2026-10-27", "organization": slug}
+        answer = api.get(f"{API}/attention", params=asked).json()
+        assert (answer["organizationsCompared"], answer["organizationsNotCompared"]) == (0, 1)
+        said[slug] = [one["sentence"] for one in answer["findings"]]
+    assert said == {
+        "young": ["40 alerts; none on any of the 9 days before"],
+        "fading": ["no messages; at least 100 on each of the 9 days before"],
+        "growing": [],
+    }
+
+
+def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
+    """The statement and is_suspect() ask the same, for counts of every size and spread."""
+    chance = random.Random(11)
+    day = DAILY.containing(D("2026-10-27"))
+    days = [day, *baseline_periods(day)]
+    expected = {}
+    for number in range(250):
+        mean, spread = chance.choice([0, 1, 4, 9, 40, 300]), chance.choice([0.1, 0.3, 0.6])
+        series = []
+        for back in range(9):
+            times = chance.choice([0, 0.3, 0.6, 1, 1.4, 2]) if back == 0 else chance.gauss(1, spread)
+            messages, risky, negative, alerts = (max(0, round(mean * share * times)) for share in (1, 0.3, 0.4, 0.5))
+            series.append(Counts(messages, risky, alerts, negative))
+            made = {
+                "topic_distribution": json.dumps({"complaint": risky}),
+                "sentiment_distribution": json.dumps({"angry": negative}),
+                "escalation_counts": json.dumps({"high": alerts}),
+            }
+            database.connection.execute(
+                "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
+                " sentiment_distribution, escalation_counts, total_classifications)"
+                " values (%s, %s, 'daily', %s, %s, %s, %s)",
+                (database.organization(f"o{number}"), days[back].start, *made.values(), messages),
+            )
+        current, *baseline = series
+        expected[f"o{number}"] = any(
+            is_suspect(metric.of(current), [metric.of(one) for one in baseline], sinks=metric.sinks)
+            for metric in METRICS
+        )
+    database.connection.execute("update organizations set created_at = '2026-01-01'")
+    sql = composed(lambda name: (ROOT / "sql" / "web" / f"{name}.sql").read_text(), "attention", knows_origins=True)
+    parameters = {
+        **READABLE,
+        **SCREEN,
+        "organization_ids": None,
+        "hotspot_topics": ["complaint"],
+        "period": "daily",
+        "unit": "day",
+        "step": "1 day",
+        "last_ended": day.start,
+        "read_from": days[-1].start,
+        "read_to": day.start,
+        "read_days": [one.start for one in days],
+        "compared_days": [day.start] * len(days),
+    }
+    found = database.connection.execute(sql, parameters).fetchall()
+    assert {row["slug"] for row in found} == {slug for slug, is_one in expected.items() if is_one}
+    assert 50 < len(found) < 200
+    assert {row["organizations_compared"] for row in found} == {250}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["attention", "attention_history", "comparison", "freshness", "overview", "trends_of_all", "hotspots"],
+)
 def test_what_is_just_written_is_not_read_once_for_each_organization(database, statement):
     """As in the first nights: of what was just written the planner knows nothing."""
     organizations, weeks = 600, 9
@@ -402,20 +540,19 @@ def test_what_is_just_written_is_not_read_once_for_each_organization(database, s
         # what it knows is of a table with hardly a row
         "update pg_class set reltuples = 1 where oid = 'communication_trends'::regclass"
     )
+    ids = [row["id"] for row in connection.execute("select id from organizations")]
     day = DAILY.containing(D("2026-10-29"))
-    earlier = [period.start for period in earlier_periods(day)]
+    earlier = [period.start for period in baseline_periods(day)]
     before = range_of(DAILY, D("2026-10-29"), D("2026-10-29"), now=datetime.datetime.now(datetime.timezone.utc))
     parameters = {
         **READABLE,
         **before.compared_parameters,
         "hotspot_topics": ["complaint", "escalation"],
         "organization_id": None,
-        "organization_ids": None,
+        "organization_ids": ids if statement == "attention_history" else None,
         "read_days": [day.start, *earlier],
         "compared_days": [day.start] * (1 + len(earlier)),
-        "enough": ENOUGH,
-        "least_times": 1.5,
-        "most_times": 0.5,
+        **SCREEN,
         "read_from": min(earlier),
         "read_to": day.start,
         "limit": 50,

@@ -514,6 +514,57 @@ def test_what_is_unusual_is_said_in_words_and_marked(visit, web):
         web.connection.execute("delete from organizations where slug = 'alarmed'")
 
 
+def test_one_line_for_each_tenant_its_own_first_and_what_many_have_in_common_once(visit, web):
+    """Nine tenants with three times the messages on a shopping day; one has alerts and risk as well, one is silent."""
+    day = datetime.date(2026, 10, 27)
+    ordinary, busy, alarmed, none = (100, 8, 2), (300, 24, 2), (300, 120, 38), (0, 0, 0)
+    days = {f"busy-{number}": busy for number in range(9)} | {"alarmed": alarmed, "silent": none}
+    web.connection.execute(
+        "insert into organizations (name, slug, created_at) select initcap(slug), slug, '2026-08-01'"
+        " from unnest(%s::text[]) as slugs (slug)",
+        (list(days),),
+    )
+    with web.connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
+            " escalation_counts, sentiment_distribution, channel_hotspots, total_classifications)"
+            " select id, %s, 'daily', %s, %s, '{}', '[]', %s from organizations where slug = %s",
+            [
+                (
+                    day - datetime.timedelta(back),
+                    json.dumps({"complaint": complaints, "general": messages - complaints}),
+                    json.dumps({"high": alerts}),
+                    messages,
+                    slug,
+                )
+                for slug, today in days.items()
+                for back in range(57)
+                for messages, complaints, alerts in [today if back == 0 else ordinary]
+            ],
+        )
+    try:
+        for width in (1440, 390):
+            page = visit(width=width).open("from=2026-10-21&to=2026-10-27")
+            own = page.locator("#attention [data-key=own] li")
+            expect(own.first).to_have_text(
+                "Alarmed38 alerts; on Tuesdays usually 2 · 40 % of the messages are complaints or escalations; "
+                "on Tuesdays usually 8 % · 300 messages; on Tuesdays usually 100"
+            )
+            expect(own.filter(has_text="Silent")).to_have_text("Silent0 messages; on Tuesdays usually 100")
+            expect(page.locator("#attention > p").first).to_contain_text(
+                "organizations: messages far above usual; a holiday, a release or the platform?"
+            )
+            # all of them can be reached
+            alike = page.locator("#attention [data-key=alike]")
+            expect(alike.locator("li").first).to_be_hidden()
+            alike.locator("summary").click()
+            expect(alike.locator("li").first).to_be_visible()
+            expect(alike.locator("li")).to_have_count(9)
+            assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    finally:
+        web.connection.execute("delete from organizations where slug = any(%s)", (list(days),))
+
+
 def test_a_mean_of_seven_days_on_demand(visit):
     page = visit().open(f"organization=dune&{RANGE}")
     page.get_by_label("7-day mean").check()

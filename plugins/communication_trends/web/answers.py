@@ -183,10 +183,12 @@ def attention(
         organizations_compared=answer.organizations,
         organizations_total=answer.organizations_total,
         organizations_not_compared=answer.organizations_total - answer.organizations,
+        together=[models.Together(**vars(entry)) for entry in answer.together],
         findings=[
             models.Finding(
                 organization=models.Organization(id=entry.organization_id, name=entry.name, slug=entry.slug),
                 date=entry.date,
+                together=entry.is_together,
                 **vars(entry.finding),
             )
             for entry in (found if limit is None else found[offset : offset + limit])

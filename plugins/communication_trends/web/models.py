@@ -315,7 +315,7 @@ class Comparison(Ranged):
 
 
 class Finding(Model):
-    """One figure of an organization that is unusual in a period, against the same weekday of the eight weeks before."""
+    """One metric of an organization that is unusual in a period, against its own earlier periods."""
 
     organization: Organization
     date: datetime.date = Field(description="First date of the period.")
@@ -326,16 +326,40 @@ class Finding(Model):
     usual_high: int
     compared_with: int = Field(description="How many earlier periods were stored.")
     sentence: str = Field(description="The same in words.")
+    state: Literal["single", "lasting", "silent", "new"] = Field(
+        description="One period alone; one of several that go on; no message since; none before."
+    )
+    since: datetime.date = Field(description="First date of the first period of the state.")
+    days: int = Field(description="How many periods of the state are stored, this one included.")
+    together: bool = Field(description="Whether many organizations have moved alike in the period.")
+
+
+class Together(Model):
+    """Many organizations that have moved alike in a period."""
+
+    date: datetime.date = Field(description="First date of the period.")
+    figure: Literal["totalClassifications", "riskScore", "escalations", "negativeTones"]
+    direction: Literal["up", "down"]
+    organizations: int
+    organizations_compared: int = Field(description="Of how many that could be judged in the period.")
+    sentence: str = Field(description="The same in words.")
 
 
 class Attention(Ranged):
-    """A page of what is unusual, the most unusual first."""
+    """
+    A page of what is unusual, organization by organization.
+
+    First those with alerts, risk or tones of their own, then those with messages of their own, the most unusual first;
+    then those that have only moved with many others.
+    """
 
     organizations_compared: int = Field(
-        description="Organizations of which enough earlier periods are stored; nothing is known of the others."
+        description="Organizations of which enough earlier periods are stored; of the others, only what is sure is "
+        "found."
     )
     organizations_total: int
-    organizations_not_compared: int = Field(description="Organizations of which nothing is known.")
+    organizations_not_compared: int = Field(description="Organizations of which too few are stored to be judged.")
+    together: list[Together] = Field(description="What many organizations have in common, the most first.")
     findings: list[Finding]
     total_entries: int
 

@@ -4,12 +4,14 @@ import test from "node:test";
 import { problemOf, queue } from "../../../plugins/communication_trends/web/static/ask.js";
 import {
   attentionNotes,
+  byOrganization,
   byPeriod,
   changeText,
   completeText,
   helps,
   hotOf,
   ignoredText,
+  onceEach,
   rulesNote,
 } from "../../../plugins/communication_trends/web/static/panels.js";
 import { movedText } from "../../../plugins/communication_trends/web/static/ranking.js";
@@ -207,7 +209,7 @@ test("nothing unusual is said only of those that can be judged", () => {
     attentionNotes({ ...answer, organizationsCompared: 9, organizationsNotCompared: 3 }, 12),
     [
       "Nothing unusual for 9 organizations: Wed, 25 Nov 2026.",
-      `It cannot be said for 3 organizations: ${needed}`,
+      `It cannot be said for 3 organizations, other than what is sure: ${needed}`,
     ],
   );
   const [none] = attentionNotes(
@@ -219,6 +221,33 @@ test("nothing unusual is said only of those that can be judged", () => {
     attentionNotes({ ...answer, findings: [{}], organizationsNotCompared: 1 }, 13)[0],
     /^It cannot be said for 1 org/,
   );
+});
+
+test("one line for each organization, with its reasons in the order of the answer", () => {
+  const [acme, dune] = [{ id: "1" }, { id: "2" }];
+  const findings = [
+    { organization: dune, figure: "escalations" },
+    { organization: acme, figure: "riskScore" },
+    { organization: dune, figure: "totalClassifications" },
+  ];
+  assert.deepEqual(byOrganization(findings), [
+    { organization: dune, reasons: [findings[0], findings[2]] },
+    { organization: acme, reasons: [findings[1]] },
+  ]);
+  assert.deepEqual(byOrganization([]), []);
+});
+
+test("a state is said once, as of its last day", () => {
+  const risk = { figure: "riskScore", direction: "up" };
+  const findings = [
+    { ...risk, date: "2026-11-12", since: "2026-11-10" },
+    { ...risk, date: "2026-11-10", since: "2026-11-10" },
+    { ...risk, date: "2026-11-11", since: "2026-11-10" },
+    // before it, and of another metric
+    { ...risk, date: "2026-11-04", since: "2026-11-04" },
+    { figure: "escalations", direction: "up", date: "2026-11-11", since: "2026-11-11" },
+  ];
+  assert.deepEqual(onceEach(findings), [findings[0], findings[3], findings[4]]);
 });
 
 test("another rule of hotspots is said, and nothing of the present one", () => {

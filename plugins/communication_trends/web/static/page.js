@@ -28,7 +28,7 @@ const REFRESH = 5 * 60_000;
 /** How often it is looked whether that time is over: a computer that slept for days has no other clock. */
 const LOOK = 15_000;
 const HOTSPOTS = 15;
-const FINDINGS = 50;
+const FINDINGS = 200;
 const BEHIND = 200;
 /** Periods that the API judges in one answer. */
 const JUDGED = 92;

@@ -70,51 +70,117 @@ export function drawFailure(box, title, problem, retry) {
  *   organization, or why that is not known
  */
 export function drawAttention(box, answer, { total, marked, csv, show }) {
-  const { findings, totalEntries, from, period } = answer;
+  const { findings, totalEntries, together, from, period } = answer;
   box.hidden = false;
   const every = total !== null;
-  const item = (one, when) =>
+  const reason = (one, when) =>
     h(
       "li",
       { class: one.direction, "data-key": `${one.organization.id} ${one.date} ${one.figure}` },
-      every ? h("strong", {}, organizationLink(one.organization, show)) : null,
       when ? h("strong", {}, shortPeriod(period, one.date)) : null,
       h("span", {}, one.sentence),
     );
-  const listed = (list, dated) =>
+  const tenant = ({ organization, reasons }) =>
     h(
-      "ul",
-      { class: "findings" },
-      list.slice(0, SHOWN_FINDINGS).map((one) => item(one, dated)),
+      "li",
+      { class: reasons[0].direction, "data-key": organization.id },
+      h("strong", {}, organizationLink(organization, show)),
+      h("span", {}, reasons.map(({ sentence }) => sentence).join(" · ")),
     );
+  const listed = (items) => [
+    items.length
+      ? h("ul", { class: "findings", "data-key": "first" }, items.slice(0, SHOWN_FINDINGS))
+      : null,
+    items.length > SHOWN_FINDINGS
+      ? h(
+          "details",
+          { "data-key": "rest" },
+          h("summary", {}, `and ${shown(items.length - SHOWN_FINDINGS)} more`),
+          h("ul", { class: "findings" }, items.slice(SHOWN_FINDINGS)),
+        )
+      : null,
+  ];
   const quiet = (text) => h("p", { class: "quiet" }, text);
-  const rest = totalEntries - Math.min(findings.length, SHOWN_FINDINGS);
-  const earlier = marked.findings.filter(({ date }) => date !== from);
+  const tenants = byOrganization(findings);
+  const own = tenants.filter(({ reasons }) => reasons.some((one) => !one.together));
+  const others = tenants.filter(({ reasons }) => reasons.every((one) => one.together));
+  const rest = totalEntries - findings.length;
+  const earlier = onceEach([...findings, ...marked.findings]).filter(({ date }) => date !== from);
   const about =
     period === "daily"
-      ? "Against the same weekday of each tenant's own eight weeks before."
+      ? "Against each tenant's own eight weeks before, weekday by weekday."
       : `Against each tenant's own eight ${NOUNS[period]}s before.`;
+  const group = (key, ...children) => h("div", { class: "group", "data-key": key }, ...children);
   update(
     box,
     findings.length
       ? head("attention-title", `Unusual: ${longPeriod(period, from)}`, about, csv)
       : h("h2", { id: "attention-title" }, "Unusual"),
-    ...(findings.length ? [listed(findings, false)] : []),
-    ...(rest > 0 ? [quiet(`and ${shown(rest)} more: the CSV has them all`)] : []),
+    every
+      ? [
+          group("own", listed(own.map(tenant))),
+          ...together.map(({ sentence }) =>
+            h("p", { class: "together", "data-key": sentence }, sentence),
+          ),
+          group(
+            "alike",
+            others.length
+              ? h(
+                  "details",
+                  {},
+                  h(
+                    "summary",
+                    {},
+                    `${count(others.length, "organization")} with nothing else unusual`,
+                  ),
+                  h("ul", { class: "findings" }, others.map(tenant)),
+                )
+              : null,
+          ),
+        ]
+      : group("own", listed(findings.map((one) => reason(one, false)))),
+    rest > 0 ? quiet(`and ${shown(rest)} more: the CSV has them all`) : null,
     ...attentionNotes(answer, total).map(quiet),
     ...(earlier.length
-      ? [h("h3", {}, "Earlier in this range, the most unusual first"), listed(earlier, true)]
+      ? [
+          h("h3", {}, "Earlier in this range"),
+          group("earlier", listed(earlier.map((one) => reason(one, true)))),
+        ]
       : []),
     marked.problem ? quiet(`Earlier in this range: ${marked.problem}`) : null,
   );
 }
+
+/** Return what was found by organization, in the order of the answer. */
+export function byOrganization(findings) {
+  const tenants = new Map();
+  for (const one of findings) {
+    const { organization } = one;
+    if (!tenants.has(organization.id)) tenants.set(organization.id, { organization, reasons: [] });
+    tenants.get(organization.id).reasons.push(one);
+  }
+  return [...tenants.values()];
+}
+
+/** Leave out of one organization's findings those of a state that a later one says again. */
+export const onceEach = (findings) =>
+  findings.filter(
+    (one) =>
+      !findings.some(
+        (later) =>
+          later.date > one.date &&
+          later.since <= one.date &&
+          later.figure === one.figure &&
+          later.direction === one.direction,
+      ),
+  );
 
 /** Say for whom nothing is unusual, and for whom that cannot be said: silence would look the same. */
 export function attentionNotes(answer, total) {
   const { findings, organizationsCompared, from, period } = answer;
   const when = longPeriod(period, from);
   const needed = `at least six of the eight ${period === "daily" ? "same weekdays" : `${NOUNS[period]}s`} before it`;
-  if (!organizationsCompared) {
+  if (!organizationsCompared && !findings.length) {
     return [
       `What is unusual cannot be said for ${when}: it and ${needed} must be stored and final.`,
     ];
@@ -128,7 +194,7 @@ export function attentionNotes(answer, total) {
   }
   if (unknown > 0) {
     notes.push(
-      `It cannot be said for ${count(unknown, "organization")}: ${when} and ${needed} must be stored and final.`,
+      `It cannot be said for ${count(unknown, "organization")}, other than what is sure: ${when} and ${needed} must be stored and final.`,
     );
   }
   return notes;

@@ -1,0 +1,295 @@
+"""The rule for anomalies, with numbers by hand."""
+
+from __future__ import annotations
+
+import datetime
+import random
+
+import pytest
+
+from communication_trends.core.anomalies import (
+    DISPERSION,
+    METRICS,
+    Counts,
+    baseline_of,
+    baseline_periods,
+    find_anomalies,
+    find_together,
+    history_periods,
+    is_suspect,
+    z_score,
+)
+from communication_trends.core.period import DAILY, MONTHLY, WEEKLY, Period
+
+TUESDAY = Period(DAILY, datetime.date(2026, 11, 3))
+RISKY = ["complaint", "escalation"]
+ORDINARY = Counts(messages=100, risky=8, alerts=2, negative=12)
+VOLUME, RISK, ALERTS, TONES = "totalClassifications", "riskScore", "escalations", "negativeTones"
+
+
+def history(*changes: tuple[int, Counts | None], ordinary: Counts | None = ORDINARY, days: int = 56):
+    """Return days before one, newest first, all alike but those so many days before."""
+    days_before = [ordinary] * days
+    for back, counts in changes:
+        days_before[back - 1] = counts
+    return days_before
+
+
+def found(current: Counts, before, period: Period = TUESDAY):
+    return {one.figure: one for one in find_anomalies(current, before, period, RISKY)}
+
+
+@pytest.mark.parametrize(
+    ("count", "mean", "dispersion", "by_hand"),
+    [
+        # root = 2^(1/3) = 1.259921, spread = 0.3 / 270 = 0.001111:
+        # (1.259921 * 539/540 - 0.998889) / sqrt(1.587401 / 540 + 0.001111) = 0.258699 / 0.063647
+        (60, 30, 1.3, 4.0646),
+        # one more below: root = (30/100)^(1/3) = 0.669433, spread = 0.3 / 900:
+        # (0.669433 * 269/270 - 0.999667) / sqrt(0.448140 / 270 + 0.000333) = -0.332713 / 0.044645
+        (29, 100, 1.3, -7.4525),
+    ],
+)
+def test_z_scores_by_hand(count, mean, dispersion, by_hand):
+    assert z_score(count, mean, dispersion) == pytest.approx(by_hand, abs=0.0005)
+
+
+@pytest.mark.parametrize(("mean", "dispersion", "count"), [(10, 1.3, 22), (30, 2, 50), (100, 6, 170), (40, 1.3, 17)])
+def test_z_scores_are_those_of_the_exact_tail(mean, dispersion, count):
+    """The tail is added up term by term: r = mean / (dispersion - 1), p = 1 / dispersion."""
+    r, p = mean / (dispersion - 1), 1 / dispersion
+    term, below = p**r, 0.0
+    for number in range(count + (count <= mean)):
+        below += term
+        term *= (number + r) / (number + 1) * (1 - p)
+    from statistics import NormalDist
+
+    assert z_score(count, mean, dispersion) == pytest.approx(NormalDist().inv_cdf(below), abs=0.06)
+
+
+def test_what_is_read_for_a_period():
+    assert [one.first_date for one in baseline_periods(TUESDAY)][:2] == [
+        datetime.date(2026, 10, 27),
+        datetime.date(2026, 10, 20),
+    ]
+    assert len(baseline_periods(TUESDAY)) == 8
+    assert len(history_periods(TUESDAY)) == 56
+    for granularity in (WEEKLY, MONTHLY):
+        period = granularity.containing(TUESDAY.first_date)
+        assert history_periods(period) == baseline_periods(period) == period.earlier(8)
+
+
+def test_one_incident_in_the_baseline_hides_nothing():
+    """Seven ordinary Tuesdays and an incident; today is another one."""
+    before = history((14, Counts(250, 90, 40, 60)))
+    findings = found(Counts(240, 80, 38, 12), before)
+    assert set(findings) == {ALERTS, RISK, VOLUME}
+    assert findings[ALERTS].sentence == "38 alerts; on Tuesdays usually 2"
+    assert findings[RISK].sentence == "33 % of the messages are complaints or escalations; on Tuesdays usually 8 %"
+    assert findings[VOLUME].sentence == "240 messages; on Tuesdays usually 100"
+    assert all((one.state, one.days, one.since) == ("single", 1, TUESDAY.first_date) for one in findings.values())
+    # in the order in which a person needs them
+    assert list(findings) == [ALERTS, RISK, VOLUME]
+
+
+def test_a_holiday_in_the_baseline_hides_no_fall():
+    findings = found(Counts(14, 1, 0, 1), history((7, Counts(15, 1, 0, 1))))
+    assert {one.figure: one.direction for one in findings.values()} == {VOLUME: "down"}
+    assert findings[VOLUME].sentence == "14 messages; on Tuesdays usually 100"
+
+
+def test_the_outlier_is_left_out_of_mean_and_dispersion():
+    """Seven times 30 and once 90: the mean is 30, not 37.5."""
+    values: list[int | None] = [30] * 56
+    values[13] = 90
+    baseline = baseline_of(values, 7, weekday=1)
+    assert baseline.means[0] == 30
+    assert baseline.dispersion == DISPERSION
+    assert baseline.kept == [7, 21, 28, 35, 42, 49, 56]
+    assert baseline.level == 1
+
+
+def test_a_weekday_is_shrunk_only_as_far_as_its_difference_may_be_chance():
+    """Monday to Friday all alike but one: 7 × 8 = 56 days."""
+    weekday = 1  # today is a Tuesday: one day before is a Monday, six before a Wednesday
+    values: list[int | None] = [100 if (weekday - back) % 7 < 5 else 50 for back in range(1, 57)]
+    for back in range(7, 57, 7):
+        values[back - 1] = 130
+    # workdays (4 * 800 + 1040) / 40 = 106; chi-square: (1040 - 848)² / 848 / 1.3 + 4 * (800 - 848)² / 848 / 1.3
+    # = 33.440 + 8.360 = 41.800; so 1 - 6 / 41.800 = 0.85646 of the difference of 24 is left
+    assert baseline_of(values, 7, weekday).means[0] == pytest.approx(106 + 0.85646 * 24, abs=0.01)
+    # a difference as small as chance makes it: (100 + 4 * 98) / 5 = 98.4 of each
+    values = [98 if (weekday - back) % 7 < 5 else 50 for back in range(1, 57)]
+    for back in range(7, 57, 7):
+        values[back - 1] = 100
+    assert baseline_of(values, 7, weekday).means[0] == pytest.approx(98.4)
+
+
+def test_growth_raises_what_is_expected():
+    """50 a day for six weeks and 60 for two: the level of 1.14 is no more than chance with few, and is with many."""
+    few = baseline_of([60] * 14 + [50] * 42, 7, weekday=1)
+    # the mean is (2 * 60 + 6 * 50) / 8 = 52.5, so 60 / 52.5 - sqrt(1.3 / 735) / 2 = 1.14286 - 0.02103
+    assert few.means[0] == pytest.approx(52.5)
+    assert few.level == pytest.approx(1.12183, abs=0.0001)
+
+
+@pytest.mark.parametrize(
+    ("current", "is_named"),
+    [
+        (Counts(100, 8, 2, 12), False),
+        (Counts(149, 8, 2, 12), False),  # less than 1.5 times
+        (Counts(150, 8, 2, 12), True),
+        (Counts(51, 4, 2, 6), False),
+        (Counts(50, 4, 2, 6), True),
+        # twice the complaints among twice the messages: the messages are what is unusual
+        (Counts(200, 16, 2, 24), True),
+        (Counts(100, 8, 4, 12), False),  # fewer than 5 of anything
+    ],
+)
+def test_ratios_that_are_worth_attention(current, is_named):
+    assert set(found(current, history())) <= {VOLUME}
+    assert bool(found(current, history())) is is_named
+
+
+def test_a_tenant_that_varies_much_is_called_anomalous_later():
+    """Every weekday 60, 100 and 140 in turns: a dispersion of 11, with which 180 is ordinary."""
+    values = [Counts((60, 100, 140)[back % 3], 8, 2, 12) for back in range(56)]
+    assert found(Counts(180, 8, 2, 12), values) == {}
+    assert set(found(Counts(180, 8, 2, 12), history())) == {VOLUME}
+
+
+def state_of(days: int, level: Counts, before: Counts = ORDINARY):
+    """Return what is found on the last of so many days of another level."""
+    period = Period(DAILY, TUESDAY.first_date + datetime.timedelta(days - 1))
+    earlier = [level] * (days - 1) + [before] * 56
+    return find_anomalies(level, earlier[:56], period, RISKY), period
+
+
+def test_silence_is_a_state_until_it_is_usual():
+    named = {}
+    for days in range(1, 50):
+        findings, _ = state_of(days, Counts(0, 0, 0, 0))
+        named[days] = [(one.state, one.since, one.days) for one in findings]
+        if days == 12:
+            [one] = findings
+            assert (one.figure, one.direction, one.value, one.usual_low, one.usual_high) == (
+                VOLUME,
+                "down",
+                0,
+                100,
+                100,
+            )
+            assert one.sentence == "silent since 3 Nov, 12 days; on Saturdays usually 100 messages"
+    assert all(named[days] == [("silent", TUESDAY.first_date, days)] for days in range(1, 29))
+    # from the fifth week on, at least four of the eight same weekdays are silent: the median is no longer 100
+    assert all(not named[days] for days in range(36, 50))
+
+
+def test_more_risk_is_a_state_until_it_is_usual():
+    named = []
+    for days in range(1, 50):
+        findings, _ = state_of(days, Counts(100, 24, 2, 12))
+        named.append([(one.figure, one.days) for one in findings])
+        if days == 12:
+            assert findings[0].sentence == (
+                "24 % of the messages are complaints or escalations; on Saturdays usually 8 %; "
+                "above usual for 12 days, since 3 Nov"
+            )
+            assert findings[0].state == "lasting"
+    assert named[0] == [(RISK, 1)]
+    # two days of it are each found, and not sure enough together
+    assert named[1:28] == [[(RISK, 1)], *([(RISK, days)] for days in range(3, 29))]
+    assert not any(named[35:])
+
+
+def test_what_was_never_there_is_new():
+    findings, _ = state_of(5, Counts(100, 8, 12, 12), Counts(100, 8, 0, 12))
+    [one] = findings
+    assert (one.figure, one.state, one.days) == (ALERTS, "new", 5)
+    assert one.sentence == "12 alerts; new since 3 Nov, none before"
+
+
+def test_a_state_begins_where_it_is_clearest():
+    """Three days of many alerts, after two that were a little above the usual one by chance."""
+    before = [Counts(100, 8, 30, 12)] * 2 + [Counts(100, 8, 2, 12)] * 2 + [Counts(100, 8, 1, 12)] * 52
+    alerts = found(Counts(100, 8, 30, 12), before)[ALERTS]
+    assert (alerts.days, alerts.since) == (3, TUESDAY.first_date - datetime.timedelta(2))
+
+
+def test_a_state_is_over_on_an_ordinary_day_and_goes_on_after_one():
+    before = [ORDINARY, *[Counts(100, 24, 2, 12)] * 6, *[ORDINARY] * 49]
+    assert found(ORDINARY, before) == {}
+    again = found(Counts(100, 24, 2, 12), before)[RISK]
+    assert (again.days, again.since) == (7, TUESDAY.first_date - datetime.timedelta(7))
+    # two ordinary days end it
+    ended = [ORDINARY, *before[:55]]
+    assert found(Counts(100, 24, 2, 12), ended)[RISK].days == 1
+
+
+def test_days_that_are_not_stored_are_neither_usual_nor_anomalous():
+    gaps = [(back, None) for back in (1, 2, 3, 7, 14)]
+    assert set(found(Counts(240, 80, 38, 12), history(*gaps))) == {ALERTS, RISK, VOLUME}
+    # of six of the eight Tuesdays there is enough, of five there is not
+    assert found(Counts(240, 8, 2, 12), history((7, None), (14, None)))
+    assert not found(Counts(240, 8, 2, 12), history((7, None), (14, None), (21, None)))
+
+
+@pytest.mark.parametrize(
+    ("current", "before", "sentence"),
+    [
+        (Counts(0, 0, 0, 0), [Counts(50, 4, 0, 6)] * 9, "no messages; at least 50 on each of the 9 days before"),
+        (Counts(50, 4, 40, 6), [Counts(50, 4, 0, 6)] * 9, "40 alerts; none on any of the 9 days before"),
+        (Counts(50, 4, 40, 6), [Counts(50, 4, 3, 6)] * 9, "40 alerts; at most 3 on each of the 9 days before"),
+        # not sure: too few days, a day that was as quiet, not enough alerts, more of what always grows
+        (Counts(0, 0, 0, 0), [Counts(50, 4, 0, 6)] * 6, None),
+        (Counts(0, 0, 0, 0), [*[Counts(50, 4, 0, 6)] * 8, Counts(9, 0, 0, 0)], None),
+        (Counts(50, 4, 9, 6), [Counts(50, 4, 0, 6)] * 9, None),
+        (Counts(50, 4, 14, 6), [Counts(50, 4, 3, 6)] * 9, None),
+        (Counts(500, 100, 0, 6), [Counts(50, 4, 0, 6)] * 9, None),
+    ],
+)
+def test_after_a_short_baseline_only_what_is_sure_is_said(current, before, sentence):
+    findings = find_anomalies(current, [*before, *[None] * (56 - len(before))], TUESDAY, RISKY)
+    assert [one.sentence for one in findings] == ([sentence] if sentence else [])
+
+
+def test_weeks_and_months_are_compared_with_the_eight_before():
+    for granularity, when in ((WEEKLY, "weeks"), (MONTHLY, "months")):
+        period = granularity.containing(TUESDAY.first_date)
+        before = [Counts(700, 56, 14, 84)] * 8
+        [one] = find_anomalies(Counts(700, 168, 14, 84), before, period, RISKY)
+        usual = f"24 % of the messages are complaints or escalations; in the {when} before usually 8 %"
+        assert one.sentence == usual
+        [one] = find_anomalies(Counts(700, 168, 14, 84), [*[Counts(700, 168, 14, 84)] * 2, *before[:6]], period, RISKY)
+        assert one.sentence.startswith(f"{usual}; above usual for 3 {when}, since ")
+
+
+def test_many_organizations_that_move_alike_are_said_once():
+    [finding] = find_anomalies(Counts(240, 8, 2, 12), history(), TUESDAY, RISKY)
+    [one] = find_together([finding] * 26, 60, TUESDAY)
+    assert (one.organizations, one.organizations_compared, one.figure, one.direction) == (26, 60, VOLUME, "up")
+    assert one.sentence == ("26 of 60 organizations: messages far above usual; a holiday, a release or the platform?")
+    # fewer than five, or than a tenth
+    assert find_together([finding] * 4, 10, TUESDAY) == []
+    assert find_together([finding] * 5, 10, TUESDAY)
+    assert find_together([finding] * 5, 60, TUESDAY) == []
+    assert find_together([finding] * 6, 60, TUESDAY)
+
+
+def test_what_is_left_out_beforehand_is_never_anomalous():
+    """Whatever find_anomalies() names would have been looked at: it asks the same first."""
+    chance = random.Random(3)
+    named = 0
+    for _ in range(300):
+        mean = chance.choice([3, 10, 40, 300])
+        before = [
+            Counts(*(round(chance.gauss(mean, mean**0.5)) if chance.random() < 0.9 else 0 for _ in range(4)))
+            for _ in range(56)
+        ]
+        before = [Counts(*(max(0, value) for value in one)) for one in before]
+        current = Counts(*(round(mean * chance.choice([0, 0.3, 1, 1.2, 2, 4])) for _ in range(4)))
+        for figure in found(current, before):
+            metric = next(one for one in METRICS if one.name == figure)
+            named += 1
+            assert is_suspect(metric.of(current), [metric.of(one) for one in before[6::7]], sinks=metric.sinks)
+    assert named > 100
