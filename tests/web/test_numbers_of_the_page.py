@@ -178,7 +178,7 @@ def test_the_page_says_what_the_rows_say(page, world):
         if name in ("messages", "alerts"):
             expect(card.locator(".change")).to_have_text(moved(moves[name], "%"))
         else:
-            unit = "point" if abs(moves[name]) == 1 else "points"
+            unit = "point" if moves[name] in (1, -1) else "points"
             expect(card.locator(".change")).to_have_text(moved(moves[name], unit))
     for id_, name in world.organizations.items():
         own = [row for date in dates if (row := world.read(id_, date))]
