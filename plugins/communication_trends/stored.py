@@ -20,12 +20,13 @@ from communication_trends.core.period import ONE_DAY, Granularity, Period
 MAX_COUNT = 2_147_483_647
 """The largest number that is taken for a count."""
 
-# strict: otherwise jsonpath would look into arrays. What cannot be compared gives null, not false: unreadable as well
+# strict: otherwise jsonpath would look into arrays. What cannot be compared, and what has no sign (+), as null has
+# none, gives null, not false: unreadable as well
 READABLE = {
-    "broken_counts": f"strict $.* < 0 || $.* > {MAX_COUNT} || $.* == null",
+    "broken_counts": f"strict $.* < 0 || +$.* > {MAX_COUNT}",
     "broken_hotspots": "strict "
     + " || ".join(
-        f"$[*].{field} < 0 || $[*].{field} > {largest} || $[*].{field} == null"
+        f"$[*].{field} < 0 || +$[*].{field} > {largest}"
         for field, largest in (("riskScore", 100), ("messageCount", MAX_COUNT))
     )
     + ' || $[*].channelId.type() != "string"',

@@ -3,65 +3,65 @@
 -- none is given. One row of sums.
 -- reads: existence, trend_sums
 with
--- one row per readable trend of either range, with the day of the range that it is of
--- or compared with; a period that is not over is compared with none
-figures as (
+-- one row per readable trend of the range; a period that is not over is compared with
+-- none
+current_trends as (
     select
-        trend_sums.organization_id,
-        trend_sums.trend_date >= %(first_day)s::timestamp as is_current,
+        trend_sums.*,
         trend_sums.is_final
-        and trend_sums.trend_date <= %(last_due)s::timestamp as is_comparable,
-        trend_sums.is_final,
-        case
-            when trend_sums.trend_date >= %(first_day)s::timestamp
-                then trend_sums.trend_date
-            else trend_sums.trend_date + %(shift)s::interval
-        end as day,
-        trend_sums.messages,
-        trend_sums.risky,
-        trend_sums.alerts,
-        trend_sums.confidence,
-        trend_sums.confident
+        and trend_sums.trend_date <= %(last_due)s::timestamp as is_comparable
     from trend_sums
     where
-        (
-            trend_sums.trend_date between
-            %(first_day)s::timestamp and %(last_day)s::timestamp
-            or trend_sums.trend_date between
-            %(previous_first_day)s::timestamp and %(previous_last_day)s::timestamp
-        )
+        trend_sums.trend_date between
+        %(first_day)s::timestamp and %(last_day)s::timestamp
         and (
             %(organization_id)s::uuid is null
             or trend_sums.organization_id = %(organization_id)s::uuid
         )
 ),
 
--- one row per organization and day with a readable trend in either range. Grouped, not
--- joined: of trends just written the planner expects hardly a row, and would read all
--- of them again for each
+-- one row per readable and final trend of the range before, with the period that it is
+-- compared with
+previous_trends as (
+    select
+        trend_sums.*,
+        trend_sums.trend_date + %(shift)s::interval as day
+    from trend_sums
+    where
+        trend_sums.trend_date between
+        %(previous_first_day)s::timestamp and %(previous_last_day)s::timestamp
+        and trend_sums.is_final
+        and trend_sums.trend_date + %(shift)s::interval <= %(last_due)s::timestamp
+        and (
+            %(organization_id)s::uuid is null
+            or trend_sums.organization_id = %(organization_id)s::uuid
+        )
+),
+
+-- one row per organization and day with a readable trend in either range. A full join
+-- is never made row by row: of trends just written the planner expects hardly one, and
+-- would read all of them again for each
 days as (
     select
-        count(*) filter (where figures.is_comparable) = 2 as is_matched,
-        count(*) filter (where figures.is_current) as stored,
-        count(*) filter (where figures.is_current and not figures.is_final)
-            as not_final,
-        sum(figures.messages) filter (where figures.is_current) as messages,
-        sum(figures.messages) filter (where not figures.is_current)
-            as previous_messages,
-        sum(figures.risky) filter (where figures.is_current) as risky,
-        sum(figures.risky) filter (where not figures.is_current) as previous_risky,
-        sum(figures.alerts) filter (where figures.is_current) as alerts,
-        sum(figures.alerts) filter (where not figures.is_current) as previous_alerts,
-        sum(figures.confidence) filter (where figures.is_current) as confidence,
-        sum(figures.confidence) filter (where not figures.is_current)
-            as previous_confidence,
-        sum(figures.confident) filter (where figures.is_current) as confident,
-        sum(figures.confident) filter (where not figures.is_current)
-            as previous_confident
-    from figures
-    group by
-        figures.organization_id,
-        figures.day
+        current_trends.organization_id is not null as is_stored,
+        current_trends.is_final,
+        current_trends.is_comparable
+        and previous_trends.organization_id is not null as is_matched,
+        current_trends.messages,
+        current_trends.risky,
+        current_trends.alerts,
+        current_trends.confidence,
+        current_trends.confident,
+        previous_trends.messages as previous_messages,
+        previous_trends.risky as previous_risky,
+        previous_trends.alerts as previous_alerts,
+        previous_trends.confidence as previous_confidence,
+        previous_trends.confident as previous_confident
+    from current_trends
+    full join previous_trends
+        on
+            current_trends.organization_id = previous_trends.organization_id
+            and current_trends.trend_date = previous_trends.day
 ),
 
 -- one row per organization
@@ -89,8 +89,8 @@ possible as (
 select
     (select possible.days from possible) as possible_days,
     count(*) filter (where days.is_matched) as matched_days,
-    coalesce(sum(days.stored), 0)::bigint as stored_days,
-    coalesce(sum(days.not_final), 0)::bigint as not_final_days,
+    count(*) filter (where days.is_stored) as stored_days,
+    count(*) filter (where not days.is_final) as not_final_days,
     sum(days.messages)::bigint as total_messages,
     sum(days.risky)::bigint as total_risky,
     sum(days.alerts)::bigint as total_alerts,

@@ -6,23 +6,46 @@ select
     named_organizations.name,
     named_organizations.slug,
     named_organizations.nameless,
-    least(named_organizations.created_from, first_trends.first_filled) as exists_from
-from named_organizations
-cross join
-    lateral (
-        select min(filled.trend_date)::timestamp as first_filled
-        from communication_trends as filled
-        where
-            -- of one that is older than all that is read, nobody asks since when
-            named_organizations.created_from > %(read_from)s::timestamp
-            and named_organizations.id = filled.organization_id
-            and filled.trend_period = %(period)s::text
-            -- a date of the calendar
-            and filled.trend_date between '0001-01-01' and '9999-12-31'
-            -- where a period begins
-            and date_trunc(%(unit)s::text, filled.trend_date) >= filled.trend_date
-            and (
-                filled.total_classifications > 0
-                or jsonb_path_exists(filled.escalation_counts, '$.* ? (@ > 0)')
+    case
+        -- of one that is older than all that is read, nobody asks since when
+        when named_organizations.created_from <= %(read_from)s::timestamp
+            then named_organizations.created_from
+        else
+            least(
+                named_organizations.created_from,
+                (
+                    -- looked up once for all of them, as one value: several processes
+                    -- can read it, and no join can be planned badly
+                    (
+                        select
+                            jsonb_object_agg(
+                                young.id,
+                                (
+                                    select min(filled.trend_date)::timestamp
+                                    from communication_trends as filled
+                                    where
+                                        young.id = filled.organization_id
+                                        and filled.trend_period = %(period)s::text
+                                        -- a date of the calendar
+                                        and filled.trend_date
+                                        between '0001-01-01' and '9999-12-31'
+                                        -- where a period begins
+                                        and date_trunc(
+                                            %(unit)s::text, filled.trend_date
+                                        ) >= filled.trend_date
+                                        and (
+                                            filled.total_classifications > 0
+                                            or jsonb_path_exists(
+                                                filled.escalation_counts,
+                                                '$.* ? (@ > 0)'
+                                            )
+                                        )
+                                )
+                            )
+                        from organizations as young
+                        where young.created_at::timestamp > %(read_from)s::timestamp
+                    ) ->> named_organizations.id::text
+                )::timestamp
             )
-    ) as first_trends;
+    end as exists_from
+from named_organizations;

@@ -57,7 +57,7 @@ tenants as materialized (
             stored_trends.organization_id as id,
             null::timestamp as exists_from,
             stored_trends.trend_date as day,
-            stored_trends.readable,
+            coalesce(stored_trends.readable, false) as readable,
             stored_trends.is_final
         from stored_trends
     ) as entries

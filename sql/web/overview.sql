@@ -37,22 +37,22 @@ there as (
     group by stored_trends.organization_id
 ),
 
--- one row per organization and period with a trend in both ranges that can be compared;
--- no row is read unless it is ordered by a change
+-- one row per organization and period with a trend in both ranges that can be compared,
+-- one of each; no row is read unless it is ordered by a change
 matched_days as (
     select
         trends.organization_id,
-        sum(trends.messages) filter (where trends.is_current) as messages,
-        sum(trends.messages) filter (where not trends.is_current) as previous_messages,
-        sum(trends.risky) filter (where trends.is_current) as risky,
-        sum(trends.risky) filter (where not trends.is_current) as previous_risky,
-        sum(trends.alerts) filter (where trends.is_current) as alerts,
-        sum(trends.alerts) filter (where not trends.is_current) as previous_alerts,
-        sum(trends.confidence) filter (where trends.is_current) as confidence,
-        sum(trends.confidence) filter (where not trends.is_current)
+        max(trends.messages) filter (where trends.is_current) as messages,
+        max(trends.messages) filter (where not trends.is_current) as previous_messages,
+        max(trends.risky) filter (where trends.is_current) as risky,
+        max(trends.risky) filter (where not trends.is_current) as previous_risky,
+        max(trends.alerts) filter (where trends.is_current) as alerts,
+        max(trends.alerts) filter (where not trends.is_current) as previous_alerts,
+        max(trends.confidence) filter (where trends.is_current) as confidence,
+        max(trends.confidence) filter (where not trends.is_current)
             as previous_confidence,
-        sum(trends.confident) filter (where trends.is_current) as confident,
-        sum(trends.confident) filter (where not trends.is_current)
+        max(trends.confident) filter (where trends.is_current) as confident,
+        max(trends.confident) filter (where not trends.is_current)
             as previous_confident
     from (
         select

@@ -15,7 +15,7 @@ found_trends as materialized (
     select
         stored_trends.organization_id,
         stored_trends.trend_date,
-        stored_trends.readable
+        coalesce(stored_trends.readable, false) as readable
     from stored_trends
     where
         stored_trends.organization_id = any(%(organization_ids)s::uuid[])
@@ -63,8 +63,8 @@ totals as (
         count(*) filter (where days.expected and found_trends.trend_date is null)
             as missing_days,
         count(*) filter (where not found_trends.readable) as unreadable_days,
-        count(*) filter (where not figures.is_final)
-            as not_final_days,
+        array_agg(days.first_day::date order by days.first_day)
+        filter (where not figures.is_final) as not_final_dates,
         sum(figures.messages) as messages,
         sum(figures.risky) as risky,
         sum(figures.alerts) as alerts,
@@ -129,7 +129,7 @@ select
     totals.expected_days,
     totals.missing_days,
     totals.unreadable_days,
-    totals.not_final_days,
+    coalesce(totals.not_final_dates, '{}') as not_final_dates,
     totals.messages::bigint as messages,
     totals.risky::bigint as risky,
     totals.alerts::bigint as alerts,

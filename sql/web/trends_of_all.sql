@@ -2,22 +2,21 @@
 -- readable trends, or with nulls where there is none. Nothing is divided in here.
 -- reads: existence, stored_trends
 with
--- one row per period, figure and key of a distribution; each readable trend is read
--- once, by several processes where PostgreSQL can
+-- one row per period, distribution and key; read by several processes where PostgreSQL
+-- can
 figures as (
     select
         stored_trends.trend_date,
         entries.figure,
         entries.name,
-        sum(entries.value) as total,
-        count(*) as trends
+        sum(entries.value) as total
     from stored_trends
     cross join
         lateral (
             select
                 'topics' as figure,
                 topics.name,
-                trunc(topics.value::numeric) as value
+                trunc(topics.value::numeric)::bigint as value
             from
                 jsonb_each(stored_trends.topic_distribution)
                     as topics (name, value)
@@ -25,7 +24,7 @@ figures as (
             select
                 'tones' as figure,
                 tones.name,
-                trunc(tones.value::numeric) as value
+                trunc(tones.value::numeric)::bigint as value
             from
                 jsonb_each(stored_trends.sentiment_distribution)
                     as tones (name, value)
@@ -33,23 +32,10 @@ figures as (
             select
                 'escalations' as figure,
                 severities.name,
-                trunc(severities.value::numeric) as value
+                trunc(severities.value::numeric)::bigint as value
             from
                 jsonb_each(stored_trends.escalation_counts)
                     as severities (name, value)
-            union all
-            select
-                totals.figure,
-                '' as name,
-                totals.value
-            from (
-                values
-                ('messages', stored_trends.total_classifications::numeric),
-                ('hotspots', jsonb_array_length(stored_trends.channel_hotspots)),
-                ('confidence', stored_trends.confidence),
-                ('confident', stored_trends.confident),
-                ('notFinal', case when not stored_trends.is_final then 1 end)
-            ) as totals (figure, value)
         ) as entries
     where stored_trends.readable
     group by
@@ -58,8 +44,8 @@ figures as (
         entries.name
 ),
 
--- one row per period with a readable trend
-readable as (
+-- one row per period with a readable trend that has any key
+distributions as (
     select
         figures.trend_date,
         jsonb_object_agg(figures.name, figures.total)
@@ -67,18 +53,7 @@ readable as (
         jsonb_object_agg(figures.name, figures.total)
         filter (where figures.figure = 'tones') as sentiment_distribution,
         jsonb_object_agg(figures.name, figures.total)
-        filter (where figures.figure = 'escalations') as escalation_counts,
-        sum(figures.trends) filter (where figures.figure = 'messages')::bigint
-            as organizations_stored,
-        sum(figures.total) filter (where figures.figure = 'notFinal')
-            as organizations_not_final,
-        sum(figures.total) filter (where figures.figure = 'messages')
-            as total_classifications,
-        sum(figures.total) filter (where figures.figure = 'hotspots')
-            as hotspot_count,
-        sum(figures.total) filter (where figures.figure = 'confidence')
-            as confidence,
-        sum(figures.total) filter (where figures.figure = 'confident') as confident
+        filter (where figures.figure = 'escalations') as escalation_counts
     from figures
     group by figures.trend_date
 ),
@@ -86,26 +61,36 @@ readable as (
 -- one row per period with a trend
 totals as (
     select
-        counted.trend_date,
-        counted.trends - coalesce(readable.organizations_stored, 0)
+        judged.trend_date,
+        count(*) filter (where judged.readable) as organizations_stored,
+        count(*) filter (where judged.readable is not true)
             as organizations_unreadable,
-        coalesce(readable.organizations_stored, 0) as organizations_stored,
-        readable.organizations_not_final,
-        readable.topic_distribution,
-        readable.sentiment_distribution,
-        readable.escalation_counts,
-        readable.total_classifications,
-        readable.hotspot_count,
-        readable.confidence,
-        readable.confident
+        count(*) filter (where judged.readable and not judged.is_final)
+            as organizations_not_final,
+        sum(judged.total_classifications) filter (where judged.readable)
+            as total_classifications,
+        sum(
+            case
+                when judged.readable
+                    then jsonb_array_length(judged.channel_hotspots)
+            end
+        ) as hotspot_count,
+        sum(judged.confidence) filter (where judged.readable) as confidence,
+        sum(judged.confident) filter (where judged.readable) as confident
     from (
         select
             stored_trends.trend_date,
-            count(*) as trends
+            stored_trends.readable,
+            stored_trends.is_final,
+            stored_trends.total_classifications,
+            stored_trends.channel_hotspots,
+            stored_trends.confidence,
+            stored_trends.confident
         from stored_trends
-        group by stored_trends.trend_date
-    ) as counted
-    left join readable on counted.trend_date = readable.trend_date
+        -- each is judged once
+        offset 0  -- noqa: AM09
+    ) as judged
+    group by judged.trend_date
 ),
 
 -- one row per moment from which organizations exist
@@ -148,9 +133,9 @@ select
         when expected.organizations_existing > 0 then 'missing'
         else 'notCreated'
     end as state,
-    coalesce(totals.topic_distribution, '{}') as topic_distribution,
-    coalesce(totals.sentiment_distribution, '{}') as sentiment_distribution,
-    coalesce(totals.escalation_counts, '{}') as escalation_counts,
+    coalesce(distributions.topic_distribution, '{}') as topic_distribution,
+    coalesce(distributions.sentiment_distribution, '{}') as sentiment_distribution,
+    coalesce(distributions.escalation_counts, '{}') as escalation_counts,
     coalesce(totals.total_classifications, 0)::bigint as total_classifications,
     coalesce(totals.confidence, 0)::bigint as confidence,
     coalesce(totals.confident, 0)::bigint as confident,
@@ -170,4 +155,5 @@ select
     (select count(*) from organizations) as organizations_total
 from expected
 left join totals on expected.first_day = totals.trend_date
+left join distributions on expected.first_day = distributions.trend_date
 order by expected.first_day;

@@ -60,9 +60,8 @@ select
                 ' ',
                 count(*),
                 sum(
-                    hashtextextended(
-                        concat_ws(
-                            ' ',
+                    hash_record_extended(
+                        row(
                             organizations.id,
                             organizations.name,
                             organizations.slug,

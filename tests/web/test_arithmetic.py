@@ -428,9 +428,10 @@ def check_overview(world):
         assert entry["missingDays"] == sum(world.trend(id_, date) is None for date in due)
         there = [date for date in world.dates() if world.trend(id_, date) is not None]
         assert entry["unreadableDays"] == len(there) - len(stored)
-        assert entry["notFinalDays"] == sum(
-            not world.is_final(id_, date) for date in there if world.readable(id_, date) is not None
-        )
+        not_final = [
+            str(date) for date in there if world.readable(id_, date) is not None and not world.is_final(id_, date)
+        ]
+        assert (entry["notFinalDays"], entry["notFinalDates"]) == (len(not_final), not_final)
         numbers = {
             "totalClassifications": sums.messages,
             "escalations": sums.alerts,

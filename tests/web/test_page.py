@@ -1336,7 +1336,7 @@ def test_the_page_is_told_who_may_run_what(web):
         text = web.get("/communication-trends/", user=user).text
         [given] = re.findall(r'data-facts="([^"]*)"', text)
         facts = json.loads(html.unescape(given))
-        assert facts["riskyTopics"] == ["complaint", "escalation"]
+        assert facts["plurals"]["complaint"] == "complaints"
         assert facts["version"] == __version__
         assert facts["periods"]["daily"] == {"dagId": DAG_ID, "delay": 10_800, "mayRun": may_run}
 

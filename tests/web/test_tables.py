@@ -58,6 +58,12 @@ def test_a_long_text_takes_no_longer_than_its_length(text):
     assert time.process_time() - started < 2
 
 
+def test_each_of_many_line_breaks_is_a_beginning():
+    text = csv_text(["name"], [{"name": "\n" * 60_000}]).removeprefix("\ufeff")
+    [_, [cell]] = csv.reader(io.StringIO(text, newline=""))
+    assert cell == "'\n" * 60_000
+
+
 def test_numbers_stay_numbers_and_every_field_is_quoted():
     text = csv_text(["a", "b", "c"], [{"a": -1.5, "b": None, "c": True}])
     assert text == '\ufeff"a","b","c"\r\n"-1.5","","true"\r\n'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from communication_trends.core.period import DAILY
-from communication_trends.web import answers, reading
+from web.conftest import API
 
 pytest.importorskip("airflow.models.team", reason="teams came with Airflow 3.2")
 
@@ -47,12 +47,19 @@ def team(monkeypatch):
 
 @pytest.mark.parametrize("multi_team", [True, False])
 def test_the_page_reads_the_connection_of_the_team(api, database, server, team, monkeypatch, multi_team):
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    viewer = SimpleAuthManagerUser(username="viewer", role="viewer", teams=["sales"])
+    headers = {"Authorization": f"Bearer {get_auth_manager().generate_jwt(viewer)}"}
     database.organization("of-the-team")
     every, of_team = (server.airflow_connection(one.connection.info.dbname) for one in (api, database))
     monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", every)
     monkeypatch.setenv(f"AIRFLOW_CONN__{team}___COMMUNICATION_TRENDS_DB", of_team)
     monkeypatch.setenv("AIRFLOW__CORE__MULTI_TEAM", str(multi_team))
-    with reading.reading() as opened:
-        found = answers.organizations(opened, "", 200, 0)
-    slugs = [one.slug for one in found.organizations]
+    # of nobody else's team
+    assert api.get(f"{API}/organizations").status_code == 403
+    answer = api.client.get(f"{API}/organizations", params={"limit": 200}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    slugs = [one["slug"] for one in answer.json()["organizations"]]
     assert slugs == ["of-the-team"] if multi_team else "acme" in slugs

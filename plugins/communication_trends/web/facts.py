@@ -7,7 +7,8 @@ from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.models.dag import DagModel
 
-from communication_trends import __version__, settings
+from communication_trends import __version__
+from communication_trends.core.anomalies import PLURALS
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
 
 
@@ -26,7 +27,7 @@ def facts(user: BaseUser) -> dict[str, Any]:
             }
             for kind in (DAILY, WEEKLY, MONTHLY)
         },
-        "riskyTopics": settings.hotspot_topics(),
+        "plurals": PLURALS,
         "version": __version__,
     }
 

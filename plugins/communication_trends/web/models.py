@@ -222,6 +222,7 @@ class RankedOrganization(Model):
     missing_days: int
     unreadable_days: int
     not_final_days: int = Field(description="Stored periods whose trend is not final.")
+    not_final_dates: list[datetime.date] = Field(description="Their first dates.")
     unreadable: bool = Field(description="A stored trend cannot be read, or the organization has no name or slug.")
     total_classifications: int | None
     total_classifications_change: float | None = Field(description="Percent.")

@@ -224,7 +224,7 @@ async def get_overview(
         )
 
     def table(found: models.Overview) -> tuple[str, str]:
-        series = {"daily_classifications", "daily_risky_classifications", "daily_escalations"}
+        series = {"daily_classifications", "daily_risky_classifications", "daily_escalations", "not_final_dates"}
         content = tables.table_of(models.RankedOrganization, found.organizations, without=series)
         return _name("overview", found), content
 

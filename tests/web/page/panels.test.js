@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import test from "node:test";
 
-import { problemOf, queue } from "../../../plugins/communication_trends/web/static/ask.js";
+import { ask, problemOf, queue } from "../../../plugins/communication_trends/web/static/ask.js";
 import {
   attentionNotes,
   byOrganization,
@@ -290,4 +292,28 @@ test("another rule of hotspots is said, and nothing of the present one", () => {
     ]),
     `Some hotspots of 3 Nov – 9 Nov 2026 were computed with ${rule.replace("10 messages", "1 message")}.`,
   );
+});
+
+test("a question that is given up holds no place, whether it waits for an answer, a place or its turn", async () => {
+  const server = createServer((request, response) => {
+    // the one is busy for an hour, the other never answers
+    if (request.url === "/busy") response.writeHead(503, { "Retry-After": "3600" }).end("{}");
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = `http://127.0.0.1:${server.address().port}`;
+  for (const path of ["/busy", "/hangs"]) {
+    const inTurn = queue(1);
+    const given = new AbortController();
+    const asked = once(server, "request");
+    const panels = [1, 2].map(() =>
+      inTurn(() => ask(`${address}${path}`, { signal: given.signal })),
+    );
+    const next = inTurn(async () => "drawn");
+    await asked;
+    given.abort();
+    for (const one of panels) await assert.rejects(one, { name: "AbortError" });
+    assert.equal(await next, "drawn");
+  }
+  server.closeAllConnections();
+  server.close();
 });

@@ -16,6 +16,8 @@ test("a moment has its date", () => {
 });
 
 test("topics of a sentence are those of the settings", () => {
+  assert.equal(words.anyOf(["complaint", "escalation"]), "complaint or escalation");
+  Object.assign(words.PLURALS, { complaint: "complaints", escalation: "escalations" });
   assert.equal(words.anyOf(["complaint", "escalation"]), "complaints or escalations");
   assert.equal(words.anyOf(["billing_issue"]), "billing issue");
   assert.equal(words.anyOf(["a", "b", "c"]), "a, b or c");

@@ -73,9 +73,14 @@ async function answerOf(url, options) {
 }
 
 function pause(milliseconds, signal) {
+  signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
-    setTimeout(resolve, milliseconds);
-    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+    const timer = setTimeout(resolve, milliseconds);
+    const end = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    signal?.addEventListener("abort", end, { once: true });
   });
 }
 

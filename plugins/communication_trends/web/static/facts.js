@@ -3,7 +3,7 @@
 /**
  * @typedef {object} Facts
  * @property {Object<string, {dagId: string, delay: number, mayRun: boolean}>} periods by kind; delay in seconds
- * @property {string[]} riskyTopics
+ * @property {Object<string, string>} plurals of topics that can be counted
  * @property {string} version of the package
  */
 

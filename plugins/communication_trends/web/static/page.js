@@ -22,7 +22,7 @@ import { drawRanking, PAGE_SIZE } from "./ranking.js";
 import { drawRun } from "./run.js";
 import { activeRuns, offerRuns } from "./runs.js";
 import { isNotFinal } from "./series.js";
-import { count, moment, NOUNS, shown, span } from "./words.js";
+import { count, moment, NOUNS, PLURALS, shown, span } from "./words.js";
 
 const REFRESH = 5 * 60_000;
 /** How often it is looked whether that time is over: a computer that slept for days has no other clock. */
@@ -37,6 +37,7 @@ const MEAN_REACH = 6;
 const AT_ONCE = 2;
 
 const facts = readFacts();
+Object.assign(PLURALS, facts.plurals);
 byId("version").textContent = facts.version;
 /** All that decides what the page looks like; `draw` and `drawPanel` are the only ones that make it so. */
 const state = {

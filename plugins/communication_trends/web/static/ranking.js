@@ -2,7 +2,6 @@
 
 import { h, update } from "./dom.js";
 import { head, organizationLink, riskBadge } from "./panels.js";
-import { isNotFinal } from "./series.js";
 import { anyOf, change, count, NOUNS, percent, shown } from "./words.js";
 
 export const PAGE_SIZE = 25;
@@ -157,9 +156,7 @@ const SPARK = { width: 180, height: 30, top: 28 };
 /** Messages a day as small bars, the risky ones marked; those of days that are not final are hollow. */
 function spark(entry, { riskyTopics, days }) {
   const { dailyClassifications: total, dailyRiskyClassifications: risky } = entry;
-  const isOpen = (index) =>
-    entry.notFinalDates?.includes(days[index].date) ??
-    (entry.notFinalDays > 0 && isNotFinal(days[index]));
+  const isOpen = (index) => entry.notFinalDates.includes(days[index].date);
   const known = total.filter((value) => value !== null);
   const largest = Math.max(0, ...known);
   const most = Math.max(1, largest);

@@ -72,7 +72,8 @@ export function change(value, unit) {
 /** A topic, tone or severity as it reads in a sentence. */
 export const label = (name) => (name === "" ? "(no name)" : name.replaceAll("_", " "));
 
-const PLURALS = { complaint: "complaints", escalation: "escalations", request: "requests" };
+/** Topics that can be counted, as the server's own sentences have them: page.js fills it. */
+export const PLURALS = {};
 
 /** What messages of some topics are, as in the API's sentences: "complaints or escalations". */
 export function anyOf(topics) {
