@@ -49,7 +49,7 @@ class History:
     :param growth: by how much it grows each week.
     :param level_cv: coefficient of variation of a day's level, which all metrics share.
     :param share_cv: the same of each metric but the messages, by itself.
-    :param has_rare_alerts: whether alerts are zero on 85 % of days.
+    :param has_rare_alerts: whether alerts are zero on 85% of days.
     :param rhythm: share of an average day that a weekday has.
     :param shares: mean of each metric, per message.
     :param is_other: whether levels and shares are lognormal, and a share is a binomial part of the day's messages: as
@@ -84,9 +84,9 @@ class History:
 
 HISTORIES: dict[str, dict[str, Any]] = {
     "stationary": {},
-    "growth 1 % a week": {"growth": 0.01},
-    "growth 2 % a week": {"growth": 0.02},
-    "growth 3 % a week": {"growth": 0.03},
+    "growth 1% a week": {"growth": 0.01},
+    "growth 2% a week": {"growth": 0.02},
+    "growth 3% a week": {"growth": 0.03},
     "variance 2 × the mean": {"dispersion": 2},
     "variance 4 × the mean": {"dispersion": 4},
     "variance 6 × the mean": {"dispersion": 6},
@@ -95,15 +95,15 @@ HISTORIES: dict[str, dict[str, Any]] = {
     "shares, CV 0.1": {"share_cv": 0.1},
     "shares, CV 0.25": {"share_cv": 0.25},
     "level and shares, CV 0.25": {"level_cv": 0.25, "share_cv": 0.25},
-    "alerts on 15 % of days": {"has_rare_alerts": True},
+    "alerts on 15% of days": {"has_rare_alerts": True},
 }
 """Histories in which nothing is planted."""
 
 
 OTHER_HISTORIES: dict[str, dict[str, Any]] = {
     "stationary": {},
-    "growth 3 % a week": {"growth": 0.03},
-    "decline 3 % a week": {"growth": -0.03},
+    "growth 3% a week": {"growth": 0.03},
+    "decline 3% a week": {"growth": -0.03},
     "daily level, CV 0.25": {"level_cv": 0.25},
     "shares, CV 0.25": {"share_cv": 0.25},
     "variance 3 × the mean, all CV 0.2": {"dispersion": 3, "level_cv": 0.2, "share_cv": 0.2},
@@ -279,8 +279,8 @@ CHANGES = [
     Change("messages, usually 10, three times that", "totalClassifications", "messages", 10, 10, 3),
     Change("alerts, usually 10, three times that", "escalations", "alerts", 300, 10, 3),
     Change("risk, usually 10 of 100, three times that", "riskScore", "risky", 100, 10, 3),
-    Change("messages, usually 300, a fall to 30 %", "totalClassifications", "messages", 300, 300, 0.3),
-    Change("risk of 300 messages, from 8 to 30 %", "riskScore", "risky", 300, 24, 3.75),
+    Change("messages, usually 300, a fall to 30%", "totalClassifications", "messages", 300, 300, 0.3),
+    Change("risk of 300 messages, from 8 to 30%", "riskScore", "risky", 300, 24, 3.75),
 ]
 
 
@@ -378,7 +378,7 @@ def changed_rhythm(number: int, one: Counts, _: random.Random) -> Counts:
 
 EVENTS: dict[str, tuple[int, Callable[[int, Counts, random.Random], Counts | None]]] = {
     "twice as much for good": (6, lambda _, one, __: scaled(one, 2)),
-    "risk 15 → 45 % for good": (6, lambda _, one, __: one._replace(risky=3 * one.risky)),
+    "risk 15 → 45% for good": (6, lambda _, one, __: one._replace(risky=3 * one.risky)),
     "silent for good": (6, lambda *_: Counts(0, 0, 0, 0)),
     "a holiday week, then as before": (4, lambda number, one, _: scaled(one, 0.3) if number < 7 else one),
     "an outage of 5 days with zeros": (4, lambda number, one, _: Counts(0, 0, 0, 0) if number < 5 else one),
@@ -408,13 +408,13 @@ def main() -> None:
     print(f"\n{'days with a finding, %':44}", *(f"{name:>16}" for name in RULES))
     for title, (weeks, plant) in EVENTS.items():
         after_event(title, plant, weeks, chance)
-    print(f"\n{'days on which many are said at once, %':44}", *(f"{100 * share:14.0f} %" for share in SHARES_TOGETHER))
+    print(f"\n{'days on which many are said at once, %':44}", *(f"{100 * share:14.0f}%" for share in SHARES_TOGETHER))
     for title, moved, times in (
         ("an ordinary day of 60 organizations", 0, 1),
         ("a fifth of them twice as high", 0.2, 2),
         ("a third of them twice as high", 1 / 3, 2),
-        ("half of them at 40 %", 0.5, 0.4),
-        ("all of them at 40 %", 1, 0.4),
+        ("half of them at 40%", 0.5, 0.4),
+        ("all of them at 40%", 1, 0.4),
     ):
         print_line(title, said_together(moved, times, chance), 1)
     print(f"\n{'false positives on other histories, %':44}", *(f"{name:>16}" for name in RULES))

@@ -250,7 +250,7 @@ def show(server: Server, period: Period, *columns: str) -> None:
         parameters = {"trend_period": period.kind.name, "period_start": period.start}
         rows = connection.execute(sql, parameters).fetchall()  # type: ignore[call-overload]
     for row in rows:
-        hotspots = [f"{hotspot['channelId']} {hotspot['riskScore']} %" for hotspot in row["channel_hotspots"]]
+        hotspots = [f"{hotspot['channelId']} {hotspot['riskScore']}%" for hotspot in row["channel_hotspots"]]
         cells = {
             "messages": f"{row['total_classifications']:,}",
             "top topics": largest(row["topic_distribution"]),

@@ -85,7 +85,7 @@ def test_one_incident_in_the_baseline_hides_nothing():
     findings = found(Counts(240, 80, 38, 12), before)
     assert set(findings) == {ALERTS, RISK, VOLUME}
     assert findings[ALERTS].sentence == "38 alerts; on Tuesdays usually 2"
-    assert findings[RISK].sentence == "33 % of the messages are complaints or escalations; on Tuesdays usually 8 %"
+    assert findings[RISK].sentence == "33% of the messages are complaints or escalations; on Tuesdays usually 8%"
     assert findings[VOLUME].sentence == "240 messages; on Tuesdays usually 100"
     assert all((one.state, one.days, one.since) == ("single", 1, TUESDAY.first_date) for one in findings.values())
     # in the order in which a person needs them
@@ -192,7 +192,7 @@ def test_more_risk_is_a_state_until_it_is_usual():
         named.append([(one.figure, one.days) for one in findings])
         if days == 12:
             assert findings[0].sentence == (
-                "24 % of the messages are complaints or escalations; on Saturdays usually 8 %; "
+                "24% of the messages are complaints or escalations; on Saturdays usually 8%; "
                 "above usual for 12 days, since 3 Nov"
             )
             assert findings[0].state == "lasting"
@@ -258,7 +258,7 @@ def test_weeks_and_months_are_compared_with_the_eight_before():
         period = granularity.containing(TUESDAY.first_date)
         before = [Counts(700, 56, 14, 84)] * 8
         [one] = find_anomalies(Counts(700, 168, 14, 84), before, period, RISKY)
-        usual = f"24 % of the messages are complaints or escalations; in the {when} before usually 8 %"
+        usual = f"24% of the messages are complaints or escalations; in the {when} before usually 8%"
         assert one.sentence == usual
         [one] = find_anomalies(Counts(700, 168, 14, 84), [*[Counts(700, 168, 14, 84)] * 2, *before[:6]], period, RISKY)
         assert one.sentence.startswith(f"{usual}; above usual for 3 {when}, since ")

@@ -266,17 +266,17 @@ Communication trends, 2 Nov – 8 Nov 2026: 1 organization unusual; 2 of 3 organ
 history
 
 All organizations, against 26 Oct – 1 Nov 2026
-- 40 messages (▲ 100.0 %)
-- 15 alerts (▲ 400.0 %)
-- risk 30 % (▲ 20.0 points)
-- confidence 80 % (unchanged)
+- 40 messages (▲ 100.0%)
+- 15 alerts (▲ 400.0%)
+- risk 30% (▲ 20.0 points)
+- confidence 80% (unchanged)
 - Counted: 2 of 3 organization-weeks, those stored in both weeks
 
 Organizations to look at
 - {AS_TEXT[:79]}…: 15 alerts; in the weeks before usually 3. \
-30 % of the messages are complaints or escalations; in the weeks before usually 10 %. \
+30% of the messages are complaints or escalations; in the weeks before usually 10%. \
 40 messages; in the weeks before usually 20. \
-40 messages (▲ 100.0 %), 15 alerts (▲ 400.0 %), risk 30 % (▲ 20.0 points), confidence 80 % (unchanged)
+40 messages (▲ 100.0%), 15 alerts (▲ 400.0%), risk 30% (▲ 20.0 points), confidence 80% (unchanged)
 - Beta: 10 messages; nothing to compare with
 
 Gaps
@@ -349,7 +349,7 @@ def test_a_digest_says_a_state_once_and_what_many_have_in_common(database, given
     )
     assert message.text.count("complaints or escalations") == 1
     assert (
-        "Sun, 8 Nov: 24 % of the messages are complaints or escalations; on Sundays usually 8 %; "
+        "Sun, 8 Nov: 24% of the messages are complaints or escalations; on Sundays usually 8%; "
         "above usual for 7 days, since 2 Nov."
     ) in message.text
     assert message.text.count("silent since 5 Nov, 4 days; on Sundays usually 100 messages") == 1

@@ -14,18 +14,18 @@ from local import ROOT
 
 # messages of a channel and the risky ones of them; their share in percent, rounded; whether the channel is a hotspot
 RISKS: list[tuple[int, int, int, bool]] = [
-    (200, 59, 30, False),  # 29.5 %
+    (200, 59, 30, False),  # 29.5%
     (1000, 299, 30, False),
     (10, 3, 30, False),  # exactly the limit
     (30, 9, 30, False),
     (100, 30, 30, False),
     (1000, 300, 30, False),
     (1000, 301, 30, True),
-    (200, 61, 31, True),  # 30.5 %: half to even would be 30
-    (200, 125, 63, True),  # 62.5 %: half to even would be 62
-    (200, 1, 1, False),  # 0.5 %
+    (200, 61, 31, True),  # 30.5%: half to even would be 30
+    (200, 125, 63, True),  # 62.5%: half to even would be 62
+    (200, 1, 1, False),  # 0.5%
     (201, 1, 0, False),
-    (200, 199, 100, True),  # 99.5 %
+    (200, 199, 100, True),  # 99.5%
     (201, 200, 100, True),
     (1000, 994, 99, True),
     (3, 2, 67, False),  # too few messages

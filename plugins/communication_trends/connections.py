@@ -101,12 +101,12 @@ def errors_explained() -> Iterator[None]:
     try:
         yield
     except DatabaseUnusableError as error:
-        raise AirflowFailException(f"{error}. No retry mends this.") from error
+        raise AirflowFailException(f"{error}. Retrying will not help.") from error
     except InvalidInputError as error:
         raise AirflowFailException(str(error)) from error
     except DATABASE_ERRORS as error:
         if mended_by := remedy(error):
-            raise AirflowFailException(f"{explain(error)}. No retry mends this: {mended_by}.") from error
+            raise AirflowFailException(f"{explain(error)}. Retrying will not help: {mended_by}.") from error
         raise AirflowException(explain(error)) from error
 
 

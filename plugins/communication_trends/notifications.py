@@ -348,7 +348,7 @@ def _changed(now: figures.Sums, before: figures.Sums) -> list[str]:
         ("confidence", now.avg_confidence, figures.confidence_change(now, before)),
     ):
         if value is not None:
-            said.append(f"{name} {value} % ({_moved(change, 'points')})")
+            said.append(f"{name} {value}% ({_moved(change, 'points')})")
     return said
 
 

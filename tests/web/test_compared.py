@@ -407,7 +407,7 @@ def test_attention_names_a_state_until_it_is_over(api, made):
     asked = {"from": "2026-10-27", "to": "2026-10-27"}
     [risk] = api.get(f"{API}/attention", params={**asked, "organization": "souring"}).json()["findings"]
     assert (risk["figure"], risk["state"], risk["since"], risk["days"]) == ("riskScore", "lasting", "2026-10-16", 12)
-    assert risk["sentence"].endswith("; on Tuesdays usually 8 %; above usual for 12 days, since 16 Oct")
+    assert risk["sentence"].endswith("; on Tuesdays usually 8%; above usual for 12 days, since 16 Oct")
     [silence] = api.get(f"{API}/attention", params={**asked, "organization": "silenced"}).json()["findings"]
     assert (silence["state"], silence["since"], silence["days"]) == ("silent", "2026-10-23", 5)
     assert silence["sentence"] == "silent since 23 Oct, 5 days; on Tuesdays usually 100 messages"

@@ -167,8 +167,8 @@ def test_the_page_says_what_the_rows_say(page, world):
     values = {
         "messages": f"{every.messages:,}",
         "alerts": f"{every.alerts:,}",
-        "risk": f"{half_up(every.risk)} %",
-        "confidence": f"{half_up(every.confidence)} %",
+        "risk": f"{half_up(every.risk)}%",
+        "confidence": f"{half_up(every.confidence)}%",
     }
     pairs = world.pairs(first, DAYS, DAYS)
     moves = changes(*(Sums([pair[side] for pair in pairs]) for side in (0, 1)))
@@ -187,9 +187,9 @@ def test_the_page_says_what_the_rows_say(page, world):
         # what is smaller below it is how it has changed
         shown = cells.evaluate_all("cells => cells.map(cell => cell.firstChild?.textContent)")
         assert shown[1] == name
-        assert shown[2].startswith(f"{half_up(sums.risk)} %")
+        assert shown[2].startswith(f"{half_up(sums.risk)}%")
         assert shown[4:6] == [f"{sums.messages:,}", f"{sums.alerts:,}"]
-        assert shown[-2:] == [f"{half_up(sums.confidence)} %", f"{len(own)}/{DAYS}"]
+        assert shown[-2:] == [f"{half_up(sums.confidence)}%", f"{len(own)}/{DAYS}"]
 
 
 @chromium.needs_chromium
@@ -215,7 +215,7 @@ def test_the_findings_say_what_the_rows_say(airflow, world):
     risk, *usual = [half_up(Sums([row]).risk) for row in rows]
     low, high = sorted(usual)[1], sorted(usual)[-2]
     assert found["riskScore"]["sentence"] == (
-        f"{risk} % of the messages are billing or outage; on Thursdays usually {low} to {high} %"
+        f"{risk}% of the messages are billing or outage; on Thursdays usually {low} to {high}%"
     )
     assert "complaint" not in json.dumps(answer["findings"])
 
@@ -236,8 +236,8 @@ def test_the_digest_says_what_the_rows_say(airflow, server, world, monkeypatch):
     for line in (
         f"{now.messages:,} messages ({written('messages', '%')})",
         f"{now.alerts:,} alerts ({written('alerts', '%')})",
-        f"risk {half_up(now.risk)} % ({written('risk', 'points')})",
-        f"confidence {half_up(now.confidence)} % ({written('confidence', 'points')})",
+        f"risk {half_up(now.risk)}% ({written('risk', 'points')})",
+        f"confidence {half_up(now.confidence)}% ({written('confidence', 'points')})",
     ):
         assert line in text, text
     possible = 7 * len(world.organizations)

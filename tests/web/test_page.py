@@ -315,10 +315,10 @@ def test_the_cards_say_what_they_compare(visit, web):
         for shift in (datetime.timedelta(0), week)
     )
     change = round(100 * (now - before) / before, 1)
-    expect(page.locator("#card-messages .change")).to_have_text(f"{'▲' if change > 0 else '▼'} {abs(change):g} %")
+    expect(page.locator("#card-messages .change")).to_have_text(f"{'▲' if change > 0 else '▼'} {abs(change):g}%")
     left_out = page.locator("#cards .left-out")
     if gaps:
-        expect(left_out).to_have_text(f"Compared over {30 - len(gaps)} days of 30: those stored in both.")
+        expect(left_out).to_have_text(f"Compared over {30 - len(gaps)} of 30 days (those stored in both ranges).")
     else:
         expect(left_out).to_have_count(0)
 
@@ -343,7 +343,7 @@ def test_hotspots_of_another_rule_are_said_to_be(web, visit):
             page = visit().open(query)
             expect(page.locator("#hotspots p.quiet", has_text="rule")).to_have_text(
                 "Hotspots of 30 Sep – 4 Oct 2026 were computed with another rule:"
-                " more than 25 % of at least 20 messages (complaint)."
+                " more than 25% of at least 20 messages (complaint)."
             )
         page = visit().open("from=2026-10-05&to=2026-10-29")
         expect(table).to_be_visible()
@@ -435,7 +435,7 @@ def test_forty_topics_can_all_be_seen(visit, forty):
     expect(legend.get_by_role("button")).to_have_count(1)
     assert "topic=intent+33" in page.url
     assert set(counted(page, "topics")) == {"intent 33"}
-    page.get_by_label("Share (100 %)").check()
+    page.get_by_label("Share (100%)").check()
     expect(page.locator("#topics-about")).to_contain_text("Share")
     [trace] = page.locator("#topics").evaluate("box => box.data.filter(one => one.meta === 'intent 33')")
     share = 100 * forty["intent 33"] / sum(forty.values())
@@ -451,7 +451,7 @@ def ticks(page, chart: str) -> list[str]:
 
 def test_axes_and_shares(visit, web):
     page = visit().open(f"organization=dune&{RANGE}&share=1")
-    assert ticks(page, "topics") == ticks(page, "tones") == ["0 %", "25 %", "50 %", "75 %", "100 %"]
+    assert ticks(page, "topics") == ticks(page, "tones") == ["0%", "25%", "50%", "75%", "100%"]
     assert all(text.endswith(" %") for text in ticks(page, "risk") + ticks(page, "confidence"))
     # a line between 74 and 90 is not drawn on 0 to 100
     low, *_, high = (int(text.removesuffix(" %")) for text in ticks(page, "confidence"))
@@ -459,7 +459,7 @@ def test_axes_and_shares(visit, web):
     # two topics that matter are no slivers: one alone has the axis to itself
     page.goto(page.url + "&topic=escalation")
     expect(page.locator("#topics-legend").get_by_role("button")).to_have_count(1)
-    assert ticks(page, "topics")[-1] != "100 %"
+    assert ticks(page, "topics")[-1] != "100%"
     # one alert a day: no half of one on the axis
     web.connection.execute(
         "insert into organizations (name, slug, created_at) values ('Lone Alert', 'lone', '2026-10-28')"
@@ -508,7 +508,7 @@ def test_what_is_unusual_is_said_in_words_and_marked(visit, web):
         expect(page.locator("#escalations-readout")).to_contain_text(f"58 alerts · {sentence}")
         # the day after it nothing is stored: then nothing can be said, and what was before is still told
         page.goto(re.sub("2026-10-27", "2026-10-28", page.url))
-        expect(page.locator("#attention")).to_contain_text("What is unusual cannot be said for Wed, 28 Oct 2026")
+        expect(page.locator("#attention")).to_contain_text("Not enough history to judge Wed, 28 Oct 2026")
         expect(page.locator("#attention li")).to_have_text([f"27 Oct{sentence}"])
     finally:
         web.connection.execute("delete from organizations where slug = 'alarmed'")
@@ -547,8 +547,8 @@ def test_one_line_for_each_tenant_its_own_first_and_what_many_have_in_common_onc
             page = visit(width=width).open("from=2026-10-21&to=2026-10-27")
             own = page.locator("#attention [data-key=own] li")
             expect(own.first).to_have_text(
-                "Alarmed38 alerts; on Tuesdays usually 2 · 40 % of the messages are complaints or escalations; "
-                "on Tuesdays usually 8 % · 300 messages; on Tuesdays usually 100"
+                "Alarmed38 alerts; on Tuesdays usually 2 · 40% of the messages are complaints or escalations; "
+                "on Tuesdays usually 8% · 300 messages; on Tuesdays usually 100"
             )
             expect(own.filter(has_text="Silent")).to_have_text("Silent0 messages; on Tuesdays usually 100")
             expect(page.locator("#attention > p").first).to_contain_text(
@@ -797,7 +797,7 @@ def test_all_that_is_missing_is_run_at_once(visit, web, dag):
     one = visit(user="admin")
     page = one.open()
     expect(page.locator("#gaps")).to_contain_text("for 9 of 10 organizations")
-    expect(page.locator("#gaps")).to_contain_text("Acme Logistics lacks 22 Oct and 15 Oct")
+    expect(page.locator("#gaps")).to_contain_text("Acme Logistics is missing 15 Oct and 22 Oct")
     # where some organizations are missing, the charts say so
     assert set(charted(page, "topics")["partial"]) == {"2026-10-15", "2026-10-22"}
     page.get_by_role("button", name="Run all missing").click()
@@ -1041,7 +1041,7 @@ def test_it_fits_a_telephone(visit, width, query):
 
 
 def test_it_fits_at_twice_the_size_inside_airflow(visit):
-    # 1440 pixels at 200 %
+    # 1440 pixels at 200%
     one = visit(width=720)
     one.page.goto(f"{one.url}/plugin/communication-trends?{RANGE}")
     frame = one.page.frame_locator("iframe[title='Communication trends']")
@@ -1121,13 +1121,13 @@ def test_numbers_of_days_ago_say_their_date(visit):
     page.evaluate(hide, False)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))")
     # asked at once; what is there until the answer comes is of then
-    expect(page.locator("#notice")).to_have_text("These numbers are of 30 Oct 2026, 12:00 UTC. Asking for newer ones…")
+    expect(page.locator("#notice")).to_have_text("Showing data from 30 Oct 2026, 12:00 UTC. Asking for newer ones…")
     while not held:
         page.wait_for_timeout(50)
     for route in held:
         route.abort()
     expect(page.locator("#notice")).to_contain_text(
-        "These numbers are of 30 Oct 2026, 12:00 UTC. They could not be updated."
+        "Showing data from 30 Oct 2026, 12:00 UTC. Refresh failed."
     )
     page.unroute_all(behavior="ignoreErrors")
     page.get_by_role("button", name="Try again").click()
@@ -1311,9 +1311,9 @@ def test_weeks_are_their_own(visit, web):
     }
     assert set(charted(page, "topics")["gap"]) == {"2026-10-12"}
     expect(page.locator("#gaps")).to_contain_text("No data for the week of 12 Oct 2026")
-    expect(page.locator("#card-risk .value")).to_have_text("25 %")
+    expect(page.locator("#card-risk .value")).to_have_text("25%")
     # what there is for days alone leaves nothing behind
-    expect(page.locator("#topics-tools")).to_have_text(re.compile(r"Share \(100 %\)$"))
+    expect(page.locator("#topics-tools")).to_have_text(re.compile(r"Share \(100%\)$"))
 
 
 def test_a_gap_of_a_week_runs_the_dag_of_weeks_which_is_paused(visit, dag):
@@ -1368,7 +1368,7 @@ def test_a_shared_address_shows_the_same_view(visit, tmp_path, name, query, them
     expect(frame.locator("html")).to_have_attribute("data-theme", theme)
     assert [frame.locator(f"#{field}").input_value() for field in ("from", "to")] == ["2026-09-20", "2026-10-19"]
     expect(frame.locator("#ranking")).to_be_visible(visible="acme" not in query)
-    expect(frame.locator("#attention")).to_contain_text("41 % of the messages are complaints or escalations")
+    expect(frame.locator("#attention")).to_contain_text("41% of the messages are complaints or escalations")
     assert one.problems == []
     # make screenshots: the documentation's pictures are these
     one.page.screenshot(path=Path(os.environ.get("COMMUNICATION_TRENDS_SCREENSHOTS", tmp_path)) / f"{name}.png")

@@ -642,7 +642,7 @@ def _sentence(
         "totalClassifications": "messages",
     }
     noun = nouns[metric.name]
-    unit = " %" if metric.is_share else ""
+    unit = "%" if metric.is_share else ""
     low, high = usual
     usually = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     singular = noun[:-1] if value == 1 and not metric.is_share else noun

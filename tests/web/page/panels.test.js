@@ -50,7 +50,7 @@ test("a refusal names the field", () => {
   assert.equal(problemOf(403, "Forbidden").kind, "forbidden");
   assert.equal(problemOf(404, "There is no organization 'x'.").kind, "invalid");
   assert.equal(problemOf(503, "The database cannot be reached.").kind, "broken");
-  assert.equal(problemOf(500).message, "Airflow answered 500.");
+  assert.equal(problemOf(500).message, "Airflow returned HTTP 500.");
 });
 
 test("a few at a time, and a failure gives its place back", async () => {
@@ -106,7 +106,7 @@ test("what became of a task instance is said with its periods", () => {
 
 test("no comparison is not unchanged", () => {
   const both = { daysStored: 30 };
-  assert.equal(movedText(both, 0, "%", [7, 7]), "±0 %");
+  assert.equal(movedText(both, 0, "%", [7, 7]), "±0%");
   assert.equal(movedText(both, -2.5, "points"), "▼ 2.5");
   assert.equal(movedText(both, null, "%", [7, 0]), "from 0");
   assert.equal(movedText(both, null, "%", [0, 0]), "±0");
@@ -211,17 +211,17 @@ test("nothing unusual is said only of those that can be judged", () => {
     attentionNotes({ ...answer, organizationsCompared: 9, organizationsNotCompared: 3 }, 12),
     [
       "Nothing unusual for 9 organizations: Wed, 25 Nov 2026.",
-      `It cannot be said for 3 organizations, other than what is sure: ${needed}`,
+      `3 organizations do not have enough history yet to judge more than what is certain: ${needed}`,
     ],
   );
   const [none] = attentionNotes(
     { ...answer, organizationsCompared: 0, organizationsNotCompared: 12 },
     12,
   );
-  assert.match(none, /^What is unusual cannot be said for Wed, 25 Nov 2026/);
+  assert.match(none, /^Not enough history to judge Wed, 25 Nov 2026/);
   assert.match(
     attentionNotes({ ...answer, findings: [{}], organizationsNotCompared: 1 }, 13)[0],
-    /^It cannot be said for 1 org/,
+    /^1 organization does not have enough history yet/,
   );
 });
 
@@ -263,7 +263,7 @@ test("another rule of hotspots is said, and nothing of the present one", () => {
   const unknown = { topics: null, minMessages: null, minRatio: null, current: null };
   const week = { from: "2026-11-03", to: "2026-11-09" };
   const nextWeek = { from: "2026-11-10", to: "2026-11-16" };
-  const rule = "another rule: more than 7 % of at least 10 messages (complaint, status update)";
+  const rule = "another rule: more than 7% of at least 10 messages (complaint, status update)";
   for (const rules of [null, [], [{ ...present, ...week }], [{ ...unknown, ...week }]])
     assert.equal(rulesNote(rules), null);
   assert.equal(

@@ -86,7 +86,7 @@ test("twelve topics need no rest", () => {
 test("a share over several days is of their sums", () => {
   assert.equal(riskOf([day("01", 8, { riskyClassifications: 2 })]), 25);
   assert.equal(riskOf([day("01", 0, { riskyClassifications: 0 })]), null);
-  // 1 of 1 and 0 of 9: 10 %, not the mean of 100 % and 0 %
+  // 1 of 1 and 0 of 9: 10%, not the mean of 100% and 0%
   const two = [
     day("01", 1, { riskyClassifications: 1 }),
     day("02", 9, { riskyClassifications: 0 }),

@@ -37,7 +37,7 @@ test("nothing known is no zero", () => {
   assert.equal(words.shown(0), "0");
   assert.equal(words.shown(75156), "75,156");
   assert.equal(words.percent(null), "–");
-  assert.equal(words.percent(0), "0 %");
+  assert.equal(words.percent(0), "0%");
 });
 
 test("one is singular", () => {
@@ -47,8 +47,8 @@ test("one is singular", () => {
 });
 
 test("a change says its unit, and nothing where nothing can be compared", () => {
-  assert.equal(words.change(-0.3, "%"), "▼ 0.3 %");
-  assert.equal(words.change(387.5, "%"), "▲ 387.5 %");
+  assert.equal(words.change(-0.3, "%"), "▼ 0.3%");
+  assert.equal(words.change(387.5, "%"), "▲ 387.5%");
   assert.equal(words.change(1, "points"), "▲ 1 point");
   assert.equal(words.change(-2.1, "points"), "▼ 2.1 points");
   assert.equal(words.change(0, "%"), "unchanged");

@@ -87,13 +87,13 @@ function pause(milliseconds, signal) {
 /** Return the problem of an answer that is none. */
 export function problemOf(status, detail) {
   if (status === 401) return new Problem("Your session has ended.", "login");
-  if (status === 403) return new Problem("You may not see or do this.", "forbidden");
+  if (status === 403) return new Problem("You don't have permission for this.", "forbidden");
   if (Array.isArray(detail)) {
     const fields = detail.map((entry) => [entry.loc?.at(-1), entry.msg]);
     const message = detail.map((entry) => entry.msg).join("; ");
     return new Problem(message, "invalid", Object.fromEntries(fields));
   }
-  const message = typeof detail === "string" ? detail : `Airflow answered ${status}.`;
+  const message = typeof detail === "string" ? detail : `Airflow returned HTTP ${status}.`;
   return new Problem(message, status < 500 ? "invalid" : "broken");
 }
 

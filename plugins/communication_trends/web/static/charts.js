@@ -202,7 +202,7 @@ function drawTools({ trends, view, show }) {
         names.map(option),
       ),
     ),
-    toggle("share", "share", "Share (100 %)"),
+    toggle("share", "share", "Share (100%)"),
     ...(view.period === "daily" ? [toggle("mean", "mean", "7-day mean")] : []),
   );
 }
@@ -253,11 +253,11 @@ function drawStack(chart, context) {
   );
 }
 
-const SHARE_OF_ONE = { rangemode: "tozero", ticksuffix: " %" };
+const SHARE_OF_ONE = { rangemode: "tozero", ticksuffix: "%" };
 
 function axisOf(isWhole, traces) {
   // not as tickvals: Plotly gives those no suffix
-  if (isWhole) return { range: [0, 100], tick0: 0, dtick: 25, ticksuffix: " %" };
+  if (isWhole) return { range: [0, 100], tick0: 0, dtick: 25, ticksuffix: "%" };
   const tops = new Map();
   for (const { x, y } of traces)
     x.forEach((date, at) => {
@@ -409,7 +409,7 @@ function drawLine(chart, context) {
     chart,
     context,
     [trace(false), trace(true)],
-    { range, ticksuffix: " %", nticks: 6 },
+    { range, ticksuffix: "%", nticks: 6 },
     (index) =>
       readOut(chart, context, index, windows, (window) => ({
         total: count(oneDecimal(meanOf(window, (day) => day.totalClassifications)), "message"),

@@ -67,8 +67,8 @@ function applyDates(show) {
 function problemsOf(first, last) {
   const problems = {};
   for (const field of [first, last]) {
-    if (field.validity.badInput || !field.value) problems[field.id] = "This is no whole date.";
-    else if (!isDate(field.value)) problems[field.id] = "Dates begin in 2000.";
+    if (field.validity.badInput || !field.value) problems[field.id] = "Incomplete date.";
+    else if (!isDate(field.value)) problems[field.id] = "Choose a date from 2000 on.";
     else if (field.value > field.max) problems[field.id] = "This day is not over yet.";
   }
   if (!problems.from && !problems.to && first.value > last.value) {

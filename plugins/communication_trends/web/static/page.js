@@ -94,7 +94,7 @@ async function load() {
     await fill(mine.signal);
   } catch (error) {
     if (error.name === "AbortError" || state.asking !== mine) return;
-    broken(error instanceof Problem ? error : new Problem(`This page has a fault: ${error}`));
+    broken(error instanceof Problem ? error : new Problem(`Something went wrong on this page: ${error}`));
     if (!(error instanceof Problem)) throw error;
   } finally {
     if (state.asking === mine) byId("main").setAttribute("aria-busy", "false");
@@ -266,10 +266,10 @@ function broken(problem) {
   if (problem.kind === "invalid") showProblems(problem.fields);
   if (problem.kind === "login") {
     const login = h("button", { class: "primary", type: "button", onclick: logIn }, "Log in");
-    const stale = isSame ? ` ${asOf()} They could not be updated.` : "";
+    const stale = isSame ? ` ${asOf()} Refresh failed.` : "";
     setStatus(isSame ? "stale" : "refused", `${problem.message}${stale}`, login);
   } else if (problem.kind === "broken" && isSame) {
-    setStatus("stale", `${asOf()} They could not be updated. ${problem.message}`, again());
+    setStatus("stale", `${asOf()} Refresh failed. ${problem.message}`, again());
   } else {
     setStatus(problem.kind === "broken" ? "broken" : "refused", problem.message, again());
   }
@@ -277,7 +277,7 @@ function broken(problem) {
   showBar();
 }
 
-const asOf = () => `These numbers are of ${moment(state.drawn.time)}.`;
+const asOf = () => `Showing data from ${moment(state.drawn.time)}.`;
 
 const logIn = () => leaveTo(`${base()}/api/v2/auth/login?next=${encodeURIComponent(here())}`);
 
@@ -446,7 +446,7 @@ async function begin() {
   const kind = KINDS.find((one) => facts.periods[one].dagId === dag);
   if (dag && !kind) {
     const makers = KINDS.map((one) => facts.periods[one].dagId).join(", ");
-    setStatus("refused", `Communication trends are made by ${makers}. This is ${dag}.`);
+    setStatus("refused", `This tab is only available on ${makers}. This is ${dag}.`);
     return;
   }
   if (kind && kind !== state.view.period) state.view = changed(state.view, { period: kind });

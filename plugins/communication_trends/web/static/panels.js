@@ -182,7 +182,7 @@ export function attentionNotes(answer, total) {
   const needed = `at least six of the eight ${period === "daily" ? "same weekdays" : `${NOUNS[period]}s`} before it`;
   if (!organizationsCompared && !findings.length) {
     return [
-      `What is unusual cannot be said for ${when}: it and ${needed} must be stored and final.`,
+      `Not enough history to judge ${when}: it and ${needed} must be stored and final.`,
     ];
   }
   const unknown = answer.organizationsNotCompared;
@@ -194,7 +194,7 @@ export function attentionNotes(answer, total) {
   }
   if (unknown > 0) {
     notes.push(
-      `It cannot be said for ${count(unknown, "organization")}, other than what is sure: ${when} and ${needed} must be stored and final.`,
+      `${count(unknown, "organization")} ${unknown === 1 ? "does" : "do"} not have enough history yet to judge more than what is certain: ${when} and ${needed} must be stored and final.`,
     );
   }
   return notes;
@@ -255,14 +255,14 @@ export function changeText(part) {
 }
 
 function againstText({ matchedDays, previous, period }) {
-  if (matchedDays) return `against ${span(previous)}`;
+  if (matchedDays) return `vs. ${span(previous)}`;
   return `nothing to compare: no final ${NOUNS[period]} is stored both here and in ${span(previous)}`;
 }
 
 function leftOutText({ matchedDays, possibleDays, organization, period }) {
   const noun = organization ? NOUNS[period] : `organization-${NOUNS[period]}`;
   if (!matchedDays || matchedDays >= possibleDays) return null;
-  return `Compared over ${count(matchedDays, noun)} of ${shown(possibleDays)}: those stored in both.`;
+  return `Compared over ${shown(matchedDays)} of ${count(possibleDays, noun)} (those stored in both ranges).`;
 }
 
 /** Say which numbers may still grow, and that they are compared with nothing. */
@@ -387,7 +387,7 @@ export function drawFreshness(box, freshness, { mayRun, runs, offer, show }) {
     update(box, h("p", { class: "quiet", id: "gaps-title" }, completeText(freshness)), quiet);
     return;
   }
-  const dates = (some) => list(some.map((date) => shortPeriod(period, date)));
+  const dates = (some) => list([...some].sort().map((date) => shortPeriod(period, date)));
   const part = (verb, some) => (some?.length ? [`${verb} ${dates(some)}`] : []);
   const lacks = (one) =>
     h(
@@ -395,7 +395,7 @@ export function drawFreshness(box, freshness, { mayRun, runs, offer, show }) {
       { "data-key": one.organization.id },
       organizationLink(one.organization, show),
       ` ${[
-        ...part("lacks", one.missingDays),
+        ...part("is missing", one.missingDays),
         ...part("cannot be read:", one.unreadableDays),
         ...part("not final:", one.notFinalDays),
       ].join("; ")}`,

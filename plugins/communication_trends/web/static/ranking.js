@@ -26,7 +26,7 @@ export function drawRanking(box, overview, { view, csv, trends, show }) {
   if (!overview) return;
   const { offset } = view;
   const about =
-    "By risk, each alert counted as one more risky message. ▲▼: against the range before, over what is stored in both.";
+    "Ranked by risk; each alert counts as one more risky message. ▲▼: change from the previous range, over what is stored in both.";
   const title = head("ranking-title", "Organizations", about, csv);
   if (!overview.totalEntries) {
     update(box, title, h("p", { class: "empty" }, "There are no organizations yet."));
@@ -142,7 +142,7 @@ function row(entry, { trends, show }) {
  * @param {number[]} compared a count over what is stored in both ranges, now and before
  */
 export function movedText({ daysStored }, value, unit, [now, before] = []) {
-  if (value === 0) return unit === "%" ? "±0 %" : "±0";
+  if (value === 0) return unit === "%" ? "±0%" : "±0";
   if (value !== null) return change(value, unit).replace(/ points?$/, "");
   if (before === 0) return now > 0 ? "from 0" : "±0";
   return daysStored ? "–" : "";

@@ -53,19 +53,19 @@ export function list(words, limit = 3) {
 export const shown = (value) =>
   value === null || value === undefined ? "–" : numbers.format(value);
 
-/** "12 %" */
+/** "12%" */
 export const percent = (value) =>
-  value === null || value === undefined ? "–" : `${shown(value)} %`;
+  value === null || value === undefined ? "–" : `${shown(value)}%`;
 
 /** "1 day", "2 days". */
 export const count = (value, noun) => `${shown(value)} ${noun}${value === 1 ? "" : "s"}`;
 
-/** "▲ 2.4 %", "▼ 1 point"; null is nothing to compare with. */
+/** "▲ 2.4%", "▼ 1 point"; null is nothing to compare with. */
 export function change(value, unit) {
   if (value === null || value === undefined) return null;
   if (value === 0) return "unchanged";
   const size = Math.abs(value);
-  const text = unit === "%" ? `${shown(size)} %` : count(size, "point");
+  const text = unit === "%" ? `${shown(size)}%` : count(size, "point");
   return `${value > 0 ? "▲" : "▼"} ${text}`;
 }
 
