@@ -8,14 +8,14 @@ select
 from communication_trends_provenance
 where
     trend_period = %(trend_period)s::text
-    -- what somebody has dated beyond the calendar is no period
+    -- what somebody has dated beyond the calendar is no period, and no moment
     and trend_date between '0001-01-01' and '9999-12-31'
     and (
         %(organization_id)s::uuid is null
         or organization_id = %(organization_id)s::uuid
     )
     and (
-        changed_at > %(changed_since)s::timestamptz
+        (changed_at > %(changed_since)s::timestamptz and changed_at < '9999-12-31')
         or (
             %(changed_since)s::timestamptz is null
             and run_id = %(run_id)s::text

@@ -14,11 +14,6 @@ inner join lateral (  -- noqa: ST05
     order by provenance.trend_date desc
     limit 1
 ) as latest on true
-where
-    latest.hotspot_rule <> %(hotspot_rule)s::jsonb
-    -- whatever else somebody has written there is no rule
-    and jsonb_typeof(latest.hotspot_rule -> 'topics') = 'array'
-    and latest.hotspot_rule -> 'minMessages' is not null
-    and latest.hotspot_rule -> 'minRatio' is not null
+where latest.hotspot_rule <> %(hotspot_rule)s::jsonb
 group by latest.hotspot_rule
 order by organizations desc;

@@ -1,4 +1,7 @@
 -- When the trends were changed last, if that was within a day. One row.
 select max(provenance.changed_at) as changed_at
 from communication_trends_provenance as provenance
-where provenance.changed_at > now() - interval '1 day';
+where
+    provenance.changed_at > now() - interval '1 day'
+    -- what somebody has dated beyond the calendar is no moment
+    and provenance.changed_at < '9999-12-31';

@@ -2,7 +2,11 @@
 select
     provenance.trend_date::date as date,
     provenance.is_final,
-    provenance.computed_at
+    -- what somebody has dated beyond the calendar is no moment
+    case
+        when provenance.computed_at between '0001-01-02' and '9999-12-30'
+            then provenance.computed_at
+    end as computed_at
 from communication_trends_provenance as provenance
 where
     provenance.organization_id = %(organization_id)s::uuid

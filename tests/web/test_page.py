@@ -1126,9 +1126,7 @@ def test_numbers_of_days_ago_say_their_date(visit):
         page.wait_for_timeout(50)
     for route in held:
         route.abort()
-    expect(page.locator("#notice")).to_contain_text(
-        "Showing data from 30 Oct 2026, 12:00 UTC. Refresh failed."
-    )
+    expect(page.locator("#notice")).to_contain_text("Showing data from 30 Oct 2026, 12:00 UTC. Refresh failed.")
     page.unroute_all(behavior="ignoreErrors")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("#notice")).to_be_hidden()

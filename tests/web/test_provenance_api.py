@@ -295,3 +295,29 @@ def test_a_moment_that_is_none_or_has_no_time_zone_is_rejected(api, path, value)
     assert problem["input"] == value
     assert f"changedSince: {value}" in problem["msg"]
     assert "give one like 2026-11-01T03:00:00Z" in problem["msg"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"changed_at": "infinity"},
+        {"changed_at": "12000-01-01 00:00+00"},
+        {"computed_at": "infinity"},
+        {"computed_at": "12000-01-01 00:00+00"},
+        {"rule": {"a": 1}},
+        {"rule": "x"},
+        {"rule": {**PRESENT, "topics": [1, None]}},
+        {"rule": {**PRESENT, "minMessages": {}}},
+    ],
+    ids=str,
+)
+def test_what_a_user_has_written_into_the_provenance_takes_no_answer_down(api, record, written):
+    record("acme", "2026-10-12", **written)
+    for path in ("trends", "organizations/acme/trends", "hotspots", "overview", "comparison", "freshness", "attention"):
+        parameters = {} if path == "attention" else RANGE
+        answer = api.get(f"{API}/{path}", params=parameters)
+        assert answer.status_code == 200, (path, answer.text)
+    assert changed(api, "2026-10-12T00:00:00Z") == []
+    if "rule" in written:
+        unknown = {**UNKNOWN, "current": False, "trends": 1, "from": "2026-10-12", "to": "2026-10-12"}
+        assert unknown in hotspot_rules(api, organization="acme")

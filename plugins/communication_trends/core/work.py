@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from communication_trends.core.period import Period
 
@@ -32,6 +33,23 @@ class HotspotRule:
             f'{{"topics": {json.dumps(sorted(set(self.topics)), ensure_ascii=False)}, '
             f'"minMessages": {self.min_messages}, "minRatio": {self.min_ratio:f}}}'
         )
+
+
+def read_rule(stored: Any) -> dict[str, Any] | None:
+    """
+    Return a rule of hotspots as provenance has it; None where there is none, or something else in its place.
+
+    :param stored: the JSON, parsed.
+    """
+    is_rule = (
+        isinstance(stored, dict)
+        and stored.keys() == {"topics", "minMessages", "minRatio"}
+        and isinstance(stored["topics"], list)
+        and all(isinstance(topic, str) for topic in stored["topics"])
+        and all(type(stored[name]) in (int, float) for name in ("minMessages", "minRatio"))
+        and stored["minMessages"] == int(stored["minMessages"])
+    )
+    return stored if is_rule else None
 
 
 @dataclass(frozen=True)

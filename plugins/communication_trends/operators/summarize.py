@@ -23,6 +23,7 @@ from communication_trends.core.run_summary import (
     TaskReport,
     summarize_run,
 )
+from communication_trends.core.work import read_rule
 from communication_trends.notifications import attention, tell_attention, tell_digest
 from communication_trends.operators.base import REPORT_KEY, TrendsOperator
 from communication_trends.stored import changes_until
@@ -165,7 +166,11 @@ class SummarizeTrendsOperator(TrendsOperator):
                 missing_before=sum(row["missing"] for row in missing),
                 missing_since=min((row["first_missing"].date() for row in missing), default=None),
                 hotspot_rule=json.loads(rule.as_json()),
-                earlier_rules=[{**row["hotspot_rule"], "organizations": row["organizations"]} for row in rules],
+                earlier_rules=[
+                    {**earlier, "organizations": row["organizations"]}
+                    for row in rules
+                    if (earlier := read_rule(row["hotspot_rule"]))
+                ],
             )
         )
         changes = {

@@ -12,6 +12,7 @@ from fastapi import HTTPException
 from communication_trends import settings
 from communication_trends.core import totals as figures
 from communication_trends.core.period import ONE_DAY
+from communication_trends.core.work import read_rule
 from communication_trends.stored import Range, Reading, unusual
 from communication_trends.web import models
 from communication_trends.web.ranges import MAX_OF_ALL, MAX_OF_ONE
@@ -310,7 +311,7 @@ def _hotspot_rules(database: Reading, asked: Range, organization_id: str | None)
     unknown = {"topics": None, "minMessages": None, "minRatio": None}
     return [
         models.HotspotRule(
-            **(row["hotspot_rule"] or unknown),
+            **(read_rule(row["hotspot_rule"]) or unknown),
             current=row["is_current"],
             trends=row["trends"],
             from_=row["first_date"],
