@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from communication_trends import __version__
 from local import ROOT
@@ -102,3 +104,17 @@ def test_a_tag_that_is_not_the_version_or_has_no_section_in_the_changelog_is_ref
     assert built.returncode == 0, built.stderr
     assert (repository / "dist" / "RELEASE_NOTES.md").read_text().strip() == "What is new."
     assert (repository / "dist" / "communication_trends-0.9.0-py3-none-any.whl").exists()
+
+
+def test_the_workflow_has_a_job_for_each_command_of_ci():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yaml").read_text())
+    commands = workflow["jobs"]["job"]["strategy"]["matrix"]["command"]
+    (listed,) = re.findall(r"^LANES=\(\n(.*?)^\)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE | re.DOTALL)
+    assert commands == re.findall(r'^\t"(.+)"$', listed, re.MULTILINE)
+
+
+def test_actions_are_pinned_by_their_commit():
+    for path in (ROOT / ".github" / "workflows").iterdir():
+        used = re.findall(r"uses: (\S+)", path.read_text())
+        assert used
+        assert [action for action in used if not re.search(r"@[0-9a-f]{40}$", action)] == []
