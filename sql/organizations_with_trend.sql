@@ -1,5 +1,4 @@
--- One row per organization that has a trend of one period: of those with some ids, or
--- of all of them.
+-- One row per organization that has a trend of one period.
 select
     organizations.id::text as id,
     organizations.slug::text as slug
@@ -8,8 +7,4 @@ inner join organizations on stored.organization_id = organizations.id
 where
     stored.trend_period = %(trend_period)s::text
     and stored.trend_date = %(period_start)s::timestamp
-    and (
-        %(organization_ids)s::uuid[] is null
-        or stored.organization_id = any(%(organization_ids)s::uuid[])
-    )
 order by organizations.slug;

@@ -5,7 +5,8 @@ with filled_trends as (
         stored.organization_id,
         stored.trend_date,
         stored.total_classifications > 0 as has_messages,
-        (
+        -- of most days there are none
+        stored.escalation_counts <> '{}' and (
             select bool_or(entries.numbers[1]::numeric > 0)
             from
                 regexp_matches(

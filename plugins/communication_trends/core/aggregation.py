@@ -272,8 +272,8 @@ class Aggregation:
             "period_start": self.work.period.start,
             "organization_ids": [id_ for id_, _ in trends],
         }
-        stored = {row["id"] for row in writing.run("organizations_with_trend.sql", bounds)}
-        wanted = [trend for (id_, _), trend in trends.items() if id_ not in stored]
+        unstored = {row["id"] for row in writing.run("unstored_organizations.sql", bounds)}
+        wanted = [trend for (id_, _), trend in trends.items() if id_ in unstored]
         return self._gather_evidence(reading, writing, wanted, {}, periods) if wanted else {}
 
     def _gather_evidence(

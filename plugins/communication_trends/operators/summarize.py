@@ -226,7 +226,7 @@ class SummarizeTrendsOperator(TrendsOperator):
         expected: dict[str, str] = {}
         # where the conf names organizations, those are all that the run is about
         if context["params"]["organizations"] is None and (before := period.earlier(1)):
-            bounds = {"trend_period": period.kind.name, "period_start": before[0].start, "organization_ids": None}
+            bounds = {"trend_period": period.kind.name, "period_start": before[0].start}
             with self.connected(settings.conn_id()) as database:
                 rows = database.read(lambda check: check.run("organizations_with_trend.sql", bounds), TARGET_TABLES)
             expected = {row["id"]: row["slug"] or row["id"] for row in rows if row["id"] not in set(ids)}
