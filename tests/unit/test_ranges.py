@@ -100,19 +100,6 @@ def test_ranges_are_bounded_by_their_number_of_periods():
         bounded(weeks, 91)
 
 
-def test_more_than_can_be_judged_over_all_is_refused_by_its_field_with_the_remedy(api):
-    path = "/communication-trends/api/v1/attention"
-    asked = {"from": "2026-10-15", "to": "2026-10-29"}
-    answer = api.get(path, params=asked)
-    assert answer.status_code == 422
-    [problem] = answer.json()["detail"]
-    assert problem["loc"] == ["query", "from"]
-    assert problem["msg"] == "from: 2026-10-15 makes 15 days; 14 at most, so 2026-10-16 or later"
-    assert api.get(path, params={**asked, "from": "2026-10-16"}).status_code == 200
-    # of one organization it costs next to nothing
-    assert api.get(path, params={**asked, "organization": "acme"}).status_code == 200
-
-
 def test_today_can_be_asked_for_though_it_is_not_due():
     found = range_of(DAILY, D("2026-11-25"), None, now=at("2026-11-25 12:00"))
     assert (found.from_, found.to, found.due.first_date) == (D("2026-11-25"), D("2026-11-25"), D("2026-11-24"))

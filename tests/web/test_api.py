@@ -281,3 +281,16 @@ def test_it_describes_itself(api):
 def test_nothing_is_written(api):
     for method in ("post", "put", "delete", "patch"):
         assert api.request(method, f"{API}/organizations", user="admin").status_code == 405
+
+
+def test_more_than_can_be_judged_over_all_is_refused_by_its_field_with_the_remedy(api):
+    path = "/communication-trends/api/v1/attention"
+    asked = {"from": "2026-10-15", "to": "2026-10-29"}
+    answer = api.get(path, params=asked)
+    assert answer.status_code == 422
+    [problem] = answer.json()["detail"]
+    assert problem["loc"] == ["query", "from"]
+    assert problem["msg"] == "from: 2026-10-15 makes 15 days; 14 at most, so 2026-10-16 or later"
+    assert api.get(path, params={**asked, "from": "2026-10-16"}).status_code == 200
+    # of one organization it costs next to nothing
+    assert api.get(path, params={**asked, "organization": "acme"}).status_code == 200

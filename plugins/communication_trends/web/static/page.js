@@ -94,7 +94,9 @@ async function load() {
     await fill(mine.signal);
   } catch (error) {
     if (error.name === "AbortError" || state.asking !== mine) return;
-    broken(error instanceof Problem ? error : new Problem(`Something went wrong on this page: ${error}`));
+    broken(
+      error instanceof Problem ? error : new Problem(`Something went wrong on this page: ${error}`),
+    );
     if (!(error instanceof Problem)) throw error;
   } finally {
     if (state.asking === mine) byId("main").setAttribute("aria-busy", "false");

@@ -181,9 +181,7 @@ export function attentionNotes(answer, total) {
   const when = longPeriod(period, from);
   const needed = `at least six of the eight ${period === "daily" ? "same weekdays" : `${NOUNS[period]}s`} before it`;
   if (!organizationsCompared && !findings.length) {
-    return [
-      `Not enough history to judge ${when}: it and ${needed} must be stored and final.`,
-    ];
+    return [`Not enough history to judge ${when}: it and ${needed} must be stored and final.`];
   }
   const unknown = answer.organizationsNotCompared;
   const notes = [];
