@@ -430,7 +430,8 @@ def _printable(name: str) -> str:
 def _moved(change: float | None, unit: str) -> str:
     if change is None:
         return "none before"
-    return f"{'▲' if change > 0 else '▼'} {abs(change):,} {unit}" if change else "unchanged"
+    space = "" if unit == "%" else " "
+    return f"{'▲' if change > 0 else '▼'} {abs(change):,}{space}{unit}" if change else "unchanged"
 
 
 def _count(number: int, noun: str) -> str:

@@ -307,7 +307,7 @@ def test_the_cards_say_what_they_compare(visit, web):
     total = sum(sum(days.values()) for days in stored(web, "acme", "topic_distribution").values())
     expect(page.locator("#card-messages .value")).to_have_text(f"{total:,}")
     # 30 days are compared with those five whole weeks before
-    expect(page.locator("#card-messages .against")).to_have_text("against 26 Aug – 24 Sep 2026")
+    expect(page.locator("#card-messages .against")).to_have_text("vs. 26 Aug – 24 Sep 2026")
     current = [day for day in rows.DAYS if FROM <= day <= TO and day not in gaps]
     week = datetime.timedelta(35)
     now, before = (
@@ -452,9 +452,9 @@ def ticks(page, chart: str) -> list[str]:
 def test_axes_and_shares(visit, web):
     page = visit().open(f"organization=dune&{RANGE}&share=1")
     assert ticks(page, "topics") == ticks(page, "tones") == ["0%", "25%", "50%", "75%", "100%"]
-    assert all(text.endswith(" %") for text in ticks(page, "risk") + ticks(page, "confidence"))
+    assert all(text.endswith("%") for text in ticks(page, "risk") + ticks(page, "confidence"))
     # a line between 74 and 90 is not drawn on 0 to 100
-    low, *_, high = (int(text.removesuffix(" %")) for text in ticks(page, "confidence"))
+    low, *_, high = (int(text.removesuffix("%")) for text in ticks(page, "confidence"))
     assert (low >= 60, high <= 100) == (True, True)
     # two topics that matter are no slivers: one alone has the axis to itself
     page.goto(page.url + "&topic=escalation")
@@ -1074,7 +1074,7 @@ def test_nothing_but_data_looks_like_data(visit, web):
     # what is on the page stays while it cannot be updated, and says of when it is
     page.route("**/api/v1/**", lambda route: route.abort())
     page.get_by_role("button", name="Sort by rank").click()
-    expect(page.locator("#notice")).to_contain_text("These numbers are of")
+    expect(page.locator("#notice")).to_contain_text("Showing data from")
     expect(page.locator("body")).to_have_attribute("data-state", "stale")
     expect(page.locator("#cards")).to_be_visible()
     page.unroute("**/api/v1/**")
@@ -1098,7 +1098,7 @@ def test_the_page_asks_again_by_itself(visit):
     page = one.open(RANGE)
     page.route("**/api/v1/**", lambda route: route.abort())
     page.clock.run_for(5 * 60_000)
-    expect(page.locator("#notice")).to_contain_text("These numbers are of")
+    expect(page.locator("#notice")).to_contain_text("Showing data from")
     expect(page.locator("body")).to_have_attribute("data-state", "stale")
     page.unroute("**/api/v1/**")
     page.clock.run_for(5 * 60_000)
