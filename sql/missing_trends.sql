@@ -1,6 +1,7 @@
 -- One row per organization with trends missing between its first stored one and the
 -- last of some periods: how many, and the first. An empty one from before the
 -- organization was created is none: somebody has had it computed.
+-- reads: trend_contents
 with
 -- one row per organization with trends in these periods
 stored_ranges as materialized (
@@ -8,7 +9,7 @@ stored_ranges as materialized (
         trends.organization_id,
         min(trends.trend_date)::timestamp as first_start,
         count(*) as stored
-    from communication_trends as trends
+    from trend_contents as trends
     inner join organizations on trends.organization_id = organizations.id
     where
         trends.organization_id = any(%(organization_ids)s::uuid[])
@@ -18,20 +19,13 @@ stored_ranges as materialized (
         -- not those of another writer that begin elsewhere
         and trends.trend_date = date_trunc(%(unit)s::text, trends.trend_date)
         and (
-            trends.total_classifications > 0
+            trends.has_messages
             or coalesce(
                 organizations.created_at
                 < trends.trend_date + ('1 ' || %(unit)s::text)::interval,
                 true
             )
-            or exists (
-                select 1
-                from
-                    regexp_matches(
-                        trends.escalation_counts #>> '{}', %(numbers)s::text, 'g'
-                    ) as entries (numbers)
-                where entries.numbers[1]::numeric > 0
-            )
+            or trends.has_alerts
         )
     group by trends.organization_id
 )

@@ -5,6 +5,7 @@
 -- trend that is not empty. Each organization's trends are looked up, not joined: of a
 -- period just written the planner expects hardly a row, and would read all of them
 -- again for each organization.
+-- reads: trend_contents
 select
     organizations.id::text as id,
     organizations.slug::text as slug,
@@ -14,62 +15,8 @@ select
     origins.own_change,
     origins.filled,
     origins.corrected,
-    -- most lack none
-    case
-        when trends.stored < cardinality(%(period_starts)s::timestamp[])
-            then
-                array(
-                    select periods.period_start
-                    from
-                        unnest(%(period_starts)s::timestamp[])
-                            as periods (period_start)
-                    where
-                        not exists (
-                            select 1
-                            from communication_trends as stored
-                            where
-                                organizations.id = stored.organization_id
-                                and periods.period_start = stored.trend_date
-                                and stored.trend_period = %(trend_period)s::text
-                        )
-                )
-    end as missing,
-    case
-        when trends.stored < cardinality(%(period_starts)s::timestamp[])
-            then
-                array(
-                    select periods.period_start
-                    from
-                        unnest(
-                            %(period_starts)s::timestamp[],
-                            %(period_ends)s::timestamp[]
-                        ) as periods (period_start, period_end)
-                    where
-                        coalesce(organizations.created_at < periods.period_end, true)
-                        -- the application may set it anew
-                        or exists (
-                            select 1
-                            from communication_trends as stored
-                            where
-                                organizations.id = stored.organization_id
-                                and stored.trend_period = %(trend_period)s::text
-                                and stored.trend_date < periods.period_end
-                                and (
-                                    stored.total_classifications > 0
-                                    or exists (
-                                        select 1
-                                        from
-                                            regexp_matches(
-                                                stored.escalation_counts #>> '{}',
-                                                %(numbers)s::text,
-                                                'g'
-                                            ) as entries (numbers)
-                                        where entries.numbers[1]::numeric > 0
-                                    )
-                                )
-                        )
-                )
-    end as existed
+    absent.missing,
+    absent.existed
 from organizations
 inner join lateral (  -- noqa: ST05
     select
@@ -88,34 +35,57 @@ inner join lateral (  -- noqa: ST05
 ) as trends on true
 inner join lateral (  -- noqa: ST05
     select
-        bool_or(provenance.is_final)
-        filter (where provenance.trend_date = %(own_start)s::timestamp)
-            as own_is_final,
-        max(provenance.change)
-        filter (
-            where
-            provenance.trend_date = %(own_start)s::timestamp
-            and provenance.run_id = %(run_id)s::text
-        ) as own_change,
-        count(*)
-        filter (
-            where
-            provenance.trend_date <> %(own_start)s::timestamp
-            and provenance.run_id = %(run_id)s::text
-            and provenance.change = 'filled'
-        ) as filled,
-        count(*)
-        filter (
-            where
-            provenance.trend_date <> %(own_start)s::timestamp
-            and provenance.run_id = %(run_id)s::text
-            and provenance.change = 'corrected'
-        ) as corrected
-    from communication_trends_provenance as provenance
-    where
-        organizations.id = provenance.organization_id
-        and provenance.trend_date = any(%(period_starts)s::timestamp[])
-        and provenance.trend_period = %(trend_period)s::text
+        bool_or(found.is_final) filter (where found.is_own) as own_is_final,
+        max(found.change) filter (where found.is_own) as own_change,
+        count(*) filter (where not found.is_own and found.change = 'filled') as filled,
+        count(*) filter (where not found.is_own and found.change = 'corrected')
+            as corrected
+    from (
+        select
+            provenance.is_final,
+            provenance.trend_date = %(own_start)s::timestamp as is_own,
+            case
+                when provenance.run_id = %(run_id)s::text then provenance.change
+            end as change
+        from communication_trends_provenance as provenance
+        where
+            organizations.id = provenance.organization_id
+            and provenance.trend_date = any(%(period_starts)s::timestamp[])
+            and provenance.trend_period = %(trend_period)s::text
+    ) as found
 ) as origins on true
+inner join lateral (  -- noqa: ST05
+    select
+        array_agg(periods.period_start) filter (
+            where
+            not exists (
+                select
+                from communication_trends as stored
+                where
+                    organizations.id = stored.organization_id
+                    and periods.period_start = stored.trend_date
+                    and stored.trend_period = %(trend_period)s::text
+            )
+        ) as missing,
+        array_agg(periods.period_start) filter (
+            where
+            coalesce(organizations.created_at < periods.period_end, true)
+            -- the application may set it anew
+            or exists (
+                select
+                from trend_contents
+                where
+                    organizations.id = trend_contents.organization_id
+                    and trend_contents.trend_period = %(trend_period)s::text
+                    and trend_contents.trend_date < periods.period_end
+                    and (trend_contents.has_messages or trend_contents.has_alerts)
+            )
+        ) as existed
+    from
+        unnest(%(period_starts)s::timestamp[], %(period_ends)s::timestamp[])
+            as periods (period_start, period_end)
+    -- most lack none
+    where trends.stored < cardinality(%(period_starts)s::timestamp[])
+) as absent on true
 where organizations.id = any(%(organization_ids)s::uuid[])
 order by organizations.slug;

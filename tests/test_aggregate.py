@@ -18,6 +18,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from communication_trends.core.evidence import NUMBERS
+from communication_trends.core.statements import compose
 from local import ROOT
 
 DAY_START = datetime.datetime(2026, 11, 1)
@@ -367,7 +368,7 @@ def test_stored_trends_are_looked_up_without_reading_all_of_them_for_each_organi
     connection.execute("analyze")
     connection.execute(store, [DAY_START, DAY_START])
     ids = [row["id"] for row in connection.execute("select id::text from organizations")]
-    sql = (ROOT / "sql" / "stored_trends.sql").read_text()
+    sql = compose(ROOT / "sql" / "stored_trends.sql")
     starts = [DAY_START - datetime.timedelta(days=days) for days in range(9)]
     parameters = {
         "organization_ids": ids,

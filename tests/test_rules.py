@@ -8,8 +8,8 @@ import jinja2
 import pytest
 from test_aggregate import aggregate
 
+from communication_trends.core.statements import compose
 from communication_trends.core.totals import Sums, rounded
-from communication_trends.stored import statement
 from local import ROOT
 
 # messages of a channel and the risky ones of them; their share in percent, rounded; whether the channel is a hotspot
@@ -152,7 +152,7 @@ def test_means_over_organizations_and_hot_periods_on_the_page(database):
     }
 
     def rows(name: str) -> list[dict[str, Any]]:
-        sql = statement(lambda file: (ROOT / "sql" / "web" / f"{file}.sql").read_text(), name, knows_origins=True)
+        sql = compose(ROOT / "sql" / "web" / f"{name}.sql")
         return database.connection.execute(sql, asked).fetchall()
 
     assert [rounded(row["confidence"], row["confident"]) for row in rows("trends_of_all")] == [30, 30]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -124,42 +123,6 @@ class Range:
         }
 
 
-def statement(read: Callable[[str], str], name: str, *, knows_origins: bool) -> str:
-    """
-    Return a statement of ``sql/web/`` with the views that it reads.
-
-    A view is a statement of its own file. Who reads it names it after ``-- reads:``, and gets it as a common table
-    expression: views in the application's database are not ours to make.
-
-    :param read: returns the text of a file of ``sql/web/``, by its name without the ending.
-    :param name: that of the statement.
-    :param knows_origins: whether the provenance of trends can be read; if not, nothing is known not to be final.
-    """
-    views: dict[str, str] = {}
-
-    def gather(text: str) -> None:
-        named = _READS.search(text)
-        for view in named[1].split(", ") if named else []:
-            if view not in views:
-                definition = read("no_provenance" if view == "provenance" and not knows_origins else view)
-                gather(definition)
-                views[view] = definition.rstrip().removesuffix(";")
-
-    text = read(name)
-    gather(text)
-    if not views:
-        return text
-    # each statement plans them as if they were written out in it
-    expressions = ",\n".join(f"{view} as not materialized (\n{definition}\n)" for view, definition in views.items())
-    own = _BEGIN.split(text, maxsplit=1)
-    return f"{own[0]}with\n{expressions}{',' if own[1] == 'with' else ''}\n{own[1].removeprefix('with')}\n{own[2]}"
-
-
-_READS = re.compile(r"^-- reads: (.+)$", re.MULTILINE)
-_BEGIN = re.compile(r"^(with|select)\n", re.MULTILINE)
-"""Where a statement begins, after what is said of it."""
-
-
 def _period_parameters(kind: Granularity, ended: Period) -> dict[str, Any]:
     return {"period": kind.name, "unit": kind.noun, "step": STEPS[kind.name], "last_ended": ended.start}
 
@@ -187,19 +150,15 @@ class Reading:
         :param name: its file in ``sql/web/``, without the ending.
         :param parameters: the values it binds.
         """
-        return self._transaction.rows(
-            statement(self._file, name, knows_origins=name != "knows_origins" and self.knows_origins),
-            {**READABLE, **parameters},
-        )
+        # if it cannot be read, nothing is known not to be final
+        instead = {} if self.knows_origins else {"provenance": "no_provenance"}
+        return self._transaction.rows(self._database.sql(f"web/{name}.sql", instead), {**READABLE, **parameters})
 
     @cached_property
     def knows_origins(self) -> bool:
         """Whether the provenance of trends can be read."""
-        [row] = self._transaction.rows(self._file("knows_origins"))
+        [row] = self._transaction.run("web/knows_origins.sql")
         return row["knows_origins"]
-
-    def _file(self, name: str) -> str:
-        return self._database.sql(f"web/{name}.sql")
 
     def changed_periods(
         self, kind: Granularity, since: datetime.datetime, organization_id: str | None

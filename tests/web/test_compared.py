@@ -14,8 +14,8 @@ from conftest import rows_handled
 
 from communication_trends.core.anomalies import METRICS, SCREEN, Counts, baseline_periods, is_suspect
 from communication_trends.core.period import DAILY
+from communication_trends.core.statements import compose
 from communication_trends.stored import READABLE
-from communication_trends.stored import statement as composed
 from communication_trends.web import answers, reading
 from communication_trends.web.ranges import Range, range_of
 from local import ROOT
@@ -498,7 +498,7 @@ def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
             for metric in METRICS
         )
     database.connection.execute("update organizations set created_at = '2026-01-01'")
-    sql = composed(lambda name: (ROOT / "sql" / "web" / f"{name}.sql").read_text(), "attention", knows_origins=True)
+    sql = compose(ROOT / "sql" / "web" / "attention.sql")
     parameters = {
         **READABLE,
         **SCREEN,
@@ -563,7 +563,7 @@ def test_what_is_just_written_is_not_read_once_for_each_organization(database, s
         "ascending": True,
         "hotspot_min_messages": 10,
     }
-    sql = composed(lambda name: (ROOT / "sql" / "web" / f"{name}.sql").read_text(), statement, knows_origins=True)
+    sql = compose(ROOT / "sql" / "web" / f"{statement}.sql")
     plan = connection.execute(f"explain (analyze, format json) {sql}", parameters).fetchone()["QUERY PLAN"]
     handled = rows_handled(plan[0]["Plan"])
     assert max(handled) >= organizations

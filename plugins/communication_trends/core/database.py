@@ -22,6 +22,7 @@ from communication_trends.core.database_errors import CONFLICTS, DATABASE_ERRORS
 from communication_trends.core.deadline import after
 from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, OutdatedSnapshotError
 from communication_trends.core.replication import Replication
+from communication_trends.core.statements import compose
 
 try:
     import psycopg
@@ -182,13 +183,14 @@ class Database:
             connection.isolation_level = psycopg2.extensions.ISOLATION_LEVEL_REPEATABLE_READ
             self._notices = connection.notices
 
-    def sql(self, name: str) -> str:
+    def sql(self, name: str, instead: Mapping[str, str] | None = None) -> str:
         """
-        Return the text of a statement.
+        Return the text of a statement, with the views that it reads.
 
         :param name: file name in the folder of the statements.
+        :param instead: as of `compose`.
         """
-        return (self._sql_path / name).read_text(encoding="utf-8")
+        return compose(self._sql_path / name, instead)
 
     @contextmanager
     def transaction(

@@ -57,12 +57,13 @@ class AggregateTrendsOperator(TrendsOperator):
         name_task_instance(context, self.batch_name)
         forget_mapped_xcom(context, REPORT_KEY)
         dag_run, ti = context["dag_run"], context["ti"]
+        period = self.run_period(context)
         work = Work(
             organizations=self.batch.partition("\n")[2].split(","),
-            period=self.run_period(context),
+            period=period,
             lookback_periods=self.lookback_periods(context),
             force=context["params"]["force"],
-            fill=_fill(self.run_period(context), triggered_by(dag_run), clear_number(dag_run)),
+            fill=_fill(period, triggered_by(dag_run), clear_number(dag_run)),
             hotspots=settings.hotspot_rule(),
             origin=Origin(dag_run.dag_id, dag_run.run_id, __version__),
         )
