@@ -675,9 +675,7 @@ def _stabilized(count: float) -> float:
 
 
 def _median(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    half = len(ordered) // 2
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+    return _quantile(values, 0.5)
 
 
 def _quantile(values: Sequence[float], part: float) -> float:
