@@ -46,17 +46,10 @@ REPLACED = [
 
 SPACED_PERCENT = re.compile(r"\d %(?! \()")
 
-NOT_YET = {"docs/web.md", "docs/attention.md"}
-"""Pages that still have some of them."""
-
 TEXTS = [
-    path
-    for path in [
-        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
-        *sorted(ROOT.glob("docs/**/*.md")),
-        *sorted(ROOT.glob(".github/**/*.md")),
-    ]
-    if str(path.relative_to(ROOT)) not in NOT_YET
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
+    *sorted(ROOT.glob(".github/**/*.md")),
 ]
 """What is read. The changelog is not: it is history. Code can follow here, by its comments, messages and docstrings."""
 

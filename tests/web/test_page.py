@@ -684,9 +684,7 @@ def test_a_young_tenant_has_not_all_days(visit, web):
     try:
         page = visit().open(f"organization=young&{RANGE}")
         expect(page.locator("#status")).to_have_text("Young: 2 of 3 days stored, 6 messages.")
-        expect(page.locator("#hotspots")).to_contain_text(
-            "No channel ran hot, as far as is known: 2 of 3 days are stored."
-        )
+        expect(page.locator("#hotspots")).to_contain_text("No hotspots, as far as is known: 2 of 3 days are stored.")
         expect(page.locator("#card-messages .change")).to_have_text("no comparison")
     finally:
         web.connection.execute("delete from organizations where slug = 'young'")

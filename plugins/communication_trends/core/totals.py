@@ -23,7 +23,7 @@ class Sums:
     :param alerts: escalation alerts.
     :param critical: the critical ones of them.
     :param toned: messages with a tone.
-    :param hotspots: channels that ran hot.
+    :param hotspots: hotspots, counted once each period.
     :param confidence: the periods' average confidences, each times its messages.
     :param confident: messages of the periods that have an average.
     """

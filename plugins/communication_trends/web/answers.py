@@ -101,7 +101,7 @@ def overview(
 def hotspots(
     database: Reading, asked: Range, *, organization: str | None, limit: int | None, offset: int
 ) -> models.Hotspots:
-    """Return a page of the channels that ran hot, or all of them without a limit."""
+    """Return a page of the hotspot channels, or all of them without a limit."""
     one = find(database, organization)
     rows = database.rows("hotspots", organization_id=one and one.id, limit=limit, offset=offset, **asked.parameters)
     return models.Hotspots(

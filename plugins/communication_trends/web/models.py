@@ -53,7 +53,7 @@ class Organizations(Model):
 
 
 class Hotspot(Model):
-    """A channel that ran hot in a period, as stored."""
+    """A hotspot of a period, as stored."""
 
     channel_id: str
     risk_score: int
@@ -264,7 +264,7 @@ class RankedHotspot(Model):
 
 
 class Hotspots(Ranged):
-    """One page of the channels that ran hot, the riskiest first."""
+    """One page of the hotspot channels, the riskiest first."""
 
     hotspots: list[RankedHotspot]
     total_entries: int

@@ -233,7 +233,7 @@ async def get_overview(
 
 @router.get("/hotspots", response_model=models.Hotspots, responses=CSV)
 async def get_hotspots(asked: RangeOfAll, reply: Paged, organization: AnyOrganization = None) -> Response:
-    """Channels that ran hot, ranked over the range, in pages."""
+    """Hotspot channels, ranked over the range, in pages."""
 
     def answer(database: Reading) -> models.Hotspots:
         return answers.hotspots(database, asked, organization=organization, limit=reply.limit, offset=reply.offset)

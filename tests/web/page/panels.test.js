@@ -174,7 +174,7 @@ test("complete is said of the range, and nothing of nothing", () => {
   );
 });
 
-test("no hot channel is said only of what is stored", () => {
+test("no hotspots is said only of what is stored", () => {
   const trends = (stored, expected, more) => ({
     period: "daily",
     totals: { organizationDaysStored: stored, organizationDaysExpected: expected },

@@ -157,7 +157,7 @@ async function fill(signal) {
   const panels = [
     ["cards", "Figures", comparison],
     ["attention", "Unusual", attention],
-    ["hotspots", "Hot channels", hotspots],
+    ["hotspots", "Hotspots", hotspots],
     ["gaps", "What is missing", gaps],
     ["ranking", "Organizations", main],
   ];

@@ -495,20 +495,18 @@ export function rulesNote(rules) {
   ].join("; ")}.`;
 }
 
-/** Draw the channels that ran hot; with their organizations where the answer is about all. */
+/** Draw the hotspots; with their organizations where the answer is about all. */
 export function drawHotspots(box, answer, { trends, csv, show }) {
   const { hotspots, totalEntries, period, hotspotRules } = answer;
   const every = !trends.organization;
   const about = `Channels where many messages are ${anyOf(trends.riskyTopics)}, the riskiest first.`;
-  const title = head("hotspots-title", "Hot channels", about, csv);
+  const title = head("hotspots-title", "Hotspots", about, csv);
   const of = hotOf(trends);
   const notes = [rulesNote(hotspotRules), hotspots.length && of ? `${of}.` : null];
   const quiet = notes.filter(Boolean).map((note) => h("p", { class: "quiet" }, note));
   box.hidden = false;
   if (!hotspots.length) {
-    const none = of
-      ? `No channel ran hot, as far as is known: ${of}.`
-      : "No channel ran hot in this range.";
+    const none = of ? `No hotspots, as far as is known: ${of}.` : "No hotspots in this range.";
     update(box, title, h("p", { class: "empty" }, none), quiet);
     return;
   }
@@ -551,7 +549,7 @@ export function drawHotspots(box, answer, { trends, csv, show }) {
     title,
     h(
       "div",
-      { class: "scroll-x", tabindex: "0", role: "region", "aria-label": "Table of hot channels" },
+      { class: "scroll-x", tabindex: "0", role: "region", "aria-label": "Table of hotspots" },
       h("table", {}, headings(columns), h("tbody", {}, hotspots.map(row))),
     ),
     totalEntries > hotspots.length ? h("p", { class: "pager" }, rest) : null,
@@ -559,7 +557,7 @@ export function drawHotspots(box, answer, { trends, csv, show }) {
   );
 }
 
-/** Say of how many days hot channels are known; null where that is all of them. */
+/** Say of how many days hotspots are known; null where that is all of them. */
 export function hotOf({ totals, organization, period }) {
   const { organizationDaysStored: stored, organizationDaysExpected: expected } = totals;
   if (stored >= expected) return null;
@@ -567,7 +565,7 @@ export function hotOf({ totals, organization, period }) {
   return `${shown(stored)} of ${count(expected, noun)} ${expected === 1 ? "is" : "are"} stored`;
 }
 
-/** Draw the days on which one channel of the organization ran hot; nothing for null. */
+/** Draw the days on which one channel of the organization is a hotspot; nothing for null. */
 export function drawChannel(box, { days, period }, channel, show) {
   box.hidden = channel === null;
   if (box.hidden) return;
@@ -594,7 +592,7 @@ export function drawChannel(box, { days, period }, channel, show) {
       ? [
           h(
             "div",
-            { class: "scroll", tabindex: "0", role: "region", "aria-label": "Hot days" },
+            { class: "scroll", tabindex: "0", role: "region", "aria-label": "Hotspot days" },
             h(
               "table",
               {},

@@ -14,7 +14,7 @@ const COLUMNS = [
   ["", null, "extra"],
   ["Messages", "totalClassifications", "number optional", "totalClassificationsChange"],
   ["Alerts", "escalations", "number", "escalationsChange"],
-  ["Hot channels", "hotspotCount", "number extra"],
+  ["Hotspots", "hotspotCount", "number extra"],
   ["Confidence", "avgConfidence", "number extra"],
   ["Stored", "daysStored", "number extra"],
 ];
