@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up backfill test test-unit test-demo test-faults test-celery test-compose test-airflow test-wheel test-lowest test-patch test-backfill test-postgres screenshots bench bench-quick lint format constraints dist clean
+.PHONY: help install demo up backfill test test-unit test-demo test-faults test-celery test-compose test-airflow test-wheel test-lowest test-patch test-patches test-backfill test-postgres screenshots bench bench-quick lint format constraints dist clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-16s%s\n", $$1, $$2}'
@@ -53,6 +53,8 @@ test-celery: install  ## run the DAG on two Celery workers and kill one (needs r
 
 test-compose: install  ## run the services of docker-compose.yaml as processes (needs Debian's postgresql, podman)
 	@.ci/with-postgres debian $(BIN)/python -m pytest tests/test_compose.py
+# what only a PostgreSQL with ICU and extensions can show
+	@.ci/with-postgres debian $(BIN)/python -m pytest -m extensions tests/test_aggregate.py tests/faults
 
 DEFAULT_AIRFLOW := $(shell sed -n 's/^apache-airflow==//p' requirements.txt)
 AIRFLOW_VERSIONS := $(patsubst constraints/airflow-%.txt,%,$(wildcard constraints/airflow-*.txt))
@@ -73,6 +75,9 @@ test-lowest: install .venv-lowest/installed  ## run the DAG once with the lowest
 
 test-patch: install  ## run the DAG once on any patch of Airflow, VERSION=3.0.2 for example
 	@.ci/test-patch $(VERSION)
+
+test-patches: install  ## the same on every patch of Airflow from 2.11.0 on that there is; half an hour
+	@.ci/test-patches
 
 .venv-lowest/installed: constraints/lowest.txt
 	@$$(.ci/python 3.12) -m venv --clear $(@D)

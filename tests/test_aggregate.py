@@ -428,6 +428,7 @@ def test_a_run_counts_what_json_cannot_hold_in_the_same_way(database, run_dag):
     assert database.trend("acme")["sentiment_distribution"] == {"angry": 1}
 
 
+@pytest.mark.extensions
 @pytest.mark.parametrize("column_type", ["text collate caseless", "text"])
 def test_topics_channels_and_severities_are_told_apart_by_their_bytes(database, column_type):
     connection = database.connection

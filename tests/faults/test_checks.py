@@ -702,6 +702,7 @@ def test_sources_may_be_views(database, run_dag, kind):
     assert trend["channel_hotspots"] == [{"channelId": "C1", "riskScore": 100, "messageCount": 12}]
 
 
+@pytest.mark.extensions
 def test_sources_may_be_foreign_tables_but_not_the_target(server, database, run_dag):
     connection = database.connection
     available = connection.execute("select from pg_available_extensions where name = 'postgres_fdw'").fetchall()
@@ -713,7 +714,8 @@ def test_sources_may_be_foreign_tables_but_not_the_target(server, database, run_
     connection.execute(
         "create extension postgres_fdw; create schema app; create server itself foreign data wrapper postgres_fdw"
         f" options (host '{host}', port '{connection.info.port}', dbname '{database.name}');"
-        f" create user mapping for current_user server itself options (user '{connection.info.user}')"
+        f" create user mapping for current_user server itself options (user '{connection.info.user}',"
+        f" password '{connection.info.password}')"
     )
 
     def move(table: str) -> None:
@@ -1264,7 +1266,10 @@ RIGHT_TYPES = {
 }
 
 
-@pytest.mark.parametrize("case", RIGHT_TYPES)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=pytest.mark.extensions) if case == "citext" else case for case in RIGHT_TYPES],
+)
 def test_other_types_that_mean_the_same_make_the_same_trends(server, database, run_dag, case):
     for minute, (topic, channel, confidence) in enumerate(
         [("complaint", "7", 29), ("escalation", "7", 30), ("general", "11", None)] * 6

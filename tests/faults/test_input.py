@@ -195,8 +195,8 @@ ANY_CASE = "create collation any_case (provider = icu, locale = 'und-u-ks-level2
     [
         ("character(20)", "", ["acme"]),
         ("varchar(20)", "", ["acme"]),
-        ("citext", "create extension citext", ["acme"]),
-        ("text collate any_case", ANY_CASE, ["acme", "ACME"]),
+        pytest.param("citext", "create extension citext", ["acme"], marks=pytest.mark.extensions),
+        pytest.param("text collate any_case", ANY_CASE, ["acme", "ACME"], marks=pytest.mark.extensions),
     ],
 )
 def test_which_entries_name_an_organization_the_database_says(database, run_dag, column_type, needs, names_it):
