@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import importlib
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,16 @@ exponential_backoff: Any = 2.0 if AIRFLOW_V_3_2_PLUS else True
 
 
 class _Airflow2DAG(sdk.DAG):
-    """Airflow 2's DAG, with a backfill command that can be relied on."""
+    """Airflow 2's DAG, with a backfill command and a callback of failed runs that can be relied on."""
+
+    def get_task(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a task; a mapped one has a template context even where nothing has been mapped."""
+        from airflow.models.mappedoperator import MappedOperator
+
+        task: Any = super().get_task(*args, **kwargs)
+        if isinstance(task, MappedOperator):
+            task.get_mapped_ti_count = functools.partial(_mapped_ti_count, task)
+        return task
 
     def run(self, **options: Any) -> None:
         """Make the runs of ``airflow dags backfill``, which calls this."""
@@ -54,8 +64,28 @@ class _Airflow2DAG(sdk.DAG):
         run_backfill(self, **options)
 
 
+def _mapped_ti_count(task: Any, run_id: str, **kwargs: Any) -> int:
+    """
+    Count the task instances of a mapped task; raise an error that Airflow takes for "not mapped" where none are.
+
+    The callback of a failed run gets the context of any of its task instances. Of a mapped one whose list failed
+    Airflow 2 cannot make one, and does not call back (apache/airflow#49297).
+    """
+    from airflow.models.abstractoperator import NotMapped
+    from airflow.models.expandinput import NotFullyPopulated
+
+    # both: Airflow handles the one where it asks how many to make
+    class NothingMappedError(NotFullyPopulated, NotMapped):
+        pass
+
+    try:
+        return type(task).get_mapped_ti_count(task, run_id, **kwargs)
+    except NotFullyPopulated as error:
+        raise NothingMappedError(error.missing) from error
+
+
 DAG = sdk.DAG if AIRFLOW_V_3_0_PLUS else _Airflow2DAG
-"""Airflow's DAG; on Airflow 2 one whose ``airflow dags backfill`` is mended."""
+"""Airflow's DAG; on Airflow 2 one that works around two of its faults."""
 
 
 # Airflow 3.1.0 has them as well, but its API server accepts no session cookie: a page in a browser has nothing else

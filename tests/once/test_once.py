@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
+import os
 import re
 import subprocess
 import sys
 
+import pytest
 from versions.test_every_version import DAYS, SLUGS, expected, insert, source_rows, stored
 
 from communication_trends import __version__
@@ -15,7 +18,14 @@ from local.airflow import run_airflow
 
 DAG_ID = "communication_trends_daily"
 
+AIRFLOW = importlib.metadata.version("apache-airflow")
 
+# docs/upgrading.md
+rejected = pytest.mark.skipif(AIRFLOW not in ("3.0.0", "3.0.1"), reason="runs the package")
+accepted = pytest.mark.skipif(AIRFLOW in ("3.0.0", "3.0.1"), reason="rejects this version")
+
+
+@accepted
 def test_one_run_stores_the_trends_and_logs_its_summary(database):
     messages, alerts = source_rows()
     insert(database, messages, alerts)
@@ -33,7 +43,18 @@ def test_one_run_stores_the_trends_and_logs_its_summary(database):
     assert summary["errors"] == 0
 
 
+@accepted
 def test_the_installation_is_whole(database):
     command = [sys.executable, str(ROOT / "plugins" / "communication_trends"), "check"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+@rejected
+def test_the_package_says_that_it_does_not_run_here():
+    command = [sys.executable, str(ROOT / "dags" / "communication_trends_periods.py")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "plugins")}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode != 0
+    assert f"ImportError: communication_trends does not run on Airflow {AIRFLOW}" in run.stderr
+    assert "upgrade Airflow to 3.0.6 or newer" in run.stderr

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import re
+import subprocess
+import sys
 
 import httpx
 import psycopg
@@ -338,3 +341,32 @@ def test_a_run_starts_the_dags_that_are_scheduled_on_the_trends_and_a_failed_one
     # a scheduled run looks back over one of its periods
     looked_back = {(row["source_dag_id"], extra(row)["lookback"]["periods"]) for row in updates if scheduled(row)}
     assert looked_back == {(DAG_ID, 7), (WEEKLY, 1), (MONTHLY, 1)}
+
+
+OF_WHICH_THE_CALLBACK_GETS_ONE = f"""
+from airflow.models import DagBag, DagRun
+from airflow.utils.session import create_session
+
+dag = DagBag().dags["{DAG_ID}"]
+with create_session() as session:
+    (run,) = DagRun.find(dag_id=dag.dag_id, run_id="bad", session=session)
+    for instance in run.get_task_instances(session=session):
+        instance.task = dag.get_task(instance.task_id)
+        context = instance.get_template_context(session=session)
+        print("context:", context["run_id"], instance.task_id, instance.map_index, instance.state)
+"""
+
+
+@pytest.mark.skipif(AIRFLOW_V_3_0_PLUS, reason="its callbacks get no context of a task instance")
+def test_each_task_instance_of_a_run_whose_list_failed_has_a_context(foreign):
+    airflow, _ = foreign
+    command = [sys.executable, "-c", OF_WHICH_THE_CALLBACK_GETS_ONE]
+    run = subprocess.run(
+        command, env={**os.environ, **airflow.environment}, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert sorted(line for line in run.stdout.splitlines() if line.startswith("context:")) == [
+        "context: bad aggregate_organization -1 upstream_failed",
+        "context: bad list_organizations -1 failed",
+        "context: bad summarize -1 failed",
+    ]
