@@ -17,7 +17,8 @@ from communication_trends.sdk import AirflowTaskTimeout
 from communication_trends import settings
 from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from communication_trends.core import totals as figures
-from communication_trends.core.anomalies import Together, baseline_periods
+from communication_trends.core.anomalies import Together
+from communication_trends.core.baseline import baseline_periods
 from communication_trends.core.period import DAILY, KINDS, MONTHLY, WEEKLY, Period
 from communication_trends.params import requested_organizations
 from communication_trends.stored import GRACE, Attention, Range, Reading, Unusual, reading, unusual

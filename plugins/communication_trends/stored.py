@@ -13,6 +13,8 @@ from typing import Any
 from communication_trends import settings
 from communication_trends.connections import connected
 from communication_trends.core import anomalies
+from communication_trends.core.baseline import baseline_periods, history_periods
+from communication_trends.core.counts import METRICS, Counts
 from communication_trends.core.database import Database, Limits, Transaction
 from communication_trends.core.period import ONE_DAY, Granularity, Period
 
@@ -295,7 +297,7 @@ def unusual(
     """
     by_date = {period.first_date: period for period in periods}
     # each period is read for itself and for those whose baseline it belongs to
-    pairs = [(read.start, period.start) for period in periods for read in (period, *anomalies.baseline_periods(period))]
+    pairs = [(read.start, period.start) for period in periods for read in (period, *baseline_periods(period))]
     shared = {
         **_period_parameters(kind, kind.last_completed(datetime.datetime.now(datetime.timezone.utc))),
         "hotspot_topics": settings.hotspot_topics(),
@@ -312,7 +314,7 @@ def unusual(
     )
     # the first row is there even where nothing is suspect, for the number of organizations
     suspects = [row for row in rows if row["organization_id"]]
-    needed = {date: [period, *anomalies.history_periods(period)] for date, period in by_date.items()}
+    needed = {date: [period, *history_periods(period)] for date, period in by_date.items()}
     counts = _counts(database, suspects, needed, shared)
     found = [
         Unusual(row["organization_id"], row["name"], row["slug"], row["date"], finding)
@@ -337,7 +339,7 @@ def _counts(
     suspects: Sequence[Mapping[str, Any]],
     needed: Mapping[datetime.date, Sequence[Period]],
     shared: Mapping[str, Any],
-) -> dict[str, dict[str, anomalies.Counts]]:
+) -> dict[str, dict[str, Counts]]:
     """Return by organization and date the counts of all that is needed to judge the suspects, as far as stored."""
     if not suspects:
         return {}
@@ -350,12 +352,10 @@ def _counts(
         read_days=days,
         **shared,
     )
-    return {
-        row["organization_id"]: {date: anomalies.Counts(*numbers) for date, *numbers in row["counts"]} for row in rows
-    }
+    return {row["organization_id"]: {date: Counts(*numbers) for date, *numbers in row["counts"]} for row in rows}
 
 
-def _findings(counts: Mapping[str, anomalies.Counts], needed: Sequence[Period]) -> list[anomalies.Finding]:
+def _findings(counts: Mapping[str, Counts], needed: Sequence[Period]) -> list[anomalies.Finding]:
     """Return what is anomalous about the first of some periods, of which the others are those before it."""
     current, *history = [counts.get(str(one.first_date)) for one in needed]
     return anomalies.find_anomalies(current, history, needed[0], settings.hotspot_topics()) if current else []
@@ -365,8 +365,8 @@ def _in_order(found: Sequence[Unusual], together: Sequence[anomalies.Together]) 
     """Return what was found as people should read it."""
     alike = {(one.date, one.figure, one.direction) for one in together}
     marked = [replace(one, is_together=(one.date, one.finding.figure, one.finding.direction) in alike) for one in found]
-    names = [metric.name for metric in anomalies.METRICS]
-    is_volume = {metric.name: metric.sinks for metric in anomalies.METRICS}
+    names = [metric.name for metric in METRICS]
+    is_volume = {metric.name: metric.sinks for metric in METRICS}
     weights: dict[str, list[float]] = {}
     for one in marked:
         weight = weights.setdefault(one.organization_id, [0.0, 0.0, 0.0])

@@ -7,18 +7,10 @@ import random
 
 import pytest
 
-from communication_trends.core.anomalies import (
-    DISPERSION,
-    METRICS,
-    Counts,
-    baseline_of,
-    baseline_periods,
-    find_anomalies,
-    find_together,
-    history_periods,
-    is_suspect,
-    z_score,
-)
+from communication_trends.core.anomalies import find_anomalies, find_together, is_suspect
+from communication_trends.core.anomaly_thresholds import DISPERSION
+from communication_trends.core.baseline import baseline_of, baseline_periods, history_periods, z_score
+from communication_trends.core.counts import METRICS, Counts
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY, Period
 
 TUESDAY = Period(DAILY, datetime.date(2026, 11, 3))
@@ -105,7 +97,7 @@ def test_the_outlier_is_left_out_of_mean_and_dispersion():
     baseline = baseline_of(values, 7, weekday=1)
     assert baseline.means[0] == 30
     assert baseline.dispersion == DISPERSION
-    assert baseline.kept == [7, 21, 28, 35, 42, 49, 56]
+    assert baseline.positions == [7, 21, 28, 35, 42, 49, 56]
     assert baseline.level == 1
 
 

@@ -12,7 +12,9 @@ from decimal import ROUND_HALF_UP, Decimal
 import pytest
 from conftest import rows_handled
 
-from communication_trends.core.anomalies import METRICS, SCREEN, Counts, baseline_periods, is_suspect
+from communication_trends.core.anomalies import SCREEN, is_suspect
+from communication_trends.core.baseline import baseline_periods
+from communication_trends.core.counts import METRICS, Counts
 from communication_trends.core.period import DAILY
 from communication_trends.core.statements import compose
 from communication_trends.stored import READABLE
