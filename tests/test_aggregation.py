@@ -892,7 +892,7 @@ def test_odd_json_that_another_writer_has_stored_is_replaced(database, work_on, 
 
 
 def test_what_is_too_long_for_one_statement_is_stored_in_several(database, work_on, monkeypatch):
-    monkeypatch.setattr("communication_trends.core.database.MAX_JSON_LENGTH", 2_000)
+    monkeypatch.setattr("communication_trends.core.statements.MAX_JSON_LENGTH", 2_000)
     for number, day in itertools.product(range(9), (7, 8)):
         length = 3_000 if number == 4 else 200
         database.classify(f"org-{number}", at=f"2026-11-0{day} 10:00", topic=str(number) * length)

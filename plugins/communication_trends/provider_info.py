@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+SECTION = "communication_trends"
+"""The section of Airflow's configuration."""
+
 _CONNECTION = (
     "A PostgreSQL connection: host, port, schema (the database), login and password. Its extra may hold any option of "
     'libpq, such as {"sslmode": "require"}. In the environment: '
@@ -102,7 +105,7 @@ def get_provider_info() -> dict[str, Any]:
         "name": "Communication trends",
         "description": "What organizations talked about, day by day: trends of messages in PostgreSQL.",
         "config": {
-            "communication_trends": {
+            SECTION: {
                 "description": "The DAGs, the page and the notifications of communication trends.",
                 "options": {
                     name: {

@@ -24,7 +24,6 @@ from communication_trends.core.database import (
     TARGET_TABLES,
     Database,
     Transaction,
-    json_parts,
 )
 from communication_trends.core.database_errors import (
     CONFLICTS,
@@ -40,6 +39,7 @@ from communication_trends.core.errors import OutdatedSnapshotError, UnusableRows
 from communication_trends.core.evidence import NUMBERS, Key, first_seen, gather_evidence, trend_key
 from communication_trends.core.period import DAILY, Period, period_bounds, utc_date
 from communication_trends.core.report import WRITTEN, AggregationReport, TrendResult, TrendStatus
+from communication_trends.core.statements import json_parts
 from communication_trends.core.verification import verify_against_source, verify_stored
 from communication_trends.core.work import Fill, Work
 

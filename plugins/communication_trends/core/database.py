@@ -1,14 +1,13 @@
 """
-Transactions on PostgreSQL, and what its errors mean. No Airflow in here.
+Transactions on PostgreSQL. No Airflow in here.
 
-Works with psycopg 3 and with psycopg2, which Airflow 2.11 brings. Nothing relies on the session beyond a transaction,
-since a pooler may hand it on; every wait has an end, also where the server does not answer.
+Nothing relies on the session beyond a transaction, since a pooler may hand it on; every wait has an end, also where the
+server does not answer.
 """
 
 from __future__ import annotations
 
 import datetime
-import json
 import re
 import socket
 import threading
@@ -18,24 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from communication_trends.core import drivers
 from communication_trends.core.database_errors import CONFLICTS, DATABASE_ERRORS, explain, sqlstate
 from communication_trends.core.deadline import after
 from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, OutdatedSnapshotError
 from communication_trends.core.replication import Replication
 from communication_trends.core.statements import compose
-
-try:
-    import psycopg
-    from psycopg.rows import dict_row
-except ImportError:  # Airflow 2.11 with SQLAlchemy 1.4
-    psycopg = None  # type: ignore[assignment]
-try:
-    import psycopg2
-    import psycopg2.extensions
-    import psycopg2.extras
-except ImportError:
-    psycopg2 = None  # type: ignore[assignment]
-
 
 Result = TypeVar("Result")
 
@@ -47,10 +34,6 @@ TARGET_TABLES = ("organizations", "communication_trends", "communication_trends_
 
 MAX_CONFLICT_RETRIES = 5
 """How often a transaction starts again because of another one at the same time."""
-
-
-MAX_JSON_LENGTH = 32_000_000
-"""Characters of JSON that one statement carries: PostgreSQL takes no text of 1 GB, and no jsonb string of 256 MB."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +83,7 @@ class Transaction:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        if _is_psycopg3(database.connection):
-            self._cursor = database.connection.cursor(row_factory=dict_row)
-        else:
-            self._cursor = database.connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
+        self._cursor = drivers.open_cursor(database.connection)
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """
@@ -168,20 +148,7 @@ class Database:
         self._sql_path = sql_path
         self.is_replica = False
         self.replication = Replication(self)
-        connection.autocommit = False
-        # One snapshot for all statements of a transaction: rows that arrive between two of them cannot make the
-        # aggregate and the count that verifies it disagree.
-        if _is_psycopg3(connection):
-            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            # Prepare nothing on the server: behind a pooler the next transaction may be on another session.
-            connection.prepare_threshold = None
-            self._notices: list[str] = []
-            connection.add_notice_handler(
-                lambda notice: self._notices.append(f"{notice.message_primary} {notice.source_function}")
-            )
-        else:
-            connection.isolation_level = psycopg2.extensions.ISOLATION_LEVEL_REPEATABLE_READ
-            self._notices = connection.notices
+        self._notices = drivers.set_up(connection)
 
     def sql(self, name: str, instead: Mapping[str, str] | None = None) -> str:
         """
@@ -290,7 +257,7 @@ class Database:
         self._notices.clear()
         # PostgreSQL stops counting statement_timeout before it commits, so the commit is canceled from here
         with (
-            after(self.limits.statement, self._cancel),
+            after(self.limits.statement, self.cancel),
             self.bounded("the commit; whether it is stored shows at the next try"),
         ):
             self.connection.commit()
@@ -303,13 +270,8 @@ class Database:
 
     def cancel(self) -> None:
         """Cancel the statement that runs, from another thread; nothing where the driver cannot without blocking all."""
-        self._cancel()
-
-    def _cancel(self) -> None:
-        # Every other way to cancel, psycopg2's included, would block all threads for as long as the network is silent.
-        if _is_psycopg3(self.connection) and psycopg.capabilities.has_cancel_safe():
-            with suppress(*DATABASE_ERRORS):
-                self.connection.cancel_safe(timeout=self.limits.network)
+        with suppress(*DATABASE_ERRORS):
+            drivers.cancel(self.connection, self.limits.network)
 
     @contextmanager
     def trial(self, *, lock: float) -> Iterator[Transaction]:
@@ -372,23 +334,3 @@ class Database:
             return socket.fromfd(self.connection.fileno(), socket.AF_INET, socket.SOCK_STREAM)
         # closed already, as what is waited for will say: a socket that is connected to nothing takes its place
         return socket.socket()
-
-
-def _is_psycopg3(connection: Any) -> bool:
-    return psycopg is not None and isinstance(connection, psycopg.Connection)
-
-
-def json_parts(trends: Sequence[Any]) -> Iterator[str]:
-    """
-    Return trends as JSON, in as many parts as one statement can carry each.
-
-    :param trends: what a statement takes as an array of objects.
-    """
-    # not as \u escapes: so a database in another encoding names the character that it cannot hold
-    text = json.dumps(trends, default=str, ensure_ascii=False)
-    if len(text) <= MAX_JSON_LENGTH or len(trends) < 2:
-        yield text
-    else:
-        middle = len(trends) // 2
-        yield from json_parts(trends[:middle])
-        yield from json_parts(trends[middle:])

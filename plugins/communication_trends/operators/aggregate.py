@@ -16,7 +16,7 @@ from communication_trends.core.aggregation import Aggregation
 from communication_trends.core.database import Database
 from communication_trends.core.period import Period
 from communication_trends.core.report import AggregationReport, TrendResult, TrendStatus
-from communication_trends.core.run_summary import TaskReport
+from communication_trends.core.task_report import TaskReport
 from communication_trends.core.work import Fill, Origin, Work
 from communication_trends.operators.base import NAMES_PER_LOG_LINE, REPORT_KEY, TrendsOperator, listed
 

@@ -20,9 +20,9 @@ from communication_trends.core.run_summary import (
     RunSummary,
     StoredOrganization,
     StoredTrend,
-    TaskReport,
     summarize_run,
 )
+from communication_trends.core.task_report import TaskReport
 from communication_trends.core.work import read_rule
 from communication_trends.notifications import attention, tell_attention, tell_digest
 from communication_trends.operators.base import REPORT_KEY, TrendsOperator
