@@ -12,8 +12,9 @@ from listeners import mail_server, webhook_server
 from communication_trends import settings
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import DAILY, WEEKLY, Period
-from communication_trends.notifications import FINDINGS, digest, tell_digest
-from communication_trends.stored import Range
+from communication_trends.core.period_range import Range
+from communication_trends.core.stored_anomalies import MAX_FINDINGS
+from communication_trends.notifiers import digest, notify_digest
 from local import ROOT
 
 SMTP = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
@@ -155,7 +156,7 @@ def test_a_summary_stays_small(database, run_dag, mailbox):
         name(database, slug, "n" * 5000)
     run = run_dag({"date": str(TUESDAY), "organizations_per_task": 12})
     found = run.summary["attention"]
-    assert (found["organizationsCompared"], found["totalEntries"], len(found["findings"])) == (12, 12, FINDINGS)
+    assert (found["organizationsCompared"], found["totalEntries"], len(found["findings"])) == (12, 12, MAX_FINDINGS)
     # the most unusual first
     assert [one["organization"] for one in found["findings"]] == slugs[:1:-1]
     assert [one["sentence"] for one in found["together"]] == [
@@ -423,6 +424,6 @@ def test_the_daily_run_of_a_sunday_sends_it_where_the_weekly_dag_is_off(database
     dag = load_dag()
     context = {"dag": dag, "params": {"organizations": None}}
     period = Period(DAILY, datetime.date.fromisoformat(date))
-    tell_digest(dag.get_task("summarize").digest_notifier, context, period, {"triggeredBy": run_by})
+    notify_digest(dag.get_task("summarize").digest_notifier, context, period, {"triggeredBy": run_by})
     assert len(mailbox.mails) == sent
     assert "digest" not in context

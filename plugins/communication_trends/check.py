@@ -15,10 +15,10 @@ from typing import TextIO
 
 from communication_trends import __version__, requirements, settings
 from communication_trends.compat import HAS_EXTERNAL_VIEWS, load_dag_file, registered_timetables
-from communication_trends.connections import connected, errors_explained
+from communication_trends.connections import connected, errors_explained, open_trends
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import DAILY, KINDS, Granularity
-from communication_trends.stored import GRACE, Range, reading
+from communication_trends.core.period_range import FRESHNESS_GRACE, Range
 from communication_trends.timetable import TIMETABLES
 
 OK, FAILED, NOTE = "ok", "FAILED", "-"
@@ -151,10 +151,10 @@ def check_freshness(kind: Granularity, count: int) -> Iterator[tuple[str, str]]:
     :param kind: the length of the periods.
     :param count: so many periods.
     """
-    last = kind.last_due(datetime.datetime.now(datetime.timezone.utc) - GRACE)
-    asked = Range(last.earlier(count - 1)[-1] if count > 1 else last, last, last)
-    with errors_explained(), reading() as database:
-        rows = database.rows("freshness", organization_id=None, limit=NAMED, offset=0, **asked.parameters)
+    last = kind.last_due(datetime.datetime.now(datetime.timezone.utc) - FRESHNESS_GRACE)
+    asked = Range(last.minus(count - 1), last, last)
+    with errors_explained(), open_trends() as reader:
+        rows = reader.rows("freshness", organization_id=None, limit=NAMED, offset=0, **asked.parameters)
     found = rows[0]
     total, behind = found["organizations_total"], found["organizations_behind"]
     if not total:

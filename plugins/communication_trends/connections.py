@@ -25,6 +25,7 @@ from communication_trends import settings
 from communication_trends.core.database import Database, Limits
 from communication_trends.core.database_errors import DATABASE_ERRORS, REFUSALS, explain, remedy
 from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, InvalidInputError
+from communication_trends.core.trend_reader import TrendReader, open_reader
 
 IGNORED_EXTRA = {"cursor", "autocommit", "row_factory", "cursor_factory", "connection_factory", "async", "async_"}
 """Keys of a connection's extra that are left out: they change how rows are returned, which the package sets itself."""
@@ -64,6 +65,17 @@ def connected(
     with closing(connection):
         sql_path = sql_path or settings.sql_path()
         yield Database(connection, sql_path=sql_path, limits=limits, name=f"connection {conn_id!r}")
+
+
+@contextmanager
+def open_trends(sql_path: Path | None = None) -> Iterator[TrendReader]:
+    """
+    Open the connection that trends are stored with, for reading them on one snapshot, and close it.
+
+    :param sql_path: folder of the statements; by default as the settings say.
+    """
+    with connected(settings.conn_id(), sql_path=sql_path) as database, open_reader(database) as reader:
+        yield reader
 
 
 def _of_team(conn_id: str, team_name: str | None) -> dict[str, Any]:

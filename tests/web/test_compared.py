@@ -17,7 +17,7 @@ from communication_trends.core.baseline import baseline_periods
 from communication_trends.core.counts import METRICS, Counts
 from communication_trends.core.period import DAILY
 from communication_trends.core.statements import compose
-from communication_trends.stored import READABLE
+from communication_trends.core.trend_reader import VALIDITY_PARAMETERS
 from communication_trends.web import answers, reading
 from communication_trends.web.ranges import Range, range_of
 from local import ROOT
@@ -502,7 +502,7 @@ def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
     database.connection.execute("update organizations set created_at = '2026-01-01'")
     sql = compose(ROOT / "sql" / "web" / "attention.sql")
     parameters = {
-        **READABLE,
+        **VALIDITY_PARAMETERS,
         **SCREEN,
         "organization_ids": None,
         "hotspot_topics": ["complaint"],
@@ -547,7 +547,7 @@ def test_what_is_just_written_is_not_read_once_for_each_organization(database, s
     earlier = [period.start for period in baseline_periods(day)]
     before = range_of(DAILY, D("2026-10-29"), D("2026-10-29"), now=datetime.datetime.now(datetime.timezone.utc))
     parameters = {
-        **READABLE,
+        **VALIDITY_PARAMETERS,
         **before.compared_parameters,
         "hotspot_topics": ["complaint", "escalation"],
         "organization_id": None,

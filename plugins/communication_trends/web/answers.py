@@ -12,8 +12,10 @@ from fastapi import HTTPException
 from communication_trends import settings
 from communication_trends.core import totals as figures
 from communication_trends.core.period import ONE_DAY
+from communication_trends.core.period_range import Range
+from communication_trends.core.stored_anomalies import find_stored_anomalies
+from communication_trends.core.trend_reader import TrendReader as Reading
 from communication_trends.core.work import read_rule
-from communication_trends.stored import Range, Reading, unusual
 from communication_trends.web import models
 from communication_trends.web.ranges import MAX_OF_ALL, MAX_OF_ONE
 
@@ -177,7 +179,13 @@ def attention(
     """Return a page of what is unusual in the periods of a range whose run is due, or all of it without a limit."""
     one = find(database, organization)
     periods = [period for period in asked.periods() if period.first_date <= asked.due.first_date]
-    answer = unusual(database, asked.kind, periods, organizations=[one.id] if one else None)
+    answer = find_stored_anomalies(
+        database,
+        asked.kind,
+        periods,
+        organizations=[one.id] if one else None,
+        risky_topics=settings.hotspot_topics(),
+    )
     found = answer.findings
     return models.Attention(
         **_ranged(asked),

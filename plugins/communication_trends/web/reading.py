@@ -17,11 +17,12 @@ import anyio.to_thread
 from airflow.configuration import conf
 from airflow.models.dag import DagModel
 
-from communication_trends import settings, stored
+from communication_trends import settings
 from communication_trends.connections import connected
 from communication_trends.core.database import Database, Limits
 from communication_trends.core.period import DAILY
-from communication_trends.stored import Reading
+from communication_trends.core.trend_reader import TrendReader as Reading
+from communication_trends.core.trend_reader import open_reader
 
 CONNECTIONS = 4
 """Connections to the database at once, per process of the API server."""
@@ -96,7 +97,7 @@ def reading(*, with_changes: bool = False) -> Iterator[Reading]:
 
     :param with_changes: whether to look up beforehand up to when the snapshot has every change.
     """
-    with connection() as database, stored.reading_from(database, with_changes=with_changes) as opened:
+    with connection() as database, open_reader(database, with_changes=with_changes) as opened:
         yield opened
 
 

@@ -18,7 +18,10 @@ from communication_trends import __version__, settings
 from communication_trends.compat import run_after, triggered_by
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import KINDS, ONE_DAY, resolve_period
-from communication_trends.stored import GRACE, Reading, reading_from, stored_version
+from communication_trends.core.period_range import FRESHNESS_GRACE as GRACE
+from communication_trends.core.trend_reader import TrendReader as Reading
+from communication_trends.core.trend_reader import open_reader as reading_from
+from communication_trends.core.trend_reader import stored_version
 from communication_trends.web import answers, models, tables
 from communication_trends.web.access import requires_dag
 from communication_trends.web.ranges import (
