@@ -89,7 +89,7 @@ test-backfill: install .venv-airflow-2.11.2/installed  ## airflow dags backfill 
 	@touch $@
 
 test-postgres: install  ## run the tests of trends and whole runs on another PostgreSQL, VERSION=14 to 18
-	@.ci/with-postgres "$(VERSION)" $(BIN)/python -m pytest tests/test_aggregate.py tests/test_runs.py tests/faults/test_rows.py
+	@.ci/with-postgres "$(VERSION)" $(BIN)/python -m pytest tests/test_aggregate_sql.py tests/test_runs.py tests/faults/test_rows.py
 
 screenshots: install  ## take the documentation's pictures of the page anew (needs Chromium)
 	@COMMUNICATION_TRENDS_SCREENSHOTS=docs $(BIN)/python -m pytest tests/web/test_page.py -k shared_address

@@ -140,7 +140,7 @@ def timed(connection: Connection, statements: Sequence[str], parameters: dict[st
         return (time.perf_counter() - before) * 1000
 
 
-SESSION = read(ROOT / "sql" / "session.sql")
+SESSION = read(ROOT / "sql" / "transaction_settings.sql")
 SESSION_PARAMETERS = {
     "read_only": False,
     "aggregating": True,

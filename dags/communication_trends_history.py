@@ -33,7 +33,7 @@ from communication_trends.sdk import DAG
 
 from communication_trends import settings
 from communication_trends.core.period import KINDS
-from communication_trends.history import RemoveOldRunsOperator
+from communication_trends.run_retention import RemoveOldRunsOperator
 
 with DAG(
     dag_id="communication_trends_history",

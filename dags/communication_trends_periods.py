@@ -73,13 +73,13 @@ PERIODS = [
     (MONTHLY, " (a calendar month)"),
 ]
 
-NEEDED = get_parsing_context().dag_id
+ONLY_DAG_ID = get_parsing_context().dag_id
 """The DAG of the task instance that this file is read for: a process of one needs no other. None: all of them."""
 
 settings.refuse_unknown_settings()
 
 for kind, which in PERIODS:
-    if NEEDED not in (None, kind.dag_id):
+    if ONLY_DAG_ID not in (None, kind.dag_id):
         continue
     with DAG(
         dag_id=kind.dag_id,

@@ -37,7 +37,7 @@ LONGEST = [
     ["test_replica.py"],
     ["test_subscription.py"],
     ["test_bundles.py"],
-    ["test_checks.py"],
+    ["test_preflight.py"],
     ["test_database.py"],
     ["test_runs.py"],
     ["test_lineage.py"],

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
-from test_aggregate import trend_in_python
+from test_aggregate_sql import trend_in_python
 
 from communication_trends.core.aggregation import Aggregation
 from communication_trends.core.database import Database, Limits
@@ -583,7 +583,7 @@ class Model:
         return not had or bool(all_rows and max(had) < min(all_rows) < day)
 
 
-def play(database, work_on, model: Model, event: tuple[str, str, int, int], picked: random.Random) -> None:
+def apply_event(database, work_on, model: Model, event: tuple[str, str, int, int], picked: random.Random) -> None:
     """Let one thing happen, in the database and in the model."""
     what, slug, number, amount = event
     day, connection = DAYS[number], database.connection
@@ -672,7 +672,7 @@ def test_after_any_history_one_run_leaves_the_last_days_as_plain_python_has_them
         connection.execute("update organizations set created_at = %s where slug = %s", [moment, slug])
     model, picked = Model(created), random.Random(seed)
     for event in [*history, ("night", "", 11, 0)]:
-        play(database, work_on, model, event, picked)
+        apply_event(database, work_on, model, event, picked)
     stored = {key: {name: row[name] for name in COLUMNS} for key, row in database.trends().items()}
     assert stored == model.stored
     provenance = connection.execute(

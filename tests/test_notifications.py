@@ -7,7 +7,7 @@ import json
 import shutil
 
 import pytest
-from listeners import mail_server, webhook_server
+from receivers import mail_server, webhook_server
 
 from communication_trends import settings
 from communication_trends.core.errors import InvalidInputError

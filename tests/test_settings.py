@@ -13,7 +13,7 @@ import pytest
 from airflow_dag import load_bag
 
 from communication_trends import __version__, settings
-from communication_trends.connections import connected
+from communication_trends.connections import open_database
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import KINDS
 from local import ROOT
@@ -226,7 +226,7 @@ def test_the_longest_statement_timeout_is_one_that_airflow_and_postgresql_take(g
     given("statement_timeout", "86400")
     given("lock_timeout", "86400")
     assert settings.execution_timeout() == datetime.timedelta(days=20, seconds=200)
-    with connected("communication_trends_db") as opened, opened.transaction(read_only=True) as transaction:
+    with open_database("communication_trends_db") as opened, opened.transaction(read_only=True) as transaction:
         (row,) = transaction.rows("select current_setting('statement_timeout') as longest")
     assert row["longest"] == "1d"
 

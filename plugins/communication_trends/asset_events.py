@@ -14,7 +14,7 @@ from communication_trends.compat import REST_API, TASKS_HAVE_METADATA_DATABASE
 
 log = logging.getLogger(__name__)
 
-PAGE = 100
+API_PAGE_SIZE = 100
 """Assets that are asked for at once."""
 
 LOOKED_AT = (1, 20, 500)
@@ -87,7 +87,7 @@ def _over_rest(asset: Any, extra: dict[str, Any]) -> bool:
 
 def _assets(client: Any, asset: Any) -> Iterator[dict[str, Any]]:
     """Yield the assets whose name contains the asset's."""
-    query = {"name_pattern": asset.name, "order_by": "id", "limit": PAGE, "offset": 0}
+    query = {"name_pattern": asset.name, "order_by": "id", "limit": API_PAGE_SIZE, "offset": 0}
     while page := client.get(f"{REST_API}/assets", params=query).raise_for_status().json()["assets"]:
         yield from page
         query["offset"] += len(page)

@@ -15,7 +15,7 @@ from typing import TextIO
 
 from communication_trends import __version__, requirements, settings
 from communication_trends.compat import HAS_EXTERNAL_VIEWS, load_dag_file, registered_timetables
-from communication_trends.connections import connected, errors_explained, open_trends
+from communication_trends.connections import open_database, open_trends, translate_errors
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import DAILY, KINDS, Granularity
 from communication_trends.core.period_range import FRESHNESS_GRACE, Range
@@ -136,9 +136,9 @@ def _database() -> str:
     # not at the top: freshness needs no operators
     from communication_trends.operators.list_organizations import table_problems
 
-    with errors_explained():
+    with translate_errors():
         yesterday = DAILY.last_completed(datetime.datetime.now(datetime.timezone.utc))
-        if problems := table_problems(yesterday, connected):
+        if problems := table_problems(yesterday, open_database):
             raise InvalidInputError("not ready. " + " ".join(problems))
     named = dict.fromkeys([settings.source_conn_id(), settings.conn_id()])
     return f"{' and '.join(named)}: the source can be read and trends can be stored (tried, and rolled back)"
@@ -153,7 +153,7 @@ def check_freshness(kind: Granularity, count: int) -> Iterator[tuple[str, str]]:
     """
     last = kind.last_due(datetime.datetime.now(datetime.timezone.utc) - FRESHNESS_GRACE)
     asked = Range(last.minus(count - 1), last, last)
-    with errors_explained(), open_trends() as reader:
+    with translate_errors(), open_trends() as reader:
         rows = reader.rows("freshness", organization_id=None, limit=NAMED, offset=0, **asked.parameters)
     found = rows[0]
     total, behind = found["organizations_total"], found["organizations_behind"]

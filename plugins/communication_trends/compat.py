@@ -49,7 +49,7 @@ class _Airflow2DAG(sdk.DAG):
     def run(self, **options: Any) -> None:
         """Make the runs of ``airflow dags backfill``, which calls this."""
         # not at the top: it loads Airflow's executors, which no task process needs
-        from communication_trends.backfill import run_backfill
+        from communication_trends.airflow2_backfill import run_backfill
 
         run_backfill(self, **options)
 

@@ -32,7 +32,7 @@ IGNORED_EXTRA = {"cursor", "autocommit", "row_factory", "cursor_factory", "conne
 
 
 @contextmanager
-def connected(
+def open_database(
     conn_id: str, limits: Limits | None = None, sql_path: Path | None = None, team_name: str | None = None
 ) -> Iterator[Database]:
     """
@@ -74,7 +74,7 @@ def open_trends(sql_path: Path | None = None) -> Iterator[TrendReader]:
 
     :param sql_path: folder of the statements; by default as the settings say.
     """
-    with connected(settings.conn_id(), sql_path=sql_path) as database, open_reader(database) as reader:
+    with open_database(settings.conn_id(), sql_path=sql_path) as database, open_reader(database) as reader:
         yield reader
 
 
@@ -102,7 +102,7 @@ def _extra(given: dict[str, Any], limits: Limits) -> dict[str, Any]:
 
 
 @contextmanager
-def errors_explained() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """
     Turn the database's errors into what an Airflow task instance raises.
 

@@ -27,7 +27,7 @@ def send(summary: Mapping[str, Any], *, behind: int, started: datetime.datetime 
         from communication_trends.sdk import Stats
 
         period, trigger = summary["period"], summary["triggeredBy"]
-        for figure, value in _figures(summary, behind, started).items():
+        for figure, value in _gauges(summary, behind, started).items():
             # in the name, since plain StatsD has no tags; and as tags, for exports that have. Short: Airflow 2.11 cuts
             # a name for OpenTelemetry after 63 characters
             name = f"communication_trends.{period}.{trigger}.{figure}"
@@ -59,9 +59,9 @@ def send_request(*, seconds: float, is_refused: bool) -> None:
         log.debug("The request's metrics were not sent.", exc_info=True)
 
 
-def _figures(summary: Mapping[str, Any], behind: int, started: datetime.datetime | None) -> dict[str, float]:
+def _gauges(summary: Mapping[str, Any], behind: int, started: datetime.datetime | None) -> dict[str, float]:
     lookback = summary["lookback"]
-    figures = {
+    gauges = {
         "processed": summary["organizationsProcessed"],
         "failed": summary["errors"],
         "failed_earlier": lookback["failed"],
@@ -72,5 +72,5 @@ def _figures(summary: Mapping[str, Any], behind: int, started: datetime.datetime
         "messages": summary["totalClassifications"],
     }
     if started:
-        figures["seconds"] = round((datetime.datetime.now(datetime.timezone.utc) - started).total_seconds(), 3)
-    return figures
+        gauges["seconds"] = round((datetime.datetime.now(datetime.timezone.utc) - started).total_seconds(), 3)
+    return gauges

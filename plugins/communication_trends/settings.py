@@ -162,7 +162,7 @@ def lock_timeout() -> float:
 
 def execution_timeout() -> datetime.timedelta:
     """How long a task instance may take: as long as 20 statements that each run into statement_timeout."""
-    return datetime.timedelta(seconds=20 * Limits(statement=statement_timeout()).answer)
+    return datetime.timedelta(seconds=20 * Limits(statement=statement_timeout()).client_timeout)
 
 
 def max_parallel_organizations() -> int:

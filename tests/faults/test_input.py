@@ -13,7 +13,7 @@ from airflow_dag import load_dag
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from communication_trends.connections import connected
+from communication_trends.connections import open_database
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import parse_date
 from communication_trends.operators.list_organizations import requested_ids
@@ -150,7 +150,7 @@ def test_each_entry_is_compared_exactly_but_for_blanks_around_it(database, run_d
 def test_an_entry_that_no_text_of_postgresql_can_be_is_unknown(database):
     # Airflow's own PostgreSQL refuses such a conf; other metadata databases do not
     id_ = database.organization("acme")
-    with connected("communication_trends_db") as source, source.transaction(read_only=True) as listing:
+    with open_database("communication_trends_db") as source, source.transaction(read_only=True) as listing:
         assert requested_ids(["acme", id_.upper()], source, listing) == [id_, id_]
         with pytest.raises(AirflowFailException, match=r"unknown 'acme\\x00', '\\ud800'\. Give"):
             requested_ids(["acme", "acme\0", "\ud800"], source, listing)

@@ -152,12 +152,12 @@ def test_where_the_target_is_another_server_the_receiver_is_asked(server, databa
             opened(other, "postgres") as target,
             opened(replica, database.name) as standby,
         ):
-            wait_until(lambda: _is_there(standby, target))
+            wait_until(lambda: _is_caught_up(standby, target))
             with opened(replica, database.name, user="asking") as asking:
                 with pytest.raises(DatabaseUnavailableError, match="only pg_read_all_stats may see: grant it"):
                     asking.replication.wait_for_replica(later(), target)
                 connection.execute("grant pg_read_all_stats to asking")
-                wait_until(lambda: _is_there(asking, target))
+                wait_until(lambda: _is_caught_up(asking, target))
             with paused(replica):
                 database.classify("acme")
                 with pytest.raises(DatabaseUnavailableError, match="bytes of its primary's log are missing"):
@@ -173,7 +173,7 @@ def test_where_the_target_is_another_server_the_receiver_is_asked(server, databa
         connection.execute("drop owned by asking; drop role asking")
 
 
-def _is_there(standby: Database, target: Database) -> bool:
+def _is_caught_up(standby: Database, target: Database) -> bool:
     try:
         standby.replication.wait_for_replica(later(), target)
     except DatabaseUnavailableError:

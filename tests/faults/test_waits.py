@@ -211,7 +211,7 @@ def test_giving_up_too_late_leaves_what_has_got_the_descriptor_since_alone(opene
         descriptor = database.connection.fileno()
 
         def wait_and_close():
-            with database.bounded("something"):
+            with database.deadline("something"):
                 begun.wait(60)
             database.connection.close()
             over.set()

@@ -51,14 +51,14 @@ class Limits:
     network: float = 10
 
     @property
-    def answer(self) -> float:
+    def client_timeout(self) -> float:
         """Seconds after which we give up on a statement ourselves: the server has not ended it at its own limit."""
         return self.statement + self.network
 
     @property
-    def idle(self) -> float:
+    def idle_timeout(self) -> float:
         """Seconds after which the server ends a transaction that is idle, as it is while the other database works."""
-        return max(self.answer, 60)
+        return max(self.client_timeout, 60)
 
 
 class _TrialOverError(Exception):
@@ -94,7 +94,7 @@ class Transaction:
         :raises psycopg.Error: as PostgreSQL reports it.
         :raises DatabaseUnavailableError: when there is no answer in time.
         """
-        with self._database.bounded("the statement"):
+        with self._database.deadline("the statement"):
             self._cursor.execute(sql, parameters)
         return self._cursor.fetchall() if self._cursor.description else []
 
@@ -167,7 +167,7 @@ class Database:
         Run a block in one transaction: one snapshot, UTC, with timeouts; committed at its end, rolled back on an error.
 
         :param read_only: whether PostgreSQL is to refuse any write.
-        :param aggregating: whether it is planned as suits the aggregation, see sql/session.sql.
+        :param aggregating: whether it is planned as suits the aggregation, see sql/transaction_settings.sql.
         :param lock: seconds that it waits for a lock, where that is less than the limit.
         :raises DatabaseUnavailableError: when there is no answer in time, or a replica ended the transaction to go on.
         :raises DatabaseUnusableError: when the encoding is SQL_ASCII, so that nobody knows what its text means.
@@ -175,13 +175,13 @@ class Database:
         try:
             opened = Transaction(self)
             (session,) = opened.rows(
-                self.sql("session.sql"),
+                self.sql("transaction_settings.sql"),
                 {
                     "read_only": read_only,
                     "aggregating": aggregating,
                     "statement_timeout": f"{round(self.limits.statement * 1000)}ms",
                     "lock_timeout": f"{round(min(self.limits.lock, lock or self.limits.lock) * 1000)}ms",
-                    "idle_timeout": f"{round(self.limits.idle * 1000)}ms",
+                    "idle_timeout": f"{round(self.limits.idle_timeout * 1000)}ms",
                 },
             )
             opened.began_at = session["began_at"]
@@ -196,7 +196,7 @@ class Database:
             self._commit()
         except BaseException:
             # a broken connection cannot roll back; closing it does the same
-            with suppress(*DATABASE_ERRORS), self.bounded("the rollback"):
+            with suppress(*DATABASE_ERRORS), self.deadline("the rollback"):
                 self.connection.rollback()
             raise
 
@@ -258,7 +258,7 @@ class Database:
         # PostgreSQL stops counting statement_timeout before it commits, so the commit is canceled from here
         with (
             after(self.limits.statement, self.cancel),
-            self.bounded("the commit; whether it is stored shows at the next try"),
+            self.deadline("the commit; whether it is stored shows at the next try"),
         ):
             self.connection.commit()
         # where the wait for a standby was canceled, PostgreSQL reports success, with a warning
@@ -287,7 +287,7 @@ class Database:
             raise _TrialOverError
 
     @contextmanager
-    def bounded(self, waiting_for: str) -> Iterator[None]:
+    def deadline(self, waiting_for: str) -> Iterator[None]:
         """
         Give up where the server should have ended the wait: it is stopped, or the network or a pooler is stuck.
 
@@ -306,12 +306,12 @@ class Database:
 
         try:
             # left in reverse: the descriptor is closed when nothing can use it any more
-            with own, after(self.limits.answer, give_up):
+            with own, after(self.limits.client_timeout, give_up):
                 yield
         except DATABASE_ERRORS as error:
             if given_up.is_set():
                 raise DatabaseUnavailableError(
-                    f"{self.name}: no answer within {self.limits.answer:g} s (setting statement_timeout and "
+                    f"{self.name}: no answer within {self.limits.client_timeout:g} s (setting statement_timeout and "
                     f"{self.limits.network:g} s for the network), waiting for {waiting_for}. The server is stopped, "
                     "the network silent, or a pooler has no session to spare"
                 ) from error

@@ -11,7 +11,7 @@ from communication_trends.sdk import AirflowException, AirflowFailException
 
 from communication_trends import __version__, settings
 from communication_trends.compat import clear_number, forget_mapped_xcom, name_task_instance, triggered_by
-from communication_trends.connections import errors_explained
+from communication_trends.connections import translate_errors
 from communication_trends.core.aggregation import Aggregation
 from communication_trends.core.database import Database
 from communication_trends.core.period import Period
@@ -68,7 +68,7 @@ class AggregateTrendsOperator(TrendsOperator):
             origin=Origin(dag_run.dag_id, dag_run.run_id, __version__),
         )
         templates = self.get_template_env()
-        with errors_explained(), self.connected(settings.source_conn_id()) as source:
+        with translate_errors(), self.connected(settings.source_conn_id()) as source:
             report = Aggregation(
                 work,
                 source=source,
@@ -92,7 +92,7 @@ class AggregateTrendsOperator(TrendsOperator):
         if told:
             ti.xcom_push(key=REPORT_KEY, value=told.as_json())
         if report.ended_by:
-            with errors_explained():
+            with translate_errors():
                 raise report.ended_by
         if failed:
             organizations = {result.organization for result in failed}

@@ -15,7 +15,7 @@ from communication_trends.compat import (
     run_after,
     triggered_by,
 )
-from communication_trends.connections import connected
+from communication_trends.connections import open_database
 from communication_trends.core.database import Database
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import DAILY, KINDS, Granularity, Period, resolve_period
@@ -113,7 +113,7 @@ class TrendsOperator(BaseOperator):
 
         :param conn_id: id of an Airflow connection.
         """
-        return connected(conn_id, sql_path=self.sql_path)
+        return open_database(conn_id, sql_path=self.sql_path)
 
 
 def listed(names: Sequence[str], limit: int = NAMES_PER_LOG_LINE) -> str:

@@ -13,7 +13,7 @@ from communication_trends.sdk import AirflowFailException
 
 from communication_trends import settings
 from communication_trends.compat import triggered_by
-from communication_trends.connections import errors_explained
+from communication_trends.connections import translate_errors
 from communication_trends.core.database import Database, Transaction
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import Period, utc_date
@@ -67,7 +67,7 @@ class ListOrganizationsOperator(TrendsOperator):
         if period.next_date > utc_date(datetime.datetime.now(datetime.timezone.utc)):
             self.log.warning("%s (UTC) has not ended: trends are partial. Re-run it later.", period)
         self._warn_of_a_taken_logical_date(context["dag_run"], period, wanted)
-        with errors_explained():
+        with translate_errors():
             self._check_tables(period)
             organizations = self._organizations(wanted, period)
         self.rows_read = {settings.source_conn_id(): {"organizations": len(organizations)}}

@@ -11,7 +11,7 @@ from communication_trends.sdk import AirflowFailException
 from communication_trends import __version__, metrics, settings
 from communication_trends.asset_events import emit_asset_event, last_event_extra
 from communication_trends.compat import clear_number, pull_mapped_xcoms, task_instance_states, triggered_by
-from communication_trends.connections import errors_explained
+from communication_trends.connections import translate_errors
 from communication_trends.core.database import TARGET_TABLES, Transaction
 from communication_trends.core.evidence import NUMBERS
 from communication_trends.core.period import Period
@@ -65,7 +65,7 @@ class SummarizeTrendsOperator(TrendsOperator):
         """
         period = self.run_period(context)
         batches = self._listed_batches(context, period)
-        with errors_explained():
+        with translate_errors():
             run, changes = self._look_up(context, period, batches)
         summary = {**run.as_json(), "attention": attention_for_summary(period, run.processed, self.sql_path)}
         for warning in run.warnings():

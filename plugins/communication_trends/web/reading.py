@@ -18,7 +18,7 @@ from airflow.configuration import conf
 from airflow.models.dag import DagModel
 
 from communication_trends import settings
-from communication_trends.connections import connected
+from communication_trends.connections import open_database
 from communication_trends.core.database import Database, Limits
 from communication_trends.core.period import DAILY
 from communication_trends.core.trend_reader import TrendReader as Reading
@@ -81,7 +81,7 @@ _asking: ContextVar[_Asking | None] = ContextVar("asking", default=None)
 @contextmanager
 def connection() -> Iterator[Database]:
     """Open the connection that the tasks of the daily DAG store trends with, for a request, and close it."""
-    with connected(settings.conn_id(), LIMITS, team_name=_team_name()) as database:
+    with open_database(settings.conn_id(), LIMITS, team_name=_team_name()) as database:
         asking = _asking.get()
         if asking is None:
             yield database

@@ -14,7 +14,7 @@ from communication_trends.compat import REST_API
 from communication_trends.core.period import KINDS
 from communication_trends.rest_api import address, logged_in
 
-PAGE = 100
+API_PAGE_SIZE = 100
 
 
 class RemoveOldRunsOperator(BaseOperator):
@@ -66,8 +66,8 @@ class RemoveOldRunsOperator(BaseOperator):
             ) from None
         if refused:
             reasons = ", ".join(f"{run_id!r} ({reason})" for run_id, reason in list(refused.items())[:20])
-            may_pass = any(reason.startswith("5") for reason in refused.values())
-            raise (AirflowException if may_pass else AirflowFailException)(
+            retryable = any(reason.startswith("5") for reason in refused.values())
+            raise (AirflowException if retryable else AirflowFailException)(
                 f"{len(refused)} runs of {self.target_dag_id} could not be removed: {reasons}. "
                 f"{sum(removed.values())} others were. docs/run-history.md says what to do with those that stay."
             )
@@ -97,7 +97,7 @@ class RemoveOldRunsOperator(BaseOperator):
 
     def _old_runs(self, client: httpx.Client, path: str, state: str, keep: int) -> list[str]:
         """Return the ids of the runs that ended in a state, but not of the latest ones and those that are needed."""
-        query: dict[str, str | int] = {"state": state, "order_by": "-end_date", "limit": PAGE}
+        query: dict[str, str | int] = {"state": state, "order_by": "-end_date", "limit": API_PAGE_SIZE}
         # a dict, so that each is there once: a run that ends meanwhile moves the others to the next page
         found: dict[str, None] = {}
         offset = keep
