@@ -1,4 +1,4 @@
-"""What people are told: by mail and by webhook, of runs through Airflow. All figures by hand."""
+"""What is sent to people: by mail and by webhook, of runs through Airflow. Expected numbers by hand."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_run_says_what_is_unusual_and_the_notifier_is_called_once(database, ru
     }
     ((recipients, mail),) = mailbox.mails
     assert recipients == ["lead@example.com"]
-    assert mail["subject"] == "Communication trends, Tue, 3 Nov 2026: 1 unusual figure"
+    assert mail["subject"] == "Communication trends, Tue, 3 Nov 2026: 1 unusual metric"
     assert mail["bcc"] is None
     content = mail.get_body(("html",)).get_content()
     query = "period=daily&amp;from=2026-09-08&amp;to=2026-11-03"
@@ -124,7 +124,7 @@ def test_a_run_says_what_is_unusual_and_the_notifier_is_called_once(database, ru
     assert "<img" not in content
 
 
-def test_a_run_that_finds_nothing_tells_nobody(database, run_dag, mailbox):
+def test_a_run_that_finds_nothing_sends_nothing(database, run_dag, mailbox):
     an_alarming_tuesday(database, alerts=6)
     run = run_dag({"date": str(TUESDAY)})
     assert run.summary["attention"] == {
@@ -199,7 +199,7 @@ def test_a_notifier_that_fails_is_an_error_in_the_log_and_costs_nothing_else(dat
     given(f"{which}_notifier_kwargs", json.dumps({"slack_webhook_conn_id": "nowhere", "text": "{{ digest.text }}"}))
     run = run_dag({"date": str(TUESDAY)}, dag_id=dag_id)
     assert run.state == "success"
-    assert f"{which}_notifier failed: nobody was told." in run.log
+    assert f"{which}_notifier failed: no message was sent." in run.log
 
 
 @pytest.mark.parametrize("which", ["failure", "attention", "digest"])

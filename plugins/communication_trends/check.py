@@ -42,7 +42,7 @@ def main(output: TextIO) -> int:
     check.add_argument("--no-database", action="store_true", help="for a component without access to the trends")
     fresh = commands.add_parser("freshness", help="say who lacks which trends that should be stored by now")
     fresh.add_argument("--period", choices=sorted(KINDS), default="daily")
-    fresh.add_argument("--count", type=int, default=30, help="so many periods up to the present; default: 30")
+    fresh.add_argument("--count", type=int, default=30, help="number of periods up to now; default: 30")
     given = parser.parse_args()
     if given.command == "check":
         found = check_installation(given.dags, with_database=not given.no_database)

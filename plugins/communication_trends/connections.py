@@ -57,8 +57,8 @@ def open_database(
             f"AIRFLOW_CONN_{conn_id.upper()} in the environment of every worker."
         ) from error
     except DATABASE_ERRORS as error:
-        if mended_by := remedy(error) or REFUSALS.get(_refusal(error, limits.network) or ""):
-            raise DatabaseUnusableError(f"connection {conn_id!r}: {explain(error)}: {mended_by}") from error
+        if fixed_by := remedy(error) or REFUSALS.get(_refusal(error, limits.network) or ""):
+            raise DatabaseUnusableError(f"connection {conn_id!r}: {explain(error)}: {fixed_by}") from error
         raise DatabaseUnavailableError(f"connection {conn_id!r}: {explain(error)}") from error
     except (AirflowOptionalProviderFeatureException, ImportError, AttributeError, TypeError, ValueError) as error:
         raise DatabaseUnusableError(f"connection {conn_id!r} cannot be used: {error}: correct it") from error
@@ -117,8 +117,8 @@ def translate_errors() -> Iterator[None]:
     except InvalidInputError as error:
         raise AirflowFailException(str(error)) from error
     except DATABASE_ERRORS as error:
-        if mended_by := remedy(error):
-            raise AirflowFailException(f"{explain(error)}. Retrying will not help: {mended_by}.") from error
+        if fixed_by := remedy(error):
+            raise AirflowFailException(f"{explain(error)}. Retrying will not help: {fixed_by}.") from error
         raise AirflowException(explain(error)) from error
 
 

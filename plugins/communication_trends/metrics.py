@@ -1,4 +1,4 @@
-"""The figures of a run and of the page's requests, sent through Airflow's export: StatsD, Datadog, OpenTelemetry."""
+"""The metrics of a run and of the page's requests, sent through Airflow's export: StatsD, Datadog, OpenTelemetry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 def send(summary: Mapping[str, Any], *, behind: int, started: datetime.datetime | None) -> None:
     """
-    Send the figures of a run as gauges named ``communication_trends.<period>.<trigger>.<figure>``.
+    Send the metrics of a run as gauges named ``communication_trends.<period>.<trigger>.<metric>``.
 
     Nothing is raised: a run does not fail for its metrics. What went wrong is in the log.
 
@@ -27,13 +27,13 @@ def send(summary: Mapping[str, Any], *, behind: int, started: datetime.datetime 
         from communication_trends.sdk import Stats
 
         period, trigger = summary["period"], summary["triggeredBy"]
-        for figure, value in _gauges(summary, behind, started).items():
+        for metric, value in _gauges(summary, behind, started).items():
             # in the name, since plain StatsD has no tags; and as tags, for exports that have. Short: Airflow 2.11 cuts
             # a name for OpenTelemetry after 63 characters
-            name = f"communication_trends.{period}.{trigger}.{figure}"
+            name = f"communication_trends.{period}.{trigger}.{metric}"
             Stats.gauge(name, value, tags={"period": period, "triggered_by": trigger})
         flush_metrics()
-    # any exception: Airflow can be told to use a client of one's own
+    # any exception: Airflow can be configured to use another client
     except Exception:
         log.exception("The run's metrics were not sent. The trends are stored all the same.")
 

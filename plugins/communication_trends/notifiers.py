@@ -31,14 +31,14 @@ def attention_for_summary(
     period: Period, organizations: Sequence[str], sql_path: Path | None = None
 ) -> dict[str, Any] | None:
     """
-    Return what is unusual in a run's period, for its summary; None, with a word in the log, where that is not known.
+    Return what is unusual in a run's period, for its summary; None, with a warning in the log, where that is not known.
 
     :param period: the run's.
     :param organizations: ids of those whose trends it has stored.
     :param sql_path: folder of the statements; by default as the settings say.
     """
     if period.next_date > datetime.datetime.now(datetime.timezone.utc).date():
-        log.info("%s (UTC) is not over: what is unusual in it cannot be said yet.", period)
+        log.info("%s (UTC) has not ended: what is unusual in it is not known yet.", period)
         return None
     try:
         with open_trends(sql_path) as reader:
@@ -120,7 +120,7 @@ def _notify(key: str, notifier: Any, context: Any, build: Callable[[], Message |
         notifier(context)
     # AirflowTaskTimeout is a BaseException
     except (Exception, AirflowTaskTimeout):
-        log.exception("%s_notifier failed: nobody was told. The run goes on; its summary has the findings.", key)
+        log.exception("%s_notifier failed: no message was sent. The run goes on; its summary has the findings.", key)
 
 
 def _attention_message(period: Period, found: Mapping[str, Any]) -> Message:
@@ -133,7 +133,7 @@ def _attention_message(period: Period, found: Mapping[str, Any]) -> Message:
         lines.append(Line(f"and {total - len(listed):,} more"))
     together = [("Many organizations", [Line(one["sentence"]) for one in found["together"]])]
     return Message(
-        subject=f"Communication trends, {period_text(period)}: {count_text(total, 'unusual figure')}",
+        subject=f"Communication trends, {period_text(period)}: {count_text(total, 'unusual metric')}",
         sections=[*(together if found["together"] else []), ("Unusual", lines)],
         url=_page_url(**_compared(period)),
         findings=listed,

@@ -36,7 +36,7 @@ _OPTIONS: dict[str, tuple[str, str, str]] = {
     "sql_path": (
         "string",
         "",
-        "Folder of the SQL. Empty: sql in the folder of the DAG file or beside it, in the package, or beside the "
+        "Folder of the SQL. Empty: sql in or next to the folder of the DAG file, in the package, or next to the "
         "plugins or DAGs folder.",
     ),
     "retries": ("integer", "3", "Retries of a failed task instance, at most 100."),
@@ -72,7 +72,7 @@ _OPTIONS: dict[str, tuple[str, str, str]] = {
     "attention_notifier": (
         "string",
         "",
-        "Import path of an Airflow notifier, called once for a run that found something unusual.",
+        "Import path of an Airflow notifier, called once for a run that found an anomaly.",
     ),
     "attention_notifier_kwargs": ("string", "", _KWARGS),
     "digest_notifier": ("string", "", "Import path of an Airflow notifier, called once a week with a digest."),

@@ -42,7 +42,7 @@ class RemoveOldRunsOperator(BaseOperator):
         :param context: Airflow's context.
         :raises AirflowFailException: when the API refuses the login, the user may not delete runs, or some runs cannot
             be removed, after all others were.
-        :raises AirflowException: when it answers with an error of its own, or not at all; Airflow retries it.
+        :raises AirflowException: when it answers with a server error, or not at all; Airflow retries it.
         """
         conn_id = settings.api_conn_id()
         connection = BaseHook.get_connection(conn_id)
@@ -87,7 +87,7 @@ class RemoveOldRunsOperator(BaseOperator):
             elif answer.is_success:
                 removed += 1
             elif answer.status_code == 404:
-                self.log.warning("%r is not there any more: somebody else has removed it.", run_id)
+                self.log.warning("%r no longer exists: it was removed by something else.", run_id)
             elif answer.status_code in (401, 403):
                 answer.raise_for_status()
             else:
@@ -98,7 +98,7 @@ class RemoveOldRunsOperator(BaseOperator):
     def _old_runs(self, client: httpx.Client, path: str, state: str, keep: int) -> list[str]:
         """Return the ids of the runs that ended in a state, but not of the latest ones and those that are needed."""
         query: dict[str, str | int] = {"state": state, "order_by": "-end_date", "limit": API_PAGE_SIZE}
-        # a dict, so that each is there once: a run that ends meanwhile moves the others to the next page
+        # a dict, so that each is there once: a run that ends in the meantime moves the others to the next page
         found: dict[str, None] = {}
         offset = keep
         while runs := client.get(path, params={**query, "offset": offset}).raise_for_status().json()["dag_runs"]:

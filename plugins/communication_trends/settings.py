@@ -59,7 +59,7 @@ def source_conn_id() -> str:
 
 def sql_path(dag_file: str | None = None) -> Path:
     """
-    Folder of the ``.sql`` templates: ``sql_path``, or else ``sql`` beside the DAG file, in the package and elsewhere.
+    Folder of the ``.sql`` templates: ``sql_path``, or else ``sql`` next to the DAG file, in the package and elsewhere.
 
     :param dag_file: path of the DAG file, in a DAG bundle for example; its folder and the one above it come first.
     :raises InvalidInputError: when it is nowhere there, or is of another release than the package.
@@ -230,7 +230,7 @@ def lookback(kind: Granularity) -> int:
 
 
 def ui_url() -> str | None:
-    """Address of Airflow's UI, without a slash at its end: ``base_url``; None where nobody has set it."""
+    """Address of Airflow's UI, without a slash at its end: ``base_url``; None where it is not set."""
     section, unset = UI_ADDRESS
     given = (conf.get(section, "base_url", fallback="") or "").rstrip("/")
     return None if given in ("", unset) else given
@@ -279,7 +279,7 @@ def check_all_settings() -> None:
 
 
 def _given(name: str) -> str:
-    """Return a setting as it is given, or its default."""
+    """Return the text of a setting, or its default."""
     return conf.get(SECTION, name, fallback=DEFAULTS[name])
 
 
@@ -312,7 +312,7 @@ def _number(name: str, kind: Callable[[str], Value], *, at_least: float, at_most
 
 
 def _has_few_places(value: object) -> bool:
-    """Whether a decimal can be handed to PostgreSQL as it is."""
+    """Whether a decimal can be handed to PostgreSQL exactly."""
     return not isinstance(value, decimal.Decimal) or -int(value.as_tuple().exponent) <= MAX_DECIMAL_PLACES
 
 

@@ -32,12 +32,12 @@ def refuse_unknown_settings() -> None:
             wrong.append((variable, name, f"{VARIABLE}%s"))
     if not wrong:
         return
-    told = []
+    problems = []
     for given, name, right in wrong:
         nearest = difflib.get_close_matches(name.lower(), DEFAULTS, 1, cutoff=0.5)
         meant = right % (nearest[0].upper() if right.startswith(VARIABLE) else nearest[0]) if nearest else ""
-        told.append(f"{given}: there is no such setting" + (f", the nearest is {meant}." if meant else "."))
-    raise InvalidInputError(" ".join(told) + " Correct or remove it.")
+        problems.append(f"{given}: there is no such setting" + (f", the nearest is {meant}." if meant else "."))
+    raise InvalidInputError(" ".join(problems) + " Correct or remove it.")
 
 
 def _is_like_section(name: str) -> bool:
@@ -45,7 +45,7 @@ def _is_like_section(name: str) -> bool:
 
 
 def _is_known(name: str) -> bool:
-    """Whether Airflow reads the name for a setting of ours: of one that may be a secret, also …_cmd and …_secret."""
+    """Whether Airflow reads the name as a setting of ours; …_cmd and …_secret too, where it may be a secret."""
     base = re.sub("_(cmd|secret)$", "", name)
     return name in DEFAULTS or (SECTION, base) in conf.sensitive_config_values
 
@@ -56,6 +56,6 @@ def _misspelled_name(variable: str) -> str | None:
         return None
     if found := re.fullmatch("(?i)AIRFLOW_+(?!CONN_|VAR_)(.+?)__+(.+)", variable):
         return found[2] if _is_like_section(found[1]) else None
-    # with single underscores it may be somebody else's: Kubernetes makes AIRFLOW_COMMUNICATION_TRENDS_SERVICE_HOST
+    # with single underscores it may not be ours: Kubernetes makes AIRFLOW_COMMUNICATION_TRENDS_SERVICE_HOST
     found = re.fullmatch(f"(?i)AIRFLOW_{SECTION}_(.+)", variable)
     return found[1] if found and difflib.get_close_matches(found[1].lower(), DEFAULTS, 1, cutoff=0.8) else None

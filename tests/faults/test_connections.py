@@ -1,4 +1,4 @@
-"""What a connection says: encodings, what its extra may hold, what no retry mends."""
+"""What a connection says: encodings, what its extra may hold, what retrying does not help."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def encoded(server, monkeypatch) -> Iterator[Any]:
         return Application(names[-1], connection)
 
     yield make
-    # what Airflow has opened to its metadata database meanwhile has the environment's encoding: not for later tests
+    # what Airflow has opened to its metadata database since has the environment's encoding: not for later tests
     assert airflow_settings.engine
     airflow_settings.engine.dispose()
     for name in names:
@@ -188,7 +188,7 @@ def test_an_extra_that_works(server, database, run_dag, monkeypatch, extra):
     ],
     ids=str,
 )
-def test_a_connection_that_no_retry_mends(server, database, monkeypatch, changes, message):
+def test_a_connection_that_retrying_does_not_help(server, database, monkeypatch, changes, message):
     # by TCP, since some options mean nothing to a Unix socket
     with silent_proxy(server) as proxy:
         changes = {"host": "127.0.0.1", "port": proxy.port, **changes}

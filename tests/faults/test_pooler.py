@@ -1,4 +1,4 @@
-"""Through a real PgBouncer in transaction mode: a session is nobody's own beyond a transaction."""
+"""Through a real PgBouncer in transaction mode: a session belongs to no client beyond a transaction."""
 
 from __future__ import annotations
 

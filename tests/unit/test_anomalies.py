@@ -144,7 +144,7 @@ def test_ratios_that_are_worth_attention(current, is_named):
 
 
 def test_a_tenant_that_varies_much_is_called_anomalous_later():
-    """Every weekday 60, 100 and 140 in turns: a dispersion of 11, with which 180 is ordinary."""
+    """Every weekday 60, 100 and 140 alternately: a dispersion of 11, with which 180 is ordinary."""
     values = [Counts((60, 100, 140)[back % 3], 8, 2, 12) for back in range(56)]
     assert found(Counts(180, 8, 2, 12), values) == {}
     assert set(found(Counts(180, 8, 2, 12), history())) == {VOLUME}

@@ -413,7 +413,7 @@ def test_attention_names_a_state_until_it_is_over(api, made):
     [silence] = api.get(f"{API}/attention", params={**asked, "organization": "silenced"}).json()["findings"]
     assert (silence["state"], silence["since"], silence["days"]) == ("silent", "2026-10-23", 5)
     assert silence["sentence"] == "silent since 23 Oct, 5 days; on Tuesdays usually 100 messages"
-    # risk comes before volume, whoever's it is
+    # risk comes before volume, whichever organization's it is
     slugs = [one["organization"]["slug"] for one in api.get(f"{API}/attention", params=asked).json()["findings"]]
     assert slugs.index("souring") < slugs.index("silenced")
     # two days earlier they had lasted two days less
@@ -526,7 +526,7 @@ def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
     ["attention", "attention_history", "comparison", "freshness", "overview", "trends_of_all", "hotspots"],
 )
 def test_what_is_just_written_is_not_read_once_for_each_organization(database, statement):
-    """As in the first nights: of what was just written the planner knows nothing."""
+    """As in the first scheduled runs: of what was just written the planner knows nothing."""
     organizations, weeks = 600, 9
     connection = database.connection
     connection.execute(

@@ -120,7 +120,7 @@ def test_each_rule_of_the_range_says_which_trends_are_by_it(api, record):
     ]
 
 
-def test_a_rule_is_the_present_one_by_what_it_means(api, record, monkeypatch):
+def test_a_rule_is_the_current_one_by_what_it_means(api, record, monkeypatch):
     record("acme", "2026-10-10", rule=OTHER)
     one_day = {"organization": "acme", "from": "2026-10-10", "to": "2026-10-10"}
     assert [rule["current"] for rule in hotspot_rules(api, **one_day)] == [False]

@@ -170,7 +170,7 @@ class Database:
         :param aggregating: whether it is planned as suits the aggregation, see sql/transaction_settings.sql.
         :param lock: seconds that it waits for a lock, where that is less than the limit.
         :raises DatabaseUnavailableError: when there is no answer in time, or a replica ended the transaction to go on.
-        :raises DatabaseUnusableError: when the encoding is SQL_ASCII, so that nobody knows what its text means.
+        :raises DatabaseUnusableError: when the encoding is SQL_ASCII, so that it is unknown what its text means.
         """
         try:
             opened = Transaction(self)
@@ -189,7 +189,7 @@ class Database:
             opened.is_on_replica = self.is_replica = session["in_recovery"]
             if session["server_encoding"] == "SQL_ASCII":
                 raise DatabaseUnusableError(
-                    f"{self.name}: the database's encoding is SQL_ASCII, so nobody knows which characters its bytes "
+                    f"{self.name}: the database's encoding is SQL_ASCII, so it is unknown which characters its bytes "
                     "mean. Move it to a database with the encoding UTF8 (pg_dump, createdb -E UTF8 -T template0)"
                 )
             yield opened
@@ -258,7 +258,7 @@ class Database:
         # PostgreSQL stops counting statement_timeout before it commits, so the commit is canceled from here
         with (
             after(self.limits.statement, self.cancel),
-            self.deadline("the commit; whether it is stored shows at the next try"),
+            self.deadline("the commit; the next attempt shows whether it is stored"),
         ):
             self.connection.commit()
         # where the wait for a standby was canceled, PostgreSQL reports success, with a warning
@@ -325,7 +325,7 @@ class Database:
 
     def _own_descriptor(self) -> socket.socket:
         """
-        Return the connection's socket under a descriptor of its own.
+        Return the connection's socket under a second descriptor.
 
         The driver closes the connection's own when it finds the connection lost, and whatever another thread opens next
         gets its number.

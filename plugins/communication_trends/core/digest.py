@@ -196,7 +196,7 @@ def _days(dates: Sequence[datetime.date]) -> str:
 
 
 def _changed(now: totals.Sums, before: totals.Sums) -> list[str]:
-    """Say each figure with its change."""
+    """Say each metric with its change."""
     said = []
     for noun, count, earlier in (("message", now.messages, before.messages), ("alert", now.alerts, before.alerts)):
         change = totals.change_percent(count, earlier)

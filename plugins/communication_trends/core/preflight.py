@@ -1,8 +1,8 @@
 """
 Whether a run can read the source and store trends, before it writes anything. No Airflow in here.
 
-The statements of the run are tried as they are, in transactions that are always rolled back: PostgreSQL decides what
-works, its error says what does not. What it would pass in silence is looked up before, by sql/check_tables.sql.
+The run's own statements are tried, in transactions that are always rolled back: PostgreSQL decides what works, its
+error says what does not. What it would accept silently is looked up before, by sql/check_tables.sql.
 
 Usage::
 

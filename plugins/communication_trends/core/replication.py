@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from communication_trends.core.database import Database, Transaction
 
 UNKNOWABLE = frozenset({"42501", "42883", "42P01", "0A000"})
-"""SQLSTATEs where a server does not tell something of itself: no privilege, no such function or view, not supported."""
+"""SQLSTATEs where a server does not report on itself: no privilege, no such function or view, not supported."""
 
 
 class Replication:

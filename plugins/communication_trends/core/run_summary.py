@@ -235,8 +235,8 @@ class RunSummary:
             said.append(
                 f"The rule of hotspots has changed: the trends of {rule['organizations']} organizations from before "
                 f"these {noun}s have topics {', '.join(rule['topics'])}, at least {rule['minMessages']} messages, a "
-                f"risky share above {rule['minRatio']}. A backfill brings those to the present rule whose source rows "
-                "are still there."
+                f"risky share above {rule['minRatio']}. A backfill recomputes those by the current rule whose source "
+                "rows are still there."
             )
         return said
 

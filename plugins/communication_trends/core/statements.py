@@ -20,8 +20,8 @@ def compose(path: Path, instead: Mapping[str, str] | None = None) -> str:
     """
     Return a statement with the views that it reads.
 
-    A view is a statement of its own file, in the same folder. Who reads it names it after ``-- reads:``, and gets it as
-    a common table expression: views in the application's database are not ours to make.
+    A view is a statement in a separate file of the same folder. A statement that reads it names it after ``-- reads:``,
+    and gets it as a common table expression: views in the application's database are not ours to make.
 
     :param path: the statement's file.
     :param instead: views whose definition is taken from another file: names without the ending, by name.

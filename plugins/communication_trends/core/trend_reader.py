@@ -34,7 +34,7 @@ class TrendReader:
 
     :param database: where it is open.
     :param transaction: the transaction.
-    :param changes_until: up to when its snapshot has every change; None where nobody has looked that up.
+    :param changes_until: up to when its snapshot has every change; None where that was not looked up.
     """
 
     def __init__(

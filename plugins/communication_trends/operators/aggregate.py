@@ -81,7 +81,7 @@ class AggregateTrendsOperator(TrendsOperator):
         self._log_report(work, report)
         failed = report.of(TrendStatus.FAILED) + report.of(TrendStatus.NOT_IN_SOURCE, period=work.period)
         is_retried = not report.ended_by and any(result.retryable for result in report.of(TrendStatus.FAILED))
-        told = TaskReport.of(
+        reported = TaskReport.of(
             work.period,
             report,
             map_index=ti.map_index,
@@ -89,8 +89,8 @@ class AggregateTrendsOperator(TrendsOperator):
             # of an attempt that another one follows, it is not the last word
             is_last_attempt=ti.try_number > ti.max_tries or not is_retried,
         )
-        if told:
-            ti.xcom_push(key=REPORT_KEY, value=told.as_json())
+        if reported:
+            ti.xcom_push(key=REPORT_KEY, value=reported.as_json())
         if report.ended_by:
             with translate_errors():
                 raise report.ended_by

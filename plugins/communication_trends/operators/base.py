@@ -50,7 +50,7 @@ class TrendsOperator(BaseOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """
-        Return the tables that were read and written, for Airflow's OpenLineage provider; nobody else calls this.
+        Return the tables that were read and written, for Airflow's OpenLineage provider; nothing else calls this.
 
         :param task_instance: not needed.
         """
@@ -66,7 +66,7 @@ class TrendsOperator(BaseOperator):
 
     def run_period(self, context: Any) -> Period:
         """
-        Return the period that the present run is for.
+        Return the period that the current run is for.
 
         :param context: Airflow's context.
         :raises AirflowFailException: when the run's conf, logical date or data interval cannot be used; Airflow does
@@ -91,7 +91,7 @@ class TrendsOperator(BaseOperator):
 
     def lookback_periods(self, context: Any) -> list[Period]:
         """
-        Return the periods that the present run does again, newest first.
+        Return the periods that the current run does again, newest first.
 
         :param context: Airflow's context.
         :raises AirflowFailException: when ``lookback`` cannot be used.

@@ -52,7 +52,7 @@ class ListOrganizationsOperator(TrendsOperator):
         number of values.
 
         :param context: Airflow's context.
-        :raises AirflowFailException: for input or tables that no retry mends, before anything is written.
+        :raises AirflowFailException: for input or tables that retrying does not help, before anything is written.
         """
         period = self.run_period(context)
         params = context["params"]

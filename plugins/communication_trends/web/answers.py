@@ -428,7 +428,7 @@ def _named_sums(sums: figures.Sums) -> dict[str, int]:
     return {
         "risky_classifications": sums.risky,
         "escalations_total": sums.alerts,
-        "messages_with_tone": sums.toned,
+        "messages_with_tone": sums.with_tone,
         "confidence_sum": sums.confidence,
         "classifications_with_confidence": sums.confident,
     }
