@@ -78,10 +78,10 @@ class Report:
         console.print(table)
 
     def write(self, path: Path) -> None:
-        """Write the results as JSON; those of sections that were not measured stay as they are."""
+        """Write the results as JSON, one a line; those of sections that were not measured are unchanged."""
         measured = {result["section"] for result in self.results}
         others = [
             result for result in json.loads(path.read_text(encoding="utf-8")) if result["section"] not in measured
         ]
-        text = json.dumps(others + self.results, indent=1, ensure_ascii=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        lines = [json.dumps(result, ensure_ascii=False) for result in others + self.results]
+        path.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
