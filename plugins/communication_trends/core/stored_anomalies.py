@@ -138,11 +138,8 @@ def find_stored_anomalies(
         for row in suspects
         for finding in _findings(counts[row["organization_id"]], needed[row["date"]], risky_topics)
     ]
-    together: list[Together] = []
-    if organizations is None or len(organizations) > 1:
-        for date, compared in rows[0]["compared_by_date"].items():
-            of_date = [one.finding for one in found if str(one.date) == date]
-            together += find_together(of_date, compared, by_date[datetime.date.fromisoformat(date)])
+    is_of_one = organizations is not None and len(organizations) <= 1
+    together = [] if is_of_one else _together(found, rows[0]["compared_by_date"], by_date)
     return StoredAnomalies(
         _in_order(found, together),
         sorted(together, key=lambda one: (-one.organizations, one.date, one.figure)),
@@ -176,6 +173,17 @@ def _findings(counts: Mapping[str, Counts], needed: Sequence[Period], risky_topi
     """Return what is anomalous about the first of some periods, of which the others are those before it."""
     current, *history = [counts.get(str(one.first_date)) for one in needed]
     return find_anomalies(current, history, needed[0], risky_topics) if current else []
+
+
+def _together(
+    found: Sequence[OrganizationFinding], compared_by_date: Mapping[str, int], by_date: Mapping[datetime.date, Period]
+) -> list[Together]:
+    """Return what many organizations have in common, of each of some periods."""
+    together: list[Together] = []
+    for date, compared in compared_by_date.items():
+        of_date = [one.finding for one in found if str(one.date) == date]
+        together += find_together(of_date, compared, by_date[datetime.date.fromisoformat(date)])
+    return together
 
 
 def _in_order(found: Sequence[OrganizationFinding], together: Sequence[Together]) -> list[OrganizationFinding]:

@@ -57,16 +57,7 @@ class AggregateTrendsOperator(TrendsOperator):
         name_task_instance(context, self.batch_name)
         forget_mapped_xcom(context, REPORT_KEY)
         dag_run, ti = context["dag_run"], context["ti"]
-        period = self.run_period(context)
-        work = Work(
-            organizations=self.batch.partition("\n")[2].split(","),
-            period=period,
-            lookback_periods=self.lookback_periods(context),
-            force=context["params"]["force"],
-            fill=_fill(period, triggered_by(dag_run), clear_number(dag_run)),
-            hotspots=settings.hotspot_rule(),
-            origin=Origin(dag_run.dag_id, dag_run.run_id, __version__),
-        )
+        work = self._work(context)
         templates = self.get_template_env()
         with translate_errors(), self.connected(settings.source_conn_id()) as source:
             report = Aggregation(
@@ -100,6 +91,18 @@ class AggregateTrendsOperator(TrendsOperator):
                 f"{len(organizations)} of {len(work.organizations)} organizations failed. "
                 + listed([_reason(result, work, report) for result in failed])
             )
+
+    def _work(self, context: Any) -> Work:
+        period, dag_run = self.run_period(context), context["dag_run"]
+        return Work(
+            organizations=self.batch.partition("\n")[2].split(","),
+            period=period,
+            lookback_periods=self.lookback_periods(context),
+            force=context["params"]["force"],
+            fill=_fill(period, triggered_by(dag_run), clear_number(dag_run)),
+            hotspots=settings.hotspot_rule(),
+            origin=Origin(dag_run.dag_id, dag_run.run_id, __version__),
+        )
 
     def _open_target(self) -> AbstractContextManager[Database]:
         return self.connected(settings.conn_id())
