@@ -8,7 +8,6 @@ the package is in the plugins folder, ``python PLUGINS/communication_trends chec
 from __future__ import annotations
 
 import argparse
-import datetime
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
@@ -17,7 +16,7 @@ from communication_trends import __version__, requirements, settings
 from communication_trends.compat import HAS_EXTERNAL_VIEWS, load_dag_file, registered_timetables
 from communication_trends.connections import open_database, open_trends, translate_errors
 from communication_trends.core.errors import InvalidInputError
-from communication_trends.core.period import DAILY, KINDS, Granularity
+from communication_trends.core.period import DAILY, KINDS, Granularity, utc_now
 from communication_trends.core.period_range import FRESHNESS_GRACE, Range
 from communication_trends.timetable import TIMETABLES
 
@@ -137,7 +136,7 @@ def _database() -> str:
     from communication_trends.operators.list_organizations import table_problems
 
     with translate_errors():
-        yesterday = DAILY.last_completed(datetime.datetime.now(datetime.timezone.utc))
+        yesterday = DAILY.last_completed(utc_now())
         if problems := table_problems(yesterday, open_database):
             raise InvalidInputError("not ready. " + " ".join(problems))
     named = dict.fromkeys([settings.source_conn_id(), settings.conn_id()])
@@ -151,7 +150,7 @@ def check_freshness(kind: Granularity, count: int) -> Iterator[tuple[str, str]]:
     :param kind: the length of the periods.
     :param count: so many periods.
     """
-    last = kind.last_due(datetime.datetime.now(datetime.timezone.utc) - FRESHNESS_GRACE)
+    last = kind.last_due(utc_now() - FRESHNESS_GRACE)
     asked = Range(last.minus(count - 1), last, last)
     with translate_errors(), open_trends() as reader:
         rows = reader.rows("freshness", organization_id=None, limit=NAMED, offset=0, **asked.parameters)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from communication_trends.compat import flush_metrics
+from communication_trends.core.period import utc_now
 
 log = logging.getLogger(__name__)
 
@@ -72,5 +73,5 @@ def _gauges(summary: Mapping[str, Any], behind: int, started: datetime.datetime 
         "messages": summary["totalClassifications"],
     }
     if started:
-        gauges["seconds"] = round((datetime.datetime.now(datetime.timezone.utc) - started).total_seconds(), 3)
+        gauges["seconds"] = round((utc_now() - started).total_seconds(), 3)
     return gauges

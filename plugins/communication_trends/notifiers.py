@@ -18,7 +18,7 @@ from communication_trends.connections import open_trends
 from communication_trends.core.baseline import baseline_periods
 from communication_trends.core.digest import Digest
 from communication_trends.core.messages import Line, Message
-from communication_trends.core.period import DAILY, KINDS, ONE_DAY, WEEKLY, Period
+from communication_trends.core.period import DAILY, KINDS, ONE_DAY, WEEKLY, Period, utc_now
 from communication_trends.core.period_range import Range
 from communication_trends.core.stored_anomalies import find_stored_anomalies
 from communication_trends.core.wording import count_text, period_text
@@ -37,7 +37,7 @@ def attention_for_summary(
     :param organizations: ids of those whose trends it has stored.
     :param sql_path: folder of the statements; by default as the settings say.
     """
-    if period.next_date > datetime.datetime.now(datetime.timezone.utc).date():
+    if period.next_date > utc_now().date():
         log.info("%s (UTC) has not ended: what is unusual in it is not known yet.", period)
         return None
     try:
@@ -81,7 +81,7 @@ def notify_digest(
     :param summary: the run's.
     :param sql_path: folder of the statements; by default as the settings say.
     """
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = utc_now()
     run_by, of_some = summary["triggeredBy"], requested_organizations(context["params"]["organizations"]) is not None
     if not notifier or of_some or run_by == "backfill" or period.next_date > now.date():
         return

@@ -11,7 +11,7 @@ from communication_trends.sdk import AirflowException, AirflowFailException, Bas
 
 from communication_trends import settings
 from communication_trends.compat import REST_API
-from communication_trends.core.period import KINDS
+from communication_trends.core.period import KINDS, utc_now
 from communication_trends.rest_api import address, logged_in
 
 API_PAGE_SIZE = 100
@@ -110,7 +110,7 @@ class RemoveOldRunsOperator(BaseOperator):
         """Whether Airflow may take its period for one that is still due, and run it again, if this run were gone."""
         if run["run_type"] not in ("scheduled", "backfill"):
             return False
-        due = KINDS[self.period].last_due(datetime.datetime.now(datetime.timezone.utc)).previous()
+        due = KINDS[self.period].last_due(utc_now()).previous()
         logical_date = datetime.datetime.fromisoformat(run["logical_date"].replace("Z", "+00:00"))
         return logical_date.replace(tzinfo=None) >= due.start
 

@@ -153,6 +153,11 @@ class Period:
         return f"{self.first_date} to {self.next_date - ONE_DAY}"
 
 
+def utc_now() -> datetime.datetime:
+    """Return the current time, aware."""
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
 def utc_date(moment: datetime.datetime) -> datetime.date:
     """
     Return the UTC calendar date of a moment.

@@ -11,7 +11,7 @@ from communication_trends.core.anomalies import SCREEN, Finding, Together, find_
 from communication_trends.core.baseline import baseline_periods, history_periods
 from communication_trends.core.counts import METRICS, Counts
 from communication_trends.core.messages import printable
-from communication_trends.core.period import Granularity, Period
+from communication_trends.core.period import Granularity, Period, utc_now
 from communication_trends.core.period_range import ended_parameters
 from communication_trends.core.trend_reader import TrendReader
 
@@ -116,7 +116,7 @@ def find_stored_anomalies(
     # each period is read for itself and for those whose baseline it belongs to
     pairs = [(read.start, period.start) for period in periods for read in (period, *baseline_periods(period))]
     shared = {
-        **ended_parameters(kind, kind.last_completed(datetime.datetime.now(datetime.timezone.utc))),
+        **ended_parameters(kind, kind.last_completed(utc_now())),
         "hotspot_topics": risky_topics,
     }
     rows = reader.rows(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -14,7 +13,7 @@ from communication_trends.compat import clear_number, forget_mapped_xcom, name_t
 from communication_trends.connections import translate_errors
 from communication_trends.core.aggregation import Aggregation
 from communication_trends.core.database import Database
-from communication_trends.core.period import Period
+from communication_trends.core.period import Period, utc_now
 from communication_trends.core.report import AggregationReport, TrendResult, TrendStatus
 from communication_trends.core.task_report import TaskReport
 from communication_trends.core.work import Fill, Origin, Work
@@ -161,7 +160,7 @@ def _fill(period: Period, triggered_by: str, clear_number: int) -> Fill:
     """Return whether a run stores its own period where the source may have lost its rows."""
     if triggered_by == "manual" and not clear_number:
         return Fill.NOT_FINAL
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = utc_now()
     # a scheduled run may have waited for weeks, for its DAG to be unpaused for one
     has_just_ended = period.has_ended(now) and not period.kind.containing(period.next_date).has_ended(now)
     return Fill.ALWAYS if triggered_by == "schedule" and not clear_number and has_just_ended else Fill.IF_IN_SOURCE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,7 +17,7 @@ from communication_trends.compat import (
 from communication_trends.connections import open_database
 from communication_trends.core.database import Database
 from communication_trends.core.errors import InvalidInputError
-from communication_trends.core.period import DAILY, KINDS, Granularity, Period, resolve_period
+from communication_trends.core.period import DAILY, KINDS, Granularity, Period, resolve_period, utc_now
 from communication_trends.params import refuse_ignored_conf, requested_lookback
 
 ASSETS = {
@@ -84,7 +83,7 @@ class TrendsOperator(BaseOperator):
                 data_interval_start=dag_run.data_interval_start,
                 data_interval_end=dag_run.data_interval_end,
                 date=context["params"]["date"],
-                now=datetime.datetime.now(datetime.timezone.utc),
+                now=utc_now(),
             )
         except InvalidInputError as error:
             raise AirflowFailException(str(error)) from None

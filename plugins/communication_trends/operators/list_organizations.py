@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ from communication_trends.compat import triggered_by
 from communication_trends.connections import translate_errors
 from communication_trends.core.database import Database, Transaction
 from communication_trends.core.errors import InvalidInputError
-from communication_trends.core.period import Period, utc_date
+from communication_trends.core.period import Period, utc_date, utc_now
 from communication_trends.core.preflight import Preflight
 from communication_trends.operators.base import TrendsOperator, listed
 from communication_trends.params import (
@@ -64,7 +63,7 @@ class ListOrganizationsOperator(TrendsOperator):
         except InvalidInputError as error:
             raise AirflowFailException(str(error)) from None
         earlier = self.lookback_periods(context)
-        if period.next_date > utc_date(datetime.datetime.now(datetime.timezone.utc)):
+        if period.next_date > utc_date(utc_now()):
             self.log.warning("%s (UTC) has not ended: trends are partial. Re-run it later.", period)
         self._warn_of_a_taken_logical_date(context["dag_run"], period, wanted)
         with translate_errors():
