@@ -21,8 +21,7 @@ from communication_trends import settings
 from communication_trends.connections import open_database
 from communication_trends.core.database import Database, Limits
 from communication_trends.core.period import DAILY
-from communication_trends.core.trend_reader import TrendReader as Reading
-from communication_trends.core.trend_reader import open_reader
+from communication_trends.core.trend_reader import TrendReader, open_reader
 
 CONNECTIONS = 4
 """Connections to the database at once, per process of the API server."""
@@ -91,7 +90,7 @@ def connection() -> Iterator[Database]:
 
 
 @contextmanager
-def reading(*, with_changes: bool = False) -> Iterator[Reading]:
+def reading(*, with_changes: bool = False) -> Iterator[TrendReader]:
     """
     Open a connection for a request, and one read-only transaction on one snapshot, and close both.
 
