@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
-import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import psycopg
 import pytest
 from conftest import Database
 from psycopg.rows import dict_row
+from waiting import in_background, wait_until
 
 from local import ROOT
 from local.servers import apply_schema
@@ -54,24 +52,6 @@ def sessions(database) -> list[dict[str, object]]:
         "select pid, state, wait_event_type from pg_stat_activity"
         " where datname = current_database() and pid <> pg_backend_pid()"
     ).fetchall()
-
-
-def wait_until(condition, seconds: float = 300) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
-
-
-@contextmanager
-def in_background(action) -> Iterator[None]:
-    """Run something in parallel with the block, and wait for it at the block's end."""
-    thread = threading.Thread(target=action)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
 
 
 # Least privilege

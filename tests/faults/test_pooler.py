@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from psycopg.conninfo import conninfo_to_dict
-from test_database import wait_until
+from waiting import wait_until
 
 from communication_trends.connections import open_database, translate_errors
 from local.servers import Server, free_port

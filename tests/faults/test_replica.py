@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from conftest import DAY, server_folder
 from psycopg.rows import dict_row
-from test_database import in_background, wait_until
+from waiting import in_background, wait_until
 
 from communication_trends.core.database import SOURCE_TABLES, Database, Limits
 from communication_trends.core.database_errors import is_lost
