@@ -59,7 +59,7 @@ test-compose: install  ## run the services of docker-compose.yaml as processes (
 DEFAULT_AIRFLOW := $(shell sed -n 's/^apache-airflow==//p' requirements.txt)
 AIRFLOW_VERSIONS := $(patsubst constraints/airflow-%.txt,%,$(wildcard constraints/airflow-*.txt))
 
-test-airflow: install  ## run the tests of another Airflow, VERSION=3.1.8 for example, in an environment of its own
+test-airflow: install  ## run the tests of another Airflow, VERSION=3.1.8 for example, in a separate environment
 	@test -f constraints/airflow-$(VERSION).txt || { echo "VERSION is one of: $(AIRFLOW_VERSIONS)"; exit 2; }
 	@$(MAKE) --no-print-directory .venv-airflow-$(VERSION)/installed
 	@.venv-airflow-$(VERSION)/bin/python -m pytest -m "not slow" tests/versions
@@ -84,7 +84,7 @@ test-patches: install  ## the same on every patch of Airflow from 2.11.0 on that
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(@D)/bin/python -r constraints/lowest.txt
 	@touch $@
 
-test-backfill: install .venv-airflow-2.11.2/installed  ## airflow dags backfill of 2.11 beside other work, interrupted, killed; minutes
+test-backfill: install .venv-airflow-2.11.2/installed  ## airflow dags backfill of 2.11 on a busy machine, interrupted, killed; minutes
 	@.venv-airflow-2.11.2/bin/python -m pytest tests/versions/test_backfill_airflow2.py
 
 .venv-airflow-%/installed: requirements-airflow.txt constraints/airflow-%.txt
@@ -94,9 +94,9 @@ test-backfill: install .venv-airflow-2.11.2/installed  ## airflow dags backfill 
 	@touch $@
 
 test-postgres: install  ## run the tests of trends and whole runs on another PostgreSQL, VERSION=14 to 18
-	@.ci/with-postgres "$(VERSION)" $(BIN)/python -m pytest tests/test_aggregate.py tests/test_runs.py tests/faults/test_rows.py
+	@.ci/with-postgres "$(VERSION)" $(BIN)/python -m pytest tests/test_aggregate_sql.py tests/test_runs.py tests/faults/test_rows.py
 
-screenshots: install  ## take the documentation's pictures of the page anew (needs Chromium)
+screenshots: install  ## retake the documentation's pictures of the page (needs Chromium)
 	@COMMUNICATION_TRENDS_SCREENSHOTS=docs $(BIN)/python -m pytest tests/web/test_page.py -k shared_address
 
 bench: install .venv-bench/installed  ## what it costs, as ratios measured side by side

@@ -1,4 +1,4 @@
-"""The measurements, kept apart from the tests."""
+"""The measurements, separate from the tests."""
 
 import sys
 from pathlib import Path

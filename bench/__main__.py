@@ -3,7 +3,7 @@ What the package costs, as ratios measured side by side in one run.
 
 Usage: ``python -m bench [--quick] [SECTION …]``. Prints one table, and writes what it measured in full to
 bench/results.json. Some sections are measured only when they are named: ``month`` and ``large`` need 9 GB, ``old``
-20 GB and half an hour; ``many`` is 100,000 organizations, ``inserts`` what the application notices of a night.
+20 GB and half an hour; ``many`` is 100,000 organizations, ``inserts`` what the application notices of a run.
 """
 
 from __future__ import annotations

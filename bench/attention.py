@@ -17,7 +17,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from communication_trends.core.anomalies import METRICS, Counts, find_anomalies, z_score
+from communication_trends.core.anomalies import find_anomalies
+from communication_trends.core.baseline import z_score
+from communication_trends.core.counts import METRICS, Counts
 from communication_trends.core.period import DAILY, Period
 
 DAYS = 56

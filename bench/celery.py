@@ -1,5 +1,5 @@
 """
-Time per organization: CeleryExecutor with two workers beside LocalExecutor, on the same machine and databases.
+Time per organization: CeleryExecutor with two workers, and LocalExecutor, on the same machine and databases.
 
 Usage: ``python -m bench.celery [ORGANIZATIONS]``; needs redis-server. Each configuration runs the DAG twice and counts
 the second run, from the start of the first task instance of ``aggregate_organization`` to the end of the last.

@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib as mpl
 
 mpl.use("svg")
-mpl.rcParams["svg.hashsalt"] = "growth"  # the same file for the same figures
+mpl.rcParams["svg.hashsalt"] = "growth"  # the same file for the same values
 
 from matplotlib import pyplot  # noqa: E402
 

@@ -1,8 +1,8 @@
 """
-What the application notices of a night: how long its inserts take, one after the other, each committed.
+What the application notices of a scheduled run: how long its inserts take, one after the other, each committed.
 
-The application's PostgreSQL and whoever inserts have one core, Airflow and its own PostgreSQL the others, so that what
-is measured is the database's share of the night. ``python -m bench.inserts DSN`` is the process that inserts.
+The application's PostgreSQL and the process that inserts have one core, Airflow and its own PostgreSQL the others, so
+that what is measured is the database's share of the run. ``python -m bench.inserts DSN`` is the process that inserts.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ EACH = 0.002
 
 def measure(home: Path, report: Report, *, quick: bool) -> None:
     """
-    Measure inserts during nights with 16 and with 4 task instances at a time, and with nothing else going on.
+    Measure inserts during runs with 16 and with 4 task instances at a time, and with nothing else going on.
 
     :param home: where Airflow and two PostgreSQL servers write.
     :param report: what takes the results.
@@ -75,7 +75,7 @@ def measure(home: Path, report: Report, *, quick: bool) -> None:
 
 @contextlib.contextmanager
 def on_cores(cores: list[int]) -> Iterator[None]:
-    """Keep to some cores, and what is started meanwhile for good."""
+    """Keep to some cores, and what is started within the block for good."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:
@@ -93,7 +93,7 @@ def _latencies(
     many: int,
     bound: str,
 ) -> None:
-    def night(**conf: Any) -> None:
+    def scheduled_run(**conf: Any) -> None:
         connection.execute("truncate communication_trends")
         airflow.run(DAG_ID, date=DAY, lookback=7, **conf)
 
@@ -102,24 +102,26 @@ def _latencies(
     ways: dict[str, Callable[[], object]] = {
         "nothing else": partial(time.sleep, 10),
         f"{few} task instances that do nothing": partial(airflow.run, FLOOR_ID, tasks=few),
-        f"a night of {few} organizations of 700 messages, one to a task instance": partial(night, organizations=alone),
-        f"a night of {many:,} organizations of 20 messages, {size} to a task instance": partial(
-            night, organizations_per_task=size
+        f"a run of {few} organizations of 700 messages, one to a task instance": partial(
+            scheduled_run, organizations=alone
+        ),
+        f"a run of {many:,} organizations of 20 messages, {size} to a task instance": partial(
+            scheduled_run, organizations_per_task=size
         ),
     }
     taken: dict[str, list[list[float]]] = {way: [] for way in ways}
     for _ in range(ROUNDS):
-        for way, meanwhile in ways.items():
-            taken[way].append(_during(application.dsn("application"), meanwhile))
+        for way, during in ways.items():
+            taken[way].append(_during(application.dsn("application"), during))
     shares = {way: [statistics.quantiles(one, n=1000) for one in several] for way, several in taken.items()}
     for name, per_mille in {"median": 500, "p99": 990, "p99.9": 999}.items():
         at = {way: [shares_of_one[per_mille - 1] for shares_of_one in several] for way, several in shares.items()}
         idle, *busy = ways
         for way in busy:
-            report.add(f"an insert, {name}, {bound}, beside {way}, against idle", at[way], at[idle])
+            report.add(f"an insert, {name}, {bound}, during {way}, against idle", at[way], at[idle])
 
 
-def _during(dsn: str, meanwhile: Callable[[], object]) -> list[float]:
+def _during(dsn: str, during: Callable[[], object]) -> list[float]:
     """Return the milliseconds of each insert while something goes on."""
     with on_cores(CORES[:1]):
         process = subprocess.Popen(
@@ -128,7 +130,7 @@ def _during(dsn: str, meanwhile: Callable[[], object]) -> list[float]:
     try:
         assert process.stdout
         process.stdout.readline()
-        meanwhile()
+        during()
         output, _ = process.communicate(b"\n", timeout=60)
     finally:
         process.kill()

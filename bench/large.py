@@ -37,7 +37,7 @@ def measure(server: Server, report: Report, *, quick: bool) -> None:
     Measure the statement, another way to count, and the whole work of a task instance.
 
     :param server: where a database ``large`` is made, of 7 GB.
-    :param report: gets the figures.
+    :param report: gets the results.
     :param quick: a hundredth of the rows.
     """
     sizes = {"a": 10_000, "b": 100_000} if quick else {"a": 1_000_000, "b": 10_000_000}
@@ -61,7 +61,7 @@ def measure(server: Server, report: Report, *, quick: bool) -> None:
 
 
 def _statement(connection: psycopg.Connection[Any], report: Report, organization: str, label: str) -> None:
-    """Take the ways in turns."""
+    """Measure the ways interleaved."""
     parameters = {**PARAMETERS, "organization_id": organization, "organization_ids": [organization]}
     answers = [connection.execute(WAYS[way][0], parameters).fetchone() for way in ("ours", "two levels")]  # type: ignore[call-overload]
     # the other way has no organization, no period and no alerts
@@ -83,13 +83,14 @@ def _task(server: Server, connection: psycopg.Connection[Any], report: Report, o
     """Measure what a task instance of the day does, with nothing stored before."""
     connection.execute("truncate communication_trends")
     before = _temporary(connection)
-    told = in_a_process(server.dsn("large"), organization, "daily", DAY, 0)
+    measured = in_a_process(server.dsn("large"), organization, "daily", DAY, 0)
     # a backend tells what it has written when it ends
     time.sleep(2)
     written = _temporary(connection) - before
-    report.add(f"{label}, aggregated, stored and verified", [told["seconds"]], unit="s")
+    report.add(f"{label}, aggregated, stored and verified", [measured["seconds"]], unit="s")
     say(
-        f"the task's process has {told['processMegabytes']} MiB at most, its backend {told['backendMegabytes']};"
+        f"the task's process has {measured['processMegabytes']} MiB at most, "
+        f"its backend {measured['backendMegabytes']};"
         f" temporary files {written / 1e6:.0f} MB"
     )
 

@@ -1,4 +1,4 @@
-"""A night of 100,000 organizations, against one of 10,000: time, memory, what Airflow stores, and its UI meanwhile."""
+"""A run of 100,000 organizations, against one of 10,000: time, memory, what Airflow stores, and its UI during it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import psutil
 
 from bench.browser import CHROMIUM, contexts
 from bench.report import Report, say
-from bench.runs import DAG_ID, DAY, Runner, anew, grow, runner
+from bench.runs import DAG_ID, DAY, Runner, all_trends_to_write, grow, runner
 from bench.statement import open_database
 from local.servers import Server
 
@@ -38,7 +38,7 @@ def measure(home: Path, server: Server, report: Report, *, quick: bool) -> None:
             for number in (few, many):
                 grow(connection, number)
                 with watched(airflow) as (memory, opened):
-                    taken = [anew(connection, partial(airflow.run, DAG_ID, date=DAY)) for _ in range(2)]
+                    taken = [all_trends_to_write(connection, partial(airflow.run, DAG_ID, date=DAY)) for _ in range(2)]
                 each[number] = [1000 * seconds / number for seconds in taken]
                 report.add(f"{number:,} organizations, default settings", taken, unit="s")
                 for kind, most in memory.items():
@@ -85,11 +85,11 @@ def watched(airflow: Runner) -> Iterator[tuple[dict[str, int], list[float]]]:
         if not CHROMIUM:
             return
         with contexts(airflow.airflow) as context:
-            kept = context()
+            user = context()
             # one that takes long is measured, not given up
-            kept.set_default_timeout(300_000)
+            user.set_default_timeout(300_000)
             while not over.wait(2):
-                page = kept.new_page()
+                page = user.new_page()
                 before = time.perf_counter()
                 page.goto(f"{airflow.airflow.url}/dags/{DAG_ID}")
                 page.get_by_text("aggregate_organization").first.wait_for()

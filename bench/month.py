@@ -24,7 +24,7 @@ def measure(server: Server, report: Report, *, quick: bool) -> None:
     Make the rows, and measure a first run of the month and one that finds its trend stored.
 
     :param server: where a database ``month`` is made, of 9 GB.
-    :param report: gets the figures.
+    :param report: gets the results.
     :param quick: a hundredth of the rows.
     """
     per_day = 10_000 if quick else 1_000_000
@@ -35,11 +35,13 @@ def measure(server: Server, report: Report, *, quick: bool) -> None:
     say(f"{count:,} rows, {size / 1e9:.1f} GB")
     day(server, report, ids(connection)[LARGE], connection)
     for run in ("the first run", "a run that finds it stored"):
-        told = in_a_process(server.dsn("month"), ids(connection)[LARGE], "monthly", LAST_DAY, 0)
-        say(f"{run}: {json.dumps(told)}")
-        report.add(f"a month of {count:,} messages, {run}", [told["seconds"]], unit="s")
-        report.add(f"a month of {count:,} messages, {run}: the task's process", [told["processMegabytes"]], unit="MB")
-        report.add(f"a month of {count:,} messages, {run}: its backend", [told["backendMegabytes"]], unit="MB")
+        measured = in_a_process(server.dsn("month"), ids(connection)[LARGE], "monthly", LAST_DAY, 0)
+        say(f"{run}: {json.dumps(measured)}")
+        report.add(f"a month of {count:,} messages, {run}", [measured["seconds"]], unit="s")
+        report.add(
+            f"a month of {count:,} messages, {run}: the task's process", [measured["processMegabytes"]], unit="MB"
+        )
+        report.add(f"a month of {count:,} messages, {run}: its backend", [measured["backendMegabytes"]], unit="MB")
     connection.close()
     server.drop_database("month")
 
@@ -51,9 +53,9 @@ def day(server: Server, report: Report, organization: str, connection: psycopg.C
     for _ in range(3):
         for lookback, seconds in taken.items():
             connection.execute("delete from communication_trends where trend_date = %s", [LAST_DAY])
-            told = in_a_process(server.dsn("month"), organization, "daily", LAST_DAY, lookback)
-            say(f"a day with a lookback of {lookback}: {json.dumps(told)}")
-            seconds.append(told["seconds"])
+            measured = in_a_process(server.dsn("month"), organization, "daily", LAST_DAY, lookback)
+            say(f"a day with a lookback of {lookback}: {json.dumps(measured)}")
+            seconds.append(measured["seconds"])
     report.add("a day of one large organization, with a lookback of 7 days against none", taken[7], taken[0], "s")
 
 

@@ -1,9 +1,9 @@
 """
-A night of 1,000 organizations on a table of 100,000,000 messages, against the same night on a fresh table.
+A scheduled run of 1,000 organizations on a table of 100,000,000 messages, against the same run on a fresh table.
 
 The old table is one table, or partitioned by month; never analyzed, analyzed a month ago, or vacuumed and analyzed
 today. Autovacuum is off, so that each of these is what it says. Without Airflow: the work of each task instance, on a
-connection of its own, one after the other.
+separate connection, one after the other.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ COUNTED = [read(ROOT / "sql" / "count_source_rows.sql")]
 
 def measure(server: Server, report: Report, *, quick: bool) -> None:
     """
-    Make a fresh table and, one after the other, the old ones; measure nights on both in turns.
+    Make a fresh table and, one after the other, the old ones; measure runs on both, interleaved.
 
     :param server: where databases ``fresh`` and ``old`` are made, of 20 GB at most.
-    :param report: gets the figures.
+    :param report: gets the results.
     :param quick: a hundredth of the rows.
     """
     slugs, per_day = (100, 14) if quick else (1_000, 139)
@@ -74,13 +74,13 @@ def measure(server: Server, report: Report, *, quick: bool) -> None:
                 label = f"an old table, {how}, {state}"
                 say(f"{label}: {count:,} messages, the database has {size / 1e9:.1f} GB")
                 _plans(old, last_day)
-                _nights(server, report, {"old": old, "fresh": fresh}, last_day, label)
+                _measure_runs(server, report, {"old": old, "fresh": fresh}, last_day, label)
         for name in ("fresh", "old"):
             server.drop_database(name)
 
 
 def _fresh(server: Server, sizes: dict[str, int]) -> Connection:
-    """Make a database with no more days than the measured nights read."""
+    """Make a database with no more days than the measured runs read."""
     connection = open_database(server, "fresh")
     _make_month(connection, sizes)
     for age in (1, 0):
@@ -129,20 +129,22 @@ def _add_month(connection: Connection, age: int) -> None:
     connection.execute(read(HERE / "sql" / "month_again.sql"), rows)  # type: ignore[call-overload]
 
 
-def _nights(server: Server, report: Report, tables: dict[str, Connection], last_day: datetime.date, label: str) -> None:
-    """Measure nights on both tables in turns: each organization alone, and in batches."""
+def _measure_runs(
+    server: Server, report: Report, tables: dict[str, Connection], last_day: datetime.date, label: str
+) -> None:
+    """Measure runs on both tables, interleaved: each organization alone, and in batches."""
     for how, size in (("one by one", 1), (f"in batches of {BATCH}", BATCH)):
         taken: dict[str, list[float]] = {name: [] for name in tables}
         for _ in range(ROUNDS):
             for name, connection in tables.items():
                 connection.execute("truncate communication_trends")
-                taken[name].append(_night(server.dsn(name), list(ids(connection).values()), last_day, size))
+                taken[name].append(_run_seconds(server.dsn(name), list(ids(connection).values()), last_day, size))
 
-        report.add(f"{label}: a night {how}, against a fresh table", taken["old"], taken["fresh"], "s")
+        report.add(f"{label}: a run {how}, against a fresh table", taken["old"], taken["fresh"], "s")
 
 
-def _night(dsn: str, organizations: Sequence[str], last_day: datetime.date, size: int) -> float:
-    """Return the seconds of a night, each task instance's work on a connection of its own."""
+def _run_seconds(dsn: str, organizations: Sequence[str], last_day: datetime.date, size: int) -> float:
+    """Return the seconds of a run, each task instance's work on a separate connection."""
     before = time.perf_counter()
     for start in range(0, len(organizations), size):
         with psycopg.connect(dsn) as connection:
@@ -152,7 +154,7 @@ def _night(dsn: str, organizations: Sequence[str], last_day: datetime.date, size
 
 def _plans(connection: Connection, last_day: datetime.date) -> None:
     """
-    Tell how the messages are found.
+    Print how the messages are found.
 
     :raises RuntimeError: where it is by reading all of them.
     """

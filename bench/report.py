@@ -1,4 +1,4 @@
-"""What the measurements tell while they run, and what they leave behind."""
+"""What the measurements print while they run, and the results that they leave behind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ started = time.monotonic()
 
 
 def say(text: str) -> None:
-    """Tell what happens now."""
+    """Print what happens now."""
     console.print(f"[dim]{time.monotonic() - started:6.1f} s[/dim]  {text}")
 
 
@@ -33,11 +33,11 @@ class Report:
 
     def add(self, name: str, ours: Sequence[float], reference: Sequence[float] = (), unit: str = "ms") -> float:
         """
-        Add a comparison, or a figure that has nothing beside it.
+        Add a comparison, or a value that is compared with nothing.
 
         :param name: what was measured, against what.
         :param ours: what was measured, once or several times.
-        :param reference: the same of what it is held against; ours where there is nothing.
+        :param reference: the same of what it is compared with; ours where there is nothing.
         :param unit: of both.
         :returns: reference / ours, of the medians, for rates ours / reference: above 1, ours is better.
         """
@@ -55,8 +55,8 @@ class Report:
             "versions": self.versions,
         }
         self.results.append(result)
-        figures = f"{mine:.4g} {unit}" + (f", reference {other:.4g}, ratio {ratio}" if other else "")
-        say(f"[bold]{name}[/bold]: {figures}")
+        values = f"{mine:.4g} {unit}" + (f", reference {other:.4g}, ratio {ratio}" if other else "")
+        say(f"[bold]{name}[/bold]: {values}")
         return ratio
 
     def print(self) -> None:
@@ -78,10 +78,10 @@ class Report:
         console.print(table)
 
     def write(self, path: Path) -> None:
-        """Write the results as JSON; those of sections that were not measured stay as they are."""
+        """Write the results as JSON, one a line; those of sections that were not measured are unchanged."""
         measured = {result["section"] for result in self.results}
         others = [
             result for result in json.loads(path.read_text(encoding="utf-8")) if result["section"] not in measured
         ]
-        text = json.dumps(others + self.results, indent=1, ensure_ascii=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        lines = [json.dumps(result, ensure_ascii=False) for result in others + self.results]
+        path.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")

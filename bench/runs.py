@@ -109,7 +109,7 @@ def runner(home: Path, server: Server, database: str, **settings: str) -> Iterat
             return all(answer.is_success for answer in answers)
 
         airflow.wait_until(parsed, what="the DAGs are parsed")
-        # the run that is due comes before the measured ones, not beside them
+        # the run that is due comes before the measured ones, not during them
         for dag_id in dag_ids:
             airflow.request("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
 
@@ -184,14 +184,14 @@ def one_by_one(airflow: Runner, connection: psycopg.Connection[Any], report: Rep
     ours = partial(airflow.run, DAG_ID, date=DAY)
     for number, rounds in {30: 1}.items() if quick else {10: 3, 100: 3, 200: 4, 1000: 2}.items():
         slugs = grow(connection, number)
-        ways = {"one day": partial(anew, connection, ours)}
+        ways = {"one day": partial(all_trends_to_write, connection, ours)}
         if number in (30, 200):
             _add_earlier_days(airflow, connection, slugs)
             ways = {
                 "functions that do nothing": partial(airflow.run, FLOOR_ID, tasks=number),
                 "bare operators that do nothing": partial(airflow.run, BARE_FLOOR_ID, tasks=number),
                 **ways,
-                "lookback": partial(anew, connection, partial(ours, lookback=7)),
+                "lookback": partial(all_trends_to_write, connection, partial(ours, lookback=7)),
             }
         taken: dict[str, list[float]] = {way: [] for way in ways}
         for _ in range(rounds):
@@ -212,7 +212,7 @@ def one_by_one(airflow: Runner, connection: psycopg.Connection[Any], report: Rep
 
 
 def _add_earlier_days(airflow: Runner, connection: psycopg.Connection[Any], slugs: list[str]) -> None:
-    """Add the seven days before the measured one, and their trends: what a night looks back over, unchanged."""
+    """Add the seven days before the measured one, and their trends: what a scheduled run looks back over, unchanged."""
     connection.execute("update organizations set created_at = '2026-01-01'")
     connection.execute("delete from topic_classifications where created_at < %s", [DAY])
     fill(connection, dict.fromkeys(slugs, 20), days=7, last_day="2026-10-31")
@@ -225,18 +225,22 @@ def batches(airflow: Runner, connection: psycopg.Connection[Any], report: Report
     number = len(grow(connection, 2_000 if quick else 10_000))
     conf = {"organizations_per_task": 500} if quick else {}
     # all of them write each row: the package's would find it unchanged otherwise
-    ours = [anew(connection, partial(airflow.run, DAG_ID, date=DAY, **conf)) for _ in range(1 if quick else 3)]
-    loop = [anew(connection, partial(_loop, connection))]
+    ours = [
+        all_trends_to_write(connection, partial(airflow.run, DAG_ID, date=DAY, **conf))
+        for _ in range(1 if quick else 3)
+    ]
+    loop = [all_trends_to_write(connection, partial(_loop, connection))]
     how = "in batches of 500" if quick else "default settings"
     report.add(f"{number:,} organizations, {how}, against a loop in Python", ours, loop, "s")
     report.add(f"growth: {number:,} organizations, time of each", [1000 * seconds / number for seconds in ours])
     if quick:
         return
-    dbt = [anew(connection, partial(_dbt, connection)) for _ in range(4)][1:]
+    dbt = [all_trends_to_write(connection, partial(_dbt, connection)) for _ in range(4)][1:]
     report.add(f"{number:,} organizations, default settings, against dbt run", ours, dbt, "s")
     for size in (100, 250, 500, 1000, 2500, 5000):
         taken = [
-            anew(connection, partial(airflow.run, DAG_ID, date=DAY, organizations_per_task=size)) for _ in range(2)
+            all_trends_to_write(connection, partial(airflow.run, DAG_ID, date=DAY, organizations_per_task=size))
+            for _ in range(2)
         ]
         report.add(f"growth: {number:,} organizations in batches of {size:,}", taken, unit="s")
     # the rows are the package's again, no longer the loop's
@@ -245,8 +249,8 @@ def batches(airflow: Runner, connection: psycopg.Connection[Any], report: Report
         raise RuntimeError(f"dbt's rows differ: {different[:3]}")
 
 
-def anew(connection: psycopg.Connection[Any], run: Callable[[], float]) -> float:
-    """Return the seconds of a run that has each trend of the day to write, as every night."""
+def all_trends_to_write(connection: psycopg.Connection[Any], run: Callable[[], float]) -> float:
+    """Return the seconds of a run that has each trend of the day to write, as a scheduled run has."""
     for table in ("communication_trends", "communication_trends_provenance"):
         connection.execute(f"delete from {table} where trend_date = %s", [DAY])
         connection.execute(f"vacuum {table}")
@@ -260,7 +264,7 @@ def lookback(airflow: Runner, connection: psycopg.Connection[Any], report: Repor
     taken: dict[int, list[float]] = {7: [], 0: []}
     for _ in range(1 if quick else 3):
         for periods, seconds in taken.items():
-            seconds.append(anew(connection, partial(airflow.run, DAG_ID, date=DAY, lookback=periods)))
+            seconds.append(all_trends_to_write(connection, partial(airflow.run, DAG_ID, date=DAY, lookback=periods)))
     what = f"{number:,} organizations, default settings, with a lookback of 7 days against none"
     report.add(what, taken[7], taken[0], "s")
 

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 
 
 def bounds(start: str, end: str) -> dict[str, Any]:
-    """Return a period as the parameters of the package's statement and of those it is held against; both UTC."""
+    """Return a period as the parameters of the package's statement and of those it is compared with; both UTC."""
     return {"day_start": start, "day_end": end, "period_starts": [start], "period_ends": [end]}
 
 
@@ -47,7 +47,7 @@ OTHER_INDEXES = {
         " from topic_classifications"
     ),
 }
-"""What has been tried beside sql/schema/indexes.sql."""
+"""What has been tried besides sql/schema/indexes.sql."""
 
 Connection = psycopg.Connection[Any]
 
@@ -66,7 +66,7 @@ def open_database(server: Server, name: str) -> Connection:
     """
     server.create_database(name)
     connection = server.connect(name)
-    # each statement is planned anew, as in a task instance, which runs it once
+    # each statement is planned again, as in a task instance, which runs it once
     connection.prepare_threshold = None
     apply_schema(connection, "source_tables.sql", "communication_trends.sql")
     return connection
@@ -140,7 +140,7 @@ def timed(connection: Connection, statements: Sequence[str], parameters: dict[st
         return (time.perf_counter() - before) * 1000
 
 
-SESSION = read(ROOT / "sql" / "session.sql")
+SESSION = read(ROOT / "sql" / "transaction_settings.sql")
 SESSION_PARAMETERS = {
     "read_only": False,
     "aggregating": True,
@@ -163,10 +163,10 @@ def measure(
     ways: Mapping[str, Sequence[str]] = WAYS,
 ) -> dict[str, list[float]]:
     """
-    Take the ways in turns, so that a busy moment meets all of them.
+    Measure the ways interleaved, so that a busy moment affects all of them.
 
     :param connection: to the database.
-    :param organizations: ids, taken in turns.
+    :param organizations: ids, taken one after the other.
     :param tries: how often.
     :param period: another one than the day, from `bounds`.
     :param ways: the statements of each way, by its name.
@@ -290,7 +290,7 @@ def _other_indexes(connection: Connection, report: Report, large: str) -> None:
 
 def writer(server: Server, report: Report, *, quick: bool) -> None:
     """
-    Measure what the optional indexes cost whoever inserts messages.
+    Measure what the optional indexes cost the application that inserts messages.
 
     :param server: where.
     :param report: what takes the results.

@@ -1,5 +1,5 @@
 """
-The work of one task instance, without Airflow around it, in a process of its own as a task's is.
+The work of one task instance, without Airflow around it, in a separate process as a task has.
 
 ``python -m bench.task DSN ORGANIZATION PERIOD DATE LOOKBACK`` is that process.
 """
@@ -28,7 +28,7 @@ from local import ROOT
 
 def in_a_process(dsn: str, organization: str, period: str, date: str, lookback: int) -> dict[str, Any]:
     """
-    Aggregate and store in a process of its own.
+    Aggregate and store in a separate process.
 
     :param dsn: libpq connection string of the database.
     :param organization: its id.
@@ -39,8 +39,8 @@ def in_a_process(dsn: str, organization: str, period: str, date: str, lookback: 
     """
     command = [sys.executable, "-m", "bench.task", dsn, organization, period, date, str(lookback)]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return measured
 
 
 def work(

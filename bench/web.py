@@ -254,7 +254,7 @@ def fill_with_the_story(server: Server, database: str) -> datetime.date:
     :param server: where the database is.
     :param database: an empty one.
     """
-    from communication_trends.connections import connected
+    from communication_trends.connections import open_database
     from communication_trends.core.aggregation import Aggregation
     from communication_trends.core.period import DAILY
     from communication_trends.core.report import TrendStatus
@@ -268,7 +268,7 @@ def fill_with_the_story(server: Server, database: str) -> datetime.date:
     os.environ["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"] = server.airflow_connection(database)
     period = DAILY.containing(last)
     ids = [organization.id for organization in story.ORGANIZATIONS]
-    with connected("communication_trends_db") as opened:
+    with open_database("communication_trends_db") as opened:
         outcome = Aggregation(Work(ids, period, period.earlier(story.DAYS)), source=opened).run()
     assert not outcome.of(TrendStatus.FAILED)
     return last

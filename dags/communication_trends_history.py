@@ -27,13 +27,13 @@ if __version__ != RELEASE:
         "plugins and SQL from the same release, and restart all components."
     )
 
-# first: it says which package is missing or too old, where the imports of Airflow below would fail without a word of it
+# Must stay first: names the package that is missing or too old, before the imports of Airflow fail obscurely.
 from communication_trends import requirements  # noqa: F401  # isort: skip
 from communication_trends.sdk import DAG
 
 from communication_trends import settings
 from communication_trends.core.period import KINDS
-from communication_trends.history import RemoveOldRunsOperator
+from communication_trends.run_retention import RemoveOldRunsOperator
 
 with DAG(
     dag_id="communication_trends_history",
@@ -52,6 +52,6 @@ with DAG(
         "retry_delay": datetime.timedelta(seconds=settings.retry_delay()),
     },
 ) as dag:
-    # one beside the other, so that trouble with one DAG leaves the others tidy
+    # separately, so that a failure with one DAG does not affect the others
     for period in KINDS:
         RemoveOldRunsOperator(task_id=f"remove_old_{period}_runs", period=period)

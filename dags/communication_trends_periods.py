@@ -15,7 +15,7 @@ if __version__ != RELEASE:
         "plugins and SQL from the same release, and restart all components."
     )
 
-# first: it says which package is missing or too old, where the imports of Airflow below would fail without a word of it
+# Must stay first: names the package that is missing or too old, before the imports of Airflow fail obscurely.
 from communication_trends import requirements  # noqa: F401  # isort: skip
 from communication_trends.sdk import TriggerRule, get_parsing_context
 
@@ -35,16 +35,16 @@ DOC = """
 ### Communication trends, {kind.name}
 
 **What it computes.** For each organization and one UTC {kind.noun}{which}: how many messages were classified, on
-which topics, in which tone, how often they escalated and how severely, which channels ran hot, and how confident the
-classifier was.
+which topics, in which tone, how often they escalated and how severely, which channels were hotspots, and how
+confident the classifier was.
 
-**From where to where.** It reads `organizations`, `topic_classifications` and `escalation_alerts`, and upserts one row
+**Source and target.** It reads `organizations`, `topic_classifications` and `escalation_alerts`, and upserts one row
 per organization and {kind.noun} into `communication_trends`, with `trend_period` '{kind.name}' (connection
 `communication_trends_db`). Dashboards and customer reports read that table.
 
-**When, and why then.** Run {kind.schedule}, for the UTC {kind.noun} before: some hours are enough for its last
-messages to be classified. What comes later is found all the same: a scheduled run does the {lookback} before its own
-again (setting `{setting}`), and stores what is missing or comes out differently.
+**Schedule.** Runs {kind.schedule}, for the UTC {kind.noun} before: a few hours later, its last messages have been
+classified. Rows that come later are found too: a scheduled run recomputes the {lookback} before its own
+(setting `{setting}`), and stores what is missing or out of date.
 
 **What breaks if it fails.** The last {kind.noun} is missing from the dashboards of the organizations named in the
 error of `summarize`; all others are stored. Nothing is lost while the source rows are there: the next scheduled run
@@ -52,7 +52,7 @@ fills the gap, or a re-run at any time before the retention job purges them. A f
 next one.
 
 **What to do.** Read the log of `summarize`: it names the failed organizations. Read the log of theirs under
-`aggregate_organization`. Mend the cause, then:
+`aggregate_organization`. Fix the cause, then:
 
 * the same run again: *Clear* the failed task instances, `summarize` included. The run keeps its {kind.noun}.
 * one {kind.noun}: *Trigger* with `{{"date": "2026-11-01"}}`
@@ -62,8 +62,8 @@ next one.
   (Airflow 2: `airflow dags backfill -s 2026-11-01 -e 2026-11-30 {kind.dag_id}`): the {kind.noun}s that begin from
   the first date to the last, both included. While the DAG is paused they only queue.
 
-Re-running is always safe: rows are updated in place. A row is never replaced by one made from less (`keptTrends` in
-the summary), unless the run is triggered with `{{"force": true}}`.
+Re-running is always safe: rows are updated in place. A trend is never overwritten by one computed from fewer rows
+(`keptTrends` in the summary), unless the run is triggered with `{{"force": true}}`.
 """
 
 PERIODS = [
@@ -73,13 +73,13 @@ PERIODS = [
     (MONTHLY, " (a calendar month)"),
 ]
 
-NEEDED = get_parsing_context().dag_id
-"""The DAG of the task instance that this file is read for: a process of one needs no other. None: all of them."""
+ONLY_DAG_ID = get_parsing_context().dag_id
+"""When a task process parses this file, the only DAG it needs; None while the DAG processor parses it."""
 
 settings.refuse_unknown_settings()
 
 for kind, which in PERIODS:
-    if NEEDED not in (None, kind.dag_id):
+    if ONLY_DAG_ID not in (None, kind.dag_id):
         continue
     with DAG(
         dag_id=kind.dag_id,

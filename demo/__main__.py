@@ -70,7 +70,7 @@ def dag_url(kind: Granularity) -> str:
 
 
 def now() -> datetime.datetime:
-    """Return the present, UTC."""
+    """Return the current time, UTC."""
     return datetime.datetime.now(datetime.timezone.utc)
 
 
@@ -85,7 +85,7 @@ def latest_date(kind: Granularity) -> datetime.date:
 
 
 def say(text: str) -> None:
-    """Tell what happens now, with the seconds since the start."""
+    """Print what happens now, with the seconds since the start."""
     console.print(f"[dim]{time.monotonic() - started:5.1f} s[/dim]  {text}", soft_wrap=True)
 
 
@@ -144,7 +144,7 @@ def load(dsn: str, *, again: bool) -> None:
     Apply the schema and load the story.
 
     :param dsn: libpq connection string of the database.
-    :param again: whether to put the rows in place of those that are there, which somebody may have changed.
+    :param again: whether to put the rows in place of those that are there, which a user may have changed.
     """
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("set client_min_messages = warning")
@@ -202,7 +202,7 @@ def listed(airflow: Airflow, path: str, key: str, **query: str) -> list[dict[str
 
 
 def wait_for(airflow: Airflow, kind: Granularity, **query: str) -> list[dict[str, Any]]:
-    """Wait until all runs of a DAG that match have ended, telling how far they are; return them."""
+    """Wait until all runs of a DAG that match have ended, printing how far they are; return them."""
     told = ""
 
     def ended() -> list[dict[str, Any]] | None:

@@ -29,14 +29,14 @@ class Organization:
     :param slug: its slug; the name is made from it.
     :param messages: classified messages on a working day.
     :param channels: how many channels they are spread over, the first the busiest.
-    :param hot_channel: a channel in which complaints have been growing for two weeks.
+    :param hotspot: a channel in which complaints have been growing for two weeks.
     :param escalating: whether alerts pile up on the last three days.
     """
 
     slug: str
     messages: int
     channels: int
-    hot_channel: str | None = None
+    hotspot: str | None = None
     escalating: bool = False
 
     @property
@@ -52,7 +52,7 @@ class Organization:
 
 ORGANIZATIONS = [
     Organization("aurora-airlines", 2400, 24),
-    Organization("northwind-retail", 900, 12, hot_channel="returns-desk"),
+    Organization("northwind-retail", 900, 12, hotspot="returns-desk"),
     Organization("lumen-health", 420, 9, escalating=True),
     Organization("pelican-logistics", 260, 8),
     Organization("cobalt-bank", 180, 6),
@@ -68,7 +68,7 @@ ORGANIZATIONS = [
 
 def is_loaded(connection: Any, until: datetime.date) -> bool:
     """
-    Tell whether the story's rows are there, up to a day.
+    Return whether the story's rows are there, up to a day.
 
     :param connection: a psycopg connection to a database with the source tables.
     :param until: the last day of the story, UTC.
@@ -140,8 +140,8 @@ def _messages(organization: Organization, date: datetime.date, until: datetime.d
     for number in range(_volume(organization, date, chance)):
         channel = f"support-{min(int(chance.expovariate(0.35)), organization.channels - 1) + 1}"
         hot = False
-        if organization.hot_channel and chance.random() < 0.12:
-            channel, hot = organization.hot_channel, chance.random() < heat
+        if organization.hotspot and chance.random() < 0.12:
+            channel, hot = organization.hotspot, chance.random() < heat
         elif organization.escalating and (until - date).days < 3:
             hot = chance.random() < 0.2
         topic = chance.choices(TOPICS, HOT_TOPICS if hot else CALM_TOPICS)[0]

@@ -166,7 +166,7 @@ class Airflow:
         :param what: what is waited for, for the error.
         :param seconds: how long at most; patient by default, since a machine may have much else to do.
         :raises TimeoutError: when it stays false.
-        :raises RuntimeError: when a component ends meanwhile.
+        :raises RuntimeError: when a component ends before that.
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -8,7 +8,7 @@ select
 from communication_trends_provenance
 where
     trend_period = %(trend_period)s::text
-    -- what somebody has dated beyond the calendar is no period, and no moment
+    -- a date beyond the calendar is no period, and no moment
     and trend_date between '0001-01-01' and '9999-12-31'
     and (
         %(organization_id)s::uuid is null

@@ -1,6 +1,6 @@
 -- One row per organization with trends missing between its first stored one and the
 -- last of some periods: how many, and the first. An empty one from before the
--- organization was created is none: somebody has had it computed.
+-- organization was created is not missing: it was computed on request.
 -- reads: trend_contents
 with
 -- one row per organization with trends in these periods

@@ -33,7 +33,7 @@ select
             else receiver_is_current and replayed >= received
         end,
         false
-    ) as is_there,
+    ) as is_caught_up,
     to_char(replayed_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as replayed_until,
     round(
         extract(epoch from least(%(until)s::timestamptz, now()) - replayed_at)

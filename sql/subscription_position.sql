@@ -142,7 +142,7 @@ select
                 )
         end,
         false
-    ) as is_there,
+    ) as is_caught_up,
     to_char(applied_until at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as applied_until,
     pg_wal_lsn_diff(greatest(written, applied), applied)::bigint as bytes_behind,
     sent_at::text as sent_at,

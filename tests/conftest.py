@@ -1,4 +1,4 @@
-"""A real PostgreSQL and a real Airflow, made once; each test gets a database of its own."""
+"""A real PostgreSQL and a real Airflow, made once; each test gets its own database."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LONGEST = [
     ["test_replica.py"],
     ["test_subscription.py"],
     ["test_bundles.py"],
-    ["test_checks.py"],
+    ["test_preflight.py"],
     ["test_database.py"],
     ["test_runs.py"],
     ["test_lineage.py"],
@@ -73,7 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["AIRFLOW_HOME"] = str(home / "airflow")
         return
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
-        # this process only hands out the tests: each of the others has a server of its own
+        # this process only hands out the tests: each of the others has its own server
         if SERVER_VARIABLE not in os.environ:
             with postgres(home) as server:
                 _seed.update(folder=str(home / "postgres"), databases=prepare(server, home))
@@ -96,7 +96,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def prepare(server: Server, home: Path) -> tuple[str, str]:
     """Make what each test's databases are copies of: Airflow's own, and the one with the application's tables."""
-    # names of its own, so that several runs can share one server
+    # unique names, so that several runs can share one server
     suffix = uuid.uuid4().hex[:8]
     empty_metadata, template = f"empty_airflow_{suffix}", f"template_{suffix}"
     for database in (empty_metadata, template):
@@ -110,7 +110,7 @@ def prepare(server: Server, home: Path) -> tuple[str, str]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a process of pytest-xdist what its server begins as."""
+    """Pass to a process of pytest-xdist what its server begins as."""
     node.workerinput["seed"] = _seed
 
 
@@ -248,11 +248,11 @@ def rows_handled(node: dict[str, Any]) -> list[float]:
 @contextmanager
 def running_airflow_on(server: Server, home: Path, **settings: str) -> Iterator[tuple[Airflow, Database]]:
     """
-    Run an Airflow of its own on databases of its own; no component is started yet.
+    Run a separate Airflow on separate databases; no component is started yet.
 
     :param server: where both databases are made.
     :param home: its AIRFLOW_HOME.
-    :param settings: environment variables beside those of the stack.
+    :param settings: environment variables besides those of the stack.
     """
     metadata, name = (f"{kind}_{uuid.uuid4().hex[:12]}" for kind in ("airflow", "test"))
     server.create_database(metadata, template=os.environ["EMPTY_METADATA_DATABASE"])

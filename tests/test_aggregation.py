@@ -1,4 +1,4 @@
-"""The work without Airflow: what is stored, kept, healed and refused, period by period; held against plain Python."""
+"""The work without Airflow: what is stored, repaired, not overwritten and refused; checked against plain Python."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
-from test_aggregate import trend_in_python
+from test_aggregate_sql import trend_in_python
 
 from communication_trends.core.aggregation import Aggregation
 from communication_trends.core.database import Database, Limits
@@ -489,7 +489,7 @@ events = st.lists(
         st.tuples(st.just("delete one"), st.sampled_from(SLUGS), st.integers(0, 11), st.integers(0, 3)),
         st.tuples(st.just("purge"), st.sampled_from(SLUGS), st.integers(0, 11), st.just(0)),
         st.tuples(st.just("forget tones"), st.sampled_from(SLUGS), st.integers(0, 11), st.just(0)),
-        st.tuples(st.just("night"), st.sampled_from(["", *SLUGS]), st.integers(0, 11), st.just(0)),
+        st.tuples(st.just("run"), st.sampled_from(["", *SLUGS]), st.integers(0, 11), st.just(0)),
     ),
     min_size=5,
     max_size=40,
@@ -518,7 +518,7 @@ class Model:
             start + datetime.timedelta(days=1),
         )
 
-    def night(self, day: datetime.date, failing: str) -> None:
+    def scheduled_run(self, day: datetime.date, failing: str) -> None:
         for slug in SLUGS:
             for back in range(8):
                 past = day - datetime.timedelta(days=back)
@@ -583,7 +583,7 @@ class Model:
         return not had or bool(all_rows and max(had) < min(all_rows) < day)
 
 
-def play(database, work_on, model: Model, event: tuple[str, str, int, int], picked: random.Random) -> None:
+def apply_event(database, work_on, model: Model, event: tuple[str, str, int, int], picked: random.Random) -> None:
     """Let one thing happen, in the database and in the model."""
     what, slug, number, amount = event
     day, connection = DAYS[number], database.connection
@@ -618,14 +618,14 @@ def play(database, work_on, model: Model, event: tuple[str, str, int, int], pick
     elif what == "alerts":
         model.alerts += [{"organization": slug, "severity": "high", "at": moment} for _ in range(amount)]
         database.escalate(slug, "high", at=moment, count=amount)
-    elif what == "night":
+    elif what == "run":
         # trends of an organization that fails tonight cannot be written
         connection.execute("delete from failing")
         if slug:
             connection.execute("insert into failing values (%s)", [database.organization(slug)])
         work_on(DAILY.containing(day), lookback_periods=DAILY.containing(day).earlier(7))
         connection.execute("delete from failing")
-        model.night(day, slug)
+        model.scheduled_run(day, slug)
     else:
         chosen = model.of(slug, day)
         if what in ("classify again", "delete one"):
@@ -671,8 +671,8 @@ def test_after_any_history_one_run_leaves_the_last_days_as_plain_python_has_them
         database.organization(slug)
         connection.execute("update organizations set created_at = %s where slug = %s", [moment, slug])
     model, picked = Model(created), random.Random(seed)
-    for event in [*history, ("night", "", 11, 0)]:
-        play(database, work_on, model, event, picked)
+    for event in [*history, ("run", "", 11, 0)]:
+        apply_event(database, work_on, model, event, picked)
     stored = {key: {name: row[name] for name in COLUMNS} for key, row in database.trends().items()}
     assert stored == model.stored
     provenance = connection.execute(
@@ -892,7 +892,7 @@ def test_odd_json_that_another_writer_has_stored_is_replaced(database, work_on, 
 
 
 def test_what_is_too_long_for_one_statement_is_stored_in_several(database, work_on, monkeypatch):
-    monkeypatch.setattr("communication_trends.core.database.MAX_JSON_LENGTH", 2_000)
+    monkeypatch.setattr("communication_trends.core.statements.MAX_JSON_LENGTH", 2_000)
     for number, day in itertools.product(range(9), (7, 8)):
         length = 3_000 if number == 4 else 200
         database.classify(f"org-{number}", at=f"2026-11-0{day} 10:00", topic=str(number) * length)
@@ -934,7 +934,7 @@ def test_an_older_snapshot_overwrites_no_newer_one(server, database, work_on, is
 
 @pytest.fixture
 def a_reinstalled_tenant(database, work_on):
-    """Three days stored, two missed, then created_at is set anew, as by an application that is installed again."""
+    """Three days stored, two missed, then created_at is reset, as by an application that is installed again."""
     for day in range(1, 9):
         database.classify("acme", at=f"2026-11-0{day} 10:00", count=day)
     since(database, "2026-10-01")
@@ -944,7 +944,7 @@ def a_reinstalled_tenant(database, work_on):
     since(database, "2026-11-08 12:00")
 
 
-def test_a_tenant_whose_created_at_was_set_anew_has_existed_all_the_while(database, work_on, a_reinstalled_tenant):
+def test_a_tenant_whose_created_at_was_reset_has_existed_all_the_while(database, work_on, a_reinstalled_tenant):
     work_on(lookback_periods=NOV_8.earlier(9))
     found = {date: number for (_, date), number in totals(database).items()}
     # the 5th had no messages; before the first of November there is neither a row nor a trend

@@ -21,7 +21,7 @@ LOCAL = "airflow.dag_processing.bundles.local.LocalDagBundle"
 
 @pytest.fixture
 def airflow_with_bundle(server, tmp_path):
-    """Start an Airflow whose plugins folder has another sql/ beside it, one that no database takes."""
+    """Start an Airflow whose plugins folder has another sql/ next to it, one that no database takes."""
     shutil.copytree(ROOT / "plugins", tmp_path / "plugins")
     for name in ("aggregate_trends.sql", "check_tables.sql", "organizations.sql"):
         (tmp_path / "sql").mkdir(exist_ok=True)
@@ -100,8 +100,8 @@ def test_a_run_takes_the_sql_of_its_own_commit_from_a_git_bundle(airflow_with_bu
     assert database.trend("acme")["topic_distribution"] == {"FROM A BUNDLE": 3}
 
 
-def test_sql_is_found_beside_the_dag_file_of_a_local_bundle(airflow_with_bundle, tmp_path):
-    """The other place, beside the folder of the DAG file, is where the git bundle above has it."""
+def test_sql_is_found_next_to_the_dag_file_of_a_local_bundle(airflow_with_bundle, tmp_path):
+    """The other place, next to the folder of the DAG file, is where the git bundle above has it."""
     bundle = tmp_path / "bundle"
     shutil.copytree(ROOT / "sql", bundle / "sql")
     shutil.copy(ROOT / "dags" / DAG_FILE, bundle)

@@ -109,7 +109,7 @@ class Processes:
     :param services: as resolved.
     :param home: what /opt/airflow of the image becomes.
     :param replacements: text in the services, and what it becomes here.
-    :param environment: variables beside those of the services.
+    :param environment: variables besides those of the services.
     """
 
     def __init__(self, services, home, replacements, environment):

@@ -23,7 +23,7 @@ from local.servers import SERVER_VARIABLE, free_port, postgres
 
 YESTERDAY = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=1)
 LAST_MONDAY = YESTERDAY - datetime.timedelta(days=(YESTERDAY.weekday() + 1) % 7 + 6)
-"""First day of the last week that is over."""
+"""First day of the last week that has ended."""
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()
 ONE_DAY = datetime.timedelta(days=1)
 
@@ -132,7 +132,7 @@ def test_up_serves_airflow_and_says_how_to_log_in(environment, up):
     assert (taken.returncode, f"Port {port} is taken" in taken.stdout) == (1, True)
 
 
-def test_a_backfill_beside_up_makes_the_days_from_first_to_last(environment, up):
+def test_a_backfill_while_up_runs_makes_the_days_from_first_to_last(environment, up):
     first = YESTERDAY - datetime.timedelta(days=9)
     run = demo(environment, "backfill", str(first), str(first + datetime.timedelta(days=2)))
     assert run.returncode == 0, run.stdout + run.stderr
@@ -153,7 +153,7 @@ def test_a_backfill_right_after_another_is_made_and_tells_when_its_runs_fail(env
     day = str(YESTERDAY - datetime.timedelta(days=9))
     home = Path(environment["COMMUNICATION_TRENDS_DEMO_HOME"])
     with postgres(home) as server, server.connect("communication_trends") as connection:
-        # an error that no retry mends
+        # an error that retrying does not help
         connection.execute("alter table communication_trends rename channel_hotspots to moved")
         run = demo(environment, "backfill", day, day)
         connection.execute("alter table communication_trends rename moved to channel_hotspots")
@@ -273,9 +273,9 @@ def test_the_tutorial_does_what_it_says():
     for number, lines in enumerate(shown):
         for line in lines:
             assert line in printed[number], printed[number]
-    # the monitor fails on the gap, as the comment beside it says, and is content once it is filled
-    gap, healed = (number for number, block in enumerate(typed) if "freshness?fail=true" in block)
+    # the monitor fails on the gap, as the comment next to it says, and is content once it is filled
+    gap, repaired = (number for number, block in enumerate(typed) if "freshness?fail=true" in block)
     assert [number for number, code in enumerate(ended) if code != 0] == [gap], terminal.stdout + terminal.stderr
     assert "error: 503" in terminal.stderr
-    assert "0" in [line.strip() for line in printed[healed + 1].splitlines()]
+    assert "0" in [line.strip() for line in printed[repaired + 1].splitlines()]
     assert sum("success" in line.split() for line in printed[-2].splitlines()) == 4

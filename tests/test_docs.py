@@ -1,4 +1,4 @@
-"""The docs name all there is, and nothing that is not: held against the running code."""
+"""The docs name all there is, and nothing that is not: checked against the running code."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def run(airflow, **settings):
     code = (
         f"import json, os, sys; from airflow_dag import run_once; run = run_once({CONF!r})\n"
         "ours = [name for name in sys.modules if name.startswith(('communication_trends.lineage', 'openlineage.'))]\n"
-        # on a line of its own: what logs beside it may not have ended its line
+        # on a separate line: what else is logged may not have ended its line
         "os.write(1, f'\\ntold: {json.dumps([str(run.state), ours])}\\n'.encode())"
     )
     path = os.pathsep.join([str(ROOT / "tests"), str(ROOT)])

@@ -1,4 +1,4 @@
-"""What people are told: by mail and by webhook, of runs through Airflow. All figures by hand."""
+"""What is sent to people: by mail and by webhook, of runs through Airflow. Expected numbers by hand."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import json
 import shutil
 
 import pytest
-from listeners import mail_server, webhook_server
+from receivers import mail_server, webhook_server
 
 from communication_trends import settings
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import DAILY, WEEKLY, Period
-from communication_trends.notifications import FINDINGS, digest, tell_digest
-from communication_trends.stored import Range
+from communication_trends.core.period_range import Range
+from communication_trends.core.stored_anomalies import MAX_FINDINGS
+from communication_trends.notifiers import digest, notify_digest
 from local import ROOT
 
 SMTP = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
@@ -111,7 +112,7 @@ def test_a_run_says_what_is_unusual_and_the_notifier_is_called_once(database, ru
     }
     ((recipients, mail),) = mailbox.mails
     assert recipients == ["lead@example.com"]
-    assert mail["subject"] == "Communication trends, Tue, 3 Nov 2026: 1 unusual figure"
+    assert mail["subject"] == "Communication trends, Tue, 3 Nov 2026: 1 unusual metric"
     assert mail["bcc"] is None
     content = mail.get_body(("html",)).get_content()
     query = "period=daily&amp;from=2026-09-08&amp;to=2026-11-03"
@@ -123,7 +124,7 @@ def test_a_run_says_what_is_unusual_and_the_notifier_is_called_once(database, ru
     assert "<img" not in content
 
 
-def test_a_run_that_finds_nothing_tells_nobody(database, run_dag, mailbox):
+def test_a_run_that_finds_nothing_sends_nothing(database, run_dag, mailbox):
     an_alarming_tuesday(database, alerts=6)
     run = run_dag({"date": str(TUESDAY)})
     assert run.summary["attention"] == {
@@ -155,7 +156,7 @@ def test_a_summary_stays_small(database, run_dag, mailbox):
         name(database, slug, "n" * 5000)
     run = run_dag({"date": str(TUESDAY), "organizations_per_task": 12})
     found = run.summary["attention"]
-    assert (found["organizationsCompared"], found["totalEntries"], len(found["findings"])) == (12, 12, FINDINGS)
+    assert (found["organizationsCompared"], found["totalEntries"], len(found["findings"])) == (12, 12, MAX_FINDINGS)
     # the most unusual first
     assert [one["organization"] for one in found["findings"]] == slugs[:1:-1]
     assert [one["sentence"] for one in found["together"]] == [
@@ -198,7 +199,7 @@ def test_a_notifier_that_fails_is_an_error_in_the_log_and_costs_nothing_else(dat
     given(f"{which}_notifier_kwargs", json.dumps({"slack_webhook_conn_id": "nowhere", "text": "{{ digest.text }}"}))
     run = run_dag({"date": str(TUESDAY)}, dag_id=dag_id)
     assert run.state == "success"
-    assert f"{which}_notifier failed: nobody was told." in run.log
+    assert f"{which}_notifier failed: no message was sent." in run.log
 
 
 @pytest.mark.parametrize("which", ["failure", "attention", "digest"])
@@ -423,6 +424,6 @@ def test_the_daily_run_of_a_sunday_sends_it_where_the_weekly_dag_is_off(database
     dag = load_dag()
     context = {"dag": dag, "params": {"organizations": None}}
     period = Period(DAILY, datetime.date.fromisoformat(date))
-    tell_digest(dag.get_task("summarize").digest_notifier, context, period, {"triggeredBy": run_by})
+    notify_digest(dag.get_task("summarize").digest_notifier, context, period, {"triggeredBy": run_by})
     assert len(mailbox.mails) == sent
     assert "digest" not in context

@@ -109,7 +109,7 @@ def test_a_tag_that_is_not_the_version_or_has_no_section_in_the_changelog_is_ref
 def test_the_workflow_has_a_job_for_each_command_of_ci():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yaml").read_text())
     commands = workflow["jobs"]["job"]["strategy"]["matrix"]["command"]
-    (listed,) = re.findall(r"^LANES=\(\n(.*?)^\)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE | re.DOTALL)
+    (listed,) = re.findall(r"^COMMANDS=\(\n(.*?)^\)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE | re.DOTALL)
     assert commands == re.findall(r'^\t"(.+)"$', listed, re.MULTILINE)
 
 

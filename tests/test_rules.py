@@ -6,7 +6,7 @@ from typing import Any
 
 import jinja2
 import pytest
-from test_aggregate import aggregate
+from test_aggregate_sql import aggregate
 
 from communication_trends.core.statements import compose
 from communication_trends.core.totals import Sums, rounded
@@ -78,7 +78,7 @@ def means(database):
     return {f"m{place}": mean for place, (_, mean) in enumerate(MEANS)}
 
 
-def of_dbt(database) -> dict[str, dict[str, Any]]:
+def dbt_trends(database) -> dict[str, dict[str, Any]]:
     """Return the trends that the model of bench/dbt makes, by slug."""
     template = jinja2.Template((ROOT / "bench" / "dbt" / "models" / "communication_trends.sql").read_text())
     model = template.render(config=lambda **_: "", var=lambda name: {"day": "2026-11-01"}[name])
@@ -90,18 +90,18 @@ def of_dbt(database) -> dict[str, dict[str, Any]]:
 
 
 def test_hotspots_of_the_statement_and_of_dbt(database, channels):
-    trends: list[dict[str, Any]] = [aggregate(database, "acme")["acme"], of_dbt(database)["acme"]]
+    trends: list[dict[str, Any]] = [aggregate(database, "acme")["acme"], dbt_trends(database)["acme"]]
     for trend in trends:
         found = {hotspot.pop("channelId"): hotspot for hotspot in trend["channel_hotspots"]}
         assert found == channels
 
 
 def test_hotspots_are_in_the_same_order_everywhere(database, channels):
-    assert aggregate(database, "acme")["acme"]["channel_hotspots"] == of_dbt(database)["acme"]["channel_hotspots"]
+    assert aggregate(database, "acme")["acme"]["channel_hotspots"] == dbt_trends(database)["acme"]["channel_hotspots"]
 
 
 def test_means_of_the_statement_and_of_dbt(database, means):
-    for trends in (aggregate(database, *means), of_dbt(database)):
+    for trends in (aggregate(database, *means), dbt_trends(database)):
         assert {slug: trends[slug]["avg_confidence"] for slug in means} == means
 
 

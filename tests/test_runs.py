@@ -181,7 +181,7 @@ def test_how_large_a_batch_is(requested, organizations, size):
         ({"datum": "2026-11-01"}, "conf: unknown 'datum'. Known are date, organizations, force"),
     ],
 )
-def test_bad_input_is_refused_by_name_before_anything_is_written(database, run_dag, conf, message):
+def test_bad_input_is_rejected_by_an_error_that_names_it_before_anything_is_written(database, run_dag, conf, message):
     database.classify("acme")
     run = run_dag({**NOV_1, **conf})
     assert run.state == "failed"
@@ -454,7 +454,7 @@ def test_the_target_table_is_that_of_the_application(database):
 # The periods before
 
 
-def test_lookback_of_the_conf_heals_the_days_before(database, run_dag):
+def test_lookback_of_the_conf_repairs_the_days_before(database, run_dag):
     for day, count in (("2026-10-30", 2), ("2026-10-31", 3), ("2026-11-01", 4)):
         database.classify("acme", at=f"{day} 12:00", count=count)
     database.organization("idle")

@@ -36,7 +36,7 @@ def running(server, tmp_path_factory):
     }
     environment = {f"AIRFLOW__COMMUNICATION_TRENDS__{name}": value for name, value in changes.items()}
     environment["AIRFLOW__CORE__DAGS_FOLDER"] = str(home / "dags")
-    # a task process that cannot read the DAG file would be started anew three times, a minute after each
+    # a task process that cannot read the DAG file would be restarted three times, a minute after each
     environment["AIRFLOW__WORKERS__MISSING_DAG_RETRIES"] = "0"
     _copy_dags(home)
     with running_airflow_on(server, home, **environment) as (airflow, database):
@@ -313,7 +313,7 @@ def test_no_more_connections_are_open_than_organizations_may_be_aggregated_at_on
         row = database.connection.execute(sessions, (database.name, known, "client backend")).fetchone()
         return row["count"]
 
-    # whoever stores a trend waits here with its connection open, so that all that may be open at once are seen
+    # what stores a trend waits here with its connection open, so that all that may be open at once are seen
     with psycopg.connect(database.connection.info.dsn, dbname=database.name) as holder:
         holder.execute("lock table communication_trends in exclusive mode")
         run_id = trigger(airflow, date="2026-11-15", organizations=slugs)
@@ -342,7 +342,7 @@ def test_a_backfill_with_a_date_in_its_conf_is_refused(running):
     assert not {("acme", "2026-11-15"), ("acme", "2026-11-16")} & set(database.trends())
 
 
-def test_a_failed_organization_is_retried_and_heals(running):
+def test_a_failed_organization_is_retried_and_stored(running):
     airflow, database = running
     connection = database.connection
     connection.execute("alter table communication_trends add constraint broken check (total_classifications <> 14)")

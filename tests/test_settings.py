@@ -13,7 +13,7 @@ import pytest
 from airflow_dag import load_bag
 
 from communication_trends import __version__, settings
-from communication_trends.connections import connected
+from communication_trends.connections import open_database
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import KINDS
 from local import ROOT
@@ -112,7 +112,7 @@ def test_a_folder_without_permission_does_not_stop_the_search_and_is_named(tmp_p
     assert found == str(ROOT / "sql")
 
 
-MISSPELT = {
+MISSPELLED = {
     "AIRFLOW__COMMUNICATION_TRENDS__HOTSPOT_MIN_MESAGES": "AIRFLOW__COMMUNICATION_TRENDS__HOTSPOT_MIN_MESSAGES",
     "AIRFLOW__COMMUNICATION_TRENDS__LOOKBACK": "AIRFLOW__COMMUNICATION_TRENDS__LOOKBACK_",
     "AIRFLOW__COMMUNICATIONS_TRENDS__RETRIES": "AIRFLOW__COMMUNICATION_TRENDS__RETRIES",
@@ -125,14 +125,14 @@ MISSPELT = {
 }
 
 
-@pytest.mark.parametrize(("variable", "meant"), MISSPELT.items())
-def test_a_misspelt_variable_is_refused_with_the_nearest_setting(monkeypatch, variable, meant):
+@pytest.mark.parametrize(("variable", "meant"), MISSPELLED.items())
+def test_a_misspelled_variable_is_refused_with_the_nearest_setting(monkeypatch, variable, meant):
     monkeypatch.setenv(variable, "1")
     with pytest.raises(InvalidInputError, match=rf"^{variable}: there is no such setting, the nearest is {meant}"):
         settings.refuse_unknown_settings()
 
 
-def test_each_misspelt_name_in_airflow_cfg_is_refused_and_no_dag_is_made():
+def test_each_misspelled_name_in_airflow_cfg_is_refused_and_no_dag_is_made():
     wrong = {"communication_trends": {"hotspot_min_mesages": "5"}, "comunication_trends": {"retries": "5"}}
     settings.conf.read_dict(wrong)
     try:
@@ -164,7 +164,7 @@ def test_each_misspelt_name_in_airflow_cfg_is_refused_and_no_dag_is_made():
         "AIRFLOW__CORE__PARALLELISM",
     ],
 )
-def test_what_is_somebody_elses_is_not_refused(monkeypatch, variable):
+def test_a_variable_of_another_program_is_not_refused(monkeypatch, variable):
     monkeypatch.setenv(variable, "1")
     settings.refuse_unknown_settings()
 
@@ -226,7 +226,7 @@ def test_the_longest_statement_timeout_is_one_that_airflow_and_postgresql_take(g
     given("statement_timeout", "86400")
     given("lock_timeout", "86400")
     assert settings.execution_timeout() == datetime.timedelta(days=20, seconds=200)
-    with connected("communication_trends_db") as opened, opened.transaction(read_only=True) as transaction:
+    with open_database("communication_trends_db") as opened, opened.transaction(read_only=True) as transaction:
         (row,) = transaction.rows("select current_setting('statement_timeout') as longest")
     assert row["longest"] == "1d"
 

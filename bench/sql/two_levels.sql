@@ -1,4 +1,4 @@
--- What was tried beside sql/aggregate_trends.sql: one organization-day counted in two
+-- What was tried besides sql/aggregate_trends.sql: one organization-day counted in two
 -- levels, by topic, tone and channel together first, which PostgreSQL can do in
 -- parallel where the organization is not a lateral reference.
 with groups as (

@@ -14,7 +14,7 @@ from communication_trends.compat import REST_API, TASKS_HAVE_METADATA_DATABASE
 
 log = logging.getLogger(__name__)
 
-PAGE = 100
+API_PAGE_SIZE = 100
 """Assets that are asked for at once."""
 
 LOOKED_AT = (1, 20, 500)
@@ -68,9 +68,9 @@ def _over_rest(asset: Any, extra: dict[str, Any]) -> bool:
         connection = BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         log.warning(
-            "%s: a failed task makes no asset event by itself, so the DAGs that wait for it are not told of what was "
-            "stored. Add the connection %r (setting api_conn_id) with the login of a user who may create asset events, "
-            "and they will be.",
+            "%s: a failed task makes no asset event by itself, so the DAGs that wait for it are not notified of what "
+            "was stored. Add the connection %r (setting api_conn_id) with the login of a user who may create asset "
+            "events, and they will be.",
             asset.uri,
             conn_id,
         )
@@ -87,7 +87,7 @@ def _over_rest(asset: Any, extra: dict[str, Any]) -> bool:
 
 def _assets(client: Any, asset: Any) -> Iterator[dict[str, Any]]:
     """Yield the assets whose name contains the asset's."""
-    query = {"name_pattern": asset.name, "order_by": "id", "limit": PAGE, "offset": 0}
+    query = {"name_pattern": asset.name, "order_by": "id", "limit": API_PAGE_SIZE, "offset": 0}
     while page := client.get(f"{REST_API}/assets", params=query).raise_for_status().json()["assets"]:
         yield from page
         query["offset"] += len(page)
@@ -118,5 +118,5 @@ def _latest(events: Any, count: int) -> list[Any]:
     """Return the latest events, the last one first."""
     if hasattr(events, "limit"):
         return list(events.ascending(False).limit(count))
-    # a query of its own on Airflow 2; 3.0 and 3.1 have handed over the whole list
+    # a separate query on Airflow 2; 3.0 and 3.1 have handed over the whole list
     return list(events[-count:])[::-1]

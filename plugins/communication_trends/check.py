@@ -8,17 +8,16 @@ the package is in the plugins folder, ``python PLUGINS/communication_trends chec
 from __future__ import annotations
 
 import argparse
-import datetime
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
 from communication_trends import __version__, requirements, settings
 from communication_trends.compat import HAS_EXTERNAL_VIEWS, load_dag_file, registered_timetables
-from communication_trends.connections import connected, errors_explained
+from communication_trends.connections import open_database, open_trends, translate_errors
 from communication_trends.core.errors import InvalidInputError
-from communication_trends.core.period import DAILY, KINDS, Granularity
-from communication_trends.stored import GRACE, Range, reading
+from communication_trends.core.period import DAILY, KINDS, Granularity, utc_now
+from communication_trends.core.period_range import FRESHNESS_GRACE, Range
 from communication_trends.timetable import TIMETABLES
 
 OK, FAILED, NOTE = "ok", "FAILED", "-"
@@ -42,7 +41,7 @@ def main(output: TextIO) -> int:
     check.add_argument("--no-database", action="store_true", help="for a component without access to the trends")
     fresh = commands.add_parser("freshness", help="say who lacks which trends that should be stored by now")
     fresh.add_argument("--period", choices=sorted(KINDS), default="daily")
-    fresh.add_argument("--count", type=int, default=30, help="so many periods up to the present; default: 30")
+    fresh.add_argument("--count", type=int, default=30, help="number of periods up to now; default: 30")
     given = parser.parse_args()
     if given.command == "check":
         found = check_installation(given.dags, with_database=not given.no_database)
@@ -136,9 +135,9 @@ def _database() -> str:
     # not at the top: freshness needs no operators
     from communication_trends.operators.list_organizations import table_problems
 
-    with errors_explained():
-        yesterday = DAILY.last_completed(datetime.datetime.now(datetime.timezone.utc))
-        if problems := table_problems(yesterday, connected):
+    with translate_errors():
+        yesterday = DAILY.last_completed(utc_now())
+        if problems := table_problems(yesterday, open_database):
             raise InvalidInputError("not ready. " + " ".join(problems))
     named = dict.fromkeys([settings.source_conn_id(), settings.conn_id()])
     return f"{' and '.join(named)}: the source can be read and trends can be stored (tried, and rolled back)"
@@ -151,10 +150,10 @@ def check_freshness(kind: Granularity, count: int) -> Iterator[tuple[str, str]]:
     :param kind: the length of the periods.
     :param count: so many periods.
     """
-    last = kind.last_due(datetime.datetime.now(datetime.timezone.utc) - GRACE)
-    asked = Range(last.earlier(count - 1)[-1] if count > 1 else last, last, last)
-    with errors_explained(), reading() as database:
-        rows = database.rows("freshness", organization_id=None, limit=NAMED, offset=0, **asked.parameters)
+    last = kind.last_due(utc_now() - FRESHNESS_GRACE)
+    asked = Range(last.minus(count - 1), last, last)
+    with translate_errors(), open_trends() as reader:
+        rows = reader.rows("freshness", organization_id=None, limit=NAMED, offset=0, **asked.parameters)
     found = rows[0]
     total, behind = found["organizations_total"], found["organizations_behind"]
     if not total:

@@ -59,7 +59,7 @@ class _Airflow2DAG(sdk.DAG):
     def run(self, **options: Any) -> None:
         """Make the runs of ``airflow dags backfill``, which calls this."""
         # not at the top: it loads Airflow's executors, which no task process needs
-        from communication_trends.backfill import run_backfill
+        from communication_trends.airflow2_backfill import run_backfill
 
         run_backfill(self, **options)
 
@@ -94,7 +94,7 @@ HAS_EXTERNAL_VIEWS = _AIRFLOW >= (3, 1, 2)
 
 
 UI_ADDRESS = ("api", "") if AIRFLOW_V_3_0_PLUS else ("webserver", "http://localhost:8080")
-"""The section of airflow.cfg that has ``base_url``, and its value where nobody has set it."""
+"""The section of airflow.cfg that has ``base_url``, and its value where it is not set."""
 
 
 REST_API = "/api/v2" if AIRFLOW_V_3_0_PLUS else "/api/v1"
@@ -107,7 +107,7 @@ TASKS_HAVE_METADATA_DATABASE = not AIRFLOW_V_3_0_PLUS
 
 def rest_api_authentication(client: Any, login: str, password: str) -> None:
     """
-    Log in to Airflow's REST API: for a token on Airflow 3; on Airflow 2 each request brings the password.
+    Log in to Airflow's REST API: for a token on Airflow 3; on Airflow 2 each request has the password.
 
     :param client: an httpx client whose base URL is the API server's.
     :param login: user name.
@@ -138,7 +138,7 @@ def triggered_by(dag_run: Any) -> str:
 
 def task_instance_states(context: Any, task_id: str) -> dict[int, str | None]:
     """
-    Return the state of each task instance of one task in the present run, by map index, -1 where it is not mapped.
+    Return the state of each task instance of one task in the current run, by map index, -1 where it is not mapped.
 
     One request on Airflow 3, where tasks have no metadata database; one query on Airflow 2.
     """
@@ -158,13 +158,13 @@ def task_instance_states(context: Any, task_id: str) -> dict[int, str | None]:
 
 def pull_mapped_xcoms(context: Any, task_id: str, key: str, count: int) -> dict[int, Any]:
     """
-    Return what the task instances of a mapped task have pushed in the present run, by map index.
+    Return what the task instances of a mapped task have pushed in the current run, by map index.
 
     One request, however many instances there are: Airflow 3 hands over the values in the order of their map indexes,
-    but without them, so each value has to bring its own as ``mapIndex``. ``xcom_pull`` of a list of task ids would do
+    but without them, so each value needs its own as ``mapIndex``. ``xcom_pull`` of a list of task ids would do
     the same from 3.0.3 on; on 3.0.2 it finds nothing (apache/airflow#50982), a slice finds all of it.
 
-    What is found may be from an earlier try: Airflow removes it when the task instance starts again, not before.
+    What is found may be from an earlier attempt: Airflow removes it when the task instance starts again, not before.
 
     :param context: Airflow's context.
     :param task_id: the mapped task.
@@ -181,7 +181,7 @@ def pull_mapped_xcoms(context: Any, task_id: str, key: str, count: int) -> dict[
 
 def forget_mapped_xcom(context: Any, key: str) -> None:
     """
-    Take back what a mapped task instance has pushed in an earlier try, when it starts again.
+    Take back what a mapped task instance has pushed in an earlier attempt, when it starts again.
 
     Airflow has done so by then, but for 3.0, which removes XComs without regard to the map index: there the value is
     replaced by one that `pull_mapped_xcoms` leaves out. It cannot be removed, the request for that has no map index.
@@ -207,7 +207,7 @@ def flush_metrics() -> None:
 
 def name_task_instance(context: Any, name: str) -> None:
     """
-    Name a mapped task instance in the UI from now on, also while it waits for its next try.
+    Name a mapped task instance in the UI from now on, even while it waits for its next attempt.
 
     Airflow 3.3 has done so by itself before the task runs, from ``map_index_template``; earlier ones do it at the end.
 
@@ -233,7 +233,7 @@ def name_task_instance(context: Any, name: str) -> None:
                 .execution_options(synchronize_session=False)
             )
     elif ti.rendered_map_index != name:
-        # reaches the API server with the end state of this try
+        # reaches the API server with the end state of this attempt
         ti.rendered_map_index = name
 
 

@@ -25,13 +25,14 @@ from communication_trends import settings
 from communication_trends.core.database import Database, Limits
 from communication_trends.core.database_errors import DATABASE_ERRORS, REFUSALS, explain, remedy
 from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, InvalidInputError
+from communication_trends.core.trend_reader import TrendReader, open_reader
 
 IGNORED_EXTRA = {"cursor", "autocommit", "row_factory", "cursor_factory", "connection_factory", "async", "async_"}
 """Keys of a connection's extra that are left out: they change how rows are returned, which the package sets itself."""
 
 
 @contextmanager
-def connected(
+def open_database(
     conn_id: str, limits: Limits | None = None, sql_path: Path | None = None, team_name: str | None = None
 ) -> Iterator[Database]:
     """
@@ -56,14 +57,25 @@ def connected(
             f"AIRFLOW_CONN_{conn_id.upper()} in the environment of every worker."
         ) from error
     except DATABASE_ERRORS as error:
-        if mended_by := remedy(error) or REFUSALS.get(_refusal(error, limits.network) or ""):
-            raise DatabaseUnusableError(f"connection {conn_id!r}: {explain(error)}: {mended_by}") from error
+        if fixed_by := remedy(error) or REFUSALS.get(_refusal(error, limits.network) or ""):
+            raise DatabaseUnusableError(f"connection {conn_id!r}: {explain(error)}: {fixed_by}") from error
         raise DatabaseUnavailableError(f"connection {conn_id!r}: {explain(error)}") from error
     except (AirflowOptionalProviderFeatureException, ImportError, AttributeError, TypeError, ValueError) as error:
         raise DatabaseUnusableError(f"connection {conn_id!r} cannot be used: {error}: correct it") from error
     with closing(connection):
         sql_path = sql_path or settings.sql_path()
         yield Database(connection, sql_path=sql_path, limits=limits, name=f"connection {conn_id!r}")
+
+
+@contextmanager
+def open_trends(sql_path: Path | None = None) -> Iterator[TrendReader]:
+    """
+    Open the connection that trends are stored with, for reading them on one snapshot, and close it.
+
+    :param sql_path: folder of the statements; by default as the settings say.
+    """
+    with open_database(settings.conn_id(), sql_path=sql_path) as database, open_reader(database) as reader:
+        yield reader
 
 
 def _of_team(conn_id: str, team_name: str | None) -> dict[str, Any]:
@@ -90,7 +102,7 @@ def _extra(given: dict[str, Any], limits: Limits) -> dict[str, Any]:
 
 
 @contextmanager
-def errors_explained() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """
     Turn the database's errors into what an Airflow task instance raises.
 
@@ -105,8 +117,8 @@ def errors_explained() -> Iterator[None]:
     except InvalidInputError as error:
         raise AirflowFailException(str(error)) from error
     except DATABASE_ERRORS as error:
-        if mended_by := remedy(error):
-            raise AirflowFailException(f"{explain(error)}. Retrying will not help: {mended_by}.") from error
+        if fixed_by := remedy(error):
+            raise AirflowFailException(f"{explain(error)}. Retrying will not help: {fixed_by}.") from error
         raise AirflowException(explain(error)) from error
 
 

@@ -11,7 +11,7 @@ from airflow.providers.postgres.hooks.postgres import PostgresHook
 from openlineage.client.event_v2 import InputDataset, OutputDataset
 from openlineage.client.facet_v2 import input_statistics_input_dataset, output_statistics_output_dataset
 
-from communication_trends.connections import connected
+from communication_trends.connections import open_database
 
 Rows = Mapping[str, Mapping[str, int]]
 """Numbers of rows, by id of an Airflow connection and name of a table."""
@@ -52,7 +52,7 @@ def _named(tables: Rows, sql_path: Path) -> list[tuple[str, str, int]]:
     named = []
     for conn_id, rows in tables.items():
         namespace = _namespace(conn_id)
-        with connected(conn_id, sql_path=sql_path) as database, database.transaction(read_only=True) as lookup:
+        with open_database(conn_id, sql_path=sql_path) as database, database.transaction(read_only=True) as lookup:
             found = lookup.rows(database.sql("table_names.sql"), {"tables": list(rows)})
         named += [(namespace, one["full_name"], rows[one["name"]]) for one in found]
     return named

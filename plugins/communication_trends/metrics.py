@@ -1,4 +1,4 @@
-"""The figures of a run and of the page's requests, sent through Airflow's export: StatsD, Datadog, OpenTelemetry."""
+"""The metrics of a run and of the page's requests, sent through Airflow's export: StatsD, Datadog, OpenTelemetry."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from communication_trends.compat import flush_metrics
+from communication_trends.core.period import utc_now
 
 log = logging.getLogger(__name__)
 
 
 def send(summary: Mapping[str, Any], *, behind: int, started: datetime.datetime | None) -> None:
     """
-    Send the figures of a run as gauges named ``communication_trends.<period>.<trigger>.<figure>``.
+    Send the metrics of a run as gauges named ``communication_trends.<period>.<trigger>.<metric>``.
 
     Nothing is raised: a run does not fail for its metrics. What went wrong is in the log.
 
@@ -27,13 +28,13 @@ def send(summary: Mapping[str, Any], *, behind: int, started: datetime.datetime 
         from communication_trends.sdk import Stats
 
         period, trigger = summary["period"], summary["triggeredBy"]
-        for figure, value in _figures(summary, behind, started).items():
+        for metric, value in _gauges(summary, behind, started).items():
             # in the name, since plain StatsD has no tags; and as tags, for exports that have. Short: Airflow 2.11 cuts
             # a name for OpenTelemetry after 63 characters
-            name = f"communication_trends.{period}.{trigger}.{figure}"
+            name = f"communication_trends.{period}.{trigger}.{metric}"
             Stats.gauge(name, value, tags={"period": period, "triggered_by": trigger})
         flush_metrics()
-    # any exception: Airflow can be told to use a client of one's own
+    # any exception: Airflow can be configured to use another client
     except Exception:
         log.exception("The run's metrics were not sent. The trends are stored all the same.")
 
@@ -59,9 +60,9 @@ def send_request(*, seconds: float, is_refused: bool) -> None:
         log.debug("The request's metrics were not sent.", exc_info=True)
 
 
-def _figures(summary: Mapping[str, Any], behind: int, started: datetime.datetime | None) -> dict[str, float]:
+def _gauges(summary: Mapping[str, Any], behind: int, started: datetime.datetime | None) -> dict[str, float]:
     lookback = summary["lookback"]
-    figures = {
+    gauges = {
         "processed": summary["organizationsProcessed"],
         "failed": summary["errors"],
         "failed_earlier": lookback["failed"],
@@ -72,5 +73,5 @@ def _figures(summary: Mapping[str, Any], behind: int, started: datetime.datetime
         "messages": summary["totalClassifications"],
     }
     if started:
-        figures["seconds"] = round((datetime.datetime.now(datetime.timezone.utc) - started).total_seconds(), 3)
-    return figures
+        gauges["seconds"] = round((utc_now() - started).total_seconds(), 3)
+    return gauges

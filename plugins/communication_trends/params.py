@@ -1,4 +1,4 @@
-"""The DAGs' params: what a person may give to a run, and how it is read. What cannot be used is refused by name."""
+"""The DAGs' params: what a user may give to a run. What cannot be used is rejected with an error that names it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import Granularity
 
 AUTOMATIC_BATCH = 2500
-"""Organizations in a batch that grows by itself: where a larger one brings nothing more (docs/performance.md)."""
+"""Organizations in a batch that grows by itself: where a larger one is no faster (docs/performance.md)."""
 
 AUTOMATIC_BATCHES = 4
 """Batches to make at least, so that they run side by side."""
@@ -64,7 +64,7 @@ def dag_params(kind: Granularity) -> dict[str, Param]:
             minimum=0,
             maximum=settings.MAX_LOOKBACK,
             title="Lookback",
-            description=f"Earlier {noun}s to do again as well, where their trends are missing or come out differently. "
+            description=f"Earlier {noun}s to do again as well, where their trends are missing or out of date. "
             "Empty: as the settings say for scheduled runs, none for others.",
         ),
     }
@@ -132,7 +132,7 @@ def batch_size(requested: object, organizations: int, max_map_length: int) -> in
 
 def refuse_unknown_keys(conf: Any, known: Any) -> None:
     """
-    Refuse a conf with a key that means nothing, which is mostly a misspelt one.
+    Refuse a conf with a key that means nothing, which is mostly a misspelled one.
 
     :param conf: the run's conf, or None.
     :param known: the names of the DAG's params.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-# first: it says which package is missing or too old, where the imports of Airflow below would fail without a word of it
+# Must stay first: names the package that is missing or too old, before the imports of Airflow fail obscurely.
 from communication_trends import requirements  # isort: skip
 from communication_trends.sdk import AirflowPlugin
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+SECTION = "communication_trends"
+"""The section of Airflow's configuration."""
+
 _CONNECTION = (
     "A PostgreSQL connection: host, port, schema (the database), login and password. Its extra may hold any option of "
     'libpq, such as {"sslmode": "require"}. In the environment: '
@@ -33,7 +36,7 @@ _OPTIONS: dict[str, tuple[str, str, str]] = {
     "sql_path": (
         "string",
         "",
-        "Folder of the SQL. Empty: sql in the folder of the DAG file or beside it, in the package, or beside the "
+        "Folder of the SQL. Empty: sql in or next to the folder of the DAG file, in the package, or next to the "
         "plugins or DAGs folder.",
     ),
     "retries": ("integer", "3", "Retries of a failed task instance, at most 100."),
@@ -69,7 +72,7 @@ _OPTIONS: dict[str, tuple[str, str, str]] = {
     "attention_notifier": (
         "string",
         "",
-        "Import path of an Airflow notifier, called once for a run that found something unusual.",
+        "Import path of an Airflow notifier, called once for a run that found an anomaly.",
     ),
     "attention_notifier_kwargs": ("string", "", _KWARGS),
     "digest_notifier": ("string", "", "Import path of an Airflow notifier, called once a week with a digest."),
@@ -102,7 +105,7 @@ def get_provider_info() -> dict[str, Any]:
         "name": "Communication trends",
         "description": "What organizations talked about, day by day: trends of messages in PostgreSQL.",
         "config": {
-            "communication_trends": {
+            SECTION: {
                 "description": "The DAGs, the page and the notifications of communication trends.",
                 "options": {
                     name: {

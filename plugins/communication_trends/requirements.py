@@ -29,12 +29,12 @@ OLDEST_PACKAGES = {
     "apache-airflow-providers-postgres": "5.14.0",
     "httpx": "0",
 }
-"""What this package imports beside Airflow, each with the oldest version that will do."""
+"""What this package imports besides Airflow, each with the oldest version that will do."""
 
 
 def check_installation() -> None:
     """
-    Say in one sentence what to install or upgrade, before an import fails with a name that means nothing to anybody.
+    Say in one sentence what to install or upgrade, before an import fails with a name that explains nothing.
 
     :raises ImportError: when Airflow or a package is too old, a package is missing, or this Airflow has a fault that
         the package cannot work around.

@@ -1,5 +1,5 @@
 """
-Airflow's own names, wherever the present version has them: the rest of the package imports them from here.
+Airflow's own names, wherever the installed version has them: the rest of the package imports them from here.
 
 They are those of Airflow's provider common-compat. What some services pin together with Airflow 2.11 and 3.0 is too old
 to have them: then they are looked for in Airflow itself.

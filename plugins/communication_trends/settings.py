@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import difflib
 import importlib
 import json
-import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,12 +23,8 @@ from communication_trends.core.database import Limits
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import KINDS, Granularity
 from communication_trends.core.work import HotspotRule
-from communication_trends.provider_info import DEFAULTS
-
-SECTION = "communication_trends"
-
-VARIABLE = f"AIRFLOW__{SECTION.upper()}__"
-"""What the environment variables of the settings begin with."""
+from communication_trends.provider_info import DEFAULTS, SECTION
+from communication_trends.unknown_settings import refuse_unknown_settings
 
 PACKAGE = Path(__file__).parent
 """Folder of the package."""
@@ -66,7 +59,7 @@ def source_conn_id() -> str:
 
 def sql_path(dag_file: str | None = None) -> Path:
     """
-    Folder of the ``.sql`` templates: ``sql_path``, or else ``sql`` beside the DAG file, in the package and elsewhere.
+    Folder of the ``.sql`` templates: ``sql_path``, or else ``sql`` next to the DAG file, in the package and elsewhere.
 
     :param dag_file: path of the DAG file, in a DAG bundle for example; its folder and the one above it come first.
     :raises InvalidInputError: when it is nowhere there, or is of another release than the package.
@@ -169,7 +162,7 @@ def lock_timeout() -> float:
 
 def execution_timeout() -> datetime.timedelta:
     """How long a task instance may take: as long as 20 statements that each run into statement_timeout."""
-    return datetime.timedelta(seconds=20 * Limits(statement=statement_timeout()).answer)
+    return datetime.timedelta(seconds=20 * Limits(statement=statement_timeout()).client_timeout)
 
 
 def max_parallel_organizations() -> int:
@@ -237,7 +230,7 @@ def lookback(kind: Granularity) -> int:
 
 
 def ui_url() -> str | None:
-    """Address of Airflow's UI, without a slash at its end: ``base_url``; None where nobody has set it."""
+    """Address of Airflow's UI, without a slash at its end: ``base_url``; None where it is not set."""
     section, unset = UI_ADDRESS
     given = (conf.get(section, "base_url", fallback="") or "").rstrip("/")
     return None if given in ("", unset) else given
@@ -251,52 +244,6 @@ def max_map_length() -> int:
             f"[core] max_map_length: {length} is not a whole number of 1 or more. The default is 1024."
         )
     return length
-
-
-def refuse_unknown_settings() -> None:
-    """
-    Refuse a setting that nothing reads, which is mostly a misspelt one: in airflow.cfg or in the environment.
-
-    :raises InvalidInputError: names each, with the setting that it is most like.
-    """
-    wrong = []
-    for section in filter(_is_like_section, conf.sections()):
-        for name in conf.options(section):
-            if section != SECTION or not _is_known(name):
-                wrong.append((f"[{section}] {name}", name, f"[{SECTION}] %s"))
-    for variable in sorted(os.environ):
-        if name := _misspelt_name(variable):
-            # as Airflow wants it: upper case
-            wrong.append((variable, name, f"{VARIABLE}%s"))
-    if not wrong:
-        return
-    told = []
-    for given, name, right in wrong:
-        nearest = difflib.get_close_matches(name.lower(), DEFAULTS, 1, cutoff=0.5)
-        meant = right % (nearest[0].upper() if right.startswith(VARIABLE) else nearest[0]) if nearest else ""
-        told.append(f"{given}: there is no such setting" + (f", the nearest is {meant}." if meant else "."))
-    raise InvalidInputError(" ".join(told) + " Correct or remove it.")
-
-
-def _is_like_section(name: str) -> bool:
-    return difflib.SequenceMatcher(None, name.lower(), SECTION).ratio() >= 0.9
-
-
-def _is_known(name: str) -> bool:
-    """Whether Airflow reads the name for a setting of ours: of one that may be a secret, also …_cmd and …_secret."""
-    base = re.sub("_(cmd|secret)$", "", name)
-    return name in DEFAULTS or (SECTION, base) in conf.sensitive_config_values
-
-
-def _misspelt_name(variable: str) -> str | None:
-    """Return the setting that an environment variable seems to be meant for, if nothing reads the variable."""
-    if variable.startswith(VARIABLE) and _is_known(variable.removeprefix(VARIABLE).lower()):
-        return None
-    if found := re.fullmatch("(?i)AIRFLOW_+(?!CONN_|VAR_)(.+?)__+(.+)", variable):
-        return found[2] if _is_like_section(found[1]) else None
-    # with single underscores it may be somebody else's: Kubernetes makes AIRFLOW_COMMUNICATION_TRENDS_SERVICE_HOST
-    found = re.fullmatch(f"(?i)AIRFLOW_{SECTION}_(.+)", variable)
-    return found[1] if found and difflib.get_close_matches(found[1].lower(), DEFAULTS, 1, cutoff=0.8) else None
 
 
 def check_run_settings() -> None:
@@ -332,7 +279,7 @@ def check_all_settings() -> None:
 
 
 def _given(name: str) -> str:
-    """Return a setting as it is given, or its default."""
+    """Return the text of a setting, or its default."""
     return conf.get(SECTION, name, fallback=DEFAULTS[name])
 
 
@@ -365,7 +312,7 @@ def _number(name: str, kind: Callable[[str], Value], *, at_least: float, at_most
 
 
 def _has_few_places(value: object) -> bool:
-    """Whether a decimal can be handed to PostgreSQL as it is."""
+    """Whether a decimal can be handed to PostgreSQL exactly."""
     return not isinstance(value, decimal.Decimal) or -int(value.as_tuple().exponent) <= MAX_DECIMAL_PLACES
 
 

@@ -39,7 +39,7 @@ class PeriodTimetable(Timetable):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> Timetable:
-        """Return it as it was before Airflow stored it."""
+        """Return the timetable that Airflow has stored."""
         return cls(KINDS[data["period"]])
 
     def infer_manual_data_interval(self, *, run_after: DateTime) -> DataInterval:
@@ -102,7 +102,7 @@ class UtcDayTimetable(PeriodTimetable):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> Timetable:
-        """Return it as it was before Airflow stored it."""
+        """Return the timetable that Airflow has stored."""
         return cls()
 
 

@@ -1,2 +1,2 @@
--- The database of the demo, beside Airflow's own (docker-compose.yaml).
+-- The database of the demo, next to Airflow's own (docker-compose.yaml).
 create database communication_trends;

@@ -1,8 +1,8 @@
 -- Optional: indexes that answer the nightly statement without reading the tables.
--- What they bring and cost: docs/performance.md. Created without blocking writers;
+-- What they gain and cost: docs/performance.md. Created without blocking writers;
 -- so run it outside a transaction: psql -f sql/schema/indexes.sql
 
--- The tone is a column of its own, so that it is read ready-made, not out of each
+-- The tone is a separate column, so that it is read ready-made, not out of each
 -- row's JSON. PostgreSQL reads an index alone only if it has the column that an
 -- expression is made of, too: so sentiment is included.
 create index concurrently if not exists topic_classifications_trends_idx

@@ -3,5 +3,5 @@ select max(provenance.changed_at) as changed_at
 from communication_trends_provenance as provenance
 where
     provenance.changed_at > now() - interval '1 day'
-    -- what somebody has dated beyond the calendar is no moment
+    -- a date beyond the calendar is no moment
     and provenance.changed_at < '9999-12-31';

@@ -2,7 +2,7 @@
 select
     provenance.trend_date::date as date,
     provenance.is_final,
-    -- what somebody has dated beyond the calendar is no moment
+    -- a date beyond the calendar is no moment
     case
         when provenance.computed_at between '0001-01-02' and '9999-12-30'
             then provenance.computed_at

@@ -1,4 +1,4 @@
-"""What a connection says: encodings, what its extra may hold, what no retry mends."""
+"""What a connection says: encodings, what its extra may hold, what retrying does not help."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from conftest import Database as Application
 from psycopg.rows import dict_row
 from silent_proxy import silent_proxy
 
-from communication_trends.connections import connected, errors_explained
+from communication_trends.connections import open_database, translate_errors
 from communication_trends.core.database import Database, Limits
 from communication_trends.core.errors import DatabaseUnusableError
 from local import ROOT
@@ -31,8 +31,8 @@ CONNECTION = "AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"
 def ask(sql: str = "select 1 as one") -> list[dict[str, Any]]:
     """Do what a task instance does: connect and run one statement, with its errors explained."""
     with (
-        errors_explained(),
-        connected("communication_trends_db") as database,
+        translate_errors(),
+        open_database("communication_trends_db") as database,
         database.transaction(read_only=True) as transaction,
     ):
         return transaction.rows(sql)
@@ -58,7 +58,7 @@ def encoded(server, monkeypatch) -> Iterator[Any]:
         return Application(names[-1], connection)
 
     yield make
-    # what Airflow has opened to its metadata database meanwhile has the environment's encoding: not for later tests
+    # what Airflow has opened to its metadata database since has the environment's encoding: not for later tests
     assert airflow_settings.engine
     airflow_settings.engine.dispose()
     for name in names:
@@ -188,7 +188,7 @@ def test_an_extra_that_works(server, database, run_dag, monkeypatch, extra):
     ],
     ids=str,
 )
-def test_a_connection_that_no_retry_mends(server, database, monkeypatch, changes, message):
+def test_a_connection_that_retrying_does_not_help(server, database, monkeypatch, changes, message):
     # by TCP, since some options mean nothing to a Unix socket
     with silent_proxy(server) as proxy:
         changes = {"host": "127.0.0.1", "port": proxy.port, **changes}
@@ -222,7 +222,7 @@ def test_a_login_that_is_refused_fails_the_run_at_once(server, database, run_dag
 
 def test_limits_of_the_network_unless_the_connection_says_otherwise(server, database, monkeypatch):
     def options() -> dict[str, str]:
-        with connected("communication_trends_db") as opened:
+        with open_database("communication_trends_db") as opened:
             return opened.connection.info.get_parameters()
 
     assert (

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
-import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import psycopg
 import pytest
 from conftest import Database
 from psycopg.rows import dict_row
+from waiting import in_background, wait_until
 
 from local import ROOT
 from local.servers import apply_schema
@@ -54,24 +52,6 @@ def sessions(database) -> list[dict[str, object]]:
         "select pid, state, wait_event_type from pg_stat_activity"
         " where datname = current_database() and pid <> pg_backend_pid()"
     ).fetchall()
-
-
-def wait_until(condition, seconds: float = 300) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-
-
-@contextmanager
-def in_background(action) -> Iterator[None]:
-    """Run something beside the block, and wait for it at the block's end."""
-    thread = threading.Thread(target=action)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
 
 
 # Least privilege
@@ -170,7 +150,7 @@ def test_a_policy_that_appears_during_the_run_is_an_error_too(database, run_dag,
 # Locks, timeouts and other runs
 
 
-def test_a_held_lock_ends_with_a_clear_error_and_the_next_try_succeeds(server, database, run_dag, monkeypatch):
+def test_a_held_lock_ends_with_a_clear_error_and_the_next_attempt_succeeds(server, database, run_dag, monkeypatch):
     monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__LOCK_TIMEOUT", "0.3")
     database.classify("acme")
     with server.connect(database.name) as other, other.transaction():
@@ -197,7 +177,7 @@ def test_a_long_statement_ends_with_a_clear_error_and_leaves_no_session(database
     assert run_dag(NOV_1).state == "success"
 
 
-def test_a_terminated_session_fails_the_try_and_leaves_the_stored_row(server, database, run_dag):
+def test_a_terminated_session_fails_the_attempt_and_leaves_the_stored_row(server, database, run_dag):
     database.classify("acme")
     run_dag(NOV_1)
     stored = database.trend("acme")
@@ -223,7 +203,7 @@ def test_a_terminated_session_fails_the_try_and_leaves_the_stored_row(server, da
     assert database.trend("acme")["total_classifications"] == 2
 
 
-def test_a_row_that_another_run_updates_meanwhile_is_computed_again(server, database, run_dag):
+def test_a_row_that_another_run_updates_at_the_same_time_is_computed_again(server, database, run_dag):
     database.classify("acme")
     run_dag(NOV_1)
     other = server.connect(database.name)
@@ -290,7 +270,7 @@ def test_a_server_without_room_for_a_connection_is_tried_again(database, run_dag
     assert run_dag(NOV_1).state == "success"
 
 
-def test_a_full_disk_fails_the_try_and_leaves_the_stored_row(database, run_dag, role):
+def test_a_full_disk_fails_the_attempt_and_leaves_the_stored_row(database, run_dag, role):
     grant_all(database, role)
     database.classify("acme", topic="small")
     assert run_dag(NOV_1).state == "success"

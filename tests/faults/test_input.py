@@ -1,4 +1,4 @@
-"""Faults of the input: any conf at all is refused by name or means what it says; and no secret gets out."""
+"""Faults of the input: a conf means what it says or is rejected with an error that names the field; no secret leaks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_dag import load_dag
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from communication_trends.connections import connected
+from communication_trends.connections import open_database
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import parse_date
 from communication_trends.operators.list_organizations import requested_ids
@@ -46,7 +46,7 @@ anything = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(value=anything)
-def test_any_organizations_are_a_list_of_names_or_refused_by_name(value):
+def test_any_organizations_are_a_list_of_names_or_rejected_by_an_error_that_names_it(value):
     try:
         names = requested_organizations(value)
     except InvalidInputError as error:
@@ -58,7 +58,7 @@ def test_any_organizations_are_a_list_of_names_or_refused_by_name(value):
 
 @settings(max_examples=300, deadline=None)
 @given(value=anything)
-def test_any_date_is_a_date_or_refused_by_name(value):
+def test_any_date_is_a_date_or_rejected_by_an_error_that_names_it(value):
     try:
         assert parse_date(value).isoformat() == value
     except InvalidInputError as error:
@@ -68,7 +68,9 @@ def test_any_date_is_a_date_or_refused_by_name(value):
 
 @settings(max_examples=300, deadline=None)
 @given(requested=anything, organizations=st.integers(0, 200_000), limit=st.integers(1, 5000))
-def test_any_batch_size_is_one_that_airflow_can_map_or_refused_by_name(requested, organizations, limit):
+def test_any_batch_size_is_one_that_airflow_can_map_or_rejected_by_an_error_that_names_it(
+    requested, organizations, limit
+):
     try:
         size = batch_size(requested, organizations, limit)
     except InvalidInputError as error:
@@ -80,7 +82,7 @@ def test_any_batch_size_is_one_that_airflow_can_map_or_refused_by_name(requested
 
 @settings(max_examples=100, deadline=None)
 @given(conf=st.dictionaries(st.sampled_from(sorted(PARAMS)), anything, min_size=1))
-def test_any_conf_is_valid_for_the_params_or_refused_by_name(conf):
+def test_any_conf_is_valid_for_the_params_or_rejected_by_an_error_that_names_it(conf):
     params = copy.deepcopy(load_dag_once().params)
     try:
         params.update(conf)
@@ -126,7 +128,7 @@ def refused_entries(run):
     return message.partition("organizations: unknown ")[2].partition(". Give")[0]
 
 
-def test_an_unknown_entry_is_refused_beside_an_organization_without_a_slug(database, run_dag):
+def test_an_unknown_entry_is_refused_next_to_an_organization_without_a_slug(database, run_dag):
     database.connection.execute("alter table organizations alter column slug drop not null")
     nameless = database.organization("nameless")
     database.classify("nameless")
@@ -150,7 +152,7 @@ def test_each_entry_is_compared_exactly_but_for_blanks_around_it(database, run_d
 def test_an_entry_that_no_text_of_postgresql_can_be_is_unknown(database):
     # Airflow's own PostgreSQL refuses such a conf; other metadata databases do not
     id_ = database.organization("acme")
-    with connected("communication_trends_db") as source, source.transaction(read_only=True) as listing:
+    with open_database("communication_trends_db") as source, source.transaction(read_only=True) as listing:
         assert requested_ids(["acme", id_.upper()], source, listing) == [id_, id_]
         with pytest.raises(AirflowFailException, match=r"unknown 'acme\\x00', '\\ud800'\. Give"):
             requested_ids(["acme", "acme\0", "\ud800"], source, listing)
@@ -247,7 +249,7 @@ def test_a_conf_that_means_the_same_is_not_refused_where_airflow_ignores_it(data
 
 
 @pytest.mark.parametrize("conf", [["date"], "2026-11-20", 1])
-def test_a_conf_that_is_no_object_is_refused_by_name(conf):
+def test_a_conf_that_is_no_object_is_rejected_by_an_error_that_names_it(conf):
     with pytest.raises(InvalidInputError, match=r"^conf: .* is not a JSON object"):
         refuse_ignored_conf(conf, {"date": None})
 

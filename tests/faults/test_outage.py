@@ -1,4 +1,4 @@
-"""Three nights that Airflow was down, played in a running Airflow: what the next night makes of them."""
+"""Three days that Airflow was down, in a running Airflow: what the next scheduled run makes of them."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def contents(trends):
 
 
 @pytest.fixture(scope="module")
-def night(server, tmp_path_factory):
-    """An Airflow after a night like any other, the day that it was for, and the trends that it left: of eight days."""
+def ordinary_run(server, tmp_path_factory):
+    """An Airflow after an ordinary run, the day that it was for, and the trends that it left: of eight days."""
     # only a DAG file that is parsed again moves on to what is due
     often = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5"}
     with running_airflow_on(server, tmp_path_factory.mktemp("outage"), **often) as (airflow, database):
@@ -75,11 +75,11 @@ def night(server, tmp_path_factory):
         yield airflow, database, day, trends
 
 
-def nights_after_three_missed_ones(night, *, components):
+def runs_after_three_missed_ones(ordinary_run, *, components):
     """Return the runs, by day, that Airflow makes by itself when the components are back; all trends are there then."""
-    airflow, database, day, trends = night
+    airflow, database, day, trends = ordinary_run
     airflow.stop(*components)
-    # the night like any other was four days ago; rows came since then, but no night
+    # the ordinary run was four days ago; rows came since then, but no run
     database.connection.execute("delete from communication_trends where trend_date >= %s", days_before(day, 3))
     database.connection.execute("update communication_trends_provenance set run_id = 'scheduled__before_the_outage'")
     uri = airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
@@ -87,7 +87,7 @@ def nights_after_three_missed_ones(night, *, components):
         for statement in FOUR_DAYS_AGO:
             metadata.execute(statement)
     if "dag-processor" not in components:
-        # it went on during the outage: it knows that the first missed night is not what is due
+        # it went on during the outage: it knows that the first missed run is not what is due
         def moved_on():
             return (airflow.request("GET", DAG_URL).json()["next_dagrun_logical_date"] or "")[:10] == str(day)
 
@@ -108,23 +108,23 @@ def told(airflow, run):
     path = f"{DAG_URL}/dagRuns/{run['dag_run_id']}/taskInstances/summarize"
     summary = airflow.returned(DAG_ID, run["dag_run_id"], "summarize")
     log = airflow.request("GET", f"{path}/logs/1", params={"full_content": "true"}).json()["content"]
-    # the file also has what the night like any other, a run of the same name, has logged
+    # the file also has what the ordinary run, which has the same name, has logged
     *_, said = [line["event"] for line in log if line["event"].startswith("Changed days: ")]
     return summary["lookback"], json.loads(said.partition(": ")[2])
 
 
-def test_one_run_fills_three_nights_that_the_scheduler_was_down(night):
-    airflow, _, day, _ = night
-    runs = nights_after_three_missed_ones(night, components=["scheduler"])
+def test_one_run_fills_three_days_that_the_scheduler_was_down(ordinary_run):
+    airflow, _, day, _ = ordinary_run
+    runs = runs_after_three_missed_ones(ordinary_run, components=["scheduler"])
     assert list(runs) == [day]
     lookback, changed = told(airflow, runs[day])
     assert lookback == {"periods": 7, "filled": 6, "corrected": 0, "kept": 0, "failed": 0}
     assert changed == {str(missed): {"filled": 2, "corrected": 0} for missed in days_before(day, 3, 2, 1, 0)}
 
 
-def test_where_all_of_airflow_was_down_it_makes_the_first_missed_night_and_then_the_one_that_is_due(night):
-    airflow, _, day, _ = night
-    runs = nights_after_three_missed_ones(night, components=["scheduler", "dag-processor", "api-server"])
+def test_where_all_of_airflow_was_down_it_makes_the_first_missed_run_and_then_the_one_that_is_due(ordinary_run):
+    airflow, _, day, _ = ordinary_run
+    runs = runs_after_three_missed_ones(ordinary_run, components=["scheduler", "dag-processor", "api-server"])
     first, *others = days_before(day, 3, 2, 1)
     # Airflow makes the run that it was waiting for when it went down, whatever is due by now
     assert sorted(runs) == [first, day]

@@ -1,4 +1,4 @@
-"""Through a real PgBouncer in transaction mode: a session is nobody's own beyond a transaction."""
+"""Through a real PgBouncer in transaction mode: a session belongs to no client beyond a transaction."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ import psycopg
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from psycopg.conninfo import conninfo_to_dict
-from test_database import wait_until
+from waiting import wait_until
 
-from communication_trends.connections import connected, errors_explained
+from communication_trends.connections import open_database, translate_errors
 from local.servers import Server, free_port
 
 NOV_1 = {"date": "2026-11-01"}
@@ -126,7 +126,7 @@ def test_nothing_is_left_on_a_session_that_the_pooler_hands_on(server, database,
         before = other.execute(show).fetchall()
         other.commit()
         for _ in range(8):
-            with connected("communication_trends_db") as opened, opened.transaction(read_only=True) as transaction:
+            with open_database("communication_trends_db") as opened, opened.transaction(read_only=True) as transaction:
                 assert transaction.rows("show lock_timeout") == [{"lock_timeout": "1min"}]
             assert other.execute(show).fetchall() == before
             assert other.execute("select from pg_prepared_statements").fetchall() == []
@@ -138,8 +138,8 @@ def test_a_startup_option_that_the_pooler_refuses_is_named_and_not_retried(datab
     monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", connection)
     with (
         pytest.raises(AirflowFailException, match=r"unsupported startup parameter.*a pooler refuses it"),
-        errors_explained(),
-        connected("communication_trends_db"),
+        translate_errors(),
+        open_database("communication_trends_db"),
     ):
         pass
 
@@ -149,8 +149,8 @@ def test_a_pooler_in_statement_mode_is_named_and_not_retried(database, pooler, m
     monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", pooler.airflow_connection(database.name))
     with (
         pytest.raises(AirflowFailException, match=r"statement pooling mode.*set pool_mode = transaction"),
-        errors_explained(),
-        connected("communication_trends_db") as opened,
+        translate_errors(),
+        open_database("communication_trends_db") as opened,
         opened.transaction(read_only=True),
     ):
         pass

@@ -165,13 +165,13 @@ def test_postgresql_stopped_in_the_middle_of_a_run(airflow, trends_server, messa
     messages.connection.close()
     embedded.stop()
 
-    def first_try_over():
+    def first_attempt_ended():
         instances = disturbed.instances()
         assert "success" not in {instance["state"] for instance in instances}
-        # not necessarily all at once: the first may be at its second try before the last has ended its first
+        # not necessarily all at once: the first may be at its second attempt before the last has ended its first
         return all(instance["state"] == "up_for_retry" or instance["try_number"] > 1 for instance in instances)
 
-    airflow.wait_until(first_try_over, what="every organization's first try is over")
+    airflow.wait_until(first_attempt_ended, what="every organization's first attempt has ended")
     embedded.ensure_postgres_running()
     disturbed.release()
     with server.connect("app", row_factory=dict_row) as connection:

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from conftest import DAY, server_folder
 from psycopg.rows import dict_row
-from test_database import in_background, wait_until
+from waiting import in_background, wait_until
 
 from communication_trends.core.database import SOURCE_TABLES, Database, Limits
 from communication_trends.core.database_errors import is_lost
@@ -90,7 +90,7 @@ def paused(replica: Server) -> Iterator[None]:
         is_paused = "select from pg_get_wal_replay_pause_state() as state where state = 'paused'"
         wait_until(lambda: connection.execute(is_paused).fetchall())
         yield
-        # a replica that was promoted meanwhile has nothing to resume
+        # a replica that has been promoted since has nothing to resume
         with suppress(psycopg.Error):
             connection.execute("select pg_wal_replay_resume()")
 
@@ -152,12 +152,12 @@ def test_where_the_target_is_another_server_the_receiver_is_asked(server, databa
             opened(other, "postgres") as target,
             opened(replica, database.name) as standby,
         ):
-            wait_until(lambda: _is_there(standby, target))
+            wait_until(lambda: _is_caught_up(standby, target))
             with opened(replica, database.name, user="asking") as asking:
                 with pytest.raises(DatabaseUnavailableError, match="only pg_read_all_stats may see: grant it"):
                     asking.replication.wait_for_replica(later(), target)
                 connection.execute("grant pg_read_all_stats to asking")
-                wait_until(lambda: _is_there(asking, target))
+                wait_until(lambda: _is_caught_up(asking, target))
             with paused(replica):
                 database.classify("acme")
                 with pytest.raises(DatabaseUnavailableError, match="bytes of its primary's log are missing"):
@@ -173,7 +173,7 @@ def test_where_the_target_is_another_server_the_receiver_is_asked(server, databa
         connection.execute("drop owned by asking; drop role asking")
 
 
-def _is_there(standby: Database, target: Database) -> bool:
+def _is_caught_up(standby: Database, target: Database) -> bool:
     try:
         standby.replication.wait_for_replica(later(), target)
     except DatabaseUnavailableError:
@@ -197,7 +197,7 @@ def test_a_promoted_replica_serves_no_stale_numbers(server, database, replica):
         (note,) = promoted.replication.require_fed(first, midnight, target)
         assert note.startswith("connection 'a': it is a copy of the target's server that is no replica, such as one")
         assert "its latest message is of 2026-11-01 12:00:00: whether it still gets rows cannot be known" in note
-        # none of the next period, nor has the target: zeros for ever
+        # none of the next period, nor has the target: zeros forever
         with pytest.raises(DatabaseUnusableError, match=r"2026-11-01 12:00:00, before the period: nothing shows that"):
             promoted.replication.require_fed(midnight, next_midnight, target)
         database.classify("acme", at="2026-11-02 00:00")
@@ -388,7 +388,7 @@ def test_the_source_can_be_a_streaming_replica(server, database, replica, run_da
 
 
 def test_a_run_waits_for_a_replica_that_is_behind(server, database, replica, run_dag, monkeypatch):
-    """For the day that is not over, since no replica can be made to lag since yesterday."""
+    """For the current day, since no replica can be made to lag since yesterday."""
     today = now().date().isoformat()
     monkeypatch.setenv("AIRFLOW_CONN_REPLICA", replica.airflow_connection(database.name))
     monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "replica")
@@ -411,7 +411,7 @@ def test_a_replica_conflict_in_a_run_is_left_to_the_backoff(server, database, re
     connection = database.connection
     for slug in ("acme", "beta"):
         database.classify(slug, count=50)
-    # reading takes its time, and the replica cleans up meanwhile what its snapshot needs
+    # reading takes its time, and during that time the replica cleans up what its snapshot needs
     connection.execute("alter table topic_classifications rename to classifications")
     view = "create or replace view topic_classifications as select c.* from classifications as c"
     connection.execute(f"{view} cross join (select pg_sleep(5) offset 0) as dozing")

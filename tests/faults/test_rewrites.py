@@ -9,7 +9,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from test_database import NOV_1, in_background, wait_until
+from test_database import NOV_1
+from waiting import in_background, wait_until
 
 from communication_trends.core.aggregation import Aggregation
 from communication_trends.core.database import SOURCE_TABLES, Database, Limits

@@ -15,8 +15,8 @@ import psycopg
 import pytest
 from conftest import Database as Filled
 from psycopg.rows import dict_row
-from test_database import wait_until as wait_for_long
 from test_replica import NOV_1, later, now, opened
+from waiting import wait_until as wait_for_long
 
 from communication_trends.core.database_errors import is_lost
 from communication_trends.core.errors import DatabaseUnavailableError

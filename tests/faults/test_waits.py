@@ -171,7 +171,7 @@ def test_a_commit_that_no_standby_confirms(server, database, opened, request):
         assert transaction.rows("select name from organizations") == [{"name": "changed"}]
 
 
-def test_a_trigger_that_goes_on_for_ever_at_the_commit(database, opened):
+def test_a_trigger_that_goes_on_forever_at_the_commit(database, opened):
     database.classify("acme")
     database.connection.execute(
         "create function doze() returns trigger language plpgsql as $$ begin perform pg_sleep(60); return null; end $$;"
@@ -211,7 +211,7 @@ def test_giving_up_too_late_leaves_what_has_got_the_descriptor_since_alone(opene
         descriptor = database.connection.fileno()
 
         def wait_and_close():
-            with database.bounded("something"):
+            with database.deadline("something"):
                 begun.wait(60)
             database.connection.close()
             over.set()
@@ -259,7 +259,7 @@ def test_a_commit_that_is_canceled_too_late_does_not_cancel_the_next_statement(s
             assert transaction.rows("select pg_sleep(0.8), 1 as done")[0]["done"] == 1
 
 
-def test_a_network_that_goes_silent_during_the_aggregate_fails_the_try_and_says_why(
+def test_a_network_that_goes_silent_during_the_aggregate_fails_the_attempt_and_says_why(
     server, database, run_dag, monkeypatch
 ):
     monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__STATEMENT_TIMEOUT", "2")

@@ -7,18 +7,10 @@ import random
 
 import pytest
 
-from communication_trends.core.anomalies import (
-    DISPERSION,
-    METRICS,
-    Counts,
-    baseline_of,
-    baseline_periods,
-    find_anomalies,
-    find_together,
-    history_periods,
-    is_suspect,
-    z_score,
-)
+from communication_trends.core.anomalies import find_anomalies, find_together, is_suspect
+from communication_trends.core.anomaly_thresholds import DISPERSION
+from communication_trends.core.baseline import baseline_of, baseline_periods, history_periods, z_score
+from communication_trends.core.counts import METRICS, Counts
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY, Period
 
 TUESDAY = Period(DAILY, datetime.date(2026, 11, 3))
@@ -105,7 +97,7 @@ def test_the_outlier_is_left_out_of_mean_and_dispersion():
     baseline = baseline_of(values, 7, weekday=1)
     assert baseline.means[0] == 30
     assert baseline.dispersion == DISPERSION
-    assert baseline.kept == [7, 21, 28, 35, 42, 49, 56]
+    assert baseline.positions == [7, 21, 28, 35, 42, 49, 56]
     assert baseline.level == 1
 
 
@@ -152,7 +144,7 @@ def test_ratios_that_are_worth_attention(current, is_named):
 
 
 def test_a_tenant_that_varies_much_is_called_anomalous_later():
-    """Every weekday 60, 100 and 140 in turns: a dispersion of 11, with which 180 is ordinary."""
+    """Every weekday 60, 100 and 140 alternately: a dispersion of 11, with which 180 is ordinary."""
     values = [Counts((60, 100, 140)[back % 3], 8, 2, 12) for back in range(56)]
     assert found(Counts(180, 8, 2, 12), values) == {}
     assert set(found(Counts(180, 8, 2, 12), history())) == {VOLUME}

@@ -281,11 +281,11 @@ def test_a_manual_run_with_a_logical_date_is_for_what_that_means(kind, logical, 
 @pytest.mark.parametrize(
     ("kind", "logical", "interval"),
     [
-        # an interval inferred from now, beside a logical date of some days ago
+        # an interval inferred from now, with a logical date of some days ago
         ("daily", "2026-11-20T12:00:00+00:00", DAY_23),
         ("daily", "2026-11-23T12:00:00+00:00", DAY_23),
         ("daily", "2026-11-20T12:00:00+00:00", (None, None)),
-        # an interval given by hand, beside a logical date in it
+        # an interval given by hand, with a logical date in it
         ("daily", "2026-11-15T12:00:00+00:00", DAY_15),
         ("weekly", "2026-11-17T00:00:00+00:00", WEEK_16),
         ("weekly", "2026-11-16T00:00:00.000001+00:00", WEEK_16),

@@ -12,9 +12,9 @@ from communication_trends.core.run_summary import (
     RunSummary,
     StoredOrganization,
     StoredTrend,
-    TaskReport,
     summarize_run,
 )
+from communication_trends.core.task_report import TaskReport
 
 NOV_8 = DAILY.containing(datetime.date(2026, 11, 8))
 NOV_7, NOV_6 = NOV_8.earlier(2)

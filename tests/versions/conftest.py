@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import Database, running_airflow_on
-from listeners import mail_server, statsd_server, webhook_server
+from receivers import mail_server, statsd_server, webhook_server
 
 from local import ROOT
 from local.airflow import Airflow

@@ -1,7 +1,7 @@
 """
 ``airflow dags backfill`` of Airflow 2.11, with exactly the command of docs/backfill.md.
 
-Beside a busy machine's other work, and when it fails, is interrupted or is killed.
+Next to a busy machine's other work, and when it fails, is interrupted or is killed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ COMMAND = ["dags", "backfill", "-s", "2026-11-01", "-e", "2026-11-04", DAG_ID]
 DAYS = [f"2026-11-0{day}" for day in range(1, 5)]
 SLUGS = ["acme", "bolt", "idle"]
 MAPPED = "aggregate_organization"
-# None in CI, where other lanes run beside these tests; 8, and more than one repeat, where the loop has been changed.
+# None in CI, where other jobs run at the same time; 8, and more than one repeat, where the loop has been changed.
 BUSY_LOOPS = int(os.environ.get("BUSY_LOOPS", "1"))
 BACKFILLS = int(os.environ.get("BACKFILLS", "1"))
 BACKFILLS_WITH_SCHEDULER = int(os.environ.get("BACKFILLS_WITH_SCHEDULER", "1"))
@@ -81,7 +81,7 @@ def airflow(server, metadata_template, tmp_path):
         yield airflow
 
 
-def test_each_dag_has_the_mended_command():
+def test_each_dag_has_the_fixed_command():
     dags = load_bag().dags
     assert all(
         isinstance(dag, DAG) for dag_id, dag in dags.items() if dag_id in {kind.dag_id for kind in KINDS.values()}
@@ -137,7 +137,7 @@ def assert_complete(airflow, result):
         pytest.param(BACKFILLS_WITH_SCHEDULER, True, id="busy_loops_and_a_scheduler"),
     ],
 )
-def test_it_succeeds_each_time_beside_other_work(server, metadata_template, tmp_path, count, scheduler):
+def test_it_succeeds_each_time_on_a_busy_machine(server, metadata_template, tmp_path, count, scheduler):
     def one(number):
         with running_airflow(server, metadata_template, tmp_path / str(number)) as airflow:
             if scheduler:

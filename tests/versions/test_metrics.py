@@ -1,7 +1,7 @@
 """
-The figures of a run as they arrive over the network: at a StatsD server, and at an OpenTelemetry collector.
+The metrics of a run as they arrive over the network: at a StatsD server, and at an OpenTelemetry collector.
 
-One run for 5 November that looks back three days, with something of everything in it; its figures are counted by hand:
+One run for 5 November that looks back three days, with something of everything in it; its metrics are counted by hand:
 
 ====  =================  ===================  =======================  ==================
       acme               bolt                 late                     poison
@@ -27,7 +27,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from versions.test_running_airflow import metadata, pause, run_states, trigger
 
 CONF = {"date": "2026-11-05", "lookback": 3}
-FIGURES = {
+METRICS = {
     "processed": 3,
     "failed": 1,
     "failed_earlier": 1,
@@ -193,7 +193,7 @@ def test_a_statsd_server_gets_each_figure_of_a_run_once(running, statsd, rows):
     # the scheduled run before is a name of its own
     scheduled = statsd.gauges("airflow.communication_trends.daily.schedule.")
     assert scheduled.pop("seconds")[0] > 0
-    assert scheduled.keys() == FIGURES.keys()
+    assert scheduled.keys() == METRICS.keys()
     assert set(scheduled["failed"]) == {0}
     statsd.packets.clear()
     state, seconds = run(airflow, "statsd")
@@ -201,7 +201,7 @@ def test_a_statsd_server_gets_each_figure_of_a_run_once(running, statsd, rows):
     gauges = statsd.gauges("airflow.communication_trends.daily.manual.")
     (took,) = gauges.pop("seconds")
     assert 0 < took <= seconds
-    assert gauges == {name: [value] for name, value in FIGURES.items()}
+    assert gauges == {name: [value] for name, value in METRICS.items()}
 
 
 def test_the_figures_of_a_run_without_organizations_are_zeros(running, statsd):
@@ -212,7 +212,7 @@ def test_the_figures_of_a_run_without_organizations_are_zeros(running, statsd):
     assert state == "success"
     gauges = statsd.gauges("airflow.communication_trends.daily.manual.")
     assert gauges.pop("seconds")[0] > 0
-    assert gauges == {name: [0] for name in FIGURES}
+    assert gauges == {name: [0] for name in METRICS}
 
 
 def test_metrics_that_cannot_be_sent_fail_no_run_and_are_in_its_log(running, statsd, rows, tmp_path):
@@ -247,10 +247,10 @@ def test_an_opentelemetry_collector_gets_each_figure_of_a_run(running, collector
     state, seconds = run(airflow, "otel")
     assert state == "failed"
     prefix = "airflow.communication_trends.daily.manual."
-    found = airflow.wait_until(lambda: otel_gauges(collector.requests, prefix), what="the figures arrived")
+    found = airflow.wait_until(lambda: otel_gauges(collector.requests, prefix), what="the metrics arrived")
     assert {json.dumps(tags) for _, tags in found.values()} == {
         json.dumps({"period": "daily", "triggered_by": "manual"})
     }
     values = {name: value for name, (value, _) in found.items()}
     assert 0 < values.pop("seconds") <= seconds
-    assert values == FIGURES
+    assert values == METRICS

@@ -46,7 +46,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_page(browser, airflow):
-    """Open pages of somebody logged in, each with storage and history of its own."""
+    """Open pages of a user who is logged in, each with storage and history of its own."""
     user, password = airflow.login
     answer = httpx.post(f"{airflow.url}/auth/token", json={"username": user, "password": password}, timeout=60)
     cookie = {"name": "_token", "value": answer.json()["access_token"], "url": airflow.url}
@@ -80,7 +80,7 @@ def choose(page: Page, typed: str) -> None:
     picker.press("Enter")
 
 
-def test_reload_back_forward_and_a_link_for_somebody_else(airflow, new_page):
+def test_reload_back_forward_and_a_link_for_another_user(airflow, new_page):
     page = new_page()
     page.goto(f"{airflow.url}/plugin/communication-trends?organization=borealis&days=90")
     shows(page, "Borealis Energy", 90)

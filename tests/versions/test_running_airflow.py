@@ -111,7 +111,7 @@ def test_the_scheduler_runs_the_day_that_is_due(foreign):
     last_week = yesterday - datetime.timedelta(days=yesterday.weekday() + 7)
     database.classify("acme", at=f"{last_week} 12:00", count=3)
     airflow.start("scheduler")
-    # what somebody types who has just installed it
+    # what a user types who has just installed it
     run_airflow(airflow.environment, "dags", "unpause", DAG_ID)
     pause(airflow, "trends_consumer", False)
     ((day, run),) = runs(airflow, "scheduled").items()
@@ -153,7 +153,7 @@ def test_a_manual_run_is_for_the_date_of_its_conf_or_for_its_data_interval(forei
     moment = f"{DAYS[5] + datetime.timedelta(days=1)}T12:00:00+00:00"
     expected_days = [DAYS[0], DAYS[5]]
     if AIRFLOW_V_3_0_PLUS:
-        # over REST: the command line of Airflow 3 asks it for the present moment, whatever the logical date
+        # over REST: the command line of Airflow 3 asks it for the current time, whatever the logical date
         given = {"data_interval_start": f"{DAYS[4]}T00:00:00Z", "data_interval_end": f"{DAYS[5]}T00:00:00Z"}
         for body in ({"logical_date": moment}, {"logical_date": f"{DAYS[5]}T12:00:00Z", **given}):
             airflow.request("POST", f"/api/v2/dags/{DAG_ID}/dagRuns", json=body).raise_for_status()
@@ -233,7 +233,7 @@ def test_a_backfill_of_weeks_or_months_makes_those_that_begin_in_the_range(forei
 
 
 @pytest.mark.skipif(not HAS_EXTERNAL_VIEWS, reason="the page needs Airflow 3.1.2")
-def test_the_page_answers_a_range_to_somebody_logged_in_and_to_nobody_else(foreign):
+def test_the_page_answers_a_range_to_a_user_who_is_logged_in_and_to_no_other(foreign):
     airflow, _ = foreign
     user, password = airflow.login
     api = f"{airflow.url}/communication-trends/api/v1"

@@ -1,5 +1,5 @@
 """
-What a task learns and does through Airflow beside its own work, in a scheduler's run, on each version.
+What a task learns and does through Airflow besides its own work, in a scheduler's run, on each version.
 
 A DAG of the test's own has the three steps of ours. It says what it has found, is cleared, fails, and another DAG waits
 for its asset. The tests are in order.

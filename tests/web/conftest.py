@@ -93,7 +93,7 @@ class Api:
 
 @pytest.fixture(scope="session")
 def api(server: Server) -> Iterator[Api]:
-    """The application on a database of its own; no process beside this one."""
+    """The application on a database of its own; no other process."""
     from airflow.api_fastapi.app import init_auth_manager
     from fastapi import FastAPI
 
@@ -114,7 +114,7 @@ def api(server: Server) -> Iterator[Api]:
 
 @pytest.fixture(scope="package")
 def web(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    """Airflow with the simple auth manager: an admin, a viewer, and somebody who may do nothing."""
+    """Airflow with the simple auth manager: an admin, a viewer, and a user who may do nothing."""
     settings = {
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer,nobody:",
         # a run that is to fail does so at once

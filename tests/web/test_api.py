@@ -259,7 +259,7 @@ def test_what_is_not_there(api):
     assert api.get(f"{API}/nothing").status_code == 404
 
 
-def test_a_lock_that_somebody_holds_is_named_as_such(api, server):
+def test_a_lock_that_another_session_holds_is_named_as_such(api, server):
     with server.connect(api.connection.info.dbname) as locking, locking.transaction():
         locking.execute("lock table communication_trends")
         answer = api.get(f"{API}/trends", params=RANGE)

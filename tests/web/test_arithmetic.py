@@ -74,7 +74,7 @@ of_a_tenant: dict[str, st.SearchStrategy[Any]] = {
     "final": st.lists(st.sampled_from([None, True, True, False]), min_size=24, max_size=24),
     # by the provenance, where there is any
     "with_confidence": st.lists(st.one_of(st.none(), st.integers(0, 2_500)), min_size=24, max_size=24),
-    # periods before the present one; it may have begun within the range, or after its first trends
+    # periods before the current one; it may have begun within the range, or after its first trends
     "created": st.one_of(st.none(), st.just(400), st.integers(0, 23)),
     "off_grid": st.lists(st.integers(1, 20), max_size=2, unique=True),
     "name": st.sampled_from(["Acme", "", "=1+1", "Grüße"]),
@@ -249,7 +249,7 @@ class Sums:
         self.risky = sum(one["topic_distribution"].get(topic, 0) for one in trends for topic in RISKY)
         self.alerts = sum(sum(one["escalation_counts"].values()) for one in trends)
         self.critical = sum(one["escalation_counts"].get("critical", 0) for one in trends)
-        self.toned = sum(sum(one["sentiment_distribution"].values()) for one in trends)
+        self.with_tone = sum(sum(one["sentiment_distribution"].values()) for one in trends)
         self.hotspots = sum(len(one["channel_hotspots"]) for one in trends)
         known = [one for one in trends if one["avg_confidence"] is not None]
         self.confidence = sum(one["avg_confidence"] * one["with_confidence"] for one in known)
@@ -272,7 +272,7 @@ class Sums:
             "totalClassifications": self.messages,
             "riskyClassifications": self.risky,
             "escalationsTotal": self.alerts,
-            "messagesWithTone": self.toned,
+            "messagesWithTone": self.with_tone,
             "confidenceSum": self.confidence,
             "classificationsWithConfidence": self.confident,
             "riskScore": half_up(self.risk),

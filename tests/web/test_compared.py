@@ -12,10 +12,12 @@ from decimal import ROUND_HALF_UP, Decimal
 import pytest
 from conftest import rows_handled
 
-from communication_trends.core.anomalies import METRICS, SCREEN, Counts, baseline_periods, is_suspect
+from communication_trends.core.anomalies import SCREEN, is_suspect
+from communication_trends.core.baseline import baseline_periods
+from communication_trends.core.counts import METRICS, Counts
 from communication_trends.core.period import DAILY
 from communication_trends.core.statements import compose
-from communication_trends.stored import READABLE
+from communication_trends.core.trend_reader import VALIDITY_PARAMETERS
 from communication_trends.web import answers, reading
 from communication_trends.web.ranges import Range, range_of
 from local import ROOT
@@ -411,7 +413,7 @@ def test_attention_names_a_state_until_it_is_over(api, made):
     [silence] = api.get(f"{API}/attention", params={**asked, "organization": "silenced"}).json()["findings"]
     assert (silence["state"], silence["since"], silence["days"]) == ("silent", "2026-10-23", 5)
     assert silence["sentence"] == "silent since 23 Oct, 5 days; on Tuesdays usually 100 messages"
-    # risk comes before volume, whoever's it is
+    # risk comes before volume, whichever organization's it is
     slugs = [one["organization"]["slug"] for one in api.get(f"{API}/attention", params=asked).json()["findings"]]
     assert slugs.index("souring") < slugs.index("silenced")
     # two days earlier they had lasted two days less
@@ -500,7 +502,7 @@ def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
     database.connection.execute("update organizations set created_at = '2026-01-01'")
     sql = compose(ROOT / "sql" / "web" / "attention.sql")
     parameters = {
-        **READABLE,
+        **VALIDITY_PARAMETERS,
         **SCREEN,
         "organization_ids": None,
         "hotspot_topics": ["complaint"],
@@ -524,7 +526,7 @@ def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
     ["attention", "attention_history", "comparison", "freshness", "overview", "trends_of_all", "hotspots"],
 )
 def test_what_is_just_written_is_not_read_once_for_each_organization(database, statement):
-    """As in the first nights: of what was just written the planner knows nothing."""
+    """As in the first scheduled runs: of what was just written the planner knows nothing."""
     organizations, weeks = 600, 9
     connection = database.connection
     connection.execute(
@@ -545,7 +547,7 @@ def test_what_is_just_written_is_not_read_once_for_each_organization(database, s
     earlier = [period.start for period in baseline_periods(day)]
     before = range_of(DAILY, D("2026-10-29"), D("2026-10-29"), now=datetime.datetime.now(datetime.timezone.utc))
     parameters = {
-        **READABLE,
+        **VALIDITY_PARAMETERS,
         **before.compared_parameters,
         "hotspot_topics": ["complaint", "escalation"],
         "organization_id": None,

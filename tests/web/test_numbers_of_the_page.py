@@ -13,8 +13,8 @@ from conftest import running_airflow_on
 from playwright.sync_api import Browser, Page, expect
 
 from communication_trends.core.period import DAILY
-from communication_trends.notifications import digest
-from communication_trends.stored import Range
+from communication_trends.core.period_range import Range
+from communication_trends.notifiers import digest
 from web import chromium
 from web.chromium import NOW, PATIENCE
 from web.conftest import API

@@ -108,7 +108,7 @@ class Visit:
 
 @pytest.fixture(scope="module")
 def shared(browser) -> Iterator[dict[str, Visit]]:
-    """One visit of each user, which the tests take in turns: a new page has to read Plotly anew, for two seconds."""
+    """One visit of each user, shared by the tests: a new page has to read Plotly again, for two seconds."""
     visits: dict[str, Visit] = {}
     yield visits
     for one in visits.values():
@@ -278,7 +278,7 @@ def test_a_date_is_typed(visit):
     expect(page.locator("#subtitle")).to_contain_text("1 Oct – 29 Oct 2026")
     expect(page.locator("#from")).to_be_focused()
     assert "from=2026-10-01" in page.url
-    # leaving the field is enough, and what is wrong stands beside it
+    # leaving the field is enough, and what is wrong stands next to it
     page.locator("#from").click(position={"x": 15, "y": 15})
     page.keyboard.type("10302026")
     page.locator("#organization").focus()
@@ -818,7 +818,7 @@ def lacking(web):
     )
 
 
-def test_whoever_stops_starts_no_further_run(visit, web, dag, lacking):
+def test_a_user_who_stops_starts_no_further_run(visit, web, dag, lacking):
     """And a gap whose run is queued is not offered again."""
     web.airflow.request("PATCH", dag, json={"is_paused": True})
     one = visit(user="admin")
@@ -845,7 +845,7 @@ def test_whoever_stops_starts_no_further_run(visit, web, dag, lacking):
     assert page.get_by_role("button", name="Run the DAG for Wed, 14 Oct 2026").count() == 0
     page.get_by_role("button", name="Run all others").click()
     expect(page.locator("#dialog-title")).to_have_text("Run the DAG for 2 days?")
-    # somebody else was quicker meanwhile
+    # another user was quicker
     conf = {"date": "2026-10-22", "organizations": ["acme"]}
     other = web.airflow.request("POST", f"{dag}/dagRuns", json={"logical_date": None, "conf": conf}).json()
     page.get_by_role("button", name="Run 2", exact=True).click()

@@ -120,7 +120,7 @@ def test_each_rule_of_the_range_says_which_trends_are_by_it(api, record):
     ]
 
 
-def test_a_rule_is_the_present_one_by_what_it_means(api, record, monkeypatch):
+def test_a_rule_is_the_current_one_by_what_it_means(api, record, monkeypatch):
     record("acme", "2026-10-10", rule=OTHER)
     one_day = {"organization": "acme", "from": "2026-10-10", "to": "2026-10-10"}
     assert [rule["current"] for rule in hotspot_rules(api, **one_day)] == [False]
@@ -266,10 +266,10 @@ def test_a_change_that_is_not_committed_yet_is_in_the_next_answer(api, server, r
 
 
 def test_a_change_that_is_committed_while_it_is_asked_is_in_this_answer_or_the_next(api, server, record, monkeypatch):
-    from communication_trends import stored
+    from communication_trends.core import trend_reader
 
     writing: psycopg.Connection = server.connect(api.connection.info.dbname)
-    looked_up = stored.changes_until
+    looked_up = trend_reader.changes_until
 
     def commit_after(database):
         until = looked_up(database)
@@ -279,7 +279,7 @@ def test_a_change_that_is_committed_while_it_is_asked_is_in_this_answer_or_the_n
     with writing:
         writing.autocommit = False
         record("acme", "2026-10-10", connection=writing, changed_at="now")
-        monkeypatch.setattr(stored, "changes_until", commit_after)
+        monkeypatch.setattr(trend_reader, "changes_until", commit_after)
         first = api.get(f"{API}/trends", params={"changedSince": "2000-01-01T00:00:00Z"}).json()
     monkeypatch.undo()
     assert [period["date"] for period in first["changedPeriods"]] == ["2026-10-10"]

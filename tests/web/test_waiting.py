@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from conftest import running_airflow_on
-from listeners import StatsdServer, statsd_server
+from receivers import StatsdServer, statsd_server
 
 from local.airflow import Airflow
 from local.servers import free_port

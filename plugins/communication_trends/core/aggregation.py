@@ -24,7 +24,6 @@ from communication_trends.core.database import (
     TARGET_TABLES,
     Database,
     Transaction,
-    json_parts,
 )
 from communication_trends.core.database_errors import (
     CONFLICTS,
@@ -40,6 +39,7 @@ from communication_trends.core.errors import OutdatedSnapshotError, UnusableRows
 from communication_trends.core.evidence import NUMBERS, Key, first_seen, gather_evidence, trend_key
 from communication_trends.core.period import DAILY, Period, period_bounds, utc_date
 from communication_trends.core.report import WRITTEN, AggregationReport, TrendResult, TrendStatus
+from communication_trends.core.statements import json_parts
 from communication_trends.core.verification import verify_against_source, verify_stored
 from communication_trends.core.work import Fill, Work
 
@@ -302,7 +302,7 @@ class Aggregation:
         Leave out empty trends of earlier periods that had ended before the organization existed.
 
         It exists from its ``created_at`` on, or from its first source row or stored trend, whichever is the earliest:
-        an application may set ``created_at`` anew.
+        an application may reset ``created_at``.
         """
         own_start = self.work.period.start
         unborn = {
@@ -369,7 +369,7 @@ def _still_partial(
     trends: Mapping[Key, dict[str, Any]],
     periods: Mapping[datetime.datetime, Period],
 ) -> dict[Key, str]:
-    """Leave as not final what was stored as such after its period had ended, and comes out the same again; say why."""
+    """Keep what was stored as not final after its period had ended, and is the same again, not final; return why."""
     incomplete = {}
     for row in judged:
         partial_since = row["details"] and row["details"].get("partial_since")

@@ -1,14 +1,13 @@
 """
-Transactions on PostgreSQL, and what its errors mean. No Airflow in here.
+Transactions on PostgreSQL. No Airflow in here.
 
-Works with psycopg 3 and with psycopg2, which Airflow 2.11 brings. Nothing relies on the session beyond a transaction,
-since a pooler may hand it on; every wait has an end, also where the server does not answer.
+Nothing relies on the session beyond a transaction, since a pooler may hand it on; every wait has an end, also where the
+server does not answer.
 """
 
 from __future__ import annotations
 
 import datetime
-import json
 import re
 import socket
 import threading
@@ -18,24 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from communication_trends.core import drivers
 from communication_trends.core.database_errors import CONFLICTS, DATABASE_ERRORS, explain, sqlstate
 from communication_trends.core.deadline import after
 from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, OutdatedSnapshotError
 from communication_trends.core.replication import Replication
 from communication_trends.core.statements import compose
-
-try:
-    import psycopg
-    from psycopg.rows import dict_row
-except ImportError:  # Airflow 2.11 with SQLAlchemy 1.4
-    psycopg = None  # type: ignore[assignment]
-try:
-    import psycopg2
-    import psycopg2.extensions
-    import psycopg2.extras
-except ImportError:
-    psycopg2 = None  # type: ignore[assignment]
-
 
 Result = TypeVar("Result")
 
@@ -47,10 +34,6 @@ TARGET_TABLES = ("organizations", "communication_trends", "communication_trends_
 
 MAX_CONFLICT_RETRIES = 5
 """How often a transaction starts again because of another one at the same time."""
-
-
-MAX_JSON_LENGTH = 32_000_000
-"""Characters of JSON that one statement carries: PostgreSQL takes no text of 1 GB, and no jsonb string of 256 MB."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +51,14 @@ class Limits:
     network: float = 10
 
     @property
-    def answer(self) -> float:
+    def client_timeout(self) -> float:
         """Seconds after which we give up on a statement ourselves: the server has not ended it at its own limit."""
         return self.statement + self.network
 
     @property
-    def idle(self) -> float:
+    def idle_timeout(self) -> float:
         """Seconds after which the server ends a transaction that is idle, as it is while the other database works."""
-        return max(self.answer, 60)
+        return max(self.client_timeout, 60)
 
 
 class _TrialOverError(Exception):
@@ -100,10 +83,7 @@ class Transaction:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        if _is_psycopg3(database.connection):
-            self._cursor = database.connection.cursor(row_factory=dict_row)
-        else:
-            self._cursor = database.connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
+        self._cursor = drivers.open_cursor(database.connection)
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """
@@ -114,7 +94,7 @@ class Transaction:
         :raises psycopg.Error: as PostgreSQL reports it.
         :raises DatabaseUnavailableError: when there is no answer in time.
         """
-        with self._database.bounded("the statement"):
+        with self._database.deadline("the statement"):
             self._cursor.execute(sql, parameters)
         return self._cursor.fetchall() if self._cursor.description else []
 
@@ -168,20 +148,7 @@ class Database:
         self._sql_path = sql_path
         self.is_replica = False
         self.replication = Replication(self)
-        connection.autocommit = False
-        # One snapshot for all statements of a transaction: rows that arrive between two of them cannot make the
-        # aggregate and the count that verifies it disagree.
-        if _is_psycopg3(connection):
-            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            # Prepare nothing on the server: behind a pooler the next transaction may be on another session.
-            connection.prepare_threshold = None
-            self._notices: list[str] = []
-            connection.add_notice_handler(
-                lambda notice: self._notices.append(f"{notice.message_primary} {notice.source_function}")
-            )
-        else:
-            connection.isolation_level = psycopg2.extensions.ISOLATION_LEVEL_REPEATABLE_READ
-            self._notices = connection.notices
+        self._notices = drivers.set_up(connection)
 
     def sql(self, name: str, instead: Mapping[str, str] | None = None) -> str:
         """
@@ -200,21 +167,21 @@ class Database:
         Run a block in one transaction: one snapshot, UTC, with timeouts; committed at its end, rolled back on an error.
 
         :param read_only: whether PostgreSQL is to refuse any write.
-        :param aggregating: whether it is planned as suits the aggregation, see sql/session.sql.
+        :param aggregating: whether it is planned as suits the aggregation, see sql/transaction_settings.sql.
         :param lock: seconds that it waits for a lock, where that is less than the limit.
         :raises DatabaseUnavailableError: when there is no answer in time, or a replica ended the transaction to go on.
-        :raises DatabaseUnusableError: when the encoding is SQL_ASCII, so that nobody knows what its text means.
+        :raises DatabaseUnusableError: when the encoding is SQL_ASCII, so that it is unknown what its text means.
         """
         try:
             opened = Transaction(self)
             (session,) = opened.rows(
-                self.sql("session.sql"),
+                self.sql("transaction_settings.sql"),
                 {
                     "read_only": read_only,
                     "aggregating": aggregating,
                     "statement_timeout": f"{round(self.limits.statement * 1000)}ms",
                     "lock_timeout": f"{round(min(self.limits.lock, lock or self.limits.lock) * 1000)}ms",
-                    "idle_timeout": f"{round(self.limits.idle * 1000)}ms",
+                    "idle_timeout": f"{round(self.limits.idle_timeout * 1000)}ms",
                 },
             )
             opened.began_at = session["began_at"]
@@ -222,14 +189,14 @@ class Database:
             opened.is_on_replica = self.is_replica = session["in_recovery"]
             if session["server_encoding"] == "SQL_ASCII":
                 raise DatabaseUnusableError(
-                    f"{self.name}: the database's encoding is SQL_ASCII, so nobody knows which characters its bytes "
+                    f"{self.name}: the database's encoding is SQL_ASCII, so it is unknown which characters its bytes "
                     "mean. Move it to a database with the encoding UTF8 (pg_dump, createdb -E UTF8 -T template0)"
                 )
             yield opened
             self._commit()
         except BaseException:
             # a broken connection cannot roll back; closing it does the same
-            with suppress(*DATABASE_ERRORS), self.bounded("the rollback"):
+            with suppress(*DATABASE_ERRORS), self.deadline("the rollback"):
                 self.connection.rollback()
             raise
 
@@ -290,8 +257,8 @@ class Database:
         self._notices.clear()
         # PostgreSQL stops counting statement_timeout before it commits, so the commit is canceled from here
         with (
-            after(self.limits.statement, self._cancel),
-            self.bounded("the commit; whether it is stored shows at the next try"),
+            after(self.limits.statement, self.cancel),
+            self.deadline("the commit; the next attempt shows whether it is stored"),
         ):
             self.connection.commit()
         # where the wait for a standby was canceled, PostgreSQL reports success, with a warning
@@ -303,13 +270,8 @@ class Database:
 
     def cancel(self) -> None:
         """Cancel the statement that runs, from another thread; nothing where the driver cannot without blocking all."""
-        self._cancel()
-
-    def _cancel(self) -> None:
-        # Every other way to cancel, psycopg2's included, would block all threads for as long as the network is silent.
-        if _is_psycopg3(self.connection) and psycopg.capabilities.has_cancel_safe():
-            with suppress(*DATABASE_ERRORS):
-                self.connection.cancel_safe(timeout=self.limits.network)
+        with suppress(*DATABASE_ERRORS):
+            drivers.cancel(self.connection, self.limits.network)
 
     @contextmanager
     def trial(self, *, lock: float) -> Iterator[Transaction]:
@@ -325,7 +287,7 @@ class Database:
             raise _TrialOverError
 
     @contextmanager
-    def bounded(self, waiting_for: str) -> Iterator[None]:
+    def deadline(self, waiting_for: str) -> Iterator[None]:
         """
         Give up where the server should have ended the wait: it is stopped, or the network or a pooler is stuck.
 
@@ -344,12 +306,12 @@ class Database:
 
         try:
             # left in reverse: the descriptor is closed when nothing can use it any more
-            with own, after(self.limits.answer, give_up):
+            with own, after(self.limits.client_timeout, give_up):
                 yield
         except DATABASE_ERRORS as error:
             if given_up.is_set():
                 raise DatabaseUnavailableError(
-                    f"{self.name}: no answer within {self.limits.answer:g} s (setting statement_timeout and "
+                    f"{self.name}: no answer within {self.limits.client_timeout:g} s (setting statement_timeout and "
                     f"{self.limits.network:g} s for the network), waiting for {waiting_for}. The server is stopped, "
                     "the network silent, or a pooler has no session to spare"
                 ) from error
@@ -363,7 +325,7 @@ class Database:
 
     def _own_descriptor(self) -> socket.socket:
         """
-        Return the connection's socket under a descriptor of its own.
+        Return the connection's socket under a second descriptor.
 
         The driver closes the connection's own when it finds the connection lost, and whatever another thread opens next
         gets its number.
@@ -372,23 +334,3 @@ class Database:
             return socket.fromfd(self.connection.fileno(), socket.AF_INET, socket.SOCK_STREAM)
         # closed already, as what is waited for will say: a socket that is connected to nothing takes its place
         return socket.socket()
-
-
-def _is_psycopg3(connection: Any) -> bool:
-    return psycopg is not None and isinstance(connection, psycopg.Connection)
-
-
-def json_parts(trends: Sequence[Any]) -> Iterator[str]:
-    """
-    Return trends as JSON, in as many parts as one statement can carry each.
-
-    :param trends: what a statement takes as an array of objects.
-    """
-    # not as \u escapes: so a database in another encoding names the character that it cannot hold
-    text = json.dumps(trends, default=str, ensure_ascii=False)
-    if len(text) <= MAX_JSON_LENGTH or len(trends) < 2:
-        yield text
-    else:
-        middle = len(trends) // 2
-        yield from json_parts(trends[:middle])
-        yield from json_parts(trends[middle:])

@@ -52,7 +52,7 @@ REMEDIES = {
     "23502": "give the column a default, or let it be null",
     "23514": "change the check that it names, or create the missing partition",
 }
-"""Errors that no retry can mend, by SQLSTATE, with what does (PostgreSQL documentation, appendix A)."""
+"""Errors that retrying does not help, by SQLSTATE, with what does (PostgreSQL documentation, appendix A)."""
 
 ROW_DEPENDENT_ERRORS = frozenset({"0A000", "22001", "22004", "22P02", "22P05", "23502", "23514"})
 """Those of `REMEDIES` that the rows of one organization can cause: the other organizations of its batch may succeed."""
@@ -78,10 +78,10 @@ CONNECTION_REMEDIES = {
     ),
     "does not support SSL|certificate verify failed": "correct the connection's sslmode, or the server's certificate",
     "conversion between .* is not supported|failed to find conversion function": (
-        "its text cannot be had as UTF-8: move the database to the encoding UTF8"
+        "its text cannot be converted to UTF-8: move the database to the encoding UTF8"
     ),
 }
-"""Errors at connecting and of poolers that no retry can fix, by their text: these have no SQLSTATE of their own."""
+"""Errors at connecting and of poolers that no retry can fix, by their text: these have no SQLSTATE."""
 
 REFUSALS = {
     "28000": "correct the connection's login, or let the server accept it: see its pg_hba.conf",
@@ -102,7 +102,7 @@ REMEDIES_IN_THE_APPLICATION = {
 """Errors by which the application's own constraints and triggers refuse a row, with what fixes them."""
 
 CONFLICTS = frozenset({"40001", "40P01"})
-"""SQLSTATEs of a transaction that collided with another one, or with a replica's recovery: it has to begin anew."""
+"""SQLSTATEs of a transaction that collided with another one, or with a replica's recovery: it has to begin again."""
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -131,7 +131,7 @@ def is_lost(error: BaseException) -> bool:
 
 
 def remedy(error: BaseException) -> str | None:
-    """Return what mends an error that no retry can mend, or None for any other."""
+    """Return what fixes an error that retrying does not help; None for any other."""
     code = sqlstate(error)
     # 08P01: a pooler gives it with what it refuses
     if code and code != "08P01":

@@ -20,7 +20,7 @@ class DatabaseUnavailableError(RuntimeError):
 
 
 class DatabaseUnusableError(RuntimeError):
-    """Raised when a connection or a database cannot be used as it is, whatever the retries; says what mends it."""
+    """Raised when a connection or a database cannot be used, however often it is retried; names the remedy."""
 
 
 class OutdatedSnapshotError(RuntimeError):

@@ -22,12 +22,14 @@ class Granularity:
     :param noun: what one such period is called.
     :param run_delay: how long after a period's end its run starts; late rows have arrived by then.
     :param schedule: when its runs start, in words.
+    :param interval: from one such period to the next, as PostgreSQL's interval.
     """
 
     name: str
     noun: str
     run_delay: datetime.timedelta
     schedule: str
+    interval: str
 
     @property
     def dag_id(self) -> str:
@@ -62,9 +64,9 @@ class Granularity:
         return self.last_completed(moment - self.run_delay)
 
 
-DAILY = Granularity("daily", "day", datetime.timedelta(hours=3), "every day at 03:00 UTC")
-WEEKLY = Granularity("weekly", "week", datetime.timedelta(hours=3, minutes=30), "on Mondays at 03:30 UTC")
-MONTHLY = Granularity("monthly", "month", datetime.timedelta(hours=4), "on the 1st at 04:00 UTC")
+DAILY = Granularity("daily", "day", datetime.timedelta(hours=3), "every day at 03:00 UTC", "1 day")
+WEEKLY = Granularity("weekly", "week", datetime.timedelta(hours=3, minutes=30), "on Mondays at 03:30 UTC", "7 days")
+MONTHLY = Granularity("monthly", "month", datetime.timedelta(hours=4), "on the 1st at 04:00 UTC", "1 month")
 
 KINDS = {kind.name: kind for kind in (DAILY, WEEKLY, MONTHLY)}
 """Each length of time, by its name."""
@@ -133,11 +135,27 @@ class Period:
             periods.append(periods[-1].previous())
         return periods[1:]
 
+    def minus(self, count: int) -> Period:
+        """Return the period so many before; the first one of the calendar where there are fewer."""
+        return self.earlier(count)[-1] if count else self
+
+    @property
+    def ordinal(self) -> int:
+        """Its number, counted from a common beginning."""
+        if self.kind is MONTHLY:
+            return 12 * self.first_date.year + self.first_date.month
+        return self.first_date.toordinal() // (7 if self.kind is WEEKLY else 1)
+
     def __str__(self) -> str:
         """Return its first date; of a week and a month the last one too."""
         if self.kind is DAILY:
             return self.first_date.isoformat()
         return f"{self.first_date} to {self.next_date - ONE_DAY}"
+
+
+def utc_now() -> datetime.datetime:
+    """Return the current time, aware."""
+    return datetime.datetime.now(datetime.timezone.utc)
 
 
 def utc_date(moment: datetime.datetime) -> datetime.date:

@@ -1,8 +1,8 @@
 """
 Whether a run can read the source and store trends, before it writes anything. No Airflow in here.
 
-The statements of the run are tried as they are, in transactions that are always rolled back: PostgreSQL decides what
-works, its error says what does not. What it would pass in silence is looked up before, by sql/check_tables.sql.
+The run's own statements are tried, in transactions that are always rolled back: PostgreSQL decides what works, its
+error says what does not. What it would accept silently is looked up before, by sql/check_tables.sql.
 
 Usage::
 
@@ -13,25 +13,21 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from communication_trends.core.database import Database, Transaction
-from communication_trends.core.database_errors import (
-    CONFLICTS,
-    DATABASE_ERRORS,
-    REMEDIES,
-    REMEDIES_IN_THE_APPLICATION,
-    explain,
-    is_lost,
-    named,
-    sqlstate,
-)
+from communication_trends.core.database_errors import DATABASE_ERRORS, explain, is_lost, named, sqlstate
 from communication_trends.core.errors import TrendMismatchError
 from communication_trends.core.evidence import NUMBERS
 from communication_trends.core.period import Period
+from communication_trends.core.refusals import (
+    Problem,
+    is_of_the_table,
+    is_temporary,
+    may_be_of_the_table,
+    refusal,
+)
 from communication_trends.core.work import HotspotRule
 
 log = logging.getLogger(__name__)
@@ -79,19 +75,6 @@ IDLE = {
     "messages_with_confidence": 0,
     "alerts": 0,
 }
-
-
-@dataclass(frozen=True)
-class Problem:
-    """
-    What keeps a run from working.
-
-    :param what: what is wrong, where.
-    :param remedy: what fixes it.
-    """
-
-    what: str
-    remedy: str
 
 
 class Preflight:
@@ -195,9 +178,9 @@ class Preflight:
             error = self._error_of_storing(organization)
             if error is None:
                 return []
-            if _is_of_the_table(error):
+            if is_of_the_table(error):
                 return self._explained("communication_trends", error)
-            if _is_temporary(error):
+            if is_temporary(error):
                 untried += 1
                 # a lock on the table or a slow trigger, most likely: the others would wait as long
                 if untried == 2 or sqlstate(error) == "57014":
@@ -208,7 +191,7 @@ class Preflight:
         if untried or not first:
             return []
         # with one organization it cannot be known whether the others would fare better
-        if refused == 1 and not _may_be_of_the_table(first):
+        if refused == 1 and not may_be_of_the_table(first):
             log.warning("Storing a trend was tried and refused, perhaps only for the one organization: %s", first)
             return []
         return self._explained("communication_trends", first, tried=refused)
@@ -220,12 +203,12 @@ class Preflight:
                 rows = listing.run("trial_organizations.sql", {"limit": TRIED_ORGANIZATIONS})
         except DATABASE_ERRORS as error:
             # what is missing, the statement itself says
-            return None if _is_temporary(self._judged(error)) else []
+            return None if is_temporary(self._judged(error)) else []
         return [row["id"] for row in rows]
 
     def _error_of_storing(self, organization: str) -> Exception | None:
         error = self._error_of_writing(organization, [BUSY, IDLE])
-        if error is None or _is_of_the_table(error) or _may_be_of_the_table(error) or _is_temporary(error):
+        if error is None or is_of_the_table(error) or may_be_of_the_table(error) or is_temporary(error):
             return error
         if self._error_of_writing(organization, [BUSY, BUSIER]):
             return error
@@ -278,13 +261,13 @@ class Preflight:
         """Return an error that says something of the tables; raise one of the connection; log one that may pass."""
         if isinstance(error, DATABASE_ERRORS) and is_lost(error) and sqlstate(error) != "25006":
             raise error
-        if _is_temporary(error):
+        if is_temporary(error):
             log.warning("Whether the run can work could not be tried now: %s", explain(error))
         return error
 
     def _explained(self, where: str, error: Exception, tried: int = 1) -> list[Problem]:
         """Word an error: with the names that the catalog gives, or else with PostgreSQL's own message."""
-        if _is_temporary(error):
+        if is_temporary(error):
             return []
         code = sqlstate(error)
         if code == "25006" and not named(error, "context"):
@@ -296,20 +279,7 @@ class Preflight:
             )
         if rows:
             return [Problem(row["problem"], row["remedy"]) for row in rows]
-        if named(error, "table_name") == "communication_trends_provenance":
-            where = "communication_trends_provenance"
-        said = [named(error, "message_primary") or str(error)]
-        # the failing row of a constraint would be the whole trend
-        if not (code in {"23502", "23514"} and (named(error, "constraint_name") or named(error, "column_name"))):
-            said.append(named(error, "message_detail") or "")
-        if code == "55000":
-            said.append(named(error, "message_hint") or "")
-        if code and code[:2] == "P0":
-            said += (named(error, "context") or "").splitlines()[:1]
-        what = " ".join(text.rstrip(".") + "." for text in said if text).removesuffix(".")
-        if tried > 1:
-            what += f" (for each of {tried} organizations)"
-        return [Problem(f"{where}: {what}" + (f" [SQLSTATE {code}]" if code else ""), _remedy(error))]
+        return [refusal(error, where, tried)]
 
     def _read_only(self) -> Problem:
         if self.database.is_replica:
@@ -325,50 +295,5 @@ class Preflight:
         )
 
 
-def _is_of_the_table(error: Exception) -> bool:
-    """Whether an error would meet every organization: wrong tables, columns, types, indexes, privileges."""
-    code = sqlstate(error) or ""
-    return code[:2] == "42" or code in {"25006", "3F000", "55000"}
-
-
-def _may_be_of_the_table(error: Exception) -> bool:
-    """Whether an error is PostgreSQL's own: mostly the table's, though a trigger may cause it for one organization."""
-    code = sqlstate(error)
-    if code == "23502":
-        return bool(named(error, "column_name") or named(error, "datatype_name"))
-    return code in {"0A000", "22001", "22P02"} or _has_no_partition(error)
-
-
-def _has_no_partition(error: Exception) -> bool:
-    # the same SQLSTATE as a check's, which has a name; where a trigger raises it, there is no table
-    return bool(sqlstate(error) == "23514" and named(error, "table_name") and not named(error, "constraint_name"))
-
-
-def _is_temporary(error: Exception) -> bool:
-    """Whether an error is of this moment: another session's lock, a time limit, a conflict, no memory, a full disk."""
-    code = sqlstate(error) or ""
-    return code in CONFLICTS | {"55P03", "57014"} or code[:2] in {"53", "XX"}
-
-
 def _difference(row: dict[str, Any]) -> str:
     return "no row is there" if row["is_missing"] else f"{row['different_columns']} came out differently"
-
-
-def _remedy(error: Exception) -> str:
-    """Return what fixes an error, with the names that PostgreSQL gives."""
-    code = sqlstate(error)
-    table = _quoted(named(error, "table_name") or "communication_trends")
-    if code == "23502" and (column := named(error, "column_name")):
-        return f"alter table {table} alter {_quoted(column)} drop not null, or give it a default"
-    if code == "23502":
-        return "give the column a default, or a type that allows null"
-    if _has_no_partition(error):
-        rest = _quoted(f"{named(error, 'table_name')}_default")
-        return f"create the partition, or one for all other rows: create table {rest} partition of {table} default"
-    if code is None or code[:2] == "P0":
-        return "correct the application's triggers and rules on communication_trends"
-    return REMEDIES_IN_THE_APPLICATION.get(code) or REMEDIES.get(code) or "correct what refuses it"
-
-
-def _quoted(name: str) -> str:
-    return name if re.fullmatch("[a-z_][a-z0-9_]*", name) else '"' + name.replace('"', '""') + '"'

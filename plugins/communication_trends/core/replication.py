@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from communication_trends.core.database import Database, Transaction
 
 UNKNOWABLE = frozenset({"42501", "42883", "42P01", "0A000"})
-"""SQLSTATEs where a server does not tell something of itself: no privilege, no such function or view, not supported."""
+"""SQLSTATEs where a server does not report on itself: no privilege, no such function or view, not supported."""
 
 
 class Replication:
@@ -93,7 +93,7 @@ class Replication:
                 raise
             self._goal = None
         else:
-            if not replica["is_there"]:
+            if not replica["is_caught_up"]:
                 raise DatabaseUnavailableError(f"{self._name}: {_replayed(replica, until)}")
             self._servers.add(server)
         raise OutdatedSnapshotError(f"{self._name}: the transaction was on another replica than the one before")
@@ -105,7 +105,7 @@ class Replication:
             written = target.read_row("primary_position.sql")["written"]
             goal.update(target_is_primary=target_is_primary, written=written)
         self._goal = goal
-        while not (replica := self._database.read_row("replica_position.sql", goal))["is_there"]:
+        while not (replica := self._database.read_row("replica_position.sql", goal))["is_caught_up"]:
             if time.monotonic() > deadline:
                 raise DatabaseUnavailableError(f"{self._name}: {_replayed(replica, until)}")
             time.sleep(0.2)
@@ -119,7 +119,7 @@ class Replication:
         deadline = time.monotonic() + self._database.limits.network
         while True:
             rows = self._database.read_rows("subscription_position.sql", {"until": until, "goals": json.dumps(goals)})
-            behind = [row for row in rows if not row["is_there"]]
+            behind = [row for row in rows if not row["is_caught_up"]]
             if not behind:
                 return
             if time.monotonic() > deadline or not all(row["enabled"] for row in behind):

@@ -1,10 +1,15 @@
-"""Puts SQL statements together from their files. No Airflow in here."""
+"""Puts SQL statements together from their files, and splits what is handed to them. No Airflow in here."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+MAX_JSON_LENGTH = 32_000_000
+"""Characters of JSON that one statement carries: PostgreSQL takes no text of 1 GB, and no jsonb string of 256 MB."""
 
 _READS = re.compile(r"^-- reads: (.+)$", re.MULTILINE)
 _BEGIN = re.compile(r"^(with|select)\n", re.MULTILINE)
@@ -15,8 +20,8 @@ def compose(path: Path, instead: Mapping[str, str] | None = None) -> str:
     """
     Return a statement with the views that it reads.
 
-    A view is a statement of its own file, in the same folder. Who reads it names it after ``-- reads:``, and gets it as
-    a common table expression: views in the application's database are not ours to make.
+    A view is a statement in a separate file of the same folder. A statement that reads it names it after ``-- reads:``,
+    and gets it as a common table expression: views in the application's database are not ours to make.
 
     :param path: the statement's file.
     :param instead: views whose definition is taken from another file: names without the ending, by name.
@@ -40,3 +45,19 @@ def compose(path: Path, instead: Mapping[str, str] | None = None) -> str:
     expressions = ",\n".join(f"{view} as not materialized (\n{definition}\n)" for view, definition in views.items())
     own = _BEGIN.split(text, maxsplit=1)
     return f"{own[0]}with\n{expressions}{',' if own[1] == 'with' else ''}\n{own[1].removeprefix('with')}\n{own[2]}"
+
+
+def json_parts(trends: Sequence[Any]) -> Iterator[str]:
+    """
+    Return trends as JSON, in as many parts as one statement can carry each.
+
+    :param trends: what a statement takes as an array of objects.
+    """
+    # not as \u escapes: so a database in another encoding names the character that it cannot hold
+    text = json.dumps(trends, default=str, ensure_ascii=False)
+    if len(text) <= MAX_JSON_LENGTH or len(trends) < 2:
+        yield text
+    else:
+        middle = len(trends) // 2
+        yield from json_parts(trends[:middle])
+        yield from json_parts(trends[middle:])

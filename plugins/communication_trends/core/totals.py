@@ -22,7 +22,7 @@ class Sums:
     :param risky: those of a risky topic.
     :param alerts: escalation alerts.
     :param critical: the critical ones of them.
-    :param toned: messages with a tone.
+    :param with_tone: messages with a tone.
     :param hotspots: hotspots, counted once each period.
     :param confidence: the periods' average confidences, each times its messages.
     :param confident: messages of the periods that have an average.
@@ -32,13 +32,13 @@ class Sums:
     risky: int = 0
     alerts: int = 0
     critical: int = 0
-    toned: int = 0
+    with_tone: int = 0
     hotspots: int = 0
     confidence: int = 0
     confident: int = 0
 
     def add(self, other: Sums) -> None:
-        """Add another one's figures to these."""
+        """Add another's sums to these."""
         for name, value in vars(other).items():
             setattr(self, name, getattr(self, name) + value)
 
@@ -94,7 +94,7 @@ def sums_of_distributions(
         risky=sum(topics.get(topic, 0) for topic in risky_topics),
         alerts=sum(alerts.values()),
         critical=alerts.get("critical", 0),
-        toned=sum(tones.values()),
+        with_tone=sum(tones.values()),
         hotspots=hotspots,
         confidence=confidence,
         confident=confident,

@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from communication_trends.core.database import Transaction, json_parts
+from communication_trends.core.database import Transaction
 from communication_trends.core.errors import TrendMismatchError, UnusableRowsError
 from communication_trends.core.evidence import trend_key
 from communication_trends.core.period import Granularity, Period, period_bounds
+from communication_trends.core.statements import json_parts
 
 
 def verify_against_source(

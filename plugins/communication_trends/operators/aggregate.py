@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -11,12 +10,12 @@ from communication_trends.sdk import AirflowException, AirflowFailException
 
 from communication_trends import __version__, settings
 from communication_trends.compat import clear_number, forget_mapped_xcom, name_task_instance, triggered_by
-from communication_trends.connections import errors_explained
+from communication_trends.connections import translate_errors
 from communication_trends.core.aggregation import Aggregation
 from communication_trends.core.database import Database
-from communication_trends.core.period import Period
+from communication_trends.core.period import Period, utc_now
 from communication_trends.core.report import AggregationReport, TrendResult, TrendStatus
-from communication_trends.core.run_summary import TaskReport
+from communication_trends.core.task_report import TaskReport
 from communication_trends.core.work import Fill, Origin, Work
 from communication_trends.operators.base import NAMES_PER_LOG_LINE, REPORT_KEY, TrendsOperator, listed
 
@@ -57,18 +56,9 @@ class AggregateTrendsOperator(TrendsOperator):
         name_task_instance(context, self.batch_name)
         forget_mapped_xcom(context, REPORT_KEY)
         dag_run, ti = context["dag_run"], context["ti"]
-        period = self.run_period(context)
-        work = Work(
-            organizations=self.batch.partition("\n")[2].split(","),
-            period=period,
-            lookback_periods=self.lookback_periods(context),
-            force=context["params"]["force"],
-            fill=_fill(period, triggered_by(dag_run), clear_number(dag_run)),
-            hotspots=settings.hotspot_rule(),
-            origin=Origin(dag_run.dag_id, dag_run.run_id, __version__),
-        )
+        work = self._work(context)
         templates = self.get_template_env()
-        with errors_explained(), self.connected(settings.source_conn_id()) as source:
+        with translate_errors(), self.connected(settings.source_conn_id()) as source:
             report = Aggregation(
                 work,
                 source=source,
@@ -81,7 +71,7 @@ class AggregateTrendsOperator(TrendsOperator):
         self._log_report(work, report)
         failed = report.of(TrendStatus.FAILED) + report.of(TrendStatus.NOT_IN_SOURCE, period=work.period)
         is_retried = not report.ended_by and any(result.retryable for result in report.of(TrendStatus.FAILED))
-        told = TaskReport.of(
+        reported = TaskReport.of(
             work.period,
             report,
             map_index=ti.map_index,
@@ -89,10 +79,10 @@ class AggregateTrendsOperator(TrendsOperator):
             # of an attempt that another one follows, it is not the last word
             is_last_attempt=ti.try_number > ti.max_tries or not is_retried,
         )
-        if told:
-            ti.xcom_push(key=REPORT_KEY, value=told.as_json())
+        if reported:
+            ti.xcom_push(key=REPORT_KEY, value=reported.as_json())
         if report.ended_by:
-            with errors_explained():
+            with translate_errors():
                 raise report.ended_by
         if failed:
             organizations = {result.organization for result in failed}
@@ -100,6 +90,18 @@ class AggregateTrendsOperator(TrendsOperator):
                 f"{len(organizations)} of {len(work.organizations)} organizations failed. "
                 + listed([_reason(result, work, report) for result in failed])
             )
+
+    def _work(self, context: Any) -> Work:
+        period, dag_run = self.run_period(context), context["dag_run"]
+        return Work(
+            organizations=self.batch.partition("\n")[2].split(","),
+            period=period,
+            lookback_periods=self.lookback_periods(context),
+            force=context["params"]["force"],
+            fill=_fill(period, triggered_by(dag_run), clear_number(dag_run)),
+            hotspots=settings.hotspot_rule(),
+            origin=Origin(dag_run.dag_id, dag_run.run_id, __version__),
+        )
 
     def _open_target(self) -> AbstractContextManager[Database]:
         return self.connected(settings.conn_id())
@@ -158,7 +160,7 @@ def _fill(period: Period, triggered_by: str, clear_number: int) -> Fill:
     """Return whether a run stores its own period where the source may have lost its rows."""
     if triggered_by == "manual" and not clear_number:
         return Fill.NOT_FINAL
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = utc_now()
     # a scheduled run may have waited for weeks, for its DAG to be unpaused for one
     has_just_ended = period.has_ended(now) and not period.kind.containing(period.next_date).has_ended(now)
     return Fill.ALWAYS if triggered_by == "schedule" and not clear_number and has_just_ended else Fill.IF_IN_SOURCE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,10 +14,10 @@ from communication_trends.compat import (
     run_after,
     triggered_by,
 )
-from communication_trends.connections import connected
+from communication_trends.connections import open_database
 from communication_trends.core.database import Database
 from communication_trends.core.errors import InvalidInputError
-from communication_trends.core.period import DAILY, KINDS, Granularity, Period, resolve_period
+from communication_trends.core.period import DAILY, KINDS, Granularity, Period, resolve_period, utc_now
 from communication_trends.params import refuse_ignored_conf, requested_lookback
 
 ASSETS = {
@@ -50,7 +49,7 @@ class TrendsOperator(BaseOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """
-        Return the tables that were read and written, for Airflow's OpenLineage provider; nobody else calls this.
+        Return the tables that were read and written, for Airflow's OpenLineage provider; nothing else calls this.
 
         :param task_instance: not needed.
         """
@@ -66,7 +65,7 @@ class TrendsOperator(BaseOperator):
 
     def run_period(self, context: Any) -> Period:
         """
-        Return the period that the present run is for.
+        Return the period that the current run is for.
 
         :param context: Airflow's context.
         :raises AirflowFailException: when the run's conf, logical date or data interval cannot be used; Airflow does
@@ -84,14 +83,14 @@ class TrendsOperator(BaseOperator):
                 data_interval_start=dag_run.data_interval_start,
                 data_interval_end=dag_run.data_interval_end,
                 date=context["params"]["date"],
-                now=datetime.datetime.now(datetime.timezone.utc),
+                now=utc_now(),
             )
         except InvalidInputError as error:
             raise AirflowFailException(str(error)) from None
 
     def lookback_periods(self, context: Any) -> list[Period]:
         """
-        Return the periods that the present run does again, newest first.
+        Return the periods that the current run does again, newest first.
 
         :param context: Airflow's context.
         :raises AirflowFailException: when ``lookback`` cannot be used.
@@ -113,7 +112,7 @@ class TrendsOperator(BaseOperator):
 
         :param conn_id: id of an Airflow connection.
         """
-        return connected(conn_id, sql_path=self.sql_path)
+        return open_database(conn_id, sql_path=self.sql_path)
 
 
 def listed(names: Sequence[str], limit: int = NAMES_PER_LOG_LINE) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -13,10 +12,10 @@ from communication_trends.sdk import AirflowFailException
 
 from communication_trends import settings
 from communication_trends.compat import triggered_by
-from communication_trends.connections import errors_explained
+from communication_trends.connections import translate_errors
 from communication_trends.core.database import Database, Transaction
 from communication_trends.core.errors import InvalidInputError
-from communication_trends.core.period import Period, utc_date
+from communication_trends.core.period import Period, utc_date, utc_now
 from communication_trends.core.preflight import Preflight
 from communication_trends.operators.base import TrendsOperator, listed
 from communication_trends.params import (
@@ -52,7 +51,7 @@ class ListOrganizationsOperator(TrendsOperator):
         number of values.
 
         :param context: Airflow's context.
-        :raises AirflowFailException: for input or tables that no retry mends, before anything is written.
+        :raises AirflowFailException: for input or tables that retrying does not help, before anything is written.
         """
         period = self.run_period(context)
         params = context["params"]
@@ -64,10 +63,10 @@ class ListOrganizationsOperator(TrendsOperator):
         except InvalidInputError as error:
             raise AirflowFailException(str(error)) from None
         earlier = self.lookback_periods(context)
-        if period.next_date > utc_date(datetime.datetime.now(datetime.timezone.utc)):
+        if period.next_date > utc_date(utc_now()):
             self.log.warning("%s (UTC) has not ended: trends are partial. Re-run it later.", period)
         self._warn_of_a_taken_logical_date(context["dag_run"], period, wanted)
-        with errors_explained():
+        with translate_errors():
             self._check_tables(period)
             organizations = self._organizations(wanted, period)
         self.rows_read = {settings.source_conn_id(): {"organizations": len(organizations)}}

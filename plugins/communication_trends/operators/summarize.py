@@ -11,7 +11,7 @@ from communication_trends.sdk import AirflowFailException
 from communication_trends import __version__, metrics, settings
 from communication_trends.asset_events import emit_asset_event, last_event_extra
 from communication_trends.compat import clear_number, pull_mapped_xcoms, task_instance_states, triggered_by
-from communication_trends.connections import errors_explained
+from communication_trends.connections import translate_errors
 from communication_trends.core.database import TARGET_TABLES, Transaction
 from communication_trends.core.evidence import NUMBERS
 from communication_trends.core.period import Period
@@ -20,13 +20,13 @@ from communication_trends.core.run_summary import (
     RunSummary,
     StoredOrganization,
     StoredTrend,
-    TaskReport,
     summarize_run,
 )
+from communication_trends.core.task_report import TaskReport
+from communication_trends.core.trend_reader import changes_until
 from communication_trends.core.work import read_rule
-from communication_trends.notifications import attention, tell_attention, tell_digest
+from communication_trends.notifiers import attention_for_summary, notify_attention, notify_digest
 from communication_trends.operators.base import REPORT_KEY, TrendsOperator
-from communication_trends.stored import changes_until
 
 
 class SummarizeTrendsOperator(TrendsOperator):
@@ -65,16 +65,16 @@ class SummarizeTrendsOperator(TrendsOperator):
         """
         period = self.run_period(context)
         batches = self._listed_batches(context, period)
-        with errors_explained():
+        with translate_errors():
             run, changes = self._look_up(context, period, batches)
-        summary = {**run.as_json(), "attention": attention(period, run.processed, self.sql_path)}
+        summary = {**run.as_json(), "attention": attention_for_summary(period, run.processed, self.sql_path)}
         for warning in run.warnings():
             self.log.warning("%s", warning)
         metrics.send(summary, behind=run.behind, started=context["dag_run"].start_date)
         self.log.info("Summary (version %s): %s", __version__, json.dumps(summary, ensure_ascii=False))
         if changes["changedPeriods"]:
             self.log.info("Changed %ss: %s", self.kind.noun, json.dumps(changes["changedPeriods"]))
-        tell_attention(self.attention_notifier, context, period, summary)
+        notify_attention(self.attention_notifier, context, period, summary)
         problem = run.problem()
         run_ids = {"dagId": context["dag_run"].dag_id, "runId": context["dag_run"].run_id}
         extra = {**summary, **changes, **run_ids, "hasFailed": bool(problem)}
@@ -88,7 +88,7 @@ class SummarizeTrendsOperator(TrendsOperator):
             )
         for asset in self.outlets:
             context["outlet_events"][asset].extra = extra
-        tell_digest(self.digest_notifier, context, period, summary, self.sql_path)
+        notify_digest(self.digest_notifier, context, period, summary, self.sql_path)
         return summary
 
     def _listed_batches(self, context: Any, period: Period) -> list[list[str]]:

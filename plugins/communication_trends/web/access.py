@@ -1,4 +1,4 @@
-"""Who may see it: whoever may read the daily DAG, as Airflow's auth manager has it."""
+"""Who may see it: users who may read the daily DAG, as Airflow's auth manager has it."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ def requires_dag(access_entity: DagAccessEntity | None = None) -> Callable[[GetU
 
     Airflow's own ``requires_access_dag`` takes the id of a DAG only since 3.1.8.
 
-    :param access_entity: what of the DAG must be readable beside it.
+    :param access_entity: what of the DAG must be readable besides it.
     """
 
     def check(user: GetUserDep) -> None:

@@ -12,8 +12,10 @@ from fastapi import HTTPException
 from communication_trends import settings
 from communication_trends.core import totals as figures
 from communication_trends.core.period import ONE_DAY
+from communication_trends.core.period_range import Range
+from communication_trends.core.stored_anomalies import find_stored_anomalies
+from communication_trends.core.trend_reader import TrendReader
 from communication_trends.core.work import read_rule
-from communication_trends.stored import Range, Reading, unusual
 from communication_trends.web import models
 from communication_trends.web.ranges import MAX_OF_ALL, MAX_OF_ONE
 
@@ -21,7 +23,7 @@ CHUNK = 500
 """Organizations whose figures are read at once for a download."""
 
 
-def organizations(database: Reading, search: str, limit: int | None, offset: int) -> models.Organizations:
+def organizations(database: TrendReader, search: str, limit: int | None, offset: int) -> models.Organizations:
     """Return a page of organizations, or all of them without a limit."""
     rows = database.rows("organizations", search=search, limit=limit, offset=offset)
     return models.Organizations(
@@ -32,7 +34,7 @@ def organizations(database: Reading, search: str, limit: int | None, offset: int
 
 
 def trends_of_one(
-    database: Reading, organization: str, asked: Range, changed_since: datetime.datetime | None = None
+    database: TrendReader, organization: str, asked: Range, changed_since: datetime.datetime | None = None
 ) -> models.OrganizationTrends:
     """Return one organization's trends."""
     found = _found(database, organization)
@@ -52,7 +54,9 @@ def trends_of_one(
     )
 
 
-def trends_of_all(database: Reading, asked: Range, changed_since: datetime.datetime | None = None) -> models.AllTrends:
+def trends_of_all(
+    database: TrendReader, asked: Range, changed_since: datetime.datetime | None = None
+) -> models.AllTrends:
     """Return the trends of all organizations together."""
     rows = database.rows("trends_of_all", **asked.parameters)
     entries = [_entry_of_all(row) for row in rows]
@@ -67,7 +71,7 @@ def trends_of_all(database: Reading, asked: Range, changed_since: datetime.datet
 
 
 def overview(
-    database: Reading, asked: Range, *, search: str, sort: str, ascending: bool, limit: int | None, offset: int
+    database: TrendReader, asked: Range, *, search: str, sort: str, ascending: bool, limit: int | None, offset: int
 ) -> models.Overview:
     """Return a page of the organizations in the order asked for, or all of them without a limit."""
     compared = asked.compared_parameters
@@ -99,7 +103,7 @@ def overview(
 
 
 def hotspots(
-    database: Reading, asked: Range, *, organization: str | None, limit: int | None, offset: int
+    database: TrendReader, asked: Range, *, organization: str | None, limit: int | None, offset: int
 ) -> models.Hotspots:
     """Return a page of the hotspot channels, or all of them without a limit."""
     one = find(database, organization)
@@ -120,7 +124,7 @@ def hotspots(
     )
 
 
-def comparison(database: Reading, asked: Range, *, organization: str | None) -> models.Comparison:
+def comparison(database: TrendReader, asked: Range, *, organization: str | None) -> models.Comparison:
     """Return a range against the one before it, over the organization-days that are stored in both."""
     one = find(database, organization)
     [row] = database.rows(
@@ -172,12 +176,18 @@ def comparison(database: Reading, asked: Range, *, organization: str | None) -> 
 
 
 def attention(
-    database: Reading, asked: Range, *, organization: str | None, limit: int | None, offset: int
+    database: TrendReader, asked: Range, *, organization: str | None, limit: int | None, offset: int
 ) -> models.Attention:
     """Return a page of what is unusual in the periods of a range whose run is due, or all of it without a limit."""
     one = find(database, organization)
     periods = [period for period in asked.periods() if period.first_date <= asked.due.first_date]
-    answer = unusual(database, asked.kind, periods, organizations=[one.id] if one else None)
+    answer = find_stored_anomalies(
+        database,
+        asked.kind,
+        periods,
+        organizations=[one.id] if one else None,
+        risky_topics=settings.hotspot_topics(),
+    )
     found = answer.findings
     return models.Attention(
         **_ranged(asked),
@@ -199,7 +209,7 @@ def attention(
 
 
 def freshness(
-    database: Reading, asked: Range, *, organization: str | None, limit: int | None, offset: int
+    database: TrendReader, asked: Range, *, organization: str | None, limit: int | None, offset: int
 ) -> models.Freshness:
     """
     Return who lacks which of the periods up to the end of a range.
@@ -251,7 +261,7 @@ def freshness(
     )
 
 
-def find(database: Reading, organization: str | None) -> models.Organization | None:
+def find(database: TrendReader, organization: str | None) -> models.Organization | None:
     """
     Return the organization with an id or slug, or None for None.
 
@@ -260,7 +270,7 @@ def find(database: Reading, organization: str | None) -> models.Organization | N
     return None if organization is None else _found(database, organization)
 
 
-def _found(database: Reading, organization: str) -> models.Organization:
+def _found(database: TrendReader, organization: str) -> models.Organization:
     rows = database.rows("organization", organization=organization)
     if not rows:
         raise HTTPException(404, f"There is no organization {organization!r}.")
@@ -280,13 +290,13 @@ def _ranged(asked: Range) -> dict[str, Any]:
     }
 
 
-def _ignored(database: Reading, asked: Range, one: models.Organization | None) -> models.Ignored:
+def _ignored(database: TrendReader, asked: Range, one: models.Organization | None) -> models.Ignored:
     [row] = database.rows("ignored", organization_id=one and one.id, **asked.parameters)
     return models.Ignored(**row)
 
 
 def _changes(
-    database: Reading, asked: Range, since: datetime.datetime | None, organization_id: str | None
+    database: TrendReader, asked: Range, since: datetime.datetime | None, organization_id: str | None
 ) -> dict[str, Any]:
     if since is None:
         return {}
@@ -298,7 +308,7 @@ def _changes(
     return {"changed_periods": changed, "changes_until": database.changes_until}
 
 
-def _hotspot_rules(database: Reading, asked: Range, organization_id: str | None) -> list[models.HotspotRule] | None:
+def _hotspot_rules(database: TrendReader, asked: Range, organization_id: str | None) -> list[models.HotspotRule] | None:
     """Return by which rules the hotspots of a range were computed; None where that cannot be read."""
     if not database.knows_origins:
         return None
@@ -420,7 +430,7 @@ def _named_sums(sums: figures.Sums) -> dict[str, int]:
     return {
         "risky_classifications": sums.risky,
         "escalations_total": sums.alerts,
-        "messages_with_tone": sums.toned,
+        "messages_with_tone": sums.with_tone,
         "confidence_sum": sums.confidence,
         "classifications_with_confidence": sums.confident,
     }

@@ -8,7 +8,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.models.dag import DagModel
 
 from communication_trends import __version__
-from communication_trends.core.anomalies import PLURALS
+from communication_trends.core.anomaly_wording import PLURALS
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
 
 

@@ -7,7 +7,7 @@ from fastapi import Depends, Query
 from fastapi.exceptions import RequestValidationError
 
 from communication_trends.core.period import KINDS, Granularity, utc_date
-from communication_trends.stored import GRACE, Range, back
+from communication_trends.core.period_range import FRESHNESS_GRACE, Range
 
 # Dependencies are functions, and their annotations are no strings: FastAPI before 0.123.7, which Airflow 3.1 has,
 # takes the query parameters of anything else as unknown, and ignores them.
@@ -53,7 +53,7 @@ def range_of(
         end = kind.containing(last)
     else:
         end = max(due, kind.containing(first or due.first_date), key=lambda period: period.first_date)
-    begin = kind.containing(first) if first else back(end, (default_length or DEFAULT_LENGTHS[kind.name]) - 1)
+    begin = kind.containing(first) if first else end.minus((default_length or DEFAULT_LENGTHS[kind.name]) - 1)
     if begin.first_date > end.first_date:
         raise invalid("from", first, f"is after to, {last}")
     return Range(begin, end, due, kind.last_completed(now))
@@ -67,7 +67,7 @@ def bounded(given: Range, limit: int) -> Range:
     :raises RequestValidationError: when there are more; names ``from``.
     """
     if given.length > limit:
-        earliest = back(given.last, limit - 1).first_date
+        earliest = given.last.minus(limit - 1).first_date
         problem = f"makes {given.length} {given.kind.noun}s; {limit} at most, so {earliest} or later"
         raise invalid("from", given.from_, problem)
     return given
@@ -119,7 +119,7 @@ def asked_due(kind: Kind, first: First = None, last: Last = None) -> Range:
     """Return the range that a request asks for, up to what should be stored by now: its run is due for an hour."""
     now = present()
     given = range_of(kind, first, last, now=now)
-    due = kind.last_due(now - GRACE)
+    due = kind.last_due(now - FRESHNESS_GRACE)
     begin, end = (min(period, due, key=lambda one: one.first_date) for period in (given.first, given.last))
     return bounded(Range(begin, end, due, kind.last_completed(now)), MAX_OF_ALL)
 

@@ -17,11 +17,11 @@ import anyio.to_thread
 from airflow.configuration import conf
 from airflow.models.dag import DagModel
 
-from communication_trends import settings, stored
-from communication_trends.connections import connected
+from communication_trends import settings
+from communication_trends.connections import open_database
 from communication_trends.core.database import Database, Limits
 from communication_trends.core.period import DAILY
-from communication_trends.stored import Reading
+from communication_trends.core.trend_reader import TrendReader, open_reader
 
 CONNECTIONS = 4
 """Connections to the database at once, per process of the API server."""
@@ -80,7 +80,7 @@ _asking: ContextVar[_Asking | None] = ContextVar("asking", default=None)
 @contextmanager
 def connection() -> Iterator[Database]:
     """Open the connection that the tasks of the daily DAG store trends with, for a request, and close it."""
-    with connected(settings.conn_id(), LIMITS, team_name=_team_name()) as database:
+    with open_database(settings.conn_id(), LIMITS, team_name=_team_name()) as database:
         asking = _asking.get()
         if asking is None:
             yield database
@@ -90,13 +90,13 @@ def connection() -> Iterator[Database]:
 
 
 @contextmanager
-def reading(*, with_changes: bool = False) -> Iterator[Reading]:
+def reading(*, with_changes: bool = False) -> Iterator[TrendReader]:
     """
     Open a connection for a request, and one read-only transaction on one snapshot, and close both.
 
     :param with_changes: whether to look up beforehand up to when the snapshot has every change.
     """
-    with connection() as database, stored.reading_from(database, with_changes=with_changes) as opened:
+    with connection() as database, open_reader(database, with_changes=with_changes) as opened:
         yield opened
 
 

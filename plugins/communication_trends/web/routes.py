@@ -18,7 +18,8 @@ from communication_trends import __version__, settings
 from communication_trends.compat import run_after, triggered_by
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import KINDS, ONE_DAY, resolve_period
-from communication_trends.stored import GRACE, Reading, reading_from, stored_version
+from communication_trends.core.period_range import FRESHNESS_GRACE
+from communication_trends.core.trend_reader import TrendReader, open_reader, stored_version
 from communication_trends.web import answers, models, tables
 from communication_trends.web.access import requires_dag
 from communication_trends.web.ranges import (
@@ -84,7 +85,7 @@ class Reply:
 
     async def __call__(
         self,
-        answer: Callable[[Reading], Answer],
+        answer: Callable[[TrendReader], Answer],
         table: Callable[[Answer], tuple[str, str]],
         status: Callable[[Answer], int] = lambda _: 200,
         *,
@@ -97,7 +98,7 @@ class Reply:
         :param answer: reads the database and returns the answer.
         :param table: returns the name and the content of its CSV.
         :param status: returns its HTTP status.
-        :param with_changes: as of `reading`. Such an answer says up to when it is complete, and is another each time.
+        :param with_changes: as of `open_reader`. It then says up to when it is complete, and differs each time.
         :param for_monitor: whether it has a place of its own, and errors a status of their own.
         """
         now = present()
@@ -108,7 +109,7 @@ class Reply:
                 headers = {"ETag": self._tag(version, now), "Cache-Control": "private, no-cache"} if version else {}
                 if headers and headers["ETag"] in self.request.headers.get("if-none-match", ""):
                     return Response(status_code=304, headers=headers)
-                with reading_from(database, with_changes=with_changes) as opened:
+                with open_reader(database, with_changes=with_changes) as opened:
                     found = answer(opened)
             if status(found) != 200:
                 headers = {}
@@ -134,7 +135,7 @@ class Reply:
         due = [
             period.first_date
             for kind in KINDS.values()
-            for period in (kind.last_completed(now), kind.last_due(now), kind.last_due(now - GRACE))
+            for period in (kind.last_completed(now), kind.last_due(now), kind.last_due(now - FRESHNESS_GRACE))
         ]
         parts = [version, str(self.request.url), due, settings.hotspot_rule().as_json(), __version__]
         return f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"'
@@ -174,7 +175,7 @@ router = APIRouter(responses={401: {}, 403: {}, 503: {"description": "The databa
 async def get_organizations(reply: Paged, search: Search = "") -> Response:
     """Organizations whose name or slug contains a text, in pages."""
 
-    def answer(database: Reading) -> models.Organizations:
+    def answer(database: TrendReader) -> models.Organizations:
         return answers.organizations(database, search, reply.limit, reply.offset)
 
     def table(found: models.Organizations) -> tuple[str, str]:
@@ -189,7 +190,7 @@ async def get_trends(
 ) -> Response:
     """Trends of one organization, one entry per period; those without one say why."""
 
-    def answer(database: Reading) -> models.OrganizationTrends:
+    def answer(database: TrendReader) -> models.OrganizationTrends:
         return answers.trends_of_one(database, organization, asked, changed_since)
 
     def table(found: models.OrganizationTrends) -> tuple[str, str]:
@@ -202,7 +203,7 @@ async def get_trends(
 async def get_trends_of_all(asked: RangeOfAll, reply: Whole, changed_since: ChangedSince) -> Response:
     """Trends of all organizations together, one entry per period; those without any say why."""
 
-    def answer(database: Reading) -> models.AllTrends:
+    def answer(database: TrendReader) -> models.AllTrends:
         return answers.trends_of_all(database, asked, changed_since)
 
     def table(found: models.AllTrends) -> tuple[str, str]:
@@ -218,7 +219,7 @@ async def get_overview(
     """Organizations in the order asked for, in pages, each with its periods and how it changed."""
     ascending = (order or ("asc" if sort in {"rank", "name"} else "desc")) == "asc"
 
-    def answer(database: Reading) -> models.Overview:
+    def answer(database: TrendReader) -> models.Overview:
         return answers.overview(
             database, asked, search=search, sort=sort, ascending=ascending, limit=reply.limit, offset=reply.offset
         )
@@ -235,7 +236,7 @@ async def get_overview(
 async def get_hotspots(asked: RangeOfAll, reply: Paged, organization: AnyOrganization = None) -> Response:
     """Hotspot channels, ranked over the range, in pages."""
 
-    def answer(database: Reading) -> models.Hotspots:
+    def answer(database: TrendReader) -> models.Hotspots:
         return answers.hotspots(database, asked, organization=organization, limit=reply.limit, offset=reply.offset)
 
     def table(found: models.Hotspots) -> tuple[str, str]:
@@ -248,7 +249,7 @@ async def get_hotspots(asked: RangeOfAll, reply: Paged, organization: AnyOrganiz
 async def get_comparison(asked: RangeOfAll, reply: Whole, organization: AnyOrganization = None) -> Response:
     """The range against the one before it, over the organization-days that are stored in both."""
 
-    def answer(database: Reading) -> models.Comparison:
+    def answer(database: TrendReader) -> models.Comparison:
         return answers.comparison(database, asked, organization=organization)
 
     def table(found: models.Comparison) -> tuple[str, str]:
@@ -264,7 +265,7 @@ async def get_attention(asked: LatestRange, reply: Paged, organization: AnyOrgan
         # each period is read with eight before it
         bounded(asked, MAX_OF_ALL_JUDGED)
 
-    def answer(database: Reading) -> models.Attention:
+    def answer(database: TrendReader) -> models.Attention:
         return answers.attention(database, asked, organization=organization, limit=reply.limit, offset=reply.offset)
 
     def table(found: models.Attention) -> tuple[str, str]:
@@ -288,7 +289,7 @@ async def get_freshness(
 ) -> Response:
     """How far the trends are complete, and which organizations lack which periods."""
 
-    def answer(database: Reading) -> models.Freshness:
+    def answer(database: TrendReader) -> models.Freshness:
         return answers.freshness(database, asked, organization=organization, limit=reply.limit, offset=reply.offset)
 
     def table(found: models.Freshness) -> tuple[str, str]:

@@ -106,7 +106,7 @@ for (const [theme, palette] of Object.entries(PALETTES)) {
         entries.forEach(([one, color], index) => {
           entries.slice(index + 1).forEach(([other, next], apart) => {
             const found = distance(lab(seen(color, matrix)), lab(seen(next, matrix)));
-            // where one topic is absent, the two beside it are neighbors
+            // where one topic is absent, the two next to it are neighbors
             const least = apart < 2 ? NEIGHBORS : ANY_TWO;
             assert.ok(found >= least, `${one} and ${other}: ${found.toFixed(1)}`);
           });

@@ -252,7 +252,7 @@ test("a state is said once, as of its last day", () => {
   assert.deepEqual(onceEach(findings), [findings[0], findings[3], findings[4]]);
 });
 
-test("another rule of hotspots is said, and nothing of the present one", () => {
+test("another rule of hotspots is said, and nothing of the current one", () => {
   const present = { topics: ["complaint"], minMessages: 20, minRatio: 0.5, current: true };
   const earlier = {
     topics: ["complaint", "status_update"],

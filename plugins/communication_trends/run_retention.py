@@ -11,10 +11,10 @@ from communication_trends.sdk import AirflowException, AirflowFailException, Bas
 
 from communication_trends import settings
 from communication_trends.compat import REST_API
-from communication_trends.core.period import KINDS
+from communication_trends.core.period import KINDS, utc_now
 from communication_trends.rest_api import address, logged_in
 
-PAGE = 100
+API_PAGE_SIZE = 100
 
 
 class RemoveOldRunsOperator(BaseOperator):
@@ -42,7 +42,7 @@ class RemoveOldRunsOperator(BaseOperator):
         :param context: Airflow's context.
         :raises AirflowFailException: when the API refuses the login, the user may not delete runs, or some runs cannot
             be removed, after all others were.
-        :raises AirflowException: when it answers with an error of its own, or not at all; Airflow retries it.
+        :raises AirflowException: when it answers with a server error, or not at all; Airflow retries it.
         """
         conn_id = settings.api_conn_id()
         connection = BaseHook.get_connection(conn_id)
@@ -66,8 +66,8 @@ class RemoveOldRunsOperator(BaseOperator):
             ) from None
         if refused:
             reasons = ", ".join(f"{run_id!r} ({reason})" for run_id, reason in list(refused.items())[:20])
-            may_pass = any(reason.startswith("5") for reason in refused.values())
-            raise (AirflowException if may_pass else AirflowFailException)(
+            retryable = any(reason.startswith("5") for reason in refused.values())
+            raise (AirflowException if retryable else AirflowFailException)(
                 f"{len(refused)} runs of {self.target_dag_id} could not be removed: {reasons}. "
                 f"{sum(removed.values())} others were. docs/run-history.md says what to do with those that stay."
             )
@@ -87,7 +87,7 @@ class RemoveOldRunsOperator(BaseOperator):
             elif answer.is_success:
                 removed += 1
             elif answer.status_code == 404:
-                self.log.warning("%r is not there any more: somebody else has removed it.", run_id)
+                self.log.warning("%r no longer exists: it was removed by something else.", run_id)
             elif answer.status_code in (401, 403):
                 answer.raise_for_status()
             else:
@@ -97,8 +97,8 @@ class RemoveOldRunsOperator(BaseOperator):
 
     def _old_runs(self, client: httpx.Client, path: str, state: str, keep: int) -> list[str]:
         """Return the ids of the runs that ended in a state, but not of the latest ones and those that are needed."""
-        query: dict[str, str | int] = {"state": state, "order_by": "-end_date", "limit": PAGE}
-        # a dict, so that each is there once: a run that ends meanwhile moves the others to the next page
+        query: dict[str, str | int] = {"state": state, "order_by": "-end_date", "limit": API_PAGE_SIZE}
+        # a dict, so that each is there once: a run that ends in the meantime moves the others to the next page
         found: dict[str, None] = {}
         offset = keep
         while runs := client.get(path, params={**query, "offset": offset}).raise_for_status().json()["dag_runs"]:
@@ -110,7 +110,7 @@ class RemoveOldRunsOperator(BaseOperator):
         """Whether Airflow may take its period for one that is still due, and run it again, if this run were gone."""
         if run["run_type"] not in ("scheduled", "backfill"):
             return False
-        due = KINDS[self.period].last_due(datetime.datetime.now(datetime.timezone.utc)).previous()
+        due = KINDS[self.period].last_due(utc_now()).previous()
         logical_date = datetime.datetime.fromisoformat(run["logical_date"].replace("Z", "+00:00"))
         return logical_date.replace(tzinfo=None) >= due.start
 

@@ -103,7 +103,7 @@ class StatsdServer(threading.Thread):
         return int(self.socket.getsockname()[1])
 
     def run(self) -> None:
-        """Receive until somebody sends the word end."""
+        """Receive until a client sends the word end."""
         while (packet := self.socket.recv(65536).decode()) != "end":
             self.packets += packet.splitlines()
 

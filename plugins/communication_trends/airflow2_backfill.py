@@ -1,5 +1,5 @@
 """
-Airflow 2's ``airflow dags backfill``, mended where it is not reliable. Airflow 3 has another one, and needs none.
+Airflow 2's ``airflow dags backfill``, fixed where it is not reliable. Airflow 3 has another one, which needs no fix.
 
 The command does the work itself, in a loop over the task instances of its runs; ``Backfill`` is that loop.
 """
@@ -146,7 +146,7 @@ class Backfill(BackfillJobRunner):
         session.flush()
         run = super()._get_dag_run(dagrun_info, dag, session=session)
         if run is not None and not self._is_mine(run):
-            # left by an earlier command: such instances run in name only, or wait for their next try
+            # left by an earlier command: such instances run in name only, or wait for their next attempt
             # Where failed ones are to run again, Airflow would schedule them all at once: what comes after a failed
             # list_organizations has not been expanded, can never run, and the backfill ends as deadlocked.
             self._reset_instances(run, session, State.failed_states if self.rerun_failed_tasks else ())
@@ -177,9 +177,9 @@ class Backfill(BackfillJobRunner):
         """
         Take up the task instances that have come to be in this round; Airflow calls this at the end of each.
 
-        A mapped task is expanded as soon as the task that it is mapped over has ended: by whoever looks at the run
-        next, mostly this loop itself. It hears of the new task instances only if the executor reports that end before
-        the database shows it, which on a busy machine it does not. It then ends as "BackfillJob is deadlocked".
+        A mapped task is expanded as soon as the task that it is mapped over has ended: by the process that handles the
+        run next, mostly this loop itself. It hears of the new task instances only if the executor reports that end
+        before the database shows it, which on a busy machine it does not. It then ends as "BackfillJob is deadlocked".
         """
         # this thread's session: it sees what the round has done and not committed yet
         session = Session()  # type: ignore[misc]

@@ -140,7 +140,7 @@ INDEXES = {
     "a deferrable constraint of its name": (
         f"alter table communication_trends add constraint {OUR_INDEX} unique ({KEY}) deferrable"
     ),
-    "a deferrable constraint beside": (
+    "a second, deferrable constraint": (
         f"{UNIQUE}; alter table communication_trends add constraint c unique ({KEY}) deferrable"
     ),
     "a deferrable constraint on others": (
@@ -162,7 +162,7 @@ INDEXES = {
     "invalid": lambda connection: fail_to_index(connection, "i", before_reading=False),
     "invalid, of its name": lambda connection: fail_to_index(connection, OUR_INDEX, before_reading=False),
     "invalid, never filled": lambda connection: fail_to_index(connection, "i", before_reading=True),
-    "invalid beside": lambda connection: (
+    "a second, invalid one": lambda connection: (
         connection.execute(UNIQUE),
         fail_to_index(connection, "other", before_reading=True),
     ),
@@ -395,12 +395,12 @@ STORING = {
 def test_what_keeps_trends_from_being_stored_is_named_with_its_remedy(server, database, case):
     connection = database.connection
     organization = database.organization("acme")
-    make, expected, mend = STORING[case]
+    make, expected, fix = STORING[case]
     connection.execute(make)
     assert error_of_storing(connection, organization)
     problem, remedy = next(iter(checked(server, database).items()))
     assert expected in problem
-    words, statement = mend if isinstance(mend, tuple) else (mend, mend)
+    words, statement = fix if isinstance(fix, tuple) else (fix, fix)
     assert words in remedy
     connection.execute(statement)
     assert error_of_storing(connection, organization) is None
@@ -551,21 +551,21 @@ READING = {
 
 @pytest.mark.parametrize("case", READING)
 def test_what_keeps_tables_from_being_read_is_named_with_its_remedy(server, database, case):
-    make, expected, words, mend = READING[case]
+    make, expected, words, fix = READING[case]
     database.connection.execute(make)
     with server.connect(database.name) as connection:
         assert source_error(connection)
     ((problem, remedy),) = checked(server, database).items()
     assert problem == expected
     assert words in remedy
-    database.connection.execute(mend.format(name=database.name))
+    database.connection.execute(fix.format(name=database.name))
     with server.connect(database.name) as connection:
         assert source_error(connection) is None
     assert checked(server, database) == {}
 
 
 @pytest.mark.parametrize(
-    ("hide", "mend"),
+    ("hide", "fix"),
     [
         ("revoke usage on schema app from {role}", "grant usage on schema app to {role}"),
         ("revoke select on topic_classifications from {role}", "grant select on topic_classifications to {role}"),
@@ -575,7 +575,7 @@ def test_what_keeps_tables_from_being_read_is_named_with_its_remedy(server, data
         ),
     ],
 )
-def test_a_missing_privilege_is_named_with_its_grant(server, database, role, hide, mend):
+def test_a_missing_privilege_is_named_with_its_grant(server, database, role, hide, fix):
     connection = database.connection
     connection.execute(
         f"create schema app; grant usage on schema app to {role}; alter table organizations set schema app"
@@ -589,7 +589,7 @@ def test_a_missing_privilege_is_named_with_its_grant(server, database, role, hid
         assert source_error(session) or error_of_storing(session, organization) or "provenance" in hide
     with server.connect(database.name, user=role, password="a-password") as session:
         remedies = check(session).values()
-    assert [remedy for remedy in remedies if mend.format(role=role) in remedy]
+    assert [remedy for remedy in remedies if fix.format(role=role) in remedy]
     for remedy in remedies:
         connection.execute(remedy.partition(" (")[0].partition(", and")[0])
     with server.connect(database.name, user=role, password="a-password") as session:
@@ -640,7 +640,7 @@ def test_an_empty_table_that_the_search_path_finds_first_is_no_source(server, da
     assert "topic_classifications of the schema scratch is empty and hides that of the schema public" in run.log
     assert database.connection.execute("select from public.communication_trends").fetchall() == []
 
-    # two ways to mend it: only the right schema in the path, or rows in the table that comes first
+    # two ways to fix it: only the right schema in the path, or rows in the table that comes first
     database.connection.execute(f"alter database {database.name} set search_path = public")
     assert checked(server, database) == {}
     database.connection.execute(

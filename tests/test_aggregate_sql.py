@@ -48,7 +48,7 @@ def aggregate(database, *slugs: str, **changes: Any) -> dict[str, dict[str, Any]
     sql = (ROOT / "sql" / "aggregate_trends.sql").read_text()
     with database.connection.transaction():
         database.connection.execute(
-            (ROOT / "sql" / "session.sql").read_text(),
+            (ROOT / "sql" / "transaction_settings.sql").read_text(),
             {
                 "read_only": True,
                 "aggregating": True,

@@ -1,0 +1,222 @@
+"""The digest of a week: what a lead should know of it. No Airflow in here."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from communication_trends.core import totals
+from communication_trends.core.messages import Line, Message
+from communication_trends.core.period import DAILY
+from communication_trends.core.period_range import FRESHNESS_GRACE, Range
+from communication_trends.core.stored_anomalies import (
+    MAX_FINDINGS,
+    OrganizationFinding,
+    StoredAnomalies,
+    find_stored_anomalies,
+)
+from communication_trends.core.trend_reader import TrendReader
+from communication_trends.core.wording import count_text, date_text, day_text, moved_text, span_text
+from communication_trends.core.work import HotspotRule
+
+log = logging.getLogger(__name__)
+
+DIGEST_ORGANIZATIONS = 5
+"""Organizations that a digest names."""
+
+
+@dataclass(frozen=True)
+class Digest:
+    """
+    What a lead should know of a week.
+
+    :param week: the week's trends: its weekly ones, or seven daily ones.
+    :param now: the current time, aware.
+    :param rule: when a channel is a hotspot.
+    :param link: returns the address of the page for a query; None where there is none.
+    """
+
+    week: Range
+    now: datetime.datetime
+    rule: HotspotRule
+    link: Callable[..., str | None]
+
+    def message(self, open_trends: Callable[[], AbstractContextManager[TrendReader]]) -> Message:
+        """
+        Return it.
+
+        :param open_trends: opens the stored trends, for reading them on one snapshot.
+        """
+        week = self.week
+        found: StoredAnomalies | None = None
+        try:
+            with open_trends() as reader:
+                found = find_stored_anomalies(
+                    reader, week.kind, week.periods(), organizations=None, risky_topics=self.rule.topics
+                )
+        except Exception:
+            log.warning("What was unusual in that week is not known; the digest goes on without it.", exc_info=True)
+        findings = _once_each(found.findings) if found else []
+        together = found.together if found else []
+        with open_trends() as reader:
+            changes = self._changes(reader)
+            to_look_at = self._organizations_to_look_at(reader, findings)
+            gaps = self._gaps(reader)
+        before = week.earlier(week.shift())
+        return Message(
+            subject=f"Communication trends, {span_text(week.from_, week.to)}: {_anomalies_text(found, findings)}",
+            sections=[
+                (f"All organizations, against {span_text(before.from_, before.to)}", changes),
+                *(
+                    [("Many organizations", [Line(self._dated(one.date, one.sentence)) for one in together])]
+                    if together
+                    else []
+                ),
+                ("Organizations to look at", to_look_at),
+                ("Gaps", gaps),
+            ],
+            url=self.link(**{"period": week.kind.name, "from": str(before.from_), "to": str(week.to)}),
+            findings=[one.as_json() for one in findings[:MAX_FINDINGS]],
+        )
+
+    def _changes(self, reader: TrendReader) -> list[Line]:
+        """Say what has changed over all organizations, over the organization-days that are stored in both weeks."""
+        [row] = reader.rows("comparison", organization_id=None, **self._compared())
+        matched, possible = row["matched_days"], row["possible_days"]
+        noun = f"organization-{self.week.kind.noun}"
+        if not matched:
+            return [Line(f"Nothing to compare: no {noun} is stored in both weeks.")]
+        lines = _changed(totals.sums_of(row, ""), totals.sums_of(row, "previous_"))
+        if matched < possible:
+            lines.append(f"Counted: {matched:,} of {count_text(possible, noun)}, those stored in both weeks")
+        return [Line(line) for line in lines]
+
+    def _organizations_to_look_at(self, reader: TrendReader, found: Sequence[OrganizationFinding]) -> list[Line]:
+        """Return the organizations with something unusual, in the page's order, then those with the highest risk."""
+        reasons: dict[str, list[str]] = {}
+        for one in found:
+            if one.organization_id in reasons or len(reasons) < DIGEST_ORGANIZATIONS:
+                reasons.setdefault(one.organization_id, []).append(self._dated(one.date, one.finding.sentence))
+        ranked = reader.rows(
+            "overview",
+            search="",
+            sort="rank",
+            ascending=True,
+            by_change=False,
+            limit=2 * DIGEST_ORGANIZATIONS,
+            offset=0,
+            hotspot_min_messages=self.rule.min_messages,
+            **self._compared(),
+        )
+        for row in ranked:
+            if row["organization_id"] and len(reasons) < DIGEST_ORGANIZATIONS:
+                reasons.setdefault(row["organization_id"], [])
+        rows = reader.rows("overview_figures", organization_ids=list(reasons), **self._compared())
+        lines = []
+        for row in rows:
+            said = reasons[row["organization_id"]][:3]
+            if not said and not row["messages"]:
+                continue
+            now, before = (totals.sums_of(row, prefix) for prefix in ("matched_", "previous_"))
+            if row["matched_days"]:
+                over = (
+                    ""
+                    if row["matched_days"] == self.week.length
+                    else f" (over {row['matched_days']} of {self.week.length} days)"
+                )
+                said.append(", ".join(_changed(now, before)) + over)
+            else:
+                said.append(f"{count_text(row['messages'] or 0, 'message')}; nothing to compare with")
+            url = self.link(
+                organization=row["organization_id"],
+                period=self.week.kind.name,
+                **{"from": str(self.week.from_), "to": str(self.week.to)},
+            )
+            lines.append(Line(". ".join(said), row["name"], url))
+        return lines or [Line("None has any message.")]
+
+    def _gaps(self, reader: TrendReader) -> list[Line]:
+        """Say who lacks which day of the week, as far as its days should be stored by now."""
+        due = DAILY.last_due(self.now - FRESHNESS_GRACE)
+        first, last = (
+            DAILY.containing(self.week.from_),
+            min(DAILY.containing(self.week.to), due, key=lambda one: one.first_date),
+        )
+        if last.first_date < first.first_date:
+            return [Line("No day of the week should be stored yet.")]
+        days = Range(first, last, due)
+        [known] = reader.rows("any_stored", period=DAILY.name, days=[day.start for day in days.periods()])
+        if not known["any_stored"]:
+            return [Line("No day of the week is stored, of any organization.")]
+        rows = reader.rows("freshness", organization_id=None, limit=DIGEST_ORGANIZATIONS, offset=0, **days.parameters)
+        behind = rows[0]["organizations_behind"]
+        if not behind:
+            return [Line(f"None: all organizations have each day up to {day_text(last.first_date)}.")]
+        lacking = (
+            ("missing_days", "no data for"),
+            ("unreadable_days", "not readable"),
+            ("not_final_days", "not final"),
+        )
+        lines = [
+            Line("; ".join(f"{what} {_days(row[name])}" for name, what in lacking if row[name]), row["name"])
+            for row in rows
+        ]
+        if behind > len(rows):
+            lines.append(Line(f"and {count_text(behind - len(rows), 'organization')} more"))
+        return lines
+
+    def _compared(self) -> dict[str, Any]:
+        """Return the week, and the one before, as the parameters of the statements that compare."""
+        return {"hotspot_topics": self.rule.topics, **self.week.compared_parameters}
+
+    def _dated(self, date: datetime.date, text: str) -> str:
+        return f"{day_text(date)}: {text}" if self.week.kind is DAILY else text
+
+
+def _anomalies_text(found: StoredAnomalies | None, findings: Sequence[OrganizationFinding]) -> str:
+    """Say in how many organizations there is something unusual, as far as that is known."""
+    if found is None:
+        return "what is unusual is not known"
+    if not found.organizations and not findings:
+        return "too little is stored to say what is unusual"
+    number = len({one.organization_id for one in findings})
+    said = f"{count_text(number, 'organization')} unusual" if number else "nothing unusual"
+    if found.organizations < found.organizations_total:
+        unknown, total = found.organizations_total - found.organizations, found.organizations_total
+        said += f"; {unknown:,} of {count_text(total, 'organization')} cannot be judged: too little history"
+    return said
+
+
+def _days(dates: Sequence[datetime.date]) -> str:
+    return ", ".join(date_text(date) for date in sorted(dates))
+
+
+def _changed(now: totals.Sums, before: totals.Sums) -> list[str]:
+    """Say each metric with its change."""
+    said = []
+    for noun, count, earlier in (("message", now.messages, before.messages), ("alert", now.alerts, before.alerts)):
+        change = totals.change_percent(count, earlier)
+        # none now and none before is no change, though no percentage
+        said.append(f"{count_text(count, noun)} ({moved_text(0 if count == earlier else change, '%')})")
+    for name, value, change in (
+        ("risk", now.risk_score, totals.risk_change(now, before)),
+        ("confidence", now.avg_confidence, totals.confidence_change(now, before)),
+    ):
+        if value is not None:
+            said.append(f"{name} {value}% ({moved_text(change, 'points')})")
+    return said
+
+
+def _once_each(found: Sequence[OrganizationFinding]) -> list[OrganizationFinding]:
+    """Return the findings of several periods in their order, each state once: as of its last period."""
+    last: dict[tuple[str, str, str], list[OrganizationFinding]] = {}
+    for one in sorted(found, key=lambda one: one.date, reverse=True):
+        states = last.setdefault((one.organization_id, one.finding.figure, one.finding.direction), [])
+        if not any(later.finding.since <= one.date for later in states):
+            states.append(one)
+    left = {id(one) for states in last.values() for one in states}
+    return [one for one in found if id(one) in left]

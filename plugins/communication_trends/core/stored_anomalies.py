@@ -1,0 +1,209 @@
+"""Finds the anomalies among the stored trends, of all organizations with two queries. No Airflow in here."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from communication_trends.core.anomalies import SCREEN, Finding, Together, find_anomalies, find_together
+from communication_trends.core.baseline import baseline_periods, history_periods
+from communication_trends.core.counts import METRICS, Counts
+from communication_trends.core.messages import printable
+from communication_trends.core.period import Granularity, Period, utc_now
+from communication_trends.core.period_range import ended_parameters
+from communication_trends.core.trend_reader import TrendReader
+
+MAX_FINDINGS = 10
+"""Findings that a summary names, the most unusual first: few, so that XComs and asset events stay small."""
+
+
+@dataclass(frozen=True)
+class OrganizationFinding:
+    """
+    One metric of one organization and period that is anomalous.
+
+    :param organization_id: the organization's id.
+    :param name: its name.
+    :param slug: its slug.
+    :param date: the period's first date.
+    :param finding: what is anomalous.
+    :param is_together: whether many organizations have moved alike.
+    """
+
+    organization_id: str
+    name: str
+    slug: str
+    date: datetime.date
+    finding: Finding
+    is_together: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the summary and the notifications have it."""
+        return {
+            "organization": self.slug,
+            "organizationId": self.organization_id,
+            "name": printable(self.name),
+            "figure": self.finding.figure,
+            "direction": self.finding.direction,
+            "value": self.finding.value,
+            "usualLow": self.finding.usual_low,
+            "usualHigh": self.finding.usual_high,
+            "comparedWith": self.finding.compared_with,
+            "sentence": self.finding.sentence,
+            "state": self.finding.state,
+            "since": str(self.finding.since),
+            "days": self.finding.days,
+            "together": self.is_together,
+        }
+
+
+@dataclass(frozen=True)
+class StoredAnomalies:
+    """
+    What is anomalous in some periods.
+
+    :param findings: organization by organization. First those with alerts, risk or tones of their own, then those with
+        messages of their own, then those that only moved with many others.
+    :param together: what many organizations have in common.
+    :param organizations: how many have enough earlier periods to be judged.
+    :param organizations_total: how many were to be judged.
+    """
+
+    findings: list[OrganizationFinding]
+    together: list[Together]
+    organizations: int
+    organizations_total: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a run's summary has it, with the first findings."""
+        return {
+            "organizationsCompared": self.organizations,
+            "totalEntries": len(self.findings),
+            "findings": [one.as_json() for one in self.findings[:MAX_FINDINGS]],
+            "together": [
+                {
+                    "figure": one.figure,
+                    "direction": one.direction,
+                    "organizations": one.organizations,
+                    "organizationsCompared": one.organizations_compared,
+                    "sentence": one.sentence,
+                }
+                for one in self.together
+            ],
+        }
+
+
+def find_stored_anomalies(
+    reader: TrendReader,
+    kind: Granularity,
+    periods: Sequence[Period],
+    *,
+    organizations: Sequence[str] | None,
+    risky_topics: Sequence[str],
+) -> StoredAnomalies:
+    """
+    Return what is anomalous in some periods.
+
+    :param reader: reads the trends.
+    :param kind: the length of the periods.
+    :param periods: which ones; each should have ended, since little of a period looks like few messages.
+    :param organizations: ids of those that are looked at; None for all.
+    :param risky_topics: those of the settings.
+    """
+    by_date = {period.first_date: period for period in periods}
+    # each period is read for itself and for those whose baseline it belongs to
+    pairs = [(read.start, period.start) for period in periods for read in (period, *baseline_periods(period))]
+    shared = {
+        **ended_parameters(kind, kind.last_completed(utc_now())),
+        "hotspot_topics": risky_topics,
+    }
+    rows = reader.rows(
+        "attention",
+        organization_ids=None if organizations is None else list(organizations),
+        read_from=min((read for read, _ in pairs), default=None),
+        read_to=max((read for read, _ in pairs), default=None),
+        read_days=[read for read, _ in pairs],
+        compared_days=[day for _, day in pairs],
+        **shared,
+        **SCREEN,
+    )
+    # the first row is there even where nothing is suspect, for the number of organizations
+    suspects = [row for row in rows if row["organization_id"]]
+    needed = {date: [period, *history_periods(period)] for date, period in by_date.items()}
+    counts = _counts(reader, suspects, needed, shared)
+    found = [
+        OrganizationFinding(row["organization_id"], row["name"], row["slug"], row["date"], finding)
+        for row in suspects
+        for finding in _findings(counts[row["organization_id"]], needed[row["date"]], risky_topics)
+    ]
+    is_of_one = organizations is not None and len(organizations) <= 1
+    together = [] if is_of_one else _together(found, rows[0]["compared_by_date"], by_date)
+    return StoredAnomalies(
+        _in_order(found, together),
+        sorted(together, key=lambda one: (-one.organizations, one.date, one.figure)),
+        rows[0]["organizations_compared"],
+        rows[0]["organizations_total"],
+    )
+
+
+def _counts(
+    reader: TrendReader,
+    suspects: Sequence[Mapping[str, Any]],
+    needed: Mapping[datetime.date, Sequence[Period]],
+    shared: Mapping[str, Any],
+) -> dict[str, dict[str, Counts]]:
+    """Return by organization and date the counts of all that is needed to judge the suspects, as far as stored."""
+    if not suspects:
+        return {}
+    days = sorted({one.start for date in {row["date"] for row in suspects} for one in needed[date]})
+    rows = reader.rows(
+        "attention_history",
+        organization_ids=list({row["organization_id"] for row in suspects}),
+        read_from=days[0],
+        read_to=days[-1],
+        read_days=days,
+        **shared,
+    )
+    return {row["organization_id"]: {date: Counts(*numbers) for date, *numbers in row["counts"]} for row in rows}
+
+
+def _findings(counts: Mapping[str, Counts], needed: Sequence[Period], risky_topics: Sequence[str]) -> list[Finding]:
+    """Return what is anomalous about the first of some periods, of which the others are those before it."""
+    current, *history = [counts.get(str(one.first_date)) for one in needed]
+    return find_anomalies(current, history, needed[0], risky_topics) if current else []
+
+
+def _together(
+    found: Sequence[OrganizationFinding], compared_by_date: Mapping[str, int], by_date: Mapping[datetime.date, Period]
+) -> list[Together]:
+    """Return what many organizations have in common, of each of some periods."""
+    together: list[Together] = []
+    for date, compared in compared_by_date.items():
+        of_date = [one.finding for one in found if str(one.date) == date]
+        together += find_together(of_date, compared, by_date[datetime.date.fromisoformat(date)])
+    return together
+
+
+def _in_order(found: Sequence[OrganizationFinding], together: Sequence[Together]) -> list[OrganizationFinding]:
+    """Return what was found as people should read it."""
+    alike = {(one.date, one.figure, one.direction) for one in together}
+    marked = [replace(one, is_together=(one.date, one.finding.figure, one.finding.direction) in alike) for one in found]
+    names = [metric.name for metric in METRICS]
+    is_volume = {metric.name: metric.sinks for metric in METRICS}
+    weights: dict[str, list[float]] = {}
+    for one in marked:
+        weight = weights.setdefault(one.organization_id, [0.0, 0.0, 0.0])
+        weight[2 if one.is_together else is_volume[one.finding.figure]] -= one.finding.score
+    return sorted(
+        marked,
+        key=lambda one: (
+            weights[one.organization_id],
+            one.slug,
+            one.is_together,
+            names.index(one.finding.figure),
+            -one.finding.score,
+            one.date,
+        ),
+    )

@@ -1,0 +1,164 @@
+"""What is sent to people without being asked for: anomalies, after each run; a digest, once a week."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from communication_trends.sdk import AirflowTaskTimeout
+
+from communication_trends import settings
+from communication_trends.compat import HAS_EXTERNAL_VIEWS
+from communication_trends.connections import open_trends
+from communication_trends.core.baseline import baseline_periods
+from communication_trends.core.digest import Digest
+from communication_trends.core.messages import Line, Message
+from communication_trends.core.period import DAILY, KINDS, ONE_DAY, WEEKLY, Period, utc_now
+from communication_trends.core.period_range import Range
+from communication_trends.core.stored_anomalies import find_stored_anomalies
+from communication_trends.core.wording import count_text, period_text
+from communication_trends.params import requested_organizations
+
+log = logging.getLogger(__name__)
+
+
+def attention_for_summary(
+    period: Period, organizations: Sequence[str], sql_path: Path | None = None
+) -> dict[str, Any] | None:
+    """
+    Return what is unusual in a run's period, for its summary; None, with a warning in the log, where that is not known.
+
+    :param period: the run's.
+    :param organizations: ids of those whose trends it has stored.
+    :param sql_path: folder of the statements; by default as the settings say.
+    """
+    if period.next_date > utc_now().date():
+        log.info("%s (UTC) has not ended: what is unusual in it is not known yet.", period)
+        return None
+    try:
+        with open_trends(sql_path) as reader:
+            found = find_stored_anomalies(
+                reader, period.kind, [period], organizations=organizations, risky_topics=settings.hotspot_topics()
+            )
+    except Exception:
+        # no reason to fail the run: all trends are stored by now
+        log.warning("What is unusual in %s is not known; the run goes on without it.", period, exc_info=True)
+        return None
+    return found.as_json()
+
+
+def notify_attention(notifier: Any, context: Any, period: Period, summary: Mapping[str, Any]) -> None:
+    """
+    Call the notifier of ``attention_notifier`` where a run has found something; not for a backfill, which is the past.
+
+    :param notifier: the setting's; None for none.
+    :param context: Airflow's.
+    :param period: the run's.
+    :param summary: the run's.
+    """
+    found = summary["attention"]
+    if notifier and found and found["findings"] and summary["triggeredBy"] != "backfill":
+        _notify("attention", notifier, context, lambda: _attention_message(period, found))
+
+
+def notify_digest(
+    notifier: Any, context: Any, period: Period, summary: Mapping[str, Any], sql_path: Path | None = None
+) -> None:
+    """
+    Call the notifier of ``digest_notifier`` with the week that a run has completed.
+
+    That is a weekly run's; the week of the scheduled daily run of a Sunday, where the weekly DAG stores nothing. Not
+    for a backfill, nor for a run of some organizations only.
+
+    :param notifier: the setting's; None for none.
+    :param context: Airflow's.
+    :param period: the run's, which has succeeded.
+    :param summary: the run's.
+    :param sql_path: folder of the statements; by default as the settings say.
+    """
+    now = utc_now()
+    run_by, of_some = summary["triggeredBy"], requested_organizations(context["params"]["organizations"]) is not None
+    if not notifier or of_some or run_by == "backfill" or period.next_date > now.date():
+        return
+    if period.kind is WEEKLY:
+        _notify("digest", notifier, context, lambda: digest(Range(period, period, period), now, sql_path))
+    elif run_by == "schedule" and period.kind is DAILY and period.first_date.isoweekday() == 7:
+        week = Range(period.minus(6), period, period)
+        _notify(
+            "digest",
+            notifier,
+            context,
+            lambda: None if _weekly_is_on(period, sql_path) else digest(week, now, sql_path),
+        )
+
+
+def digest(week: Range, now: datetime.datetime, sql_path: Path | None = None) -> Message:
+    """
+    Return what a lead should know of a week.
+
+    :param week: the week's trends: its weekly ones, or seven daily ones.
+    :param now: the current time, aware.
+    :param sql_path: folder of the statements; by default as the settings say.
+    """
+    return Digest(week, now, settings.hotspot_rule(), _page_url).message(lambda: open_trends(sql_path))
+
+
+def _notify(key: str, notifier: Any, context: Any, build: Callable[[], Message | None]) -> None:
+    """Build a message and hand it to a notifier; whatever fails is in the log and costs nothing else."""
+    try:
+        message = build()
+        if message is None:
+            return
+        # copies: calling a notifier changes it and the context
+        notifier, context = copy.copy(notifier), copy.copy(context)
+        context[key] = message
+        notifier(context)
+    # AirflowTaskTimeout is a BaseException
+    except (Exception, AirflowTaskTimeout):
+        log.exception("%s_notifier failed: no message was sent. The run goes on; its summary has the findings.", key)
+
+
+def _attention_message(period: Period, found: Mapping[str, Any]) -> Message:
+    total, listed = found["totalEntries"], found["findings"]
+    lines = [
+        Line(one["sentence"], one["name"], _page_url(organization=one["organizationId"], **_compared(period)))
+        for one in listed
+    ]
+    if total > len(listed):
+        lines.append(Line(f"and {total - len(listed):,} more"))
+    together = [("Many organizations", [Line(one["sentence"]) for one in found["together"]])]
+    return Message(
+        subject=f"Communication trends, {period_text(period)}: {count_text(total, 'unusual metric')}",
+        sections=[*(together if found["together"] else []), ("Unusual", lines)],
+        url=_page_url(**_compared(period)),
+        findings=listed,
+    )
+
+
+def _weekly_is_on(sunday: Period, sql_path: Path | None) -> bool:
+    """Whether the weekly DAG has stored anything of this week or of the one before."""
+    week = WEEKLY.containing(sunday.first_date)
+    with open_trends(sql_path) as reader:
+        rows = reader.rows("any_stored", period=WEEKLY.name, days=[week.start, week.previous().start])
+    return rows[0]["any_stored"]
+
+
+def _compared(period: Period) -> dict[str, str]:
+    """Return a period with those that it is compared with, as a query of the page."""
+    first, last = baseline_periods(period)[-1].first_date, period.following().first_date - ONE_DAY
+    return {"period": period.kind.name, "from": str(first), "to": str(last)}
+
+
+def _page_url(**query: str) -> str | None:
+    """Return the address of the page; where Airflow has none, of the DAG."""
+    address = settings.ui_url()
+    if not address:
+        return None
+    if HAS_EXTERNAL_VIEWS:
+        return f"{address}/plugin/communication-trends?{urlencode(query)}"
+    return f"{address}/dags/{KINDS[query['period']].dag_id}"

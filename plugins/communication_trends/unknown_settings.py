@@ -1,0 +1,61 @@
+"""Settings that nothing reads: a name that is misspelled would otherwise be ignored silently."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+
+from communication_trends.sdk import conf
+
+from communication_trends.core.errors import InvalidInputError
+from communication_trends.provider_info import DEFAULTS, SECTION
+
+VARIABLE = f"AIRFLOW__{SECTION.upper()}__"
+"""What the environment variables of the settings begin with."""
+
+
+def refuse_unknown_settings() -> None:
+    """
+    Refuse a setting that nothing reads, which is mostly a misspelled one: in airflow.cfg or in the environment.
+
+    :raises InvalidInputError: names each, with the setting that it is most like.
+    """
+    wrong = []
+    for section in filter(_is_like_section, conf.sections()):
+        for name in conf.options(section):
+            if section != SECTION or not _is_known(name):
+                wrong.append((f"[{section}] {name}", name, f"[{SECTION}] %s"))
+    for variable in sorted(os.environ):
+        if name := _misspelled_name(variable):
+            # as Airflow wants it: upper case
+            wrong.append((variable, name, f"{VARIABLE}%s"))
+    if not wrong:
+        return
+    problems = []
+    for given, name, right in wrong:
+        nearest = difflib.get_close_matches(name.lower(), DEFAULTS, 1, cutoff=0.5)
+        meant = right % (nearest[0].upper() if right.startswith(VARIABLE) else nearest[0]) if nearest else ""
+        problems.append(f"{given}: there is no such setting" + (f", the nearest is {meant}." if meant else "."))
+    raise InvalidInputError(" ".join(problems) + " Correct or remove it.")
+
+
+def _is_like_section(name: str) -> bool:
+    return difflib.SequenceMatcher(None, name.lower(), SECTION).ratio() >= 0.9
+
+
+def _is_known(name: str) -> bool:
+    """Whether Airflow reads the name as a setting of ours; …_cmd and …_secret too, where it may be a secret."""
+    base = re.sub("_(cmd|secret)$", "", name)
+    return name in DEFAULTS or (SECTION, base) in conf.sensitive_config_values
+
+
+def _misspelled_name(variable: str) -> str | None:
+    """Return the setting that an environment variable seems to be meant for, if nothing reads the variable."""
+    if variable.startswith(VARIABLE) and _is_known(variable.removeprefix(VARIABLE).lower()):
+        return None
+    if found := re.fullmatch("(?i)AIRFLOW_+(?!CONN_|VAR_)(.+?)__+(.+)", variable):
+        return found[2] if _is_like_section(found[1]) else None
+    # with single underscores it may not be ours: Kubernetes makes AIRFLOW_COMMUNICATION_TRENDS_SERVICE_HOST
+    found = re.fullmatch(f"(?i)AIRFLOW_{SECTION}_(.+)", variable)
+    return found[1] if found and difflib.get_close_matches(found[1].lower(), DEFAULTS, 1, cutoff=0.8) else None
