@@ -54,7 +54,7 @@ test-celery: install  ## run the DAG on two Celery workers and kill one (needs r
 test-compose: install  ## run the services of docker-compose.yaml as processes (needs Debian's postgresql, podman)
 	@.ci/with-postgres debian $(BIN)/python -m pytest tests/test_compose.py
 # what only a PostgreSQL with ICU and extensions can show
-	@.ci/with-postgres debian $(BIN)/python -m pytest -m extensions tests/test_aggregate.py tests/faults
+	@.ci/with-postgres debian $(BIN)/python -m pytest -m extensions tests/test_aggregate_sql.py tests/faults
 
 DEFAULT_AIRFLOW := $(shell sed -n 's/^apache-airflow==//p' requirements.txt)
 AIRFLOW_VERSIONS := $(patsubst constraints/airflow-%.txt,%,$(wildcard constraints/airflow-*.txt))
