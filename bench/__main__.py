@@ -16,7 +16,7 @@ from bench import inserts, large, many, month, old, runs, statement
 from bench.report import Report, say
 from local.servers import postgres
 
-RUNS = ("runs", "range", "lookback", "batches")
+RUNS = ("runs", "range", "lookback", "batches", "broken")
 SECTIONS = ("sql", *RUNS)
 NAMED = ("month", "large", "old", "many", "inserts")
 

@@ -46,12 +46,13 @@ class Runner:
     server: Server
     metadata: str
 
-    def run(self, dag_id: str, timeout: float = 1800, **conf: Any) -> float:
+    def run(self, dag_id: str, timeout: float = 1800, ends: str = "success", **conf: Any) -> float:
         """
         Run a DAG once.
 
         :param dag_id: which one.
         :param timeout: seconds.
+        :param ends: the state that it is to end in.
         :param conf: the run's.
         :returns: seconds from the start of the run to its end, as Airflow stores them.
         """
@@ -70,7 +71,7 @@ class Runner:
                 return rows if rows and rows[0] in ("success", "failed") else None
 
             state, seconds = self.airflow.wait_until(ended, seconds=timeout, what=f"{dag_id} has ended")
-        if state != "success":
+        if state != ends:
             raise RuntimeError(f"{dag_id} {conf}: {state}")
         return float(seconds)
 
@@ -96,6 +97,8 @@ def runner(home: Path, server: Server, database: str, **settings: str) -> Iterat
         "AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH": str(ROOT / "sql"),
         # Airflow's default
         "AIRFLOW__CORE__PARALLELISM": "32",
+        # a retry would add its delay to what a failed run takes
+        "AIRFLOW__COMMUNICATION_TRENDS__RETRIES": "0",
         **settings,
     }
     run_airflow(environment, "db", "migrate")
@@ -132,7 +135,7 @@ def measure(home: Path, server: Server, report: Report, sections: Collection[str
     :param home: where Airflow writes.
     :param server: where the databases are.
     :param report: what takes the results.
-    :param sections: which of ``runs``, ``batches``, ``range``, ``lookback``.
+    :param sections: which of ``runs``, ``batches``, ``range``, ``lookback``, ``broken``.
     :param quick: fewer and smaller runs.
     """
     with open_database(server, "application") as connection:
@@ -146,6 +149,7 @@ def measure(home: Path, server: Server, report: Report, sections: Collection[str
                 "range": days,
                 "lookback": lookback,
                 "batches": batches,
+                "broken": broken,
             }.items():
                 if section in sections:
                     report.section = section
@@ -267,6 +271,26 @@ def lookback(airflow: Runner, connection: psycopg.Connection[Any], report: Repor
             seconds.append(all_trends_to_write(connection, partial(airflow.run, DAG_ID, date=DAY, lookback=periods)))
     what = f"{number:,} organizations, default settings, with a lookback of 7 days against none"
     report.add(what, taken[7], taken[0], "s")
+
+
+def broken(airflow: Runner, connection: psycopg.Connection[Any], report: Report, *, quick: bool) -> None:
+    """Measure runs of many organizations of which one, or ten, cannot be stored, against runs that store all."""
+    number = len(grow(connection, 2_000 if quick else 10_000))
+    connection.execute(read(HERE / "sql" / "broken.sql"))
+    taken: dict[int, list[float]] = {0: [], 1: [], 10: []}
+    for _ in range(1 if quick else 5):
+        for count, seconds in taken.items():
+            connection.execute("truncate broken")
+            # spread over the batches
+            chosen = "insert into broken select id from organizations order by md5(slug) limit %s"
+            connection.execute(chosen, [count])
+            run = partial(airflow.run, DAG_ID, ends="failed" if count else "success", date=DAY)
+            seconds.append(all_trends_to_write(connection, run))
+    connection.execute("drop table broken; drop function refuse_broken() cascade")
+    for count in (1, 10):
+        report.add(
+            f"{number:,} organizations, default settings, {count} broken against none", taken[count], taken[0], "s"
+        )
 
 
 def _loop(connection: psycopg.Connection[Any]) -> float:
