@@ -227,7 +227,7 @@ def _add_earlier_days(airflow: Runner, connection: psycopg.Connection[Any], slug
 def batches(airflow: Runner, connection: psycopg.Connection[Any], report: Report, *, quick: bool) -> None:
     """Measure all organizations with the default settings, against a loop in Python and against dbt."""
     number = len(grow(connection, 2_000 if quick else 10_000))
-    conf = {"organizations_per_task": 500} if quick else {}
+    conf: dict[str, Any] = {"organizations_per_task": 500} if quick else {}
     # all of them write each row: the package's would find it unchanged otherwise
     ours = [
         all_trends_to_write(connection, partial(airflow.run, DAG_ID, date=DAY, **conf))
