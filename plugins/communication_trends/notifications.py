@@ -270,12 +270,13 @@ def _organizations_to_look_at(database: Reading, week: Range, found: Sequence[Un
     ranked = database.rows(
         "overview",
         search="",
-        sort="rank",
-        ascending=True,
+        sort="adjustedRisk",
+        ascending=False,
         by_change=False,
         limit=2 * ORGANIZATIONS,
         offset=0,
         hotspot_min_messages=settings.hotspot_min_messages(),
+        risk_prior=figures.RISK_PRIOR,
         **_asked(week),
     )
     for row in ranked:

@@ -22,6 +22,15 @@ totals as (
     group by trend_sums.organization_id
 ),
 
+-- one row: all organizations together, whose share is the usual one; each alert counts
+-- as one more risky message
+overall as (
+    select
+        sum(totals.risky) + sum(totals.alerts) as risky,
+        sum(totals.messages) + sum(totals.alerts) as messages
+    from totals
+),
+
 -- one row per organization with a trend that is due, read or not; no row is read unless
 -- it is ordered by what is missing
 there as (
@@ -121,6 +130,25 @@ found_organizations as (
         / nullif(totals.messages + totals.alerts, 0) as weight,
         case %(sort)s::text
             when 'riskScore' then totals.risky / nullif(totals.messages, 0)
+            -- as core/totals.py has it
+            when 'adjustedRisk'
+                then
+                    case
+                        when totals.messages + totals.alerts > 0
+                            then
+                                (
+                                    totals.risky
+                                    + totals.alerts
+                                    + %(risk_prior)s::integer
+                                    * overall.risky
+                                    / nullif(overall.messages, 0)
+                                )
+                                / (
+                                    totals.messages
+                                    + totals.alerts
+                                    + %(risk_prior)s::integer
+                                )
+                    end
             when 'totalClassifications' then totals.messages
             when 'escalations' then totals.alerts
             when 'criticalEscalations' then totals.critical
@@ -158,6 +186,7 @@ found_organizations as (
                     / nullif(changes.previous_confident, 0)
         end as sort_key
     from existence
+    cross join overall
     left join totals on existence.id = totals.organization_id
     left join changes on existence.id = changes.organization_id
     left join there on existence.id = there.organization_id
@@ -213,7 +242,10 @@ page as (
 select
     page.id::text as organization_id,
     page.rank,
+    coalesce(overall.risky, 0)::bigint as overall_risky,
+    coalesce(overall.messages, 0)::bigint as overall_messages,
     counted.total_entries
 from (select count(*) as total_entries from found_organizations) as counted
+cross join overall
 left join page on true
 order by page.rank;

@@ -19,7 +19,7 @@ from communication_trends.compat import run_after, triggered_by
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import KINDS, ONE_DAY, resolve_period
 from communication_trends.stored import GRACE, Reading, reading_from, stored_version
-from communication_trends.web import answers, models, tables
+from communication_trends.web import answers, changes, models, tables
 from communication_trends.web.access import requires_dag
 from communication_trends.web.ranges import (
     MAX_OF_ALL_JUDGED,
@@ -45,6 +45,7 @@ Sort = Annotated[
         "name",
         "riskScore",
         "riskScoreChange",
+        "adjustedRisk",
         "totalClassifications",
         "totalClassificationsChange",
         "escalations",
@@ -253,6 +254,19 @@ async def get_comparison(asked: RangeOfAll, reply: Whole, organization: AnyOrgan
 
     def table(found: models.Comparison) -> tuple[str, str]:
         return _name("comparison", found), tables.comparison_table(found)
+
+    return await reply(answer, table)
+
+
+@router.get("/topic-changes", response_model=models.TopicChanges, responses=CSV)
+async def get_topic_changes(asked: RangeOfAll, reply: Whole, organization: AnyOrganization = None) -> Response:
+    """Topics and tones against the range before: what rose, for whom, in which channels."""
+
+    def answer(database: Reading) -> models.TopicChanges:
+        return changes.topic_changes(database, asked, organization=organization)
+
+    def table(found: models.TopicChanges) -> tuple[str, str]:
+        return _name("topic-changes", found), tables.topic_changes_table(found)
 
     return await reply(answer, table)
 

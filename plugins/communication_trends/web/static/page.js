@@ -3,24 +3,19 @@
 import { changed, isId, rangeOf } from "./address.js";
 import { ask, base, Problem, queue, route, trendsPath } from "./ask.js";
 import { here, leaveTo, onBack, readPlace, readView, writeView } from "./bar.js";
+import { drawCards } from "./cards.js";
+import { drawChanges, isSmall } from "./changes.js";
 import { drawCharts } from "./charts.js";
 import { makeControls, showControls, showProblems } from "./controls.js";
 import { byId, h, update } from "./dom.js";
 import { readFacts } from "./facts.js";
-import {
-  drawAttention,
-  drawCards,
-  drawChannel,
-  drawFailure,
-  drawFreshness,
-  drawGaps,
-  drawHotspots,
-} from "./panels.js";
+import { drawFreshness, drawGaps } from "./gaps.js";
+import { drawAttention, drawChannel, drawFailure, drawHotspots } from "./panels.js";
 import { addDays, addPeriods, isoDay, KINDS, lastDue } from "./periods.js";
 import { makePicker } from "./picker.js";
-import { drawRanking, PAGE_SIZE } from "./ranking.js";
+import { DEFAULT_SORT, drawRanking, PAGE_SIZE } from "./ranking.js";
 import { drawRun } from "./run.js";
-import { activeRuns, offerRuns } from "./runs.js";
+import { activeRuns, latestRun, offerRuns } from "./runs.js";
 import { isNotFinal } from "./series.js";
 import { count, moment, NOUNS, PLURALS, shown, span } from "./words.js";
 
@@ -54,6 +49,8 @@ const state = {
   opened: new Set(),
   /** runs that have not ended; what they are for is not offered again */
   runs: [],
+  /** the latest run that has ended; null where that is not known */
+  latest: null,
   /** ends the asking that is under way, and when it began */
   asking: null,
   askedAt: 0,
@@ -143,20 +140,24 @@ async function fill(signal) {
   const main = organization ? null : get("overview", ranked(view, days));
   const comparison = get("comparison", own);
   const freshness = organization ? trends : get("freshness", { ...days, limit: BEHIND });
-  const gaps = facts.periods[period].mayRun
-    ? Promise.all([
-        freshness,
-        activeRuns({ period, ...facts.periods[period] }, signal).catch(none),
-      ]).then(([answer, runs]) => {
-        state.runs = runs;
-        return answer;
-      })
-    : freshness;
+  const dag = { period, ...facts.periods[period] };
+  const gaps = Promise.all([
+    freshness,
+    dag.mayRun ? activeRuns(dag, signal).catch(none) : [],
+    organization ? null : latestRun(dag, signal).catch(none),
+  ]).then(([answer, runs, latest]) => {
+    state.runs = runs;
+    state.latest = latest;
+    return answer;
+  });
   const hotspots = get("hotspots", { ...own, limit: HOTSPOTS });
   const attention = get("attention", { organization, to: days.to, limit: FINDINGS });
+  // the charts' answer says how many organizations there are
+  const changes = trends.then((answer) => (isSmall(answer) ? get("topic-changes", own) : null));
   const panels = [
+    ["changes", "What changed", changes],
     ["cards", "Figures", comparison],
-    ["attention", "Unusual", attention],
+    ["attention", organization ? "Unusual" : "Who needs a call", attention],
     ["hotspots", "Hotspots", hotspots],
     ["gaps", "What is missing", gaps],
     ["ranking", "Organizations", main],
@@ -191,6 +192,35 @@ async function fill(signal) {
   );
 }
 
+/** Compare topics and tones, which is not done by itself where it would read very much. */
+async function compareTopics() {
+  const { drawn } = state;
+  const { view, range } = drawn;
+  const { organization, period } = view;
+  const path = route("topic-changes", { organization, period, ...range });
+  const [outcome] = await Promise.allSettled([ask(path)]);
+  if (state.drawn !== drawn) return;
+  drawn.answers.set("changes", { title: "What changed", ...outcome });
+  drawPanel("changes");
+}
+
+/** Ask for the findings after those that are there, and draw them all. */
+async function moreFindings() {
+  const { drawn } = state;
+  const entry = drawn.answers.get("attention");
+  const { findings, period, to } = entry.value;
+  const { organization } = drawn.view;
+  try {
+    const path = { period, organization, to, limit: FINDINGS, offset: findings.length };
+    const next = await ask(route("attention", path));
+    entry.value = { ...entry.value, findings: [...findings, ...next.findings] };
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    report(error.message, true);
+  }
+  if (state.drawn === drawn && drawn.answers.get("attention") === entry) drawPanel("attention");
+}
+
 /** What cannot be read keeps no panel from being drawn; before a run is started it is asked again. */
 function none(error) {
   if (error instanceof Problem) return [];
@@ -199,7 +229,7 @@ function none(error) {
 
 const ranked = ({ sort, order, offset }, days) => ({
   ...days,
-  sort,
+  sort: sort ?? DEFAULT_SORT,
   order,
   offset,
   limit: PAGE_SIZE,
@@ -345,19 +375,29 @@ const DRAWERS = {
       marked,
       csv: csvOf("attention", { view, trends, ...drawn }, { from: answer.from, to: answer.to }),
       show,
+      more: moreFindings,
     }),
   gaps: (box, answer, { view: { organization, period } }) => {
     const { mayRun } = facts.periods[period];
-    const { runs } = state;
+    const { runs, latest } = state;
     const today = isoDay(Date.now());
     if (organization) drawGaps(box, answer, { mayRun, runs, today, offer });
-    else drawFreshness(box, answer, { mayRun, runs, offer, show });
+    else drawFreshness(box, answer, { mayRun, runs, latest, offer, show });
   },
   ranking: (box, answer, drawn) => {
     const { view, trends } = drawn;
-    const csv = csvOf("overview", drawn, { sort: view.sort, order: view.order });
+    const csv = csvOf("overview", drawn, {
+      sort: view.sort ?? DEFAULT_SORT,
+      order: view.order,
+    });
     drawRanking(box, answer, { view, csv, trends, show });
   },
+  changes: (box, answer, drawn) =>
+    drawChanges(box, answer, {
+      csv: csvOf("topic-changes", drawn),
+      compare: compareTopics,
+      show,
+    }),
   hotspots: (box, answer, drawn) =>
     drawHotspots(box, answer, {
       trends: drawn.trends,
