@@ -14,21 +14,17 @@ totals as (
         case when %(sort)s::text = 'hotspotCount' then sum(trend_sums.hotspots) end
             as hotspots,
         sum(trend_sums.confidence) as confidence,
-        sum(trend_sums.confident) as confident
+        sum(trend_sums.confident) as confident,
+        -- of all organizations together, whose share is the usual one; each alert
+        -- counts as one more risky message
+        sum(sum(trend_sums.risky) + sum(trend_sums.alerts)) over () as overall_risky,
+        sum(sum(trend_sums.messages) + sum(trend_sums.alerts)) over ()
+            as overall_messages
     from trend_sums
     where
         trend_sums.trend_date >= %(first_day)s::timestamp
         and trend_sums.trend_date <= %(last_day)s::timestamp
     group by trend_sums.organization_id
-),
-
--- one row: all organizations together, whose share is the usual one; each alert counts
--- as one more risky message
-overall as (
-    select
-        sum(totals.risky) + sum(totals.alerts) as risky,
-        sum(totals.messages) + sum(totals.alerts) as messages
-    from totals
 ),
 
 -- one row per organization with a trend that is due, read or not; no row is read unless
@@ -125,6 +121,8 @@ found_organizations as (
         coalesce(totals.messages, 0) as messages,
         coalesce(totals.alerts, 0) as alerts,
         coalesce(totals.critical, 0) as critical,
+        totals.overall_risky,
+        totals.overall_messages,
         -- each alert counts as one more risky message
         (totals.risky + totals.alerts)
         / nullif(totals.messages + totals.alerts, 0) as weight,
@@ -140,8 +138,8 @@ found_organizations as (
                                     totals.risky
                                     + totals.alerts
                                     + %(risk_prior)s::integer
-                                    * overall.risky
-                                    / nullif(overall.messages, 0)
+                                    * totals.overall_risky
+                                    / nullif(totals.overall_messages, 0)
                                 )
                                 / (
                                     totals.messages
@@ -186,7 +184,6 @@ found_organizations as (
                     / nullif(changes.previous_confident, 0)
         end as sort_key
     from existence
-    cross join overall
     left join totals on existence.id = totals.organization_id
     left join changes on existence.id = changes.organization_id
     left join there on existence.id = there.organization_id
@@ -242,10 +239,15 @@ page as (
 select
     page.id::text as organization_id,
     page.rank,
-    coalesce(overall.risky, 0)::bigint as overall_risky,
-    coalesce(overall.messages, 0)::bigint as overall_messages,
+    coalesce(counted.overall_risky, 0)::bigint as overall_risky,
+    coalesce(counted.overall_messages, 0)::bigint as overall_messages,
     counted.total_entries
-from (select count(*) as total_entries from found_organizations) as counted
-cross join overall
+from (
+    select
+        count(*) as total_entries,
+        max(found_organizations.overall_risky) as overall_risky,
+        max(found_organizations.overall_messages) as overall_messages
+    from found_organizations
+) as counted
 left join page on true
 order by page.rank;

@@ -198,7 +198,7 @@ def test_from_the_navigation_to_the_numbers(visit, web):
     frame.get_by_role("combobox", name="Organization").fill("acme")
     expect(organizations(frame)).to_have_count(1)
     frame.get_by_role("combobox", name="Organization").press("Enter")
-    expect(frame.locator("#subtitle")).to_contain_text("Acme Logistics")
+    expect(frame.locator(".titles")).to_contain_text("Acme Logistics")
     one.drawn(frame)
     for chart, column in [
         ("topics", "topic_distribution"),
@@ -211,7 +211,7 @@ def test_from_the_navigation_to_the_numbers(visit, web):
     assert f"organization={rows.organization_id('acme')}" in page.url
     assert f"from={FROM}" in page.url
     page.reload()
-    expect(frame.locator("#subtitle")).to_contain_text("Acme Logistics")
+    expect(frame.locator(".titles")).to_contain_text("Acme Logistics")
     one.drawn(frame)
     assert str(FROM) == frame.locator("#from").input_value()
     assert (one.problems, one.foreign) == ([], set())
@@ -234,16 +234,16 @@ def test_presets_and_the_keyboard(visit):
     page.keyboard.press("ArrowDown")
     expect(page.get_by_role("option", name="Borealis Energy")).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Enter")
-    expect(page.locator("#subtitle")).to_contain_text("Borealis Energy")
+    expect(page.locator(".titles")).to_contain_text("Borealis Energy")
     expect(picker).to_be_focused()
     expect(picker).to_have_value("Borealis Energy")
     expect(page.get_by_role("listbox", name="Organizations")).to_be_hidden()
     page.go_back()
-    expect(page.locator("#subtitle")).to_contain_text("10 organizations")
+    expect(page.locator(".titles")).to_contain_text("10 organizations")
     expect(picker).to_have_value("")
     # what had the focus is gone in the next view: it is not lost, but at what came instead
     page.locator("#ranking").get_by_role("button", name="Cobalt Health").press("Enter")
-    expect(page.locator("#subtitle")).to_contain_text("Cobalt Health")
+    expect(page.locator(".titles")).to_contain_text("Cobalt Health")
     expect(page.locator("#main")).to_be_focused()
     assert one.problems == []
 
@@ -263,7 +263,7 @@ def test_who_types_fast_gets_what_he_typed(visit):
     # and Enter before there is any answer means what is typed
     picker.fill("cobalt")
     picker.press("Enter")
-    expect(page.locator("#subtitle")).to_contain_text("Cobalt Health")
+    expect(page.locator(".titles")).to_contain_text("Cobalt Health")
 
 
 def test_a_date_is_typed(visit):
@@ -275,7 +275,7 @@ def test_a_date_is_typed(visit):
     page.wait_for_timeout(300)
     assert not [url for url in asked if "/api/v1/" in url]
     page.keyboard.press("Enter")
-    expect(page.locator("#subtitle")).to_contain_text("1 Oct – 29 Oct 2026")
+    expect(page.locator(".titles")).to_contain_text("1 Oct – 29 Oct 2026")
     expect(page.locator("#from")).to_be_focused()
     assert "from=2026-10-01" in page.url
     # leaving the field is enough, and what is wrong stands beside it
@@ -286,10 +286,10 @@ def test_a_date_is_typed(visit):
     expect(page.locator("#from")).to_have_attribute("aria-invalid", "true")
     assert "from=2026-10-01" in page.url
     page.locator("#from").fill("2026-10-20")
-    expect(page.locator("#subtitle")).to_contain_text("20 Oct – 29 Oct 2026")
+    expect(page.locator(".titles")).to_contain_text("20 Oct – 29 Oct 2026")
     expect(page.locator("#from-problem")).to_be_hidden()
     page.locator("#from").fill("2026-01-01")
-    expect(page.locator("#subtitle")).to_contain_text("1 Jan – 29 Oct 2026")
+    expect(page.locator(".titles")).to_contain_text("1 Jan – 29 Oct 2026")
     page.locator("#from").fill("2024-01-01")
     expect(page.locator("#from-problem")).to_contain_text("366 at most")
     expect(page.locator("#main")).to_be_hidden()
@@ -524,7 +524,7 @@ def test_what_is_unusual_is_said_in_words_and_marked(visit, web):
         expect(page.locator("#attention-title")).to_have_text("Who needs a call: Tue, 27 Oct 2026")
         expect(page.locator("#attention li").first).to_have_text(f"Alarmed{sentence}")
         page.locator("#attention").get_by_role("button", name="Alarmed").click()
-        expect(page.locator("#subtitle")).to_contain_text("Alarmed")
+        expect(page.locator(".titles")).to_contain_text("Alarmed")
         assert charted(page, "escalations")["unusual"].keys() == {"2026-10-27"}
         page.locator("#escalations").focus()
         page.keyboard.press("ArrowLeft")
@@ -666,7 +666,9 @@ def unfinished(web):
 def test_what_is_not_final_is_said_and_compared_with_nothing(visit, unfinished):
     # its slug is no part of any path
     page = visit().open("organization=..&from=2026-10-23&to=2026-10-29&mean=7")
-    expect(page.locator("#subtitle")).to_have_text("Unfinished · 23 Oct – 29 Oct 2026 · 612 messages · 1 day not final")
+    expect(page.locator("#subtitle")).to_have_text(
+        "Communication trends · 23 Oct – 29 Oct 2026 · 612 messages · 1 day not final"
+    )
     expect(page.locator("#card-messages .value")).to_have_text("612")
     expect(page.locator("#card-messages .change")).to_have_text("unchanged")
     expect(page.locator("#card-messages .compared")).to_have_text("600 compared with 600, over 6 of 7 days")
@@ -686,12 +688,12 @@ def test_a_slug_of_any_kind_has_its_own_page(visit, web, unfinished):
     one = visit()
     page = one.open(f"from=2026-10-23&to={TO}")
     page.locator("#ranking").get_by_role("button", name="Unfinished").click()
-    expect(page.locator("#subtitle")).to_contain_text("Unfinished · 23 Oct – 29 Oct 2026 · 612 messages")
+    expect(page.locator(".titles")).to_contain_text("Unfinished · 23 Oct – 29 Oct 2026 · 612 messages")
     expect(page.get_by_role("combobox", name="Organization")).to_have_value("Unfinished")
     web.connection.execute("update organizations set slug = '' where name = 'Unfinished'")
     page.reload()
     one.drawn()
-    expect(page.locator("#subtitle")).to_contain_text("Unfinished")
+    expect(page.locator(".titles")).to_contain_text("Unfinished")
     web.connection.execute("update organizations set slug = '..' where name = 'Unfinished'")
     assert one.problems == []
 
@@ -1165,7 +1167,7 @@ def test_brought_back_by_the_browser_it_shows_what_the_address_says(browser, web
         page.evaluate("window.isKept = true")
         page.goto(f"{one.url}/communication-trends/static/icon.svg")
         page.go_back(wait_until="commit")
-        expect(page.locator("#subtitle")).to_contain_text("Acme Logistics")
+        expect(page.locator(".titles")).to_contain_text("Acme Logistics")
         assert page.evaluate("window.isKept") is True
         # Back and Forward go on as before
         page.evaluate(
@@ -1174,9 +1176,9 @@ def test_brought_back_by_the_browser_it_shows_what_the_address_says(browser, web
         )
         page.goto(f"{one.url}/communication-trends/static/icon.svg")
         page.go_back(wait_until="commit")
-        expect(page.locator("#subtitle")).to_contain_text("Dune Retail")
+        expect(page.locator(".titles")).to_contain_text("Dune Retail")
         page.go_back(wait_until="commit")
-        expect(page.locator("#subtitle")).to_contain_text("Acme Logistics")
+        expect(page.locator(".titles")).to_contain_text("Acme Logistics")
         one.context.close()
 
 
@@ -1210,7 +1212,7 @@ def test_what_is_not_there_yet_does_not_look_like_what_was(visit):
     released.append(True)
     for route in held:
         route.continue_()
-    expect(page.locator("#subtitle")).to_contain_text("23 Oct – 29 Oct 2026")
+    expect(page.locator(".titles")).to_contain_text("23 Oct – 29 Oct 2026")
     expect(page.locator("#cards")).to_have_css("opacity", "1")
 
 
@@ -1220,7 +1222,7 @@ def test_a_slow_panel_keeps_nobody_waiting(visit):
     held = []
     page.route("**/api/v1/hotspots**", lambda route: held.append(route))
     page.get_by_role("button", name="7 days").click()
-    expect(page.locator("#subtitle")).to_contain_text("23 Oct – 29 Oct 2026")
+    expect(page.locator(".titles")).to_contain_text("23 Oct – 29 Oct 2026")
     expect(page.locator("#card-messages .against")).to_contain_text("16 Oct – 22 Oct 2026")
     expect(page.locator("#charts")).to_have_css("opacity", "1")
     expect(page.locator("#hotspots")).to_have_css("opacity", "0.35")
@@ -1278,7 +1280,7 @@ def test_an_ended_login_has_a_way_back(visit, web):
     page.get_by_label("Username").fill("viewer")
     page.get_by_label("Password", exact=True).fill(web.passwords["viewer"])
     page.get_by_role("button", name="Sign in").click()
-    expect(frame.locator("#subtitle")).to_contain_text("Dune Retail")
+    expect(frame.locator(".titles")).to_contain_text("Dune Retail")
     expect(frame.get_by_role("button", name="90 days")).to_have_attribute("aria-pressed", "true")
 
 

@@ -181,3 +181,26 @@ def test_topics_of_one_tenant_and_of_nothing_to_compare(tenants):
     none = get(tenants, "topic-changes", **{"from": "2026-07-02", "to": "2026-07-08"})
     assert (none["matchedDays"], none["topics"], none["tones"], none["comparable"]) == (0, [], [], False)
     assert none["possibleDays"] == 59 * 7
+
+
+@pytest.mark.parametrize(
+    ("period", "first", "compare", "previous"),
+    [
+        ("daily", "2026-10-20", "previous", "2026-10-06"),
+        ("daily", "2026-10-20", "quarter", "2026-07-21"),
+        ("daily", "2026-10-20", "year", "2025-10-21"),
+        # longer than a quarter: two of them do not overlap
+        ("daily", "2026-07-30", "quarter", "2026-01-29"),
+        ("weekly", "2026-10-19", "quarter", "2026-07-20"),
+        ("monthly", "2026-10-01", "year", "2025-10-01"),
+    ],
+)
+def test_what_a_range_is_compared_with(tenants, period, first, compare, previous):
+    asked = {"period": period, "from": first, "to": "2026-10-29" if period == "daily" else "2026-10-25"}
+    for path in ("comparison", "topic-changes"):
+        assert get(tenants, path, compare=compare, **asked)["previous"]["from"] == previous
+    if first == "2026-10-20" and compare == "quarter":
+        found = get(tenants, "overview", compare=compare, search="amber-bank", **asked)["organizations"][0]
+        stored, shift = world.trends(), datetime.timedelta(91)
+        before = [stored["Amber Bank", day - shift]["total_classifications"] for day in world.DAYS[-10:]]
+        assert found["previousClassifications"] == sum(before)

@@ -14,6 +14,9 @@ from communication_trends.web.answers import find, ranged
 NAMED_ORGANIZATIONS = 3
 """Organizations that are named for a topic or tone, those with most to do with its rise."""
 
+MIN_POINTS = 1.0
+"""Points by which a topic's share has risen at least for an organization that is named."""
+
 NAMED_CHANNELS = 3
 """Channels that are named for an organization."""
 
@@ -45,23 +48,14 @@ def topic_changes(database: Reading, asked: Range, *, organization: str | None) 
         whole = (sum(row["count"] for row in sums), sum(row["previous_count"] for row in sums))
         listed = []
         for row in sums:
-            is_risky = distribution == "topics" and row["key"] in risky
+            known = channels if distribution == "topics" and row["key"] in risky else {}
+            others = [other for other in found if other["organization_id"] and other["key"] == row["key"]]
             listed.append(
                 models.TopicChange(
                     name=row["key"],
                     **_sides(row, whole),
-                    organizations=[
-                        models.TopicOrganization(
-                            organization=models.Organization(
-                                id=other["organization_id"], name=other["name"], slug=other["slug"]
-                            ),
-                            **_sides(other, (other["whole"], other["previous_whole"])),
-                            channels=channels.get(other["organization_id"], []) if is_risky else [],
-                        )
-                        for other in found
-                        if other["key"] == row["key"] and other["organization_id"]
-                    ],
-                    channels=channels.get(one.id, []) if one and is_risky else [],
+                    organizations=[entry for other in others if (entry := _organization(other, known))],
+                    channels=known.get(one.id, []) if one else [],
                 )
             )
         # what rose most is first, what cannot be compared last
@@ -77,6 +71,19 @@ def topic_changes(database: Reading, asked: Range, *, organization: str | None) 
         comparable=totals.is_comparable(matched, possible),
         topics=changes("topics"),
         tones=changes("tones"),
+    )
+
+
+def _organization(
+    row: Mapping[str, Any], channels: Mapping[str, list[models.ChannelChange]]
+) -> models.TopicOrganization | None:
+    """Return an organization that is named for a topic; None where its share has hardly risen."""
+    sides = _sides(row, (row["whole"], row["previous_whole"]))
+    if (sides["change_points"] or 0) < MIN_POINTS:
+        return None
+    organization = models.Organization(id=row["organization_id"], name=row["name"], slug=row["slug"])
+    return models.TopicOrganization(
+        organization=organization, **sides, channels=channels.get(row["organization_id"], [])
     )
 
 

@@ -24,6 +24,7 @@ from communication_trends.web.access import requires_dag
 from communication_trends.web.ranges import (
     MAX_OF_ALL_JUDGED,
     ChangedSince,
+    ComparedRange,
     DueRange,
     Kind,
     LatestRange,
@@ -214,7 +215,7 @@ async def get_trends_of_all(asked: RangeOfAll, reply: Whole, changed_since: Chan
 
 @router.get("/overview", response_model=models.Overview, responses=CSV)
 async def get_overview(
-    asked: RangeOfAll, reply: Paged, search: Search = "", sort: Sort = "rank", order: Order = None
+    asked: ComparedRange, reply: Paged, search: Search = "", sort: Sort = "rank", order: Order = None
 ) -> Response:
     """Organizations in the order asked for, in pages, each with its periods and how it changed."""
     ascending = (order or ("asc" if sort in {"rank", "name"} else "desc")) == "asc"
@@ -246,7 +247,7 @@ async def get_hotspots(asked: RangeOfAll, reply: Paged, organization: AnyOrganiz
 
 
 @router.get("/comparison", response_model=models.Comparison, responses=CSV)
-async def get_comparison(asked: RangeOfAll, reply: Whole, organization: AnyOrganization = None) -> Response:
+async def get_comparison(asked: ComparedRange, reply: Whole, organization: AnyOrganization = None) -> Response:
     """The range against the one before it, over the organization-days that are stored in both."""
 
     def answer(database: Reading) -> models.Comparison:
@@ -259,7 +260,7 @@ async def get_comparison(asked: RangeOfAll, reply: Whole, organization: AnyOrgan
 
 
 @router.get("/topic-changes", response_model=models.TopicChanges, responses=CSV)
-async def get_topic_changes(asked: RangeOfAll, reply: Whole, organization: AnyOrganization = None) -> Response:
+async def get_topic_changes(asked: ComparedRange, reply: Whole, organization: AnyOrganization = None) -> Response:
     """Topics and tones against the range before: what rose, for whom, in which channels."""
 
     def answer(database: Reading) -> models.TopicChanges:

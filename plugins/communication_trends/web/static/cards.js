@@ -14,15 +14,25 @@ import {
   span,
 } from "./words.js";
 
-/** Draw the four figures of the range, each with the range it is compared with. */
-export function drawCards(box, comparison, { totals, days }) {
+/** The four figures: id, name, value in the trends' totals, part of the comparison, and which direction is worse. */
+export const figuresOf = (comparison, totals) => [
+  ["messages", "Messages", totals.totalClassifications, comparison.totalClassifications, 0],
+  ["alerts", "Escalation alerts", totals.escalationsTotal, comparison.escalations, 1],
+  ["risk", "Risk", totals.riskScore, comparison.riskScore, 1],
+  ["confidence", "Confidence", totals.avgConfidence, comparison.avgConfidence, -1],
+];
+
+/**
+ * Draw the four figures of the range, each with the range it is compared with.
+ *
+ * @param {HTMLElement} box
+ * @param {object} comparison
+ * @param {object} trends
+ * @param {{csv: string, copy: function()}} tools address of the figures as CSV; copies the page as text
+ */
+export function drawCards(box, comparison, { totals, days }, { csv, copy }) {
   const { matchedDays, comparable, period } = comparison;
-  const cards = [
-    ["messages", "Messages", totals.totalClassifications, comparison.totalClassifications, 0],
-    ["alerts", "Escalation alerts", totals.escalationsTotal, comparison.escalations, 1],
-    ["risk", "Risk", totals.riskScore, comparison.riskScore, 1],
-    ["confidence", "Confidence", totals.avgConfidence, comparison.avgConfidence, -1],
-  ];
+  const cards = figuresOf(comparison, totals);
   const open = days.filter(isNotFinal);
   const left = leftOutText(comparison);
   const card = ([id, name, known, part, worse]) => {
@@ -52,12 +62,26 @@ export function drawCards(box, comparison, { totals, days }) {
   update(
     box,
     cards.map(card),
-    left ? note(left) : null,
-    open.length ? note(notFinalText(open, period)) : null,
+    h(
+      "div",
+      { class: "foot", "data-key": "foot" },
+      h("div", {}, left ? note(left) : null, open.length ? note(notFinalText(open, period)) : null),
+      h(
+        "div",
+        { class: "report" },
+        h(
+          "a",
+          { class: "download", href: csv, download: true, "aria-label": "Figures as CSV" },
+          "CSV",
+        ),
+        h("button", { class: "download", type: "button", onclick: copy }, "Copy as text"),
+        h("button", { class: "download", type: "button", onclick: () => print() }, "Print"),
+      ),
+    ),
   );
 }
 
-const writerOf = (part) => ("changePercent" in part ? shown : percent);
+export const writerOf = (part) => ("changePercent" in part ? shown : percent);
 
 /** Say both sides of a change, and over how much: "21% compared with 8%, over 27 of 90 days". */
 export function sidesText(part, comparison) {

@@ -5,7 +5,7 @@ import { head, organizationLink } from "./panels.js";
 import { change, count, label, list, NOUNS, percent, shown, span } from "./words.js";
 
 /** Organization-periods up to which topics are compared without being asked to: it reads each entry of each trend. */
-const COMPARED_AT_ONCE = 60_000;
+const COMPARED_AT_ONCE = 30_000;
 
 /** Whether a comparison of topics is small enough to be made whenever the page is drawn. */
 export const isSmall = ({ organization, organizationsTotal, days }) =>
@@ -72,7 +72,9 @@ function tableOf(heading, entries, { comparable, organization }, show) {
     ["Share", "number"],
     ["Before", "number"],
     ["Points", "number"],
-    [organization ? "Hotspot in" : "Mostly for", ""],
+    ...(organization && heading === "Tone"
+      ? []
+      : [[organization ? "Hotspots in" : "Mostly for", ""]]),
   ];
   const row = (entry) =>
     h(
@@ -81,12 +83,8 @@ function tableOf(heading, entries, { comparable, organization }, show) {
       h("th", { scope: "row" }, label(entry.name)),
       h("td", { class: "number" }, percent(entry.currentShare)),
       h("td", { class: "number" }, percent(entry.previousShare)),
-      h(
-        "td",
-        { class: "number" },
-        comparable ? (change(entry.changePoints, "points") ?? "–").replace(/ points?$/, "") : "–",
-      ),
-      h("td", {}, whoOf(entry, organization, show)),
+      h("td", { class: "number" }, comparable ? pointsText(entry) : "–"),
+      columns.length > 4 ? h("td", {}, whoOf(entry, organization, show)) : null,
     );
   return h(
     "div",
@@ -112,6 +110,9 @@ function tableOf(heading, entries, { comparable, organization }, show) {
     ),
   );
 }
+
+const pointsText = ({ changePoints }) =>
+  changePoints === 0 ? "±0" : (change(changePoints, "points") ?? "–").replace(/ points?$/, "");
 
 /** For whom a topic has risen, and in which channels. */
 function whoOf(entry, organization, show) {
