@@ -92,9 +92,9 @@ class Message:
         return "\n".join(parts)
 
 
-def attention(period: Period, organizations: Sequence[str], sql_path: Path | None = None) -> dict[str, Any] | None:
+def find_attention(period: Period, organizations: Sequence[str], sql_path: Path | None = None) -> Attention | None:
     """
-    Return what is unusual in a run's period, for its summary; None, with a word in the log, where that is not known.
+    Return what is unusual in a run's period; None, with a word in the log, where that is not known.
 
     :param period: the run's.
     :param organizations: ids of those whose trends it has stored.
@@ -105,10 +105,16 @@ def attention(period: Period, organizations: Sequence[str], sql_path: Path | Non
         return None
     try:
         with reading(sql_path=sql_path) as database:
-            found = unusual(database, period.kind, [period], organizations=organizations)
+            return unusual(database, period.kind, [period], organizations=organizations)
     except Exception:
         # no reason to fail the run: all trends are stored by now
         log.warning("What is unusual in %s is not known; the run goes on without it.", period, exc_info=True)
+        return None
+
+
+def attention_entry(found: Attention | None) -> dict[str, Any] | None:
+    """Return what is unusual for a run's summary; None where it is not known."""
+    if found is None:
         return None
     return {
         "organizationsCompared": found.organizations,
@@ -118,18 +124,32 @@ def attention(period: Period, organizations: Sequence[str], sql_path: Path | Non
     }
 
 
-def tell_attention(notifier: Any, context: Any, period: Period, summary: Mapping[str, Any]) -> None:
+def tell_attention(
+    notifier: Any,
+    context: Any,
+    period: Period,
+    found: Attention | None,
+    organizations: Sequence[str],
+    *,
+    triggered_by: str,
+    sql_path: Path | None = None,
+) -> None:
     """
-    Call the notifier of ``attention_notifier`` where a run has found something; not for a backfill, which is the past.
+    Call the notifier of ``attention_notifier`` with what a run has found that was not so the period before.
+
+    What lasts is told when it begins and when it is over, not again by each run. Nothing is told for a backfill, which
+    is the past.
 
     :param notifier: the setting's; None for none.
     :param context: Airflow's.
     :param period: the run's.
-    :param summary: the run's.
+    :param found: what is unusual in it; None where that is not known.
+    :param organizations: ids of those whose trends the run has stored.
+    :param triggered_by: what has triggered the run, as in its summary.
+    :param sql_path: folder of the statements; by default as the settings say.
     """
-    found = summary["attention"]
-    if notifier and found and found["findings"] and summary["triggeredBy"] != "backfill":
-        _tell("attention", notifier, context, lambda: _attention_message(period, found))
+    if notifier and found and triggered_by != "backfill":
+        _tell("attention", notifier, context, lambda: _attention_message(period, found, organizations, sql_path))
 
 
 def tell_digest(
@@ -222,21 +242,54 @@ def _tell(key: str, notifier: Any, context: Any, build: Callable[[], Message | N
         log.exception("%s_notifier failed: nobody was told. The run goes on; its summary has the findings.", key)
 
 
-def _attention_message(period: Period, found: Mapping[str, Any]) -> Message:
-    total, listed = found["totalEntries"], found["findings"]
-    lines = [
-        Line(one["sentence"], one["name"], _page_url(organization=one["organizationId"], **_compared(period)))
-        for one in listed
+def _attention_message(
+    period: Period, found: Attention, organizations: Sequence[str], sql_path: Path | None
+) -> Message | None:
+    """Return what is new against the period before, and what is over; None where neither is."""
+    with reading(sql_path=sql_path) as database:
+        before = unusual(database, period.kind, [period.previous()], organizations=organizations)
+    known, present = {_state_key(one) for one in before.findings}, {_state_key(one) for one in found.findings}
+    new = [one for one in found.findings if _state_key(one) not in known]
+    over = [one for one in before.findings if one.finding.days > 1 and _state_key(one) not in present]
+    alike = {(one.figure, one.direction) for one in before.together}
+    together = [one for one in found.together if (one.figure, one.direction) not in alike]
+    if not new and not over:
+        return None
+    until = f"until {_period(period.previous())}: "
+    lasting = len(found.findings) - len(new)
+    lines = [_attention_line(one, period) for one in new[:FINDINGS]] + _more(len(new))
+    if lasting:
+        lines.append(Line(f"{_count(lasting, 'figure')} more, as in the {period.kind.noun} before"))
+    sections = [
+        ("Many organizations", [Line(one.sentence) for one in together]),
+        ("Unusual", lines),
+        ("No longer unusual", [_attention_line(one, period, until) for one in over[:FINDINGS]] + _more(len(over))),
     ]
-    if total > len(listed):
-        lines.append(Line(f"and {total - len(listed):,} more"))
-    together = [("Many organizations", [Line(one["sentence"]) for one in found["together"]])]
+    subject = f"{_count(len(new), 'unusual figure')}" if new else f"{len(over):,} no longer unusual"
     return Message(
-        subject=f"Communication trends, {_period(period)}: {_count(total, 'unusual figure')}",
-        sections=[*(together if found["together"] else []), ("Unusual", lines)],
+        subject=f"Communication trends, {_period(period)}: {subject}",
+        sections=[(heading, lines) for heading, lines in sections if lines],
         url=_page_url(**_compared(period)),
-        findings=listed,
+        findings=[_entry(one) for one in new[:FINDINGS]],
     )
+
+
+def _state_key(one: Unusual) -> tuple[str, str, str]:
+    """Return what stays the same of a finding as long as it lasts."""
+    return one.organization_id, one.finding.figure, one.finding.direction
+
+
+def _attention_line(one: Unusual, period: Period, until: str = "") -> Line:
+    return Line(
+        f"{until}{one.finding.sentence}",
+        _printable(one.name),
+        _page_url(organization=one.organization_id, **_compared(period)),
+    )
+
+
+def _more(total: int) -> list[Line]:
+    """Say how many are not listed."""
+    return [Line(f"and {total - FINDINGS:,} more")] if total > FINDINGS else []
 
 
 def _weekly_is_on(sunday: Period, sql_path: Path | None) -> bool:

@@ -24,7 +24,7 @@ from communication_trends.core.run_summary import (
     summarize_run,
 )
 from communication_trends.core.work import read_rule
-from communication_trends.notifications import attention, tell_attention, tell_digest
+from communication_trends.notifications import attention_entry, find_attention, tell_attention, tell_digest
 from communication_trends.operators.base import REPORT_KEY, TrendsOperator
 from communication_trends.stored import changes_until
 
@@ -67,14 +67,23 @@ class SummarizeTrendsOperator(TrendsOperator):
         batches = self._listed_batches(context, period)
         with errors_explained():
             run, changes = self._look_up(context, period, batches)
-        summary = {**run.as_json(), "attention": attention(period, run.processed, self.sql_path)}
+        found = find_attention(period, run.processed, self.sql_path)
+        summary = {**run.as_json(), "attention": attention_entry(found)}
         for warning in run.warnings():
             self.log.warning("%s", warning)
         metrics.send(summary, behind=run.behind, started=context["dag_run"].start_date)
         self.log.info("Summary (version %s): %s", __version__, json.dumps(summary, ensure_ascii=False))
         if changes["changedPeriods"]:
             self.log.info("Changed %ss: %s", self.kind.noun, json.dumps(changes["changedPeriods"]))
-        tell_attention(self.attention_notifier, context, period, summary)
+        tell_attention(
+            self.attention_notifier,
+            context,
+            period,
+            found,
+            run.processed,
+            triggered_by=summary["triggeredBy"],
+            sql_path=self.sql_path,
+        )
         problem = run.problem()
         run_ids = {"dagId": context["dag_run"].dag_id, "runId": context["dag_run"].run_id}
         extra = {**summary, **changes, **run_ids, "hasFailed": bool(problem)}
