@@ -155,6 +155,7 @@ EXAMPLES = {
     "/overview": "### Overview",
     "/hotspots": "### Hotspots",
     "/comparison": "### Comparison",
+    "/topic-changes": "### Topic changes",
     "/attention": "### Attention",
     "/freshness": "### Freshness",
     "/runs/{run_id}": "### Runs",

@@ -124,6 +124,32 @@ def test_a_run_says_what_is_unusual_and_the_notifier_is_called_once(database, ru
     assert "<img" not in content
 
 
+def test_what_lasts_is_sent_when_it_begins_and_when_it_is_over(database, run_dag, mailbox):
+    """120 messages a day for eight weeks, of which 9 are risky; 45 from Wednesday to Friday, 9 again on Saturday."""
+    usual, risky = {"complaint": 9, "general": 111}, {"complaint": 45, "general": 75}
+    wednesday = TUESDAY + D(1)
+    for back in range(1, 57):
+        store(database, "acme", wednesday - D(back), topics=usual)
+    database.classify("acme", topic="general", at=f"{TUESDAY - D(60)} 12:00")
+    for day in range(4):
+        for topic, count in (risky if day < 3 else usual).items():
+            database.classify("acme", topic=topic, at=f"{wednesday + D(day)} 12:00", count=count)
+    sent = []
+    for day in range(4):
+        run = run_dag({"date": str(wednesday + D(day)), "lookback": 0})
+        figures = [one["figure"] for one in run.summary["attention"]["findings"]]
+        # the summary has what lasts on each of its days
+        assert figures == (["riskScore"] if day < 3 else [])
+        sent.append([mail["subject"] for _, mail in mailbox.mails])
+        if day == 3:
+            content = mailbox.mails[-1][1].get_body(("html",)).get_content()
+            assert "<h3>No longer unusual</h3>" in content
+            assert "until Fri, 6 Nov 2026: 38% of the messages are complaints or escalations;" in content
+            assert "above usual for 3 days, since 4 Nov" in content
+    first = "Communication trends, Wed, 4 Nov 2026: 1 unusual metric"
+    assert sent == [[first], [first], [first], [first, "Communication trends, Sat, 7 Nov 2026: 1 no longer unusual"]]
+
+
 def test_a_run_that_finds_nothing_sends_nothing(database, run_dag, mailbox):
     an_alarming_tuesday(database, alerts=6)
     run = run_dag({"date": str(TUESDAY)})

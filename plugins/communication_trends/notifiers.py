@@ -17,21 +17,27 @@ from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from communication_trends.connections import open_trends
 from communication_trends.core.baseline import baseline_periods
 from communication_trends.core.digest import Digest
-from communication_trends.core.messages import Line, Message
+from communication_trends.core.messages import Line, Message, printable
 from communication_trends.core.period import DAILY, KINDS, ONE_DAY, WEEKLY, Period, utc_now
 from communication_trends.core.period_range import Range
-from communication_trends.core.stored_anomalies import find_stored_anomalies
+from communication_trends.core.stored_anomalies import (
+    MAX_FINDINGS,
+    OrganizationFinding,
+    StoredAnomalies,
+    find_stored_anomalies,
+)
+from communication_trends.core.trend_reader import TrendReader
 from communication_trends.core.wording import count_text, period_text
 from communication_trends.params import requested_organizations
 
 log = logging.getLogger(__name__)
 
 
-def attention_for_summary(
+def find_attention(
     period: Period, organizations: Sequence[str], sql_path: Path | None = None
-) -> dict[str, Any] | None:
+) -> StoredAnomalies | None:
     """
-    Return what is unusual in a run's period, for its summary; None, with a warning in the log, where that is not known.
+    Return what is unusual in a run's period; None, with a warning in the log, where that is not known.
 
     :param period: the run's.
     :param organizations: ids of those whose trends it has stored.
@@ -42,28 +48,39 @@ def attention_for_summary(
         return None
     try:
         with open_trends(sql_path) as reader:
-            found = find_stored_anomalies(
-                reader, period.kind, [period], organizations=organizations, risky_topics=settings.hotspot_topics()
-            )
+            return _anomalies(reader, period, organizations)
     except Exception:
         # no reason to fail the run: all trends are stored by now
         log.warning("What is unusual in %s is not known; the run goes on without it.", period, exc_info=True)
         return None
-    return found.as_json()
 
 
-def notify_attention(notifier: Any, context: Any, period: Period, summary: Mapping[str, Any]) -> None:
+def notify_attention(
+    notifier: Any,
+    context: Any,
+    period: Period,
+    found: StoredAnomalies | None,
+    organizations: Sequence[str],
+    *,
+    triggered_by: str,
+    sql_path: Path | None = None,
+) -> None:
     """
-    Call the notifier of ``attention_notifier`` where a run has found something; not for a backfill, which is the past.
+    Call the notifier of ``attention_notifier`` with what a run has found that was not so in the period before.
+
+    A lasting state is sent when it begins and when it is over, not again by each run. Nothing is sent for a backfill,
+    which is the past.
 
     :param notifier: the setting's; None for none.
     :param context: Airflow's.
     :param period: the run's.
-    :param summary: the run's.
+    :param found: what is unusual in it; None where that is not known.
+    :param organizations: ids of those whose trends the run has stored.
+    :param triggered_by: what has triggered the run, as in its summary.
+    :param sql_path: folder of the statements; by default as the settings say.
     """
-    found = summary["attention"]
-    if notifier and found and found["findings"] and summary["triggeredBy"] != "backfill":
-        _notify("attention", notifier, context, lambda: _attention_message(period, found))
+    if notifier and found and triggered_by != "backfill":
+        _notify("attention", notifier, context, lambda: _attention_message(period, found, organizations, sql_path))
 
 
 def notify_digest(
@@ -123,21 +140,60 @@ def _notify(key: str, notifier: Any, context: Any, build: Callable[[], Message |
         log.exception("%s_notifier failed: no message was sent. The run goes on; its summary has the findings.", key)
 
 
-def _attention_message(period: Period, found: Mapping[str, Any]) -> Message:
-    total, listed = found["totalEntries"], found["findings"]
-    lines = [
-        Line(one["sentence"], one["name"], _page_url(organization=one["organizationId"], **_compared(period)))
-        for one in listed
+def _attention_message(
+    period: Period, found: StoredAnomalies, organizations: Sequence[str], sql_path: Path | None
+) -> Message | None:
+    """Return what is new against the period before, and what is over; None where neither is."""
+    with open_trends(sql_path) as reader:
+        before = _anomalies(reader, period.previous(), organizations)
+    known, current = {_state_key(one) for one in before.findings}, {_state_key(one) for one in found.findings}
+    new = [one for one in found.findings if _state_key(one) not in known]
+    over = [one for one in before.findings if one.finding.days > 1 and _state_key(one) not in current]
+    alike = {(one.figure, one.direction) for one in before.together}
+    together = [one for one in found.together if (one.figure, one.direction) not in alike]
+    if not new and not over:
+        return None
+    until = f"until {period_text(period.previous())}: "
+    lasting = len(found.findings) - len(new)
+    lines = [_attention_line(one, period) for one in new[:MAX_FINDINGS]] + _more(len(new))
+    if lasting:
+        lines.append(Line(f"{count_text(lasting, 'metric')} more, as in the {period.kind.noun} before"))
+    sections = [
+        ("Many organizations", [Line(one.sentence) for one in together]),
+        ("Unusual", lines),
+        ("No longer unusual", [_attention_line(one, period, until) for one in over[:MAX_FINDINGS]] + _more(len(over))),
     ]
-    if total > len(listed):
-        lines.append(Line(f"and {total - len(listed):,} more"))
-    together = [("Many organizations", [Line(one["sentence"]) for one in found["together"]])]
+    subject = count_text(len(new), "unusual metric") if new else f"{len(over):,} no longer unusual"
     return Message(
-        subject=f"Communication trends, {period_text(period)}: {count_text(total, 'unusual metric')}",
-        sections=[*(together if found["together"] else []), ("Unusual", lines)],
+        subject=f"Communication trends, {period_text(period)}: {subject}",
+        sections=[(heading, lines) for heading, lines in sections if lines],
         url=_page_url(**_compared(period)),
-        findings=listed,
+        findings=[one.as_json() for one in new[:MAX_FINDINGS]],
     )
+
+
+def _anomalies(reader: TrendReader, period: Period, organizations: Sequence[str]) -> StoredAnomalies:
+    return find_stored_anomalies(
+        reader, period.kind, [period], organizations=organizations, risky_topics=settings.hotspot_topics()
+    )
+
+
+def _state_key(one: OrganizationFinding) -> tuple[str, str, str]:
+    """Return what stays the same of a finding as long as it lasts."""
+    return one.organization_id, one.finding.figure, one.finding.direction
+
+
+def _attention_line(one: OrganizationFinding, period: Period, until: str = "") -> Line:
+    return Line(
+        f"{until}{one.finding.sentence}",
+        printable(one.name),
+        _page_url(organization=one.organization_id, **_compared(period)),
+    )
+
+
+def _more(total: int) -> list[Line]:
+    """Say how many are not listed."""
+    return [Line(f"and {total - MAX_FINDINGS:,} more")] if total > MAX_FINDINGS else []
 
 
 def _weekly_is_on(sunday: Period, sql_path: Path | None) -> bool:

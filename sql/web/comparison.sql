@@ -1,7 +1,7 @@
 -- Two ranges, over the organization-days with a readable and final trend in both, and
 -- the first of them over all that can be read: of one organization, or of all where
 -- none is given. One row of sums.
--- reads: existence, trend_sums
+-- reads: due_days, trend_sums
 with
 -- one row per readable trend of the range; a period that is not over is compared with
 -- none
@@ -62,32 +62,10 @@ days as (
         on
             current_trends.organization_id = previous_trends.organization_id
             and current_trends.trend_date = previous_trends.day
-),
-
--- one row per organization
-beginnings as materialized (
-    select existence.exists_from
-    from existence
-    where
-        %(organization_id)s::uuid is null
-        or existence.id = %(organization_id)s::uuid
-),
-
--- one row: organization-days of the range that should be stored by now
-possible as (
-    select count(*) as days
-    from beginnings
-    inner join
-        generate_series(
-            %(first_day)s::timestamp,
-            least(%(last_day)s::timestamp, %(last_due)s::timestamp),
-            %(step)s::interval
-        ) as periods (first_day)
-        on periods.first_day + %(step)s::interval > beginnings.exists_from
 )
 
 select
-    (select possible.days from possible) as possible_days,
+    (select due_days.days from due_days) as possible_days,
     count(*) filter (where days.is_matched) as matched_days,
     count(*) filter (where days.is_stored) as stored_days,
     count(*) filter (where not days.is_final) as not_final_days,

@@ -106,6 +106,34 @@ behind as (
     group by incomplete.id
 ),
 
+-- one row per moment from which organizations exist
+beginnings as (
+    select
+        tenants.exists_from,
+        count(*) as organizations
+    from tenants
+    group by tenants.exists_from
+),
+
+-- one row per period of the range that is not complete
+incomplete_periods as (
+    select
+        incomplete.first_day,
+        count(*)
+        filter (where not incomplete.is_unreadable and not incomplete.is_not_final)
+            as missing,
+        count(*) filter (where incomplete.is_unreadable) as unreadable,
+        count(*) filter (where incomplete.is_not_final) as not_final,
+        (
+            select sum(beginnings.organizations)
+            from beginnings
+            where incomplete.first_day + %(step)s::interval > beginnings.exists_from
+        ) as expected
+    from incomplete
+    where incomplete.first_day >= %(first_day)s::timestamp
+    group by incomplete.first_day
+),
+
 -- one row per organization of the page
 page as (
     select
@@ -146,6 +174,7 @@ select
     counted.first_incomplete,
     counted.last_incomplete,
     counted.incomplete_before,
+    counted.incomplete_periods,
     page.organization_id,
     page.name,
     page.slug,
@@ -157,6 +186,20 @@ from (
     select
         (select count(*) from tenants) as organizations_total,
         (select count(*) from behind) as organizations_behind,
+        (
+            select
+                jsonb_agg(
+                    jsonb_build_object(
+                        'date', incomplete_periods.first_day::date,
+                        'missing', incomplete_periods.missing,
+                        'unreadable', incomplete_periods.unreadable,
+                        'not_final', incomplete_periods.not_final,
+                        'expected', incomplete_periods.expected
+                    )
+                    order by incomplete_periods.first_day desc
+                )
+            from incomplete_periods
+        ) as incomplete_periods,
         min(incomplete.first_day)::date as first_incomplete,
         max(incomplete.first_day)::date as last_incomplete,
         count(*) filter (where incomplete.first_day < %(first_day)s::timestamp)

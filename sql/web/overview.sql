@@ -14,7 +14,12 @@ totals as (
         case when %(sort)s::text = 'hotspotCount' then sum(trend_sums.hotspots) end
             as hotspots,
         sum(trend_sums.confidence) as confidence,
-        sum(trend_sums.confident) as confident
+        sum(trend_sums.confident) as confident,
+        -- of all organizations together, whose share is the usual one; each alert
+        -- counts as one more risky message
+        sum(sum(trend_sums.risky) + sum(trend_sums.alerts)) over () as overall_risky,
+        sum(sum(trend_sums.messages) + sum(trend_sums.alerts)) over ()
+            as overall_messages
     from trend_sums
     where
         trend_sums.trend_date >= %(first_day)s::timestamp
@@ -116,11 +121,32 @@ found_organizations as (
         coalesce(totals.messages, 0) as messages,
         coalesce(totals.alerts, 0) as alerts,
         coalesce(totals.critical, 0) as critical,
+        totals.overall_risky,
+        totals.overall_messages,
         -- each alert counts as one more risky message
         (totals.risky + totals.alerts)
         / nullif(totals.messages + totals.alerts, 0) as weight,
         case %(sort)s::text
             when 'riskScore' then totals.risky / nullif(totals.messages, 0)
+            -- as core/totals.py has it
+            when 'adjustedRisk'
+                then
+                    case
+                        when totals.messages + totals.alerts > 0
+                            then
+                                (
+                                    totals.risky
+                                    + totals.alerts
+                                    + %(risk_prior)s::integer
+                                    * totals.overall_risky
+                                    / nullif(totals.overall_messages, 0)
+                                )
+                                / (
+                                    totals.messages
+                                    + totals.alerts
+                                    + %(risk_prior)s::integer
+                                )
+                    end
             when 'totalClassifications' then totals.messages
             when 'escalations' then totals.alerts
             when 'criticalEscalations' then totals.critical
@@ -213,7 +239,15 @@ page as (
 select
     page.id::text as organization_id,
     page.rank,
+    coalesce(counted.overall_risky, 0)::bigint as overall_risky,
+    coalesce(counted.overall_messages, 0)::bigint as overall_messages,
     counted.total_entries
-from (select count(*) as total_entries from found_organizations) as counted
+from (
+    select
+        count(*) as total_entries,
+        max(found_organizations.overall_risky) as overall_risky,
+        max(found_organizations.overall_messages) as overall_messages
+    from found_organizations
+) as counted
 left join page on true
 order by page.rank;

@@ -68,7 +68,7 @@ def new_page(browser, airflow):
 def shows(page: Page, organization: str, days: int) -> None:
     """Expect that the frame has drawn an organization over the last so many days, and that its controls say so."""
     frame = page.frame_locator("iframe[title='Communication trends']")
-    expect(frame.locator("#subtitle")).to_contain_text(organization)
+    expect(frame.locator(".titles")).to_contain_text(organization)
     expect(frame.get_by_role("button", name=f"{days} days")).to_have_attribute("aria-pressed", "true")
     expect(frame.locator("#main")).to_have_attribute("aria-busy", "false")
     expect(frame.locator("#topics .main-svg").first).to_be_visible()

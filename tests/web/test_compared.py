@@ -564,6 +564,7 @@ def test_what_is_just_written_is_not_read_once_for_each_organization(database, s
         "by_change": True,
         "ascending": True,
         "hotspot_min_messages": 10,
+        "risk_prior": 200,
     }
     sql = compose(ROOT / "sql" / "web" / f"{statement}.sql")
     plan = connection.execute(f"explain (analyze, format json) {sql}", parameters).fetchone()["QUERY PLAN"]

@@ -6,6 +6,7 @@ import datetime
 import json
 import random
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -177,10 +178,22 @@ def test_the_page_says_what_the_rows_say(page, world):
     }
     pairs = world.pairs(first, DAYS, DAYS)
     moves = changes(*(Sums([pair[side] for pair in pairs]) for side in (0, 1)))
+    possible = DAYS * len(world.organizations)
+    over = f", over {len(pairs)} of {possible} organization-days" if len(pairs) < possible else ""
+    now, before = (Sums([pair[side] for pair in pairs]) for side in (0, 1))
+    sides = {
+        "messages": f"{now.messages:,} compared with {before.messages:,}",
+        "alerts": f"{now.alerts:,} compared with {before.alerts:,}",
+        "risk": f"{half_up(now.risk)}% compared with {half_up(before.risk)}%",
+        "confidence": f"{half_up(now.confidence)}% compared with {half_up(before.confidence)}%",
+    }
     for name, value in values.items():
         card = page.locator(f"#card-{name}")
         expect(card.locator(".value")).to_have_text(value)
-        if name in ("messages", "alerts"):
+        expect(card.locator(".compared")).to_have_text(f"{sides[name]}{over}")
+        if 10 * len(pairs) < 8 * possible:
+            expect(card.locator(".change")).to_have_count(0)
+        elif name in ("messages", "alerts"):
             expect(card.locator(".change")).to_have_text(moved(moves[name], "%"))
         else:
             unit = "point" if moves[name] in (1, -1) else "points"
@@ -192,8 +205,11 @@ def test_the_page_says_what_the_rows_say(page, world):
         # what is smaller below it is how it has changed
         shown = cells.evaluate_all("cells => cells.map(cell => cell.firstChild?.textContent)")
         assert shown[1] == name
-        assert shown[2].startswith(f"{half_up(sums.risk)}%")
-        assert shown[4:6] == [f"{sums.messages:,}", f"{sums.alerts:,}"]
+        usual = Fraction(every.risky + every.alerts, every.messages + every.alerts)
+        adjusted = 100 * (sums.risky + sums.alerts + 200 * usual) / (sums.messages + sums.alerts + 200)
+        assert shown[2] == f"{one_decimal(adjusted)}%".replace(".0%", "%")
+        assert shown[3].startswith(f"{half_up(sums.risk)}%")
+        assert shown[5:7] == [f"{sums.messages:,}", f"{sums.alerts:,}"]
         assert shown[-2:] == [f"{half_up(sums.confidence)}%", f"{len(own)}/{DAYS}"]
 
 

@@ -198,7 +198,7 @@ def test_from_the_navigation_to_the_numbers(visit, web):
     frame.get_by_role("combobox", name="Organization").fill("acme")
     expect(organizations(frame)).to_have_count(1)
     frame.get_by_role("combobox", name="Organization").press("Enter")
-    expect(frame.locator("#subtitle")).to_contain_text("Acme Logistics")
+    expect(frame.locator(".titles")).to_contain_text("Acme Logistics")
     one.drawn(frame)
     for chart, column in [
         ("topics", "topic_distribution"),
@@ -211,7 +211,7 @@ def test_from_the_navigation_to_the_numbers(visit, web):
     assert f"organization={rows.organization_id('acme')}" in page.url
     assert f"from={FROM}" in page.url
     page.reload()
-    expect(frame.locator("#subtitle")).to_contain_text("Acme Logistics")
+    expect(frame.locator(".titles")).to_contain_text("Acme Logistics")
     one.drawn(frame)
     assert str(FROM) == frame.locator("#from").input_value()
     assert (one.problems, one.foreign) == ([], set())
@@ -234,16 +234,16 @@ def test_presets_and_the_keyboard(visit):
     page.keyboard.press("ArrowDown")
     expect(page.get_by_role("option", name="Borealis Energy")).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Enter")
-    expect(page.locator("#subtitle")).to_contain_text("Borealis Energy")
+    expect(page.locator(".titles")).to_contain_text("Borealis Energy")
     expect(picker).to_be_focused()
     expect(picker).to_have_value("Borealis Energy")
     expect(page.get_by_role("listbox", name="Organizations")).to_be_hidden()
     page.go_back()
-    expect(page.locator("#subtitle")).to_contain_text("10 organizations")
+    expect(page.locator(".titles")).to_contain_text("10 organizations")
     expect(picker).to_have_value("")
     # what had the focus is gone in the next view: it is not lost, but at what came instead
     page.locator("#ranking").get_by_role("button", name="Cobalt Health").press("Enter")
-    expect(page.locator("#subtitle")).to_contain_text("Cobalt Health")
+    expect(page.locator(".titles")).to_contain_text("Cobalt Health")
     expect(page.locator("#main")).to_be_focused()
     assert one.problems == []
 
@@ -263,7 +263,7 @@ def test_who_types_fast_gets_what_he_typed(visit):
     # and Enter before there is any answer means what is typed
     picker.fill("cobalt")
     picker.press("Enter")
-    expect(page.locator("#subtitle")).to_contain_text("Cobalt Health")
+    expect(page.locator(".titles")).to_contain_text("Cobalt Health")
 
 
 def test_a_date_is_typed(visit):
@@ -275,7 +275,7 @@ def test_a_date_is_typed(visit):
     page.wait_for_timeout(300)
     assert not [url for url in asked if "/api/v1/" in url]
     page.keyboard.press("Enter")
-    expect(page.locator("#subtitle")).to_contain_text("1 Oct – 29 Oct 2026")
+    expect(page.locator(".titles")).to_contain_text("1 Oct – 29 Oct 2026")
     expect(page.locator("#from")).to_be_focused()
     assert "from=2026-10-01" in page.url
     # leaving the field is enough, and what is wrong stands next to it
@@ -286,10 +286,10 @@ def test_a_date_is_typed(visit):
     expect(page.locator("#from")).to_have_attribute("aria-invalid", "true")
     assert "from=2026-10-01" in page.url
     page.locator("#from").fill("2026-10-20")
-    expect(page.locator("#subtitle")).to_contain_text("20 Oct – 29 Oct 2026")
+    expect(page.locator(".titles")).to_contain_text("20 Oct – 29 Oct 2026")
     expect(page.locator("#from-problem")).to_be_hidden()
     page.locator("#from").fill("2026-01-01")
-    expect(page.locator("#subtitle")).to_contain_text("1 Jan – 29 Oct 2026")
+    expect(page.locator(".titles")).to_contain_text("1 Jan – 29 Oct 2026")
     page.locator("#from").fill("2024-01-01")
     expect(page.locator("#from-problem")).to_contain_text("366 at most")
     expect(page.locator("#main")).to_be_hidden()
@@ -310,17 +310,40 @@ def test_the_cards_say_what_they_compare(visit, web):
     expect(page.locator("#card-messages .against")).to_have_text("vs. 26 Aug – 24 Sep 2026")
     current = [day for day in rows.DAYS if FROM <= day <= TO and day not in gaps]
     week = datetime.timedelta(35)
+    over = f", over {30 - len(gaps)} of 30 days" if gaps else ""
     now, before = (
         sum(rows.trend("acme", day - shift)["total_classifications"] for day in current)
         for shift in (datetime.timedelta(0), week)
     )
     change = round(100 * (now - before) / before, 1)
     expect(page.locator("#card-messages .change")).to_have_text(f"{'▲' if change > 0 else '▼'} {abs(change):g}%")
+    expect(page.locator("#card-messages .compared")).to_have_text(f"{now:,} compared with {before:,}{over}")
     left_out = page.locator("#cards .left-out")
     if gaps:
         expect(left_out).to_have_text(f"Compared over {30 - len(gaps)} of 30 days (those stored in both ranges).")
     else:
         expect(left_out).to_have_count(0)
+
+
+def test_a_change_of_a_third_of_the_days_has_no_arrow(visit):
+    # 90 days against those 91 days before: nothing is stored before 1 Aug
+    page = visit().open("from=2026-08-01&to=2026-10-29&organization=dune")
+    expect(page.locator("#card-risk .change")).to_have_text("no comparison")
+    page.goto(page.url.replace("from=2026-08-01", "from=2026-09-09"))
+    # 51 days against those 56 days before: 34 of them are stored
+    expect(page.locator("#card-risk .compared")).to_contain_text("over 34 of 51 days")
+    expect(page.locator("#card-risk .change")).to_have_count(0)
+    expect(page.locator("#cards .left-out")).to_contain_text("too few to say how the range has changed")
+    page = visit().open("from=2026-09-09&to=2026-10-29")
+    expect(page.locator("#ranking .moved").first).to_have_text(re.compile(r"^\(\d+%\)$"))
+    expect(page.locator("#ranking")).not_to_contain_text("▼")
+
+
+def test_nothing_is_complete_before_the_first_trend(visit, web):
+    page = visit().open("from=2026-07-20&to=2026-08-10")
+    expect(page.locator("#gaps-title")).to_have_text(
+        "1 Aug – 10 Aug 2026: complete for all 10 organizations; nothing is stored before 1 Aug 2026."
+    )
 
 
 def test_hotspots_of_another_rule_are_said_to_be(web, visit):
@@ -365,13 +388,13 @@ def test_the_ranking_is_sorted_by_any_column(visit):
     expect(page.get_by_role("button", name="Sort by messages")).to_be_focused()
     assert "sort=totalClassifications" in page.url
     one.drawn()
-    messages = column(5)
+    messages = column(6)
     assert messages == sorted(messages, reverse=True)
     assert len(messages) == 10
     page.get_by_role("button", name="Sort by messages").click()
     expect(page.locator("#ranking th[aria-sort=ascending]")).to_contain_text("Messages")
     one.drawn()
-    assert column(5) == messages[::-1]
+    assert column(6) == messages[::-1]
     page.go_back()
     expect(page.locator("#ranking th[aria-sort=descending]")).to_contain_text("Messages")
     with page.expect_download() as download:
@@ -498,10 +521,10 @@ def test_what_is_unusual_is_said_in_words_and_marked(visit, web):
     sentence = "58 alerts; on Tuesdays usually 2 to 6"
     try:
         page = visit().open("from=2026-10-21&to=2026-10-27")
-        expect(page.locator("#attention-title")).to_have_text("Unusual: Tue, 27 Oct 2026")
+        expect(page.locator("#attention-title")).to_have_text("Who needs a call: Tue, 27 Oct 2026")
         expect(page.locator("#attention li").first).to_have_text(f"Alarmed{sentence}")
         page.locator("#attention").get_by_role("button", name="Alarmed").click()
-        expect(page.locator("#subtitle")).to_contain_text("Alarmed")
+        expect(page.locator(".titles")).to_contain_text("Alarmed")
         assert charted(page, "escalations")["unusual"].keys() == {"2026-10-27"}
         page.locator("#escalations").focus()
         page.keyboard.press("ArrowLeft")
@@ -643,10 +666,12 @@ def unfinished(web):
 def test_what_is_not_final_is_said_and_compared_with_nothing(visit, unfinished):
     # its slug is no part of any path
     page = visit().open("organization=..&from=2026-10-23&to=2026-10-29&mean=7")
-    expect(page.locator("#subtitle")).to_have_text("Unfinished · 23 Oct – 29 Oct 2026 · 612 messages · 1 day not final")
+    expect(page.locator("#subtitle")).to_have_text(
+        "Communication trends · 23 Oct – 29 Oct 2026 · 612 messages · 1 day not final"
+    )
     expect(page.locator("#card-messages .value")).to_have_text("612")
     expect(page.locator("#card-messages .change")).to_have_text("unchanged")
-    expect(page.locator("#card-messages .compared")).to_have_text("compared: 600 with 600")
+    expect(page.locator("#card-messages .compared")).to_have_text("600 compared with 600, over 6 of 7 days")
     expect(page.locator("#cards .left-out").last).to_contain_text("Thu, 29 Oct 2026 is not final")
     assert set(charted(page, "topics")["notFinal"]) == {"2026-10-29"}
     expect(page.locator("#topics-legend")).to_contain_text("not final")
@@ -663,12 +688,12 @@ def test_a_slug_of_any_kind_has_its_own_page(visit, web, unfinished):
     one = visit()
     page = one.open(f"from=2026-10-23&to={TO}")
     page.locator("#ranking").get_by_role("button", name="Unfinished").click()
-    expect(page.locator("#subtitle")).to_contain_text("Unfinished · 23 Oct – 29 Oct 2026 · 612 messages")
+    expect(page.locator(".titles")).to_contain_text("Unfinished · 23 Oct – 29 Oct 2026 · 612 messages")
     expect(page.get_by_role("combobox", name="Organization")).to_have_value("Unfinished")
     web.connection.execute("update organizations set slug = '' where name = 'Unfinished'")
     page.reload()
     one.drawn()
-    expect(page.locator("#subtitle")).to_contain_text("Unfinished")
+    expect(page.locator(".titles")).to_contain_text("Unfinished")
     web.connection.execute("update organizations set slug = '..' where name = 'Unfinished'")
     assert one.problems == []
 
@@ -795,7 +820,9 @@ def test_all_that_is_missing_is_run_at_once(visit, web, dag):
     one = visit(user="admin")
     page = one.open()
     expect(page.locator("#gaps")).to_contain_text("for 9 of 10 organizations")
-    expect(page.locator("#gaps")).to_contain_text("Acme Logistics is missing 15 Oct and 22 Oct")
+    # the last day first
+    expect(page.locator("#gaps li")).to_have_text(["22 Oct: Acme Logistics", "15 Oct: Acme Logistics"])
+    expect(page.locator("#gaps")).to_contain_text(re.compile(r"Last run .* UTC \((success|failed)\)"))
     # where some organizations are missing, the charts say so
     assert set(charted(page, "topics")["partial"]) == {"2026-10-15", "2026-10-22"}
     page.get_by_role("button", name="Run all missing").click()
@@ -1071,7 +1098,7 @@ def test_nothing_but_data_looks_like_data(visit, web):
     one.open(RANGE)
     # what is on the page stays while it cannot be updated, and says of when it is
     page.route("**/api/v1/**", lambda route: route.abort())
-    page.get_by_role("button", name="Sort by rank").click()
+    page.get_by_role("button", name="Day", exact=True).click()
     expect(page.locator("#notice")).to_contain_text("Showing data from")
     expect(page.locator("body")).to_have_attribute("data-state", "stale")
     expect(page.locator("#cards")).to_be_visible()
@@ -1140,7 +1167,7 @@ def test_brought_back_by_the_browser_it_shows_what_the_address_says(browser, web
         page.evaluate("window.isKept = true")
         page.goto(f"{one.url}/communication-trends/static/icon.svg")
         page.go_back(wait_until="commit")
-        expect(page.locator("#subtitle")).to_contain_text("Acme Logistics")
+        expect(page.locator(".titles")).to_contain_text("Acme Logistics")
         assert page.evaluate("window.isKept") is True
         # Back and Forward go on as before
         page.evaluate(
@@ -1149,9 +1176,9 @@ def test_brought_back_by_the_browser_it_shows_what_the_address_says(browser, web
         )
         page.goto(f"{one.url}/communication-trends/static/icon.svg")
         page.go_back(wait_until="commit")
-        expect(page.locator("#subtitle")).to_contain_text("Dune Retail")
+        expect(page.locator(".titles")).to_contain_text("Dune Retail")
         page.go_back(wait_until="commit")
-        expect(page.locator("#subtitle")).to_contain_text("Acme Logistics")
+        expect(page.locator(".titles")).to_contain_text("Acme Logistics")
         one.context.close()
 
 
@@ -1185,7 +1212,7 @@ def test_what_is_not_there_yet_does_not_look_like_what_was(visit):
     released.append(True)
     for route in held:
         route.continue_()
-    expect(page.locator("#subtitle")).to_contain_text("23 Oct – 29 Oct 2026")
+    expect(page.locator(".titles")).to_contain_text("23 Oct – 29 Oct 2026")
     expect(page.locator("#cards")).to_have_css("opacity", "1")
 
 
@@ -1195,7 +1222,7 @@ def test_a_slow_panel_keeps_nobody_waiting(visit):
     held = []
     page.route("**/api/v1/hotspots**", lambda route: held.append(route))
     page.get_by_role("button", name="7 days").click()
-    expect(page.locator("#subtitle")).to_contain_text("23 Oct – 29 Oct 2026")
+    expect(page.locator(".titles")).to_contain_text("23 Oct – 29 Oct 2026")
     expect(page.locator("#card-messages .against")).to_contain_text("16 Oct – 22 Oct 2026")
     expect(page.locator("#charts")).to_have_css("opacity", "1")
     expect(page.locator("#hotspots")).to_have_css("opacity", "0.35")
@@ -1253,7 +1280,7 @@ def test_an_ended_login_has_a_way_back(visit, web):
     page.get_by_label("Username").fill("viewer")
     page.get_by_label("Password", exact=True).fill(web.passwords["viewer"])
     page.get_by_role("button", name="Sign in").click()
-    expect(frame.locator("#subtitle")).to_contain_text("Dune Retail")
+    expect(frame.locator(".titles")).to_contain_text("Dune Retail")
     expect(frame.get_by_role("button", name="90 days")).to_have_attribute("aria-pressed", "true")
 
 

@@ -104,12 +104,13 @@ class Digest:
         ranked = reader.rows(
             "overview",
             search="",
-            sort="rank",
-            ascending=True,
+            sort="adjustedRisk",
+            ascending=False,
             by_change=False,
             limit=2 * DIGEST_ORGANIZATIONS,
             offset=0,
             hotspot_min_messages=self.rule.min_messages,
+            risk_prior=totals.RISK_PRIOR,
             **self._compared(),
         )
         for row in ranked:

@@ -11,6 +11,17 @@ from communication_trends.core.period import ONE_DAY, Granularity, Period
 FRESHNESS_GRACE = datetime.timedelta(hours=1)
 """How long after its run is due a period should be stored."""
 
+SHIFTS = {
+    "daily": {"previous": 7, "quarter": 91, "year": 364},
+    "weekly": {"previous": 1, "quarter": 13, "year": 52},
+    "monthly": {"previous": 1, "quarter": 3, "year": 12},
+}
+"""
+Periods by a multiple of which the range that another one is compared with is earlier.
+
+Days are compared with the same weekdays: these are whole weeks.
+"""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -21,12 +32,14 @@ class Range:
     :param last: the last one, included.
     :param due: the last one whose run is due; after it, nothing is missing.
     :param ended: the last one that has ended; by default the one that is due.
+    :param compare: what it is compared with: the range ``previous``, or that a ``quarter`` or a ``year`` before.
     """
 
     first: Period
     last: Period
     due: Period
     ended: Period | None = None
+    compare: str = "previous"
 
     @property
     def kind(self) -> Granularity:
@@ -70,12 +83,9 @@ class Range:
         }
 
     def shift(self) -> int:
-        """
-        Return by how many periods the range before it is earlier.
-
-        Days are compared with the same weekdays: whole weeks, the fewest that are not shorter than the range.
-        """
-        return -(-self.length // 7) * 7 if self.kind.name == "daily" else self.length
+        """Return by how many periods the range that it is compared with is earlier: the fewest that do not overlap."""
+        unit = SHIFTS[self.kind.name][self.compare]
+        return -(-self.length // unit) * unit
 
     def earlier(self, count: int) -> Range:
         """Return the range that begins and ends so many periods before."""

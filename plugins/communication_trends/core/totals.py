@@ -7,6 +7,17 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+RISK_PRIOR = 200
+"""
+Messages at the usual share that are added to an organization's own before it is ranked by risk.
+
+So many that a complaint or two among a hundred messages rank nobody first, and that a thousand messages speak for
+themselves.
+"""
+
+MIN_MATCHED_PERCENT = 80
+"""Share of what is stored in both ranges, in percent of what could be, below which a change says nothing."""
+
 
 def rounded(numerator: int, denominator: int) -> int | None:
     """Return the quotient of two counts, rounded half up in whole numbers, or None without a denominator."""
@@ -71,6 +82,39 @@ def change_points(current: tuple[int, int], previous: tuple[int, int], *, factor
     # over one denominator, so that nothing is rounded before the end
     numerator = factor * (current[0] * previous[1] - previous[0] * current[1])
     return _one_decimal(Decimal(numerator) / (current[1] * previous[1]))
+
+
+def is_comparable(matched: int, possible: int) -> bool:
+    """
+    Return whether enough is stored in both ranges to say how a figure has changed.
+
+    :param matched: periods that are stored and final in both.
+    :param possible: those that could be: their runs are due.
+    """
+    return matched > 0 and 100 * matched >= MIN_MATCHED_PERCENT * possible
+
+
+def shrunk_percent(part: tuple[int, int], usual: tuple[int, int]) -> float | None:
+    """
+    Return a share in percent, shrunk towards the usual one by `RISK_PRIOR`, with one decimal; None where it is unknown.
+
+    :param part: numerator and denominator.
+    :param usual: the same of what is usual.
+    """
+    if not part[1] or not usual[1]:
+        return None
+    numerator = 100 * (part[0] * usual[1] + RISK_PRIOR * usual[0])
+    return _one_decimal(Decimal(numerator) / ((part[1] + RISK_PRIOR) * usual[1]))
+
+
+def percent(count: int, whole: int) -> float | None:
+    """Return a share in percent, with one decimal, or None of nothing."""
+    return _one_decimal(Decimal(100) * count / whole) if whole else None
+
+
+def per_thousand(count: int, messages: int) -> float | None:
+    """Return a count per 1,000 messages, with one decimal, or None without messages."""
+    return _one_decimal(Decimal(1000) * count / messages) if messages else None
 
 
 def sums_of_distributions(

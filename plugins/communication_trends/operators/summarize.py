@@ -25,7 +25,7 @@ from communication_trends.core.run_summary import (
 from communication_trends.core.task_report import TaskReport
 from communication_trends.core.trend_reader import changes_until
 from communication_trends.core.work import read_rule
-from communication_trends.notifiers import attention_for_summary, notify_attention, notify_digest
+from communication_trends.notifiers import find_attention, notify_attention, notify_digest
 from communication_trends.operators.base import REPORT_KEY, TrendsOperator
 
 
@@ -67,14 +67,23 @@ class SummarizeTrendsOperator(TrendsOperator):
         batches = self._listed_batches(context, period)
         with translate_errors():
             run, changes = self._look_up(context, period, batches)
-        summary = {**run.as_json(), "attention": attention_for_summary(period, run.processed, self.sql_path)}
+        found = find_attention(period, run.processed, self.sql_path)
+        summary = {**run.as_json(), "attention": found and found.as_json()}
         for warning in run.warnings():
             self.log.warning("%s", warning)
         metrics.send(summary, behind=run.behind, started=context["dag_run"].start_date)
         self.log.info("Summary (version %s): %s", __version__, json.dumps(summary, ensure_ascii=False))
         if changes["changedPeriods"]:
             self.log.info("Changed %ss: %s", self.kind.noun, json.dumps(changes["changedPeriods"]))
-        notify_attention(self.attention_notifier, context, period, summary)
+        notify_attention(
+            self.attention_notifier,
+            context,
+            period,
+            found,
+            run.processed,
+            triggered_by=summary["triggeredBy"],
+            sql_path=self.sql_path,
+        )
         problem = run.problem()
         run_ids = {"dagId": context["dag_run"].dag_id, "runId": context["dag_run"].run_id}
         extra = {**summary, **changes, **run_ids, "hasFailed": bool(problem)}

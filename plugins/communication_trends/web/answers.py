@@ -44,7 +44,7 @@ def trends_of_one(
     by_date = {row["date"]: row for row in origins}
     entries = [_entry_of_one(row, by_date.get(row["date"], {}), asked) for row in rows]
     return models.OrganizationTrends(
-        **_ranged(asked),
+        **ranged(asked),
         **_changes(database, asked, changed_since, found.id),
         organization=found,
         totals=_totals(entries),
@@ -61,7 +61,7 @@ def trends_of_all(
     rows = database.rows("trends_of_all", **asked.parameters)
     entries = [_entry_of_all(row) for row in rows]
     return models.AllTrends(
-        **_ranged(asked),
+        **ranged(asked),
         **_changes(database, asked, changed_since, None),
         organizations_total=rows[0]["organizations_total"],
         totals=_totals(entries),
@@ -86,10 +86,13 @@ def overview(
         offset=offset,
         hotspot_topics=settings.hotspot_topics(),
         hotspot_min_messages=settings.hotspot_min_messages(),
+        risk_prior=figures.RISK_PRIOR,
         # what nothing is ordered by need not be read
         **{**compared, **({} if by_change else asked.parameters)},
     )
     page = [row for row in rows if row["organization_id"]]
+    # the first row is there even where the page is empty
+    usual = (rows[0]["overall_risky"], rows[0]["overall_messages"])
     ranked: list[models.RankedOrganization] = []
     for start in range(0, len(page), CHUNK):
         found = database.rows(
@@ -98,8 +101,8 @@ def overview(
             hotspot_topics=settings.hotspot_topics(),
             **compared,
         )
-        ranked += [_ranked(row, rank=page[start + index]["rank"]) for index, row in enumerate(found)]
-    return models.Overview(**_ranged(asked), organizations=ranked, total_entries=rows[0]["total_entries"])
+        ranked += [_ranked(row, usual, rank=page[start + index]["rank"]) for index, row in enumerate(found)]
+    return models.Overview(**ranged(asked), organizations=ranked, total_entries=rows[0]["total_entries"])
 
 
 def hotspots(
@@ -109,7 +112,7 @@ def hotspots(
     one = find(database, organization)
     rows = database.rows("hotspots", organization_id=one and one.id, limit=limit, offset=offset, **asked.parameters)
     return models.Hotspots(
-        **_ranged(asked),
+        **ranged(asked),
         hotspots=[
             models.RankedHotspot(
                 organization=_organization(row),
@@ -148,7 +151,7 @@ def comparison(database: TrendReader, asked: Range, *, organization: str | None)
 
     previous = asked.earlier(asked.shift())
     return models.Comparison(
-        **_ranged(asked),
+        **ranged(asked),
         organization=one,
         current=models.Dates(from_=asked.from_, to=asked.to),
         previous=models.Dates(from_=previous.from_, to=previous.to),
@@ -157,6 +160,7 @@ def comparison(database: TrendReader, asked: Range, *, organization: str | None)
         stored_days=stored,
         not_final_days=row["not_final_days"],
         left_out_days=stored - matched,
+        comparable=figures.is_comparable(matched, row["possible_days"]),
         ignored=_ignored(database, asked, one),
         total_classifications=count("messages"),
         escalations=count("alerts"),
@@ -190,7 +194,7 @@ def attention(
     )
     found = answer.findings
     return models.Attention(
-        **_ranged(asked),
+        **ranged(asked),
         organizations_compared=answer.organizations,
         organizations_total=answer.organizations_total,
         organizations_not_compared=answer.organizations_total - answer.organizations,
@@ -235,13 +239,14 @@ def freshness(
     elif known and first > found["checked_from"]:
         complete = asked.kind.containing(first).first_date - ONE_DAY
     return models.Freshness(
-        **_ranged(asked),
+        **ranged(asked),
         expected_through=asked.to,
         complete_through=complete,
         checked_from=found["checked_from"] if known else None,
         first_incomplete=first,
         last_incomplete=last,
         incomplete_before=found["incomplete_before"],
+        incomplete_periods=[models.IncompletePeriod(**entry) for entry in found["incomplete_periods"] or []],
         fresh=known and not found["organizations_behind"],
         organizations_total=found["organizations_total"],
         organizations_behind=found["organizations_behind"],
@@ -281,7 +286,8 @@ def _organization(row: Mapping[str, Any]) -> models.Organization:
     return models.Organization(id=row["organization_id"], name=row["name"], slug=row["slug"])
 
 
-def _ranged(asked: Range) -> dict[str, Any]:
+def ranged(asked: Range) -> dict[str, Any]:
+    """Return what all answers about a range have in common."""
     return {
         "period": asked.kind.name,
         "from_": asked.from_,
@@ -462,7 +468,7 @@ def _totals(entries: Sequence[_Entry]) -> models.Totals:
     )
 
 
-def _ranked(row: Mapping[str, Any], *, rank: int) -> models.RankedOrganization:
+def _ranked(row: Mapping[str, Any], usual: tuple[int, int], *, rank: int) -> models.RankedOrganization:
     sums, now, before = (figures.sums_of(row, prefix) for prefix in ("", "matched_", "previous_"))
     stored, matched = row["days_stored"] > 0, row["matched_days"] > 0
     return models.RankedOrganization(
@@ -470,6 +476,7 @@ def _ranked(row: Mapping[str, Any], *, rank: int) -> models.RankedOrganization:
         organization=_organization(row),
         risk_score=sums.risk_score,
         risk_score_change=figures.risk_change(now, before),
+        adjusted_risk=figures.shrunk_percent((sums.risky + sums.alerts, sums.messages + sums.alerts), usual),
         days_stored=row["days_stored"],
         expected_days=row["expected_days"],
         missing_days=row["missing_days"],
@@ -480,12 +487,16 @@ def _ranked(row: Mapping[str, Any], *, rank: int) -> models.RankedOrganization:
         total_classifications=sums.messages if stored else None,
         total_classifications_change=figures.change_percent(now.messages, before.messages),
         escalations=sums.alerts if stored else None,
+        escalations_per_thousand=figures.per_thousand(sums.alerts, sums.messages),
         escalations_change=figures.change_percent(now.alerts, before.alerts),
         critical_escalations=row["critical"],
         hotspot_count=row["hotspots"],
         avg_confidence=sums.avg_confidence,
         avg_confidence_change=figures.confidence_change(now, before),
         matched_days=row["matched_days"],
+        comparable=figures.is_comparable(row["matched_days"], row["expected_days"]),
+        matched_risk_score=now.risk_score,
+        previous_risk_score=before.risk_score,
         matched_classifications=now.messages if matched else None,
         previous_classifications=before.messages if matched else None,
         matched_risky_classifications=now.risky if matched else None,

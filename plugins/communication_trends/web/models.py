@@ -217,6 +217,10 @@ class RankedOrganization(Model):
     organization: Organization
     risk_score: int | None
     risk_score_change: float | None = Field(description="Percentage points.")
+    adjusted_risk: float | None = Field(
+        description="Share in percent, one decimal, with each alert as one more risky message, and with 200 messages "
+        "at the share of all organizations together added: few messages are no ranking."
+    )
     days_stored: int
     expected_days: int = Field(description="Periods of which a trend should be stored by now.")
     missing_days: int
@@ -229,10 +233,14 @@ class RankedOrganization(Model):
     escalations: int | None
     escalations_change: float | None = Field(description="Percent.")
     critical_escalations: int | None
+    escalations_per_thousand: float | None = Field(description="Alerts per 1,000 messages, one decimal.")
     hotspot_count: int | None
     avg_confidence: int | None
     avg_confidence_change: float | None = Field(description="Percentage points.")
     matched_days: int = Field(description="Periods that are stored and final in both ranges: what is compared.")
+    comparable: bool = Field(description="Whether these are at least 80% of the periods that could be.")
+    matched_risk_score: int | None = Field(description="Of what is compared.")
+    previous_risk_score: int | None
     matched_classifications: int | None
     previous_classifications: int | None
     matched_risky_classifications: int | None
@@ -308,11 +316,64 @@ class Comparison(Ranged):
     stored_days: int = Field(description="Organization-days of the range that are stored, compared or not.")
     not_final_days: int = Field(description="Those of them that are not final.")
     left_out_days: int = Field(description="Those of them that are not compared.")
+    comparable: bool = Field(
+        description="Whether matchedDays are at least 80% of possibleDays; with fewer, a change says nothing."
+    )
     ignored: Ignored
     total_classifications: ChangeInPercent
     escalations: ChangeInPercent
     risk_score: ChangeInPoints
     avg_confidence: ChangeInPoints
+
+
+class Sides(Model):
+    """A count in both ranges, over what is compared, and its share."""
+
+    current: int
+    previous: int
+    current_share: float | None = Field(description="In percent, one decimal.")
+    previous_share: float | None
+    change_points: float | None = Field(description="Percentage points, one decimal, from counts.")
+
+
+class ChannelChange(Model):
+    """A channel that was a hotspot more often than before."""
+
+    channel_id: str
+    days_hot: int = Field(description="Periods of the range in which it was one.")
+    previous_days_hot: int
+
+
+class TopicOrganization(Sides):
+    """A topic or tone of one organization, which has more of it than its share before makes of its messages now."""
+
+    organization: Organization
+    channels: list[ChannelChange] = Field(description="Of risky topics only: of others, no channel is stored.")
+
+
+class TopicChange(Sides):
+    """A topic or tone."""
+
+    name: str
+    organizations: list[TopicOrganization] = Field(
+        description="Those with most to do with its rise, the most first; empty where one organization was asked for."
+    )
+    channels: list[ChannelChange] = Field(description="Of one organization's risky topics.")
+
+
+class TopicChanges(Ranged):
+    """Each topic and tone in the range and in the one before it, over the organization-days stored in both."""
+
+    organization: Organization | None
+    current: Dates
+    previous: Dates
+    matched_days: int = Field(description="Organization-days that are stored and final in both ranges.")
+    possible_days: int = Field(description="Organization-days of the range that were due.")
+    comparable: bool = Field(
+        description="Whether matchedDays are at least 80% of possibleDays; with fewer, a change says nothing."
+    )
+    topics: list[TopicChange] = Field(description="What rose most first.")
+    tones: list[TopicChange]
 
 
 class Finding(Model):
@@ -375,6 +436,16 @@ class Behind(Model):
     not_final_days: list[datetime.date] = Field(description="The same of those whose stored trend is not final.")
 
 
+class IncompletePeriod(Model):
+    """A period that some organizations lack."""
+
+    date: datetime.date = Field(description="Its first date.")
+    missing: int = Field(description="Organizations without a trend.")
+    unreadable: int = Field(description="Organizations whose stored trend cannot be read.")
+    not_final: int = Field(description="Organizations whose stored trend is not final.")
+    expected: int = Field(description="Organizations that existed.")
+
+
 class Freshness(Ranged):
     """How far the trends are complete."""
 
@@ -390,6 +461,9 @@ class Freshness(Ranged):
     first_incomplete: datetime.date | None = Field(description="First date of the first period that is not complete.")
     last_incomplete: datetime.date | None = Field(description="First date of the last period that is not complete.")
     incomplete_before: int = Field(description="Organization-days before the range that are not complete.")
+    incomplete_periods: list[IncompletePeriod] = Field(
+        description="The periods of the range that are not complete, newest first."
+    )
     fresh: bool = Field(description="Whether all of the range is complete.")
     organizations_total: int
     organizations_behind: int

@@ -1,6 +1,7 @@
 """Which periods a request asks for: dates and moments of its query in, a range of periods out."""
 
 import datetime
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query
@@ -110,6 +111,23 @@ def asked_of_all(kind: Kind, first: First = None, last: Last = None) -> Range:
     return bounded(range_of(kind, first, last, now=present()), MAX_OF_ALL)
 
 
+def asked_compared(
+    kind: Kind,
+    first: First = None,
+    last: Last = None,
+    compare: Annotated[
+        Literal["previous", "quarter", "year"],
+        Query(
+            description="What to compare with: the range just before (of days, whole weeks before), or the one a "
+            "quarter (13 weeks, 3 months) or a year (52 weeks, 12 months) before; of a longer range, as many of them "
+            "as do not overlap."
+        ),
+    ] = "previous",
+) -> Range:
+    """Return the range that a request asks for, over all organizations, and what it is compared with."""
+    return replace(asked_of_all(kind, first, last), compare=compare)
+
+
 def asked_of_one(kind: Kind, first: First = None, last: Last = None) -> Range:
     """Return the range that a request asks for, of one organization."""
     return bounded(range_of(kind, first, last, now=present()), MAX_OF_ONE)
@@ -154,6 +172,7 @@ def asked_changes(
 
 
 RangeOfAll = Annotated[Range, Depends(asked_of_all)]
+ComparedRange = Annotated[Range, Depends(asked_compared)]
 RangeOfOne = Annotated[Range, Depends(asked_of_one)]
 DueRange = Annotated[Range, Depends(asked_due)]
 LatestRange = Annotated[Range, Depends(asked_latest)]

@@ -20,11 +20,12 @@ from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import KINDS, ONE_DAY, resolve_period
 from communication_trends.core.period_range import FRESHNESS_GRACE
 from communication_trends.core.trend_reader import TrendReader, open_reader, stored_version
-from communication_trends.web import answers, models, tables
+from communication_trends.web import answers, changes, models, tables
 from communication_trends.web.access import requires_dag
 from communication_trends.web.ranges import (
     MAX_OF_ALL_JUDGED,
     ChangedSince,
+    ComparedRange,
     DueRange,
     Kind,
     LatestRange,
@@ -46,6 +47,7 @@ Sort = Annotated[
         "name",
         "riskScore",
         "riskScoreChange",
+        "adjustedRisk",
         "totalClassifications",
         "totalClassificationsChange",
         "escalations",
@@ -214,7 +216,7 @@ async def get_trends_of_all(asked: RangeOfAll, reply: Whole, changed_since: Chan
 
 @router.get("/overview", response_model=models.Overview, responses=CSV)
 async def get_overview(
-    asked: RangeOfAll, reply: Paged, search: Search = "", sort: Sort = "rank", order: Order = None
+    asked: ComparedRange, reply: Paged, search: Search = "", sort: Sort = "rank", order: Order = None
 ) -> Response:
     """Organizations in the order asked for, in pages, each with its periods and how it changed."""
     ascending = (order or ("asc" if sort in {"rank", "name"} else "desc")) == "asc"
@@ -246,7 +248,7 @@ async def get_hotspots(asked: RangeOfAll, reply: Paged, organization: AnyOrganiz
 
 
 @router.get("/comparison", response_model=models.Comparison, responses=CSV)
-async def get_comparison(asked: RangeOfAll, reply: Whole, organization: AnyOrganization = None) -> Response:
+async def get_comparison(asked: ComparedRange, reply: Whole, organization: AnyOrganization = None) -> Response:
     """The range against the one before it, over the organization-days that are stored in both."""
 
     def answer(database: TrendReader) -> models.Comparison:
@@ -254,6 +256,19 @@ async def get_comparison(asked: RangeOfAll, reply: Whole, organization: AnyOrgan
 
     def table(found: models.Comparison) -> tuple[str, str]:
         return _name("comparison", found), tables.comparison_table(found)
+
+    return await reply(answer, table)
+
+
+@router.get("/topic-changes", response_model=models.TopicChanges, responses=CSV)
+async def get_topic_changes(asked: ComparedRange, reply: Whole, organization: AnyOrganization = None) -> Response:
+    """Topics and tones against the range before: what rose, for whom, in which channels."""
+
+    def answer(database: TrendReader) -> models.TopicChanges:
+        return changes.topic_changes(database, asked, organization=organization)
+
+    def table(found: models.TopicChanges) -> tuple[str, str]:
+        return _name("topic-changes", found), tables.topic_changes_table(found)
 
     return await reply(answer, table)
 

@@ -103,6 +103,21 @@ def comparison_table(comparison: models.Comparison) -> str:
     return csv_text(columns, [{"figure": name, **entry[name], **shared} for name in figures])
 
 
+def topic_changes_table(found: models.TopicChanges) -> str:
+    """Return changes of topics and tones as CSV: one row each, and one per organization that is named for it."""
+    sides = [to_camel(name) for name in models.Sides.model_fields]
+    organization = [_organization_column(part) for part in models.Organization.model_fields]
+    columns = ["distribution", "name", *organization, *sides, "channels"]
+    entries: list[dict[str, Any]] = []
+    for distribution in ("topics", "tones"):
+        for change in getattr(found, distribution):
+            for part in (change, *change.organizations):
+                entry = _flat(part.model_dump(mode="json", by_alias=True, exclude={"organizations"}))
+                channels = [channel["channelId"] for channel in entry["channels"]]
+                entries.append({**entry, "distribution": distribution, "name": change.name, "channels": channels})
+    return csv_text(columns, entries)
+
+
 def file_name(name: str) -> str:
     """Return a name for a download that any file system takes."""
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "_" for letter in name)

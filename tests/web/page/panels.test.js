@@ -5,14 +5,22 @@ import test from "node:test";
 
 import { ask, problemOf, queue } from "../../../plugins/communication_trends/web/static/ask.js";
 import {
+  changeText,
+  leftOutText,
+  sidesText,
+} from "../../../plugins/communication_trends/web/static/cards.js";
+import {
+  byPeriod,
+  completeText,
+  gapsByPeriod,
+  helps,
+  ignoredText,
+  latestText,
+} from "../../../plugins/communication_trends/web/static/gaps.js";
+import {
   attentionNotes,
   byOrganization,
-  byPeriod,
-  changeText,
-  completeText,
-  helps,
   hotOf,
-  ignoredText,
   onceEach,
   rulesNote,
 } from "../../../plugins/communication_trends/web/static/panels.js";
@@ -105,20 +113,98 @@ test("what became of a task instance is said with its periods", () => {
 });
 
 test("no comparison is not unchanged", () => {
-  const both = { daysStored: 30 };
-  assert.equal(movedText(both, 0, "%", [7, 7]), "±0%");
-  assert.equal(movedText(both, -2.5, "points"), "▼ 2.5");
-  assert.equal(movedText(both, null, "%", [7, 0]), "from 0");
+  const both = { daysStored: 30, comparable: true };
+  assert.equal(movedText(both, 0, "%", [7, 7]), "±0");
+  assert.equal(movedText(both, -2.5, "points", [8, 10]), "▼ 2.5 (10%)");
+  assert.equal(movedText(both, 50, "%", [1800, 1200]), "▲ 50% (1,200)");
+  assert.equal(movedText(both, null, "%", [7, 0]), "▲ (0)");
   assert.equal(movedText(both, null, "%", [0, 0]), "±0");
   // 15 alerts on days that are not compared came from nothing known
   assert.equal(movedText(both, null, "%", [null, null]), "–");
   // a share of no messages is unknown, and not 0
-  assert.equal(movedText(both, null, "points"), "–");
+  assert.equal(movedText(both, null, "points", [null, 8]), "–");
   assert.equal(movedText({ daysStored: 0 }, null, "%", [null, null]), "");
+  // of too few days there is the other side, and no arrow
+  assert.equal(movedText({ ...both, comparable: false }, 13.2, "points", [21, 8]), "(8%)");
   assert.equal(changeText({ current: 5, previous: 0, changePercent: null }), "▲ from 0");
   assert.equal(changeText({ current: null, previous: null, changePercent: null }), "no comparison");
   assert.equal(changeText({ current: 5, previous: null, changePoints: null }), "no comparison");
   assert.equal(changeText({ current: 5, previous: 4, changePoints: 0.6 }), "▲ 0.6 points");
+});
+
+test("a change has both sides, and says over how much", () => {
+  const risk = { current: 21, previous: 8, changePoints: 13.2 };
+  const year = { matchedDays: 27, possibleDays: 90, organization: {}, period: "daily" };
+  assert.equal(sidesText(risk, year), "21% compared with 8%, over 27 of 90 days");
+  assert.equal(
+    sidesText({ current: 1200, previous: 900, changePercent: 33.3 }, { ...year, matchedDays: 90 }),
+    "1,200 compared with 900",
+  );
+  assert.equal(
+    leftOutText({ ...year, comparable: false }),
+    "Compared over 27 of 90 days (those stored in both ranges): too few to say how the range has changed.",
+  );
+  assert.equal(
+    leftOutText({ ...year, matchedDays: 80, organization: null, comparable: true }),
+    "Compared over 80 of 90 organization-days (those stored in both ranges).",
+  );
+});
+
+test("gaps are told day by day, the newest first", () => {
+  const [iron, dune] = [
+    { id: "1", name: "Iron Bridge" },
+    { id: "2", name: "Dune" },
+  ];
+  const behind = [
+    {
+      organization: iron,
+      missingDays: ["2026-11-27", "2026-11-14"],
+      unreadableDays: [],
+      notFinalDays: [],
+    },
+    {
+      organization: dune,
+      missingDays: ["2026-11-14"],
+      unreadableDays: [],
+      notFinalDays: ["2026-11-27"],
+    },
+  ];
+  const day = (date, missing, more) => ({
+    date,
+    missing,
+    unreadable: 0,
+    notFinal: 0,
+    expected: 60,
+    ...more,
+  });
+  const incompletePeriods = [
+    day("2026-11-27", 1, { notFinal: 1 }),
+    day("2026-11-14", 60),
+    day("2026-11-03", 5),
+  ];
+  assert.deepEqual(gapsByPeriod({ incompletePeriods, behind }), [
+    {
+      date: "2026-11-27",
+      parts: [
+        { text: "", organizations: [iron], more: "" },
+        { text: "not final: ", organizations: [dune], more: "" },
+      ],
+    },
+    { date: "2026-11-14", parts: [{ text: "", organizations: [], more: "all 60" }] },
+    // of those that are not listed, how many
+    { date: "2026-11-03", parts: [{ text: "", organizations: [], more: "5 organizations" }] },
+  ]);
+  const latest = { end_date: "2026-11-28T03:04:40Z", state: "failed" };
+  const range = { period: "daily", to: "2026-11-27", expectedThrough: "2026-11-27" };
+  const found = [day("2026-11-27", 2)];
+  assert.equal(
+    latestText(latest, { ...range, organizationsTotal: 60, incompletePeriods: found }),
+    "Last run 28 Nov 2026, 03:04 UTC (failed); 58 of 60 stored for Fri, 27 Nov 2026.",
+  );
+  // of a range that ended earlier, nothing is said of its last day
+  const earlier = { ...range, to: "2026-11-20", organizationsTotal: 60, incompletePeriods: [] };
+  assert.equal(latestText(latest, earlier), "Last run 28 Nov 2026, 03:04 UTC (failed).");
+  assert.equal(latestText(null, earlier), null);
 });
 
 test("a gap whose run is queued needs no other run", () => {
@@ -167,6 +253,11 @@ test("complete is said of the range, and nothing of nothing", () => {
   assert.equal(
     of(0, { completeThrough: "2026-11-03", fresh: true }),
     "1 Nov – 3 Nov 2026: complete for all 3 organizations.",
+  );
+  // before the first trend nobody is complete
+  assert.equal(
+    of(0, { completeThrough: "2026-11-03", fresh: true, checkedFrom: "2026-11-02" }),
+    "2 Nov – 3 Nov 2026: complete for all 3 organizations; nothing is stored before 2 Nov 2026.",
   );
   assert.equal(
     of(0, { completeThrough: null, fresh: false }),

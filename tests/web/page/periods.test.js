@@ -4,6 +4,7 @@ import test from "node:test";
 import {
   addDays,
   addPeriods,
+  calendarRange,
   firstDate,
   isoDay,
   lastDate,
@@ -36,4 +37,15 @@ test("before its run a period is not due", () => {
   assert.equal(lastDue("weekly", at("2026-11-23T03:30:00Z"), 3.5 * HOURS), "2026-11-16");
   assert.equal(lastDue("monthly", at("2026-12-01T03:59:59Z"), 4 * HOURS), "2026-10-01");
   assert.equal(lastDue("monthly", at("2026-12-01T04:00:00Z"), 4 * HOURS), "2026-11-01");
+});
+
+test("the last month and quarter are those that have ended", () => {
+  const of = (unit, last) => Object.values(calendarRange(unit, last));
+  assert.deepEqual(of("month", "2026-10-29"), ["2026-09-01", "2026-09-30"]);
+  // its last day is there
+  assert.deepEqual(of("month", "2026-10-31"), ["2026-10-01", "2026-10-31"]);
+  assert.deepEqual(of("quarter", "2026-10-29"), ["2026-07-01", "2026-09-30"]);
+  assert.deepEqual(of("quarter", "2026-12-31"), ["2026-10-01", "2026-12-31"]);
+  assert.deepEqual(of("quarter", "2027-01-15"), ["2026-10-01", "2026-12-31"]);
+  assert.deepEqual(of("quarter", "2026-03-30"), ["2025-10-01", "2025-12-31"]);
 });

@@ -8,6 +8,8 @@ const DEFAULT = { daily: 30, weekly: 12, monthly: 12 };
 // "days=30", "weeks=12": an address can be read
 const COUNTED = { daily: "days", weekly: "weeks", monthly: "months" };
 const MOST = 366;
+/** What a range can be compared with, besides the one just before. */
+export const COMPARED = ["quarter", "year"];
 
 /**
  * Return what a query string asks for; what makes no sense is left at its default.
@@ -35,6 +37,7 @@ export function parseView(search) {
     share: given.get("share") === "1",
     mean: given.get("mean") === "7",
     channel: given.get("channel"),
+    compare: COMPARED.includes(given.get("compare")) ? given.get("compare") : null,
   };
 }
 
@@ -64,6 +67,7 @@ export function formatView(view) {
   set("share", view.share && "1");
   set("mean", view.mean && "7");
   set("channel", view.channel);
+  set("compare", view.compare);
   return given.size ? `?${given}` : "";
 }
 

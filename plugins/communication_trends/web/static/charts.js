@@ -4,6 +4,7 @@
 import { PALETTES } from "./colors.js";
 import { byId, h, themed, themeName, update } from "./dom.js";
 import { addPeriods } from "./periods.js";
+import { downloadPicture } from "./picture.js";
 import {
   confidenceOf,
   isNotFinal,
@@ -52,6 +53,10 @@ const GAPS = new Set(["missing", "unreadable"]);
  * @property {function(object)} show changes what is shown
  * @property {function(string)} onGap called with the day of a gap that was clicked
  */
+
+/** Messages a period below which areas would draw a slope between single messages: they are bars. */
+const FEW = 20;
+const areFew = ({ totals }) => totals.totalClassifications < FEW * totals.storedDays;
 
 const STACKS = [
   {
@@ -120,7 +125,13 @@ export function drawCharts(box, context) {
   if (!box.childElementCount) {
     box.append(...ORDER.map((id) => frame(charts.find((chart) => chart.id === id))));
   }
-  for (const link of box.querySelectorAll(".download")) link.href = context.csv;
+  for (const link of box.querySelectorAll("a.download")) link.href = context.csv;
+  const whom = context.trends.organization?.name ?? "All organizations";
+  for (const { id, title } of charts) {
+    const button = byId(id).closest("figure").querySelector(".picture");
+    button.disabled = !globalThis.Plotly;
+    button.onclick = () => downloadPicture(id, `${title}: ${whom}, ${span(context.trends)}`);
+  }
   for (const chart of charts) byId(`${chart.id}-about`).textContent = aboutOf(chart, context);
   drawTools(context);
   for (const chart of STACKS) drawStack(chart, context);
@@ -141,7 +152,16 @@ function frame({ id, title, wide }) {
       "div",
       { class: "panel-head" },
       h("h2", { id: `${id}-title` }, title),
-      h("a", csv, "CSV"),
+      h(
+        "span",
+        { class: "downloads" },
+        h(
+          "button",
+          { class: "download picture", type: "button", "aria-label": `${title} as a picture` },
+          "PNG",
+        ),
+        h("a", csv, "CSV"),
+      ),
       h("span", { class: "about", id: `${id}-about` }),
     ),
     id === "topics" ? h("div", { class: "tools", id: "topics-tools" }) : null,
@@ -227,7 +247,8 @@ function drawStack(chart, context) {
       const dates = run.map((index) => trends.days[index].date);
       const values = run.map((index) => value(single, windows[index]));
       const counts = run.map((index) => single.of(trends.days[index]));
-      return traceOf(chart, view.period, single, { dates, values, counts, at });
+      const bars = chart.bars || areFew(trends);
+      return traceOf(bars, view.period, single, { dates, values, counts, at });
     }),
   );
   drawLegend(chart, context, series, { opens: every.length > series.length && !one });
@@ -245,13 +266,17 @@ function drawStack(chart, context) {
       };
     }),
   );
+  // nothing counted is a zero, of what is stored
+  const columns = every.length ? every : [{ text: plural(chart), of: () => 0 }];
   drawTable(
     id,
-    every.map(({ text }) => text),
+    columns.map(({ text }) => text),
     trends,
-    (day) => every.map((single) => single.of(day)),
+    (day) => columns.map((single) => single.of(day)),
   );
 }
+
+const plural = ({ unit, units }) => units ?? `${unit}s`;
 
 const SHARE_OF_ONE = { rangemode: "tozero", ticksuffix: "%" };
 
@@ -271,7 +296,7 @@ function axisOf(isWhole, traces) {
 }
 
 /** Return the trace of one series over one run of days; what it was counted from is in `customdata`. */
-function traceOf(chart, kind, single, { dates, values, counts, at }) {
+function traceOf(bars, kind, single, { dates, values, counts, at }) {
   const trace = {
     name: escaped(single.text),
     meta: single.name,
@@ -281,11 +306,11 @@ function traceOf(chart, kind, single, { dates, values, counts, at }) {
     hoverinfo: "none",
   };
   // a lone day has no width as an area
-  if (chart.bars || dates.length === 1) {
+  if (bars || dates.length === 1) {
     return {
       ...trace,
       type: "bar",
-      width: dates.map((date) => (chart.bars ? 0.72 : 0.4) * widthOf(kind, date)),
+      width: dates.map((date) => (bars ? 0.72 : 0.4) * widthOf(kind, date)),
       marker: { color: single.color, line: { width: 0 } },
     };
   }
@@ -345,7 +370,11 @@ function drawLegend(chart, context, series, { opens }) {
           h("span", { class: "do" }, "show fewer"),
         )
       : null;
-  update(box, series.map(key), fewer, gapKeys(chart, context));
+  const none =
+    !series.length && context.trends.totals.storedDays
+      ? h("span", { class: "key", "data-key": "none" }, `${plural(chart)} `, h("small", {}, "0"))
+      : null;
+  update(box, series.map(key), none, fewer, gapKeys(chart, context));
 }
 
 /** What hatching, dots and triangles mean, where there are any; and where it is not known what is unusual. */

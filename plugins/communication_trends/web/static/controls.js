@@ -1,8 +1,8 @@
 // What to show: the period, the range, typed or chosen.
 
-import { isDate, PRESETS } from "./address.js";
+import { COMPARED, isDate, PRESETS } from "./address.js";
 import { byId, h, update } from "./dom.js";
-import { KINDS } from "./periods.js";
+import { calendarRange, KINDS } from "./periods.js";
 import { count, NOUNS } from "./words.js";
 
 const NAMES = { daily: "Day", weekly: "Week", monthly: "Month" };
@@ -23,9 +23,17 @@ export function makeControls(show) {
     ),
   );
   byId("presets").addEventListener("click", ({ target }) => {
-    const last = Number(target.dataset.last);
-    if (last) show({ last, from: null, to: null });
+    const { last, from, to } = target.dataset;
+    if (last) show({ last: Number(last), from: null, to: null });
+    else if (from) show({ last: null, from, to });
   });
+  byId("compare").append(
+    h("option", { value: "" }, "Range before"),
+    ...COMPARED.map((one) => h("option", { value: one }, `A ${one} before`)),
+  );
+  byId("compare").addEventListener("change", ({ target }) =>
+    show({ compare: target.value || null }),
+  );
   for (const field of [byId("from"), byId("to")]) makeDate(field, () => applyDates(show));
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
 }
@@ -94,8 +102,10 @@ export function showProblems(problems) {
  * @param {object} view
  * @param {{from: string, to: string}} range
  * @param {string} today
+ * @param {string} last the last date that there are trends of
  */
-export function showControls(view, range, today) {
+export function showControls(view, range, today, last) {
+  byId("compare").value = view.compare ?? "";
   for (const id of ["from", "to"]) {
     const field = byId(id);
     field.max = today;
@@ -108,19 +118,22 @@ export function showControls(view, range, today) {
   for (const button of byId("periods").children) {
     button.setAttribute("aria-pressed", String(button.dataset.kind === view.period));
   }
+  const preset = (text, data, pressed) =>
+    h(
+      "button",
+      { type: "button", "data-key": text, ...data, "aria-pressed": String(pressed) },
+      text,
+    );
+  const calendar = ["month", "quarter"].map((unit) => {
+    const { from, to } = calendarRange(unit, last);
+    const pressed = view.from === from && view.to === to;
+    return preset(`Last ${unit}`, { "data-from": from, "data-to": to }, pressed);
+  });
   update(
     byId("presets"),
     PRESETS[view.period].map((last) =>
-      h(
-        "button",
-        {
-          type: "button",
-          "data-key": last,
-          "data-last": last,
-          "aria-pressed": String(view.last === last),
-        },
-        count(last, NOUNS[view.period]),
-      ),
+      preset(count(last, NOUNS[view.period]), { "data-last": last }, view.last === last),
     ),
+    calendar,
   );
 }

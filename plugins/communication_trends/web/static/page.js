@@ -3,24 +3,21 @@
 import { changed, isId, rangeOf } from "./address.js";
 import { ask, base, Problem, queue, route, trendsPath } from "./ask.js";
 import { here, leaveTo, onBack, readPlace, readView, writeView } from "./bar.js";
+import { drawCards } from "./cards.js";
+import { drawChanges, isSmall } from "./changes.js";
 import { drawCharts } from "./charts.js";
 import { makeControls, showControls, showProblems } from "./controls.js";
 import { byId, h, update } from "./dom.js";
 import { readFacts } from "./facts.js";
-import {
-  drawAttention,
-  drawCards,
-  drawChannel,
-  drawFailure,
-  drawFreshness,
-  drawGaps,
-  drawHotspots,
-} from "./panels.js";
-import { addDays, addPeriods, isoDay, KINDS, lastDue } from "./periods.js";
+import { drawFreshness, drawGaps } from "./gaps.js";
+import { drawAttention, drawChannel, drawFailure, drawHotspots } from "./panels.js";
+import { addDays, addPeriods, isoDay, KINDS, lastDate, lastDue } from "./periods.js";
 import { makePicker } from "./picker.js";
-import { drawRanking, PAGE_SIZE } from "./ranking.js";
+import { fitToPaper } from "./picture.js";
+import { DEFAULT_SORT, drawRanking, PAGE_SIZE } from "./ranking.js";
+import { reportText } from "./report.js";
 import { drawRun } from "./run.js";
-import { activeRuns, offerRuns } from "./runs.js";
+import { activeRuns, latestRun, offerRuns } from "./runs.js";
 import { isNotFinal } from "./series.js";
 import { count, moment, NOUNS, PLURALS, shown, span } from "./words.js";
 
@@ -52,8 +49,12 @@ const state = {
   /** what the person has hidden and opened in the charts */
   hidden: new Set(),
   opened: new Set(),
+  /** the channel whose panel has been brought into sight */
+  revealed: null,
   /** runs that have not ended; what they are for is not offered again */
   runs: [],
+  /** the latest run that has ended; null where that is not known */
+  latest: null,
   /** ends the asking that is under way, and when it began */
   asking: null,
   askedAt: 0,
@@ -123,7 +124,7 @@ async function identify(signal) {
  */
 async function fill(signal) {
   const { view } = state;
-  const { organization, period } = view;
+  const { organization, period, compare } = view;
   const days = rangeOf(view, due(period));
   const inTurn = queue(AT_ONCE);
   const get = (path, parameters) =>
@@ -141,22 +142,28 @@ async function fill(signal) {
       })
     : { findings: [] };
   const main = organization ? null : get("overview", ranked(view, days));
-  const comparison = get("comparison", own);
+  const comparison = get("comparison", { ...own, compare });
   const freshness = organization ? trends : get("freshness", { ...days, limit: BEHIND });
-  const gaps = facts.periods[period].mayRun
-    ? Promise.all([
-        freshness,
-        activeRuns({ period, ...facts.periods[period] }, signal).catch(none),
-      ]).then(([answer, runs]) => {
-        state.runs = runs;
-        return answer;
-      })
-    : freshness;
+  const dag = { period, ...facts.periods[period] };
+  const gaps = Promise.all([
+    freshness,
+    dag.mayRun ? activeRuns(dag, signal).catch(none) : [],
+    organization ? null : latestRun(dag, signal).catch(none),
+  ]).then(([answer, runs, latest]) => {
+    state.runs = runs;
+    state.latest = latest;
+    return answer;
+  });
   const hotspots = get("hotspots", { ...own, limit: HOTSPOTS });
   const attention = get("attention", { organization, to: days.to, limit: FINDINGS });
+  // the charts' answer says how many organizations there are
+  const changes = trends.then((answer) =>
+    isSmall(answer) ? get("topic-changes", { ...own, compare }) : null,
+  );
   const panels = [
+    ["changes", "What changed", changes],
     ["cards", "Figures", comparison],
-    ["attention", "Unusual", attention],
+    ["attention", organization ? "Unusual" : "Who needs a call", attention],
     ["hotspots", "Hotspots", hotspots],
     ["gaps", "What is missing", gaps],
     ["ranking", "Organizations", main],
@@ -189,6 +196,63 @@ async function fill(signal) {
       drawPanel(id);
     }),
   );
+  revealChannel();
+}
+
+/** Copy what the page says as text, for a report. */
+async function copyReport() {
+  const { trends, answers } = state.drawn;
+  const answer = (id) => answers.get(id)?.value ?? null;
+  const text = reportText({
+    trends,
+    comparison: answer("cards"),
+    attention: answer("attention"),
+    freshness: trends.organization ? null : answer("gaps"),
+    href: here(),
+  });
+  try {
+    await navigator.clipboard.writeText(text);
+    report("Copied as text.", false);
+  } catch {
+    report("The browser does not let this page copy.", true);
+  }
+}
+
+/** Compare topics and tones, which is not done by itself where it would read very much. */
+async function compareTopics() {
+  const { drawn } = state;
+  const { view, range } = drawn;
+  const { organization, period, compare } = view;
+  const path = route("topic-changes", { organization, period, compare, ...range });
+  const [outcome] = await Promise.allSettled([ask(path)]);
+  if (state.drawn !== drawn) return;
+  drawn.answers.set("changes", { title: "What changed", ...outcome });
+  drawPanel("changes");
+}
+
+/** Ask for the findings after those that are there, and draw them all. */
+async function moreFindings() {
+  const { drawn } = state;
+  const entry = drawn.answers.get("attention");
+  const { findings, period, to } = entry.value;
+  const { organization } = drawn.view;
+  try {
+    const path = { period, organization, to, limit: FINDINGS, offset: findings.length };
+    const next = await ask(route("attention", path));
+    entry.value = { ...entry.value, findings: [...findings, ...next.findings] };
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    report(error.message, true);
+  }
+  if (state.drawn === drawn && drawn.answers.get("attention") === entry) drawPanel("attention");
+}
+
+/** Bring a channel's panel to where the person is looking, once: when it is opened. */
+function revealChannel() {
+  const { channel, organization } = state.drawn.view;
+  const key = organization && channel !== null ? `${organization} ${channel}` : null;
+  if (key && key !== state.revealed) byId("channel").scrollIntoView({ block: "nearest" });
+  state.revealed = key;
 }
 
 /** What cannot be read keeps no panel from being drawn; before a run is started it is asked again. */
@@ -197,9 +261,10 @@ function none(error) {
   throw error;
 }
 
-const ranked = ({ sort, order, offset }, days) => ({
+const ranked = ({ sort, order, offset, compare }, days) => ({
   ...days,
-  sort,
+  compare,
+  sort: sort ?? DEFAULT_SORT,
   order,
   offset,
   limit: PAGE_SIZE,
@@ -275,7 +340,10 @@ function broken(problem) {
   } else {
     setStatus(problem.kind === "broken" ? "broken" : "refused", problem.message, again());
   }
-  if (state.status !== "stale") state.drawn = null;
+  if (state.status !== "stale") {
+    state.drawn = null;
+    byId("subtitle").textContent = "";
+  }
   showBar();
 }
 
@@ -338,26 +406,41 @@ const csvOf = (path, { view: { period, organization }, trends: { from, to } }, p
   route(path, { period, organization, from, to, ...parameters, format: "csv" });
 
 const DRAWERS = {
-  cards: (box, comparison, { trends }) => drawCards(box, comparison, trends),
+  cards: (box, comparison, drawn) =>
+    drawCards(box, comparison, drawn.trends, {
+      csv: csvOf("comparison", drawn, { compare: drawn.view.compare }),
+      copy: copyReport,
+    }),
   attention: (box, answer, { view, trends, marked, ...drawn }) =>
     drawAttention(box, answer, {
       total: view.organization ? null : trends.organizationsTotal,
       marked,
       csv: csvOf("attention", { view, trends, ...drawn }, { from: answer.from, to: answer.to }),
       show,
+      more: moreFindings,
     }),
   gaps: (box, answer, { view: { organization, period } }) => {
     const { mayRun } = facts.periods[period];
-    const { runs } = state;
+    const { runs, latest } = state;
     const today = isoDay(Date.now());
     if (organization) drawGaps(box, answer, { mayRun, runs, today, offer });
-    else drawFreshness(box, answer, { mayRun, runs, offer, show });
+    else drawFreshness(box, answer, { mayRun, runs, latest, offer, show });
   },
   ranking: (box, answer, drawn) => {
     const { view, trends } = drawn;
-    const csv = csvOf("overview", drawn, { sort: view.sort, order: view.order });
+    const csv = csvOf("overview", drawn, {
+      sort: view.sort ?? DEFAULT_SORT,
+      order: view.order,
+      compare: view.compare,
+    });
     drawRanking(box, answer, { view, csv, trends, show });
   },
+  changes: (box, answer, drawn) =>
+    drawChanges(box, answer, {
+      csv: csvOf("topic-changes", drawn, { compare: drawn.view.compare }),
+      compare: compareTopics,
+      show,
+    }),
   hotspots: (box, answer, drawn) =>
     drawHotspots(box, answer, {
       trends: drawn.trends,
@@ -371,7 +454,7 @@ function showHead() {
   const { storedDays, expectedDays } = trends.totals;
   const name = trends.organization?.name;
   const noun = NOUNS[trends.period];
-  const whom = name ?? count(trends.organizationsTotal, "organization");
+  const whom = name ? "Communication trends" : count(trends.organizationsTotal, "organization");
   const open = trends.days.filter(isNotFinal);
   const messages = [
     hasData(trends) ? count(trends.totals.totalClassifications, "message") : "no data",
@@ -413,13 +496,14 @@ function report(text, wrong) {
 function showBar() {
   const { view, drawn, chosen, status } = state;
   const range = sameView(view) ? drawn.range : rangeOf(view, due(view.period));
-  showControls(view, range, isoDay(Date.now()));
+  showControls(view, range, isoDay(Date.now()), lastDate(view.period, due(view.period)));
   const field = byId("organization");
   // not while a person types into it
   if (field.getAttribute("aria-expanded") === "true") return;
   const known = [drawn?.trends.organization, chosen].find((one) => one?.id === view.organization);
   const unknown = status === "loading" && isId(view.organization) ? "…" : view.organization;
   field.value = view.organization === null ? "" : (known?.name ?? unknown);
+  byId("title").textContent = field.value || "Communication trends";
 }
 
 // ---- beginning ----
@@ -437,6 +521,7 @@ async function begin() {
   new ResizeObserver(() => root.style.setProperty("--header", `${header.offsetHeight}px`)).observe(
     header,
   );
+  fitToPaper();
   addEventListener("themechange", () => state.drawn && draw());
   onBack((view) => {
     state.view = view;

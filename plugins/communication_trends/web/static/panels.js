@@ -1,15 +1,11 @@
-// The panels that are no charts: what is unusual, the figures, what is missing, the ranking, the hot channels.
+// The panels that are no charts: what is unusual, the hotspots; and what all panels are made of.
 
 import { h, update } from "./dom.js";
-import { lastDate } from "./periods.js";
-import { covers } from "./runs.js";
-import { isNotFinal, isStored } from "./series.js";
+import { isStored } from "./series.js";
 import {
   anyOf,
-  change,
   count,
   label,
-  list,
   longPeriod,
   NOUNS,
   percent,
@@ -18,7 +14,6 @@ import {
   span,
 } from "./words.js";
 
-const SHOWN_GAPS = 8;
 const SHOWN_FINDINGS = 6;
 
 /** A panel's title, what it is about, and its numbers as CSV. */
@@ -68,8 +63,9 @@ export function drawFailure(box, title, problem, retry) {
  * @param {number|null} context.total organizations there are; null where the answer is about one
  * @param {{findings: object[], problem: string|undefined}} context.marked what is unusual in the whole range, of one
  *   organization, or why that is not known
+ * @param {function()} context.more asks for the next findings
  */
-export function drawAttention(box, answer, { total, marked, csv, show }) {
+export function drawAttention(box, answer, { total, marked, csv, show, more }) {
   const { findings, totalEntries, together, from, period } = answer;
   box.hidden = false;
   const every = total !== null;
@@ -111,11 +107,12 @@ export function drawAttention(box, answer, { total, marked, csv, show }) {
       ? "Against each tenant's own eight weeks before, weekday by weekday."
       : `Against each tenant's own eight ${NOUNS[period]}s before.`;
   const group = (key, ...children) => h("div", { class: "group", "data-key": key }, ...children);
+  const title = every ? "Who needs a call" : "Unusual";
   update(
     box,
     findings.length
-      ? head("attention-title", `Unusual: ${longPeriod(period, from)}`, about, csv)
-      : h("h2", { id: "attention-title" }, "Unusual"),
+      ? head("attention-title", `${title}: ${longPeriod(period, from)}`, about, csv)
+      : h("h2", { id: "attention-title" }, title),
     every
       ? [
           group("own", listed(own.map(tenant))),
@@ -139,7 +136,13 @@ export function drawAttention(box, answer, { total, marked, csv, show }) {
           ),
         ]
       : group("own", listed(findings.map((one) => reason(one, false)))),
-    rest > 0 ? quiet(`and ${shown(rest)} more: the CSV has them all`) : null,
+    rest > 0
+      ? h(
+          "button",
+          { class: "plain", type: "button", "data-key": "more", onclick: more },
+          `Show the next of ${shown(rest)} more findings`,
+        )
+      : null,
     ...attentionNotes(answer, total).map(quiet),
     ...(earlier.length
       ? [
@@ -196,270 +199,6 @@ export function attentionNotes(answer, total) {
     );
   }
   return notes;
-}
-
-/** Draw the four figures of the range, each with the range it is compared with. */
-export function drawCards(box, comparison, { totals, days }) {
-  const { matchedDays, period } = comparison;
-  const cards = [
-    ["messages", "Messages", totals.totalClassifications, comparison.totalClassifications, 0],
-    ["alerts", "Escalation alerts", totals.escalationsTotal, comparison.escalations, 1],
-    ["risk", "Risk", totals.riskScore, comparison.riskScore, 1],
-    ["confidence", "Confidence", totals.avgConfidence, comparison.avgConfidence, -1],
-  ];
-  const open = days.filter(isNotFinal);
-  const left = leftOutText(comparison);
-  const card = ([id, name, known, part, worse]) => {
-    // of the same moment as what it is compared with
-    const value = part.total ?? known;
-    const isCount = "changePercent" in part;
-    const moved = isCount ? part.changePercent : part.changePoints;
-    const write = isCount ? shown : percent;
-    return h(
-      "article",
-      { class: "panel card", id: `card-${id}` },
-      h("div", { class: "name" }, name),
-      h("div", { class: "value" }, write(value)),
-      h(
-        "div",
-        { class: `change ${moved === null ? "none" : moodOf(moved, worse)}` },
-        changeText(part),
-      ),
-      h("div", { class: "against" }, againstText(comparison)),
-      // where the number above is not the one that is compared
-      matchedDays && part.current !== null && part.current !== value
-        ? h(
-            "div",
-            { class: "compared" },
-            `compared: ${write(part.current)} with ${write(part.previous)}`,
-          )
-        : null,
-    );
-  };
-  const note = (text) => h("p", { class: "left-out" }, text);
-  update(
-    box,
-    cards.map(card),
-    left ? note(left) : null,
-    open.length ? note(notFinalText(open, period)) : null,
-  );
-}
-
-/** Say how a figure has changed. Nothing to compare with is not "unchanged", and an unknown one is not 0. */
-export function changeText(part) {
-  if ("changePoints" in part) return change(part.changePoints, "points") ?? "no comparison";
-  if (part.changePercent !== null) return change(part.changePercent, "%");
-  return part.previous === 0 && part.current > 0 ? "▲ from 0" : "no comparison";
-}
-
-function againstText({ matchedDays, previous, period }) {
-  if (matchedDays) return `vs. ${span(previous)}`;
-  return `nothing to compare: no final ${NOUNS[period]} is stored both here and in ${span(previous)}`;
-}
-
-function leftOutText({ matchedDays, possibleDays, organization, period }) {
-  const noun = organization ? NOUNS[period] : `organization-${NOUNS[period]}`;
-  if (!matchedDays || matchedDays >= possibleDays) return null;
-  return `Compared over ${shown(matchedDays)} of ${count(possibleDays, noun)} (those stored in both ranges).`;
-}
-
-/** Say which numbers may still grow, and that they are compared with nothing. */
-function notFinalText(open, period) {
-  const one = open.length === 1;
-  const which = one
-    ? longPeriod(period, open[0].date).replace(/^./, (letter) => letter.toUpperCase())
-    : list(open.map(({ date }) => shortPeriod(period, date)));
-  const [is, it] = one ? ["is", "it counts"] : ["are", "they count"];
-  return `${which} ${is} not final: ${it} in the numbers above, which may be too low, and ${is} compared with nothing.`;
-}
-
-function moodOf(value, worse) {
-  if (!value || !worse) return "";
-  return Math.sign(value) === worse ? "bad" : "good";
-}
-
-/**
- * Draw which days of one organization have no data, and which were computed before they were over, each with the offer to
- * run the DAG for it.
- *
- * @param {HTMLElement} box
- * @param {object} trends
- * @param {object} context
- * @param {object[]} context.runs those that have not ended
- * @param {string} context.today UTC
- */
-export function drawGaps(box, trends, { mayRun, runs, today, offer }) {
-  const { days, organization, period, ignored } = trends;
-  const missing = days.filter(({ state }) => state === "missing");
-  const unreadable = days.filter(({ state }) => state === "unreadable");
-  // one that goes on becomes final by itself
-  const open = days.filter((day) => isNotFinal(day) && lastDate(period, day.date) < today);
-  const parts = [
-    ["No data for", missing],
-    ["Cannot be read:", unreadable],
-    ["Not final:", open],
-  ].filter(([, some]) => some.length);
-  const isLost = mayRun && open.some((day) => !helps(period, day));
-  const notes = [
-    isLost ? "Where no run is offered, the source may have lost rows: a run would not help." : null,
-    ignoredText(ignored, period),
-  ].filter(Boolean);
-  box.hidden = !parts.length && !notes.length;
-  if (box.hidden) return;
-  const entry = ({ date }) => ({ date, organizations: [organization] });
-  const chip = (day) =>
-    runChip(period, entry(day), { mayRun: mayRun && helps(period, day), runs, offer });
-  const group = ([title, some], index) => [
-    h(
-      "h2",
-      { id: index ? null : "gaps-title", "data-key": title },
-      h("i", { class: "hatched", "aria-hidden": "true" }),
-      some.length === 1
-        ? `${title} ${longPeriod(period, some[0].date)}`
-        : `${title} ${count(some.length, NOUNS[period])}`,
-    ),
-    ...some.toReversed().slice(0, SHOWN_GAPS).map(chip),
-    some.length > SHOWN_GAPS
-      ? h("span", { class: "more" }, `and ${some.length - SHOWN_GAPS} more`)
-      : null,
-  ];
-  const all = days.filter(
-    (day) => parts.some(([, some]) => some.includes(day)) && helps(period, day),
-  );
-  update(
-    box,
-    parts.flatMap(group),
-    runAll(all.map(entry), { mayRun, runs, offer }),
-    notes.map((note) => h("p", { class: "quiet" }, note)),
-  );
-}
-
-/** Whether a run could complete a day: not where the source has lost some of its rows. */
-export const helps = (period, day) =>
-  !isNotFinal(day) || day.computedAt?.slice(0, 10) <= lastDate(period, day.date);
-
-function runChip(period, entry, { mayRun, runs, offer }) {
-  const { date } = entry;
-  const text = shortPeriod(period, date);
-  if (!mayRun) return h("span", { class: "chip", "data-key": date }, text);
-  const run = covers(runs, entry);
-  const attributes = { class: "chip", type: "button", "data-key": `run ${date}` };
-  // still a button: whoever has just pressed it is still there
-  if (run) return h("button", { ...attributes, "aria-disabled": "true" }, `${text} ${run.state}`);
-  const long = longPeriod(period, date);
-  return h(
-    "button",
-    { ...attributes, onclick: () => offer([entry]) },
-    `${text} `,
-    h("span", { class: "do" }, "Run"),
-    h("span", { class: "visually-hidden" }, ` the DAG for ${long}`),
-  );
-}
-
-/** The offer to run whatever is missing and has no run yet; what has one is said. */
-function runAll(periods, { mayRun, runs, offer }, least = 2) {
-  if (!mayRun) return null;
-  const rest = periods.filter((entry) => !covers(runs, entry));
-  const under = periods.length - rest.length;
-  return [
-    under ? h("span", { class: "more" }, `${count(under, "run")} queued or running`) : null,
-    rest.length && periods.length >= least
-      ? h(
-          "button",
-          { class: "plain", type: "button", "data-key": "run all", onclick: () => offer(rest) },
-          under ? "Run all others" : "Run all missing",
-        )
-      : null,
-  ].filter(Boolean);
-}
-
-/** Draw whether all organizations are complete, who lacks what, and the offer to run what is missing. */
-export function drawFreshness(box, freshness, { mayRun, runs, offer, show }) {
-  const { behind, organizationsTotal, organizationsBehind, period, ignored } = freshness;
-  box.hidden = !organizationsTotal;
-  if (box.hidden) return;
-  const note = ignoredText(ignored, period);
-  const notes = [beforeText(freshness), note].filter(Boolean);
-  const quiet = notes.map((text) => h("p", { class: "quiet" }, text));
-  if (!organizationsBehind) {
-    update(box, h("p", { class: "quiet", id: "gaps-title" }, completeText(freshness)), quiet);
-    return;
-  }
-  const dates = (some) => list([...some].sort().map((date) => shortPeriod(period, date)));
-  const part = (verb, some) => (some?.length ? [`${verb} ${dates(some)}`] : []);
-  const lacks = (one) =>
-    h(
-      "li",
-      { "data-key": one.organization.id },
-      organizationLink(one.organization, show),
-      ` ${[
-        ...part("is missing", one.missingDays),
-        ...part("cannot be read:", one.unreadableDays),
-        ...part("not final:", one.notFinalDays),
-      ].join("; ")}`,
-    );
-  const rest = organizationsBehind - Math.min(behind.length, SHOWN_GAPS);
-  const periods = byPeriod(behind, organizationsBehind);
-  update(
-    box,
-    h(
-      "h2",
-      { id: "gaps-title" },
-      h("i", { class: "hatched", "aria-hidden": "true" }),
-      completeText(freshness),
-    ),
-    h("ul", { class: "behind" }, behind.slice(0, SHOWN_GAPS).map(lacks)),
-    rest > 0 ? h("span", { class: "more" }, `and ${count(rest, "organization")} more`) : null,
-    runAll(periods, { mayRun, runs, offer }, 1),
-    quiet,
-  );
-}
-
-/** Say for how many organizations the range is complete: nothing is claimed of what lies before it. */
-export function completeText({ from, to, organizationsTotal, organizationsBehind, ...more }) {
-  if (!organizationsBehind && more.completeThrough === null && !more.fresh)
-    return "Nothing is stored yet: what is missing cannot be said.";
-  const total = count(organizationsTotal, "organization");
-  const all = organizationsTotal === 1 ? "the organization" : `all ${total}`;
-  const whom = organizationsBehind
-    ? `${shown(organizationsTotal - organizationsBehind)} of ${total}`
-    : all;
-  return `${span({ from, to })}: complete for ${whom}${organizationsBehind ? "" : "."}`;
-}
-
-/** Say what is incomplete before the range: it is not seen in it. */
-function beforeText({ incompleteBefore, firstIncomplete, period }) {
-  if (!incompleteBefore) return null;
-  const what = count(incompleteBefore, `organization-${NOUNS[period]}`);
-  return `Before this range ${what} ${incompleteBefore === 1 ? "is" : "are"} incomplete, the first: ${longPeriod(period, firstIncomplete)}.`;
-}
-
-/** Say which stored rows count for nothing. */
-export function ignoredText(ignored, period) {
-  const { offGrid = 0, ofNoOrganization = 0, beforeExistence = 0 } = ignored ?? {};
-  const part = (number, why) => (number ? [`${count(number, "stored row")} ${why}`] : []);
-  const parts = [
-    ...part(offGrid, `whose date begins no ${NOUNS[period]}`),
-    ...part(ofNoOrganization, "of an organization that does not exist"),
-    ...part(beforeExistence, "from before the organization existed"),
-  ];
-  return parts.length ? `Ignored: ${parts.join(", ")}.` : null;
-}
-
-/**
- * Return what has to run: one entry per period, oldest first, with the organizations that lack it.
- *
- * @param {object[]} behind those of the answer
- * @param {number} total how many there are: where the answer has not all of them, all organizations run
- */
-export function byPeriod(behind, total) {
-  const missing = new Map();
-  for (const { organization, missingDays, unreadableDays } of behind)
-    for (const date of [...missingDays, ...unreadableDays])
-      missing.set(date, [...(missing.get(date) ?? []), organization]);
-  return [...missing]
-    .sort(([one], [two]) => (one < two ? -1 : 1))
-    .map(([date, some]) => ({ date, organizations: total > behind.length ? null : some }));
 }
 
 const headings = (columns) =>

@@ -39,3 +39,17 @@ export const lastDate = (kind, date) => addDays(addPeriods(kind, date, 1), -1);
  * @param {number} delay seconds from the end of a period to its run
  */
 export const lastDue = (kind, now, delay) => addPeriods(kind, isoDay(now - 1000 * delay), -1);
+
+/**
+ * Return the first and the last date of the latest calendar month or quarter that has ended.
+ *
+ * @param {"month"|"quarter"} unit
+ * @param {string} last the last date that there are trends of
+ */
+export function calendarRange(unit, last) {
+  const months = unit === "quarter" ? 3 : 1;
+  const next = addDays(last, 1);
+  const inQuarter = unit === "quarter" ? (Number(next.slice(5, 7)) - 1) % 3 : 0;
+  const end = addPeriods("monthly", next, -inQuarter);
+  return { from: addPeriods("monthly", end, -months), to: addDays(end, -1) };
+}

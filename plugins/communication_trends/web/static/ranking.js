@@ -5,20 +5,24 @@ import { head, organizationLink, riskBadge } from "./panels.js";
 import { anyOf, change, count, NOUNS, percent, shown } from "./words.js";
 
 export const PAGE_SIZE = 25;
+/** As the API names it. */
+export const DEFAULT_SORT = "adjustedRisk";
 
 /** Text, name of the figure that it sorts by, class, and what else to sort by: its change. */
 const COLUMNS = [
-  ["#", "rank", "number extra"],
+  ["#", null, "number extra"],
   ["Organization", "name", ""],
+  ["Adjusted risk", "adjustedRisk", "number"],
   ["Risk", "riskScore", "", "riskScoreChange"],
   ["", null, "extra"],
   ["Messages", "totalClassifications", "number optional", "totalClassificationsChange"],
   ["Alerts", "escalations", "number", "escalationsChange"],
+  ["per 1,000", null, "number extra"],
   ["Hotspots", "hotspotCount", "number extra"],
   ["Confidence", "avgConfidence", "number extra"],
   ["Stored", "daysStored", "number extra"],
 ];
-const ASCENDING = new Set(["rank", "name"]);
+const ASCENDING = new Set(["name"]);
 
 /** Draw one page of the organizations; nothing for null. */
 export function drawRanking(box, overview, { view, csv, trends, show }) {
@@ -26,7 +30,7 @@ export function drawRanking(box, overview, { view, csv, trends, show }) {
   if (!overview) return;
   const { offset } = view;
   const about =
-    "Ranked by risk; each alert counts as one more risky message. ▲▼: change from the previous range, over what is stored in both.";
+    "Ranked by adjusted risk: with each alert as one more risky message and 200 messages at everybody's share, so that few messages rank nobody first. ▲▼: change, with the value before in brackets, over what is stored in both ranges.";
   const title = head("ranking-title", "Organizations", about, csv);
   if (!overview.totalEntries) {
     update(box, title, h("p", { class: "empty" }, "There are no organizations yet."));
@@ -52,14 +56,14 @@ export function drawRanking(box, overview, { view, csv, trends, show }) {
 }
 
 function headings(view, show) {
-  const sort = view.sort ?? "rank";
+  const sort = view.sort ?? DEFAULT_SORT;
   const ascending = view.order ? view.order === "asc" : ASCENDING.has(sort);
   const button = (name, text, about) => {
     const active = sort === name;
     const arrow = active ? (ascending ? " ↑" : " ↓") : "";
-    // a second click turns the order round; ranks and names stay ascending
+    // a second click turns the order round; names begin ascending
     const order = active && !ascending ? "asc" : null;
-    const onclick = () => show({ sort: name === "rank" ? null : name, order });
+    const onclick = () => show({ sort: name === DEFAULT_SORT ? null : name, order });
     return h(
       "button",
       { type: "button", class: "sort", "data-key": name, "aria-label": about, onclick },
@@ -68,15 +72,17 @@ function headings(view, show) {
   };
   const heading = ([given, name, className, changeName]) => {
     const text = given || `Messages per ${NOUNS[view.period]}`;
+    const long = text.startsWith("per") ? `Alerts ${text} messages` : null;
     const sorted = [name, changeName].includes(sort) && name !== null;
     return h(
       "th",
       {
         scope: "col",
         class: className,
+        "aria-label": long,
         "aria-sort": sorted ? (ascending ? "ascending" : "descending") : null,
       },
-      name ? button(name, text, `Sort by ${text === "#" ? "rank" : text.toLowerCase()}`) : text,
+      name ? button(name, text, `Sort by ${text.toLowerCase()}`) : text,
       changeName ? button(changeName, "▲▼", `Sort by the change of ${text.toLowerCase()}`) : null,
     );
   };
@@ -87,22 +93,30 @@ function row(entry, { trends, show }) {
   // nothing stored is nothing known, which is not zero
   const known = (value) => (entry.daysStored ? shown(value) : "–");
   const cell = (name, ...children) => h("td", { class: name }, ...children);
-  const moved = (value, unit, worse, compared) => {
+  const moved = (value, unit, worse, [now, before], more = null) => {
     const mood = !value || !worse ? "" : Math.sign(value) === worse ? " bad" : " good";
-    return h("small", { class: `moved${mood}` }, movedText(entry, value, unit, compared));
+    const shade = entry.comparable ? mood : "";
+    return h(
+      "small",
+      { class: `moved${shade}` },
+      movedText(entry, value, unit, [now, before]),
+      more,
+    );
   };
-  // there also without a text, so that the numbers stand below each other
-  const critical = h(
-    "small",
-    { class: "critical" },
-    entry.criticalEscalations ? `${shown(entry.criticalEscalations)} critical` : "",
-  );
+  const critical = entry.criticalEscalations
+    ? h("span", { class: "critical" }, `${shown(entry.criticalEscalations)} critical`)
+    : null;
   return h(
     "tr",
     { "data-key": entry.organization.id },
     cell("number extra", shown(entry.rank)),
     cell("", organizationLink(entry.organization, show), unreadable(entry)),
-    cell("", riskBadge(entry.riskScore), moved(entry.riskScoreChange, "points", 1)),
+    cell("number", percent(entry.adjustedRisk)),
+    cell(
+      "",
+      riskBadge(entry.riskScore),
+      moved(entry.riskScoreChange, "points", 1, [entry.matchedRiskScore, entry.previousRiskScore]),
+    ),
     cell("extra", spark(entry, trends)),
     cell(
       "number optional",
@@ -115,9 +129,15 @@ function row(entry, { trends, show }) {
     cell(
       "number",
       known(entry.escalations),
-      moved(entry.escalationsChange, "%", 1, [entry.matchedEscalations, entry.previousEscalations]),
-      critical,
+      moved(
+        entry.escalationsChange,
+        "%",
+        1,
+        [entry.matchedEscalations, entry.previousEscalations],
+        critical,
+      ),
     ),
+    cell("number extra", shown(entry.escalationsPerThousand)),
     cell("number extra", known(entry.hotspotCount)),
     cell("number extra", percent(entry.avgConfidence)),
     cell(
@@ -134,18 +154,20 @@ function row(entry, { trends, show }) {
 }
 
 /**
- * Say how a figure has changed; no comparison is not "unchanged", and only of a count is it known that it was 0.
+ * Say how a figure has changed, and from what; no comparison is not "unchanged", and of too few days there is no arrow.
  *
- * @param {{daysStored: number}} entry
+ * @param {{daysStored: number, comparable: boolean}} entry
  * @param {number|null} value the change
  * @param {"%"|"points"} unit
- * @param {number[]} compared a count over what is stored in both ranges, now and before
+ * @param {(number|null)[]} compared the figure over what is stored in both ranges, now and before
  */
-export function movedText({ daysStored }, value, unit, [now, before] = []) {
-  if (value === 0) return unit === "%" ? "±0%" : "±0";
-  if (value !== null) return change(value, unit).replace(/ points?$/, "");
-  if (before === 0) return now > 0 ? "from 0" : "±0";
-  return daysStored ? "–" : "";
+export function movedText({ daysStored, comparable }, value, unit, [now, before] = []) {
+  if (before === null || before === undefined || now === null) return daysStored ? "–" : "";
+  const from = `(${unit === "%" ? shown(before) : percent(before)})`;
+  if (!comparable) return from;
+  if (value === 0 || (unit === "%" && now === before)) return "±0";
+  if (value === null) return unit === "%" ? `▲ ${from}` : from;
+  return `${change(value, unit).replace(/ points?$/, "")} ${from}`;
 }
 
 const unreadable = (entry) =>

@@ -39,6 +39,13 @@ export async function activeRuns({ dagId, period }, signal) {
   }));
 }
 
+/** Return the latest run of a DAG that has ended, or null. */
+export async function latestRun({ dagId }, signal) {
+  const query = "state=success&state=failed&order_by=-end_date&limit=1";
+  const page = await ask(`${dagPath(dagId)}/dagRuns?${query}`, { signal });
+  return page.dag_runs[0] ?? null;
+}
+
 /**
  * Return the run that will store a period for each of some organizations, or undefined.
  *

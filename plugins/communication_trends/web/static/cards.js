@@ -1,0 +1,133 @@
+// The four figures of the range, each with both sides of its change.
+
+import { h, update } from "./dom.js";
+import { isNotFinal } from "./series.js";
+import {
+  change,
+  count,
+  list,
+  longPeriod,
+  NOUNS,
+  percent,
+  shortPeriod,
+  shown,
+  span,
+} from "./words.js";
+
+/** The four figures: id, name, value in the trends' totals, part of the comparison, and which direction is worse. */
+export const figuresOf = (comparison, totals) => [
+  ["messages", "Messages", totals.totalClassifications, comparison.totalClassifications, 0],
+  ["alerts", "Escalation alerts", totals.escalationsTotal, comparison.escalations, 1],
+  ["risk", "Risk", totals.riskScore, comparison.riskScore, 1],
+  ["confidence", "Confidence", totals.avgConfidence, comparison.avgConfidence, -1],
+];
+
+/**
+ * Draw the four figures of the range, each with the range it is compared with.
+ *
+ * @param {HTMLElement} box
+ * @param {object} comparison
+ * @param {object} trends
+ * @param {{csv: string, copy: function()}} tools address of the figures as CSV; copies the page as text
+ */
+export function drawCards(box, comparison, { totals, days }, { csv, copy }) {
+  const { matchedDays, comparable, period } = comparison;
+  const cards = figuresOf(comparison, totals);
+  const open = days.filter(isNotFinal);
+  const left = leftOutText(comparison);
+  const card = ([id, name, known, part, worse]) => {
+    // of the same moment as what it is compared with
+    const value = part.total ?? known;
+    const moved = "changePercent" in part ? part.changePercent : part.changePoints;
+    return h(
+      "article",
+      { class: "panel card", id: `card-${id}` },
+      h("div", { class: "name" }, name),
+      h("div", { class: "value" }, writerOf(part)(value)),
+      // of a small part of the days, it is no change of the range
+      comparable || !matchedDays
+        ? h(
+            "div",
+            { class: `change ${moved === null ? "none" : moodOf(moved, worse)}` },
+            changeText(part),
+          )
+        : null,
+      matchedDays && part.current !== null
+        ? h("div", { class: "compared" }, sidesText(part, comparison))
+        : null,
+      h("div", { class: "against" }, againstText(comparison)),
+    );
+  };
+  const note = (text) => h("p", { class: "left-out" }, text);
+  update(
+    box,
+    cards.map(card),
+    h(
+      "div",
+      { class: "foot", "data-key": "foot" },
+      h("div", {}, left ? note(left) : null, open.length ? note(notFinalText(open, period)) : null),
+      h(
+        "div",
+        { class: "report" },
+        h(
+          "a",
+          { class: "download", href: csv, download: true, "aria-label": "Figures as CSV" },
+          "CSV",
+        ),
+        h("button", { class: "download", type: "button", onclick: copy }, "Copy as text"),
+        h("button", { class: "download", type: "button", onclick: () => print() }, "Print"),
+      ),
+    ),
+  );
+}
+
+export const writerOf = (part) => ("changePercent" in part ? shown : percent);
+
+/** Say both sides of a change, and over how much: "21% compared with 8%, over 27 of 90 days". */
+export function sidesText(part, comparison) {
+  const { matchedDays, possibleDays } = comparison;
+  const write = writerOf(part);
+  const over =
+    matchedDays < possibleDays
+      ? `, over ${shown(matchedDays)} of ${count(possibleDays, nounOf(comparison))}`
+      : "";
+  return `${write(part.current)} compared with ${write(part.previous)}${over}`;
+}
+
+const nounOf = ({ organization, period }) =>
+  organization ? NOUNS[period] : `organization-${NOUNS[period]}`;
+
+/** Say how a figure has changed. Nothing to compare with is not "unchanged", and an unknown one is not 0. */
+export function changeText(part) {
+  if ("changePoints" in part) return change(part.changePoints, "points") ?? "no comparison";
+  if (part.changePercent !== null) return change(part.changePercent, "%");
+  return part.previous === 0 && part.current > 0 ? "▲ from 0" : "no comparison";
+}
+
+function againstText({ matchedDays, previous, period }) {
+  if (matchedDays) return `vs. ${span(previous)}`;
+  return `nothing to compare: no final ${NOUNS[period]} is stored both here and in ${span(previous)}`;
+}
+
+/** Say of how much the change is; of too little, that none is shown. */
+export function leftOutText(comparison) {
+  const { matchedDays, possibleDays, comparable } = comparison;
+  if (!matchedDays || matchedDays >= possibleDays) return null;
+  const over = `Compared over ${shown(matchedDays)} of ${count(possibleDays, nounOf(comparison))} (those stored in both ranges)`;
+  return comparable ? `${over}.` : `${over}: too few to say how the range has changed.`;
+}
+
+/** Say which numbers may still grow, and that they are compared with nothing. */
+function notFinalText(open, period) {
+  const one = open.length === 1;
+  const which = one
+    ? longPeriod(period, open[0].date).replace(/^./, (letter) => letter.toUpperCase())
+    : list(open.map(({ date }) => shortPeriod(period, date)));
+  const [is, it] = one ? ["is", "it counts"] : ["are", "they count"];
+  return `${which} ${is} not final: ${it} in the numbers above, which may be too low, and ${is} compared with nothing.`;
+}
+
+function moodOf(value, worse) {
+  if (!value || !worse) return "";
+  return Math.sign(value) === worse ? "bad" : "good";
+}

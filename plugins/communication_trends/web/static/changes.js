@@ -1,0 +1,143 @@
+// Which topics and tones have changed, with both sides, for whom and in which channels.
+
+import { h, update } from "./dom.js";
+import { head, organizationLink } from "./panels.js";
+import { change, count, label, list, NOUNS, percent, shown, span } from "./words.js";
+
+/** Organization-periods up to which topics are compared without being asked to: it reads each entry of each trend. */
+const COMPARED_AT_ONCE = 30_000;
+
+/** Whether a comparison of topics is small enough to be made whenever the page is drawn. */
+export const isSmall = ({ organization, organizationsTotal, days }) =>
+  Boolean(organization) || organizationsTotal * days.length <= COMPARED_AT_ONCE;
+
+/**
+ * Draw the topics and tones that have changed.
+ *
+ * @param {HTMLElement} box
+ * @param {object|null} answer null where it has to be asked for
+ * @param {object} context
+ * @param {function()} context.compare asks for it
+ */
+export function drawChanges(box, answer, { csv, compare, show }) {
+  box.hidden = false;
+  if (!answer) {
+    update(
+      box,
+      head("changes-title", "What changed", "Topics and tones against the range before.", null),
+      h("button", { class: "plain", type: "button", onclick: compare }, "Compare topics and tones"),
+    );
+    return;
+  }
+  const { matchedDays, previous, topics, tones } = answer;
+  const title = head("changes-title", "What changed", aboutText(answer), csv);
+  if (!matchedDays) {
+    const none = `Nothing to compare: nothing final is stored both here and in ${span(previous)}.`;
+    update(box, title, h("p", { class: "empty" }, none));
+    return;
+  }
+  update(
+    box,
+    title,
+    h(
+      "div",
+      { class: "pair" },
+      tableOf("Topic", topics, answer, show),
+      tableOf("Tone", tones, answer, show),
+    ),
+  );
+}
+
+/** Say what is compared with what, and over how much. */
+export function aboutText({
+  matchedDays,
+  possibleDays,
+  comparable,
+  previous,
+  organization,
+  period,
+}) {
+  const noun = organization ? NOUNS[period] : `organization-${NOUNS[period]}`;
+  const over =
+    matchedDays < possibleDays
+      ? `, over ${shown(matchedDays)} of ${count(possibleDays, noun)}`
+      : "";
+  const few = comparable || !matchedDays ? "" : ": too few to say how the range has changed";
+  return `Share of each, compared with ${span(previous)}${over}${few}.`;
+}
+
+function tableOf(heading, entries, { comparable, organization }, show) {
+  const columns = [
+    [heading, ""],
+    ["Share", "number"],
+    ["Before", "number"],
+    ["Points", "number"],
+    ...(organization && heading === "Tone"
+      ? []
+      : [[organization ? "Hotspots in" : "Mostly for", ""]]),
+  ];
+  const row = (entry) =>
+    h(
+      "tr",
+      { "data-key": `=${entry.name}` },
+      h("th", { scope: "row" }, label(entry.name)),
+      h("td", { class: "number" }, percent(entry.currentShare)),
+      h("td", { class: "number" }, percent(entry.previousShare)),
+      h("td", { class: "number" }, comparable ? pointsText(entry) : "–"),
+      columns.length > 4 ? h("td", {}, whoOf(entry, organization, show)) : null,
+    );
+  return h(
+    "div",
+    {
+      class: "scroll-x",
+      tabindex: "0",
+      role: "region",
+      "aria-label": `Changes by ${heading.toLowerCase()}`,
+    },
+    h(
+      "table",
+      {},
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          columns.map(([text, name]) => h("th", { scope: "col", class: name }, text)),
+        ),
+      ),
+      h("tbody", {}, entries.map(row)),
+    ),
+  );
+}
+
+const pointsText = ({ changePoints }) =>
+  changePoints === 0 ? "±0" : (change(changePoints, "points") ?? "–").replace(/ points?$/, "");
+
+/** For whom a topic has risen, and in which channels. */
+function whoOf(entry, organization, show) {
+  if (organization) return channelsText(entry.channels);
+  return entry.organizations.map((one) =>
+    h(
+      "div",
+      {},
+      organizationLink(one.organization, show),
+      h(
+        "small",
+        {},
+        ` ${percent(one.currentShare)} compared with ${percent(one.previousShare)}${inChannels(one)}`,
+      ),
+    ),
+  );
+}
+
+const inChannels = ({ channels }) => (channels.length ? `; ${channelsText(channels)}` : "");
+
+/** "support (6 hotspots, 1 before)" */
+export const channelsText = (channels) =>
+  list(
+    channels.map(
+      ({ channelId, daysHot, previousDaysHot }) =>
+        `${channelId || "(empty id)"} (a hotspot ${shown(daysHot)} times, ${shown(previousDaysHot)} before)`,
+    ),
+  );
