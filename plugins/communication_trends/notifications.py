@@ -185,14 +185,16 @@ def digest(week: Range, now: datetime.datetime, sql_path: Path | None = None) ->
         gaps = _gaps(database, week, now)
     if found is None:
         unusually = "what is unusual is not known"
-    elif not found.organizations and not findings:
+    elif not found.judged and not findings:
         unusually = "too little is stored to say what is unusual"
     else:
         number = len({one.organization_id for one in findings})
         unusually = f"{_count(number, 'organization')} unusual" if number else "nothing unusual"
-        if found.organizations < found.organizations_total:
-            unknown, total = found.organizations_total - found.organizations, found.organizations_total
-            unusually += f"; {unknown:,} of {_count(total, 'organization')} cannot be judged: too little history"
+        # an organization that could be judged on one day is not known to be as usual on the other six
+        possible = found.organizations_total * week.length
+        if found.judged < possible:
+            total = _count(possible, f"organization-{week.kind.noun}")
+            unusually += f"; {possible - found.judged:,} of {total} cannot be judged: too little is stored"
     before = week.earlier(week.shift())
     return Message(
         subject=f"Communication trends, {_span(week.from_, week.to)}: {unusually}",
@@ -297,7 +299,7 @@ def _organizations_to_look_at(database: Reading, week: Range, found: Sequence[Un
             organization=row["organization_id"], period=week.kind.name, **{"from": str(week.from_), "to": str(week.to)}
         )
         lines.append(Line(". ".join(said), row["name"], url))
-    return lines or [Line("None has any message.")]
+    return lines or [Line("None has any message in what is stored.")]
 
 
 def _gaps(database: Reading, week: Range, now: datetime.datetime) -> list[Line]:
@@ -312,8 +314,11 @@ def _gaps(database: Reading, week: Range, now: datetime.datetime) -> list[Line]:
         return [Line("No day of the week is stored, of any organization.")]
     rows = database.rows("freshness", organization_id=None, limit=ORGANIZATIONS, offset=0, **days.parameters)
     behind = rows[0]["organizations_behind"]
+    since = rows[0]["checked_from"]
+    before = [Line(f"Before {_day(since)} nothing is stored, of any organization.")] if since > first.first_date else []
     if not behind:
-        return [Line(f"None: all organizations have each day up to {_day(last.first_date)}.")]
+        since_when = f"from {_day(since)} " if before else ""
+        return [Line(f"None: all organizations have each day {since_when}up to {_day(last.first_date)}."), *before]
     lacking = (("missing_days", "no data for"), ("unreadable_days", "not readable"), ("not_final_days", "not final"))
     lines = [
         Line("; ".join(f"{what} {_days(row[name])}" for name, what in lacking if row[name]), row["name"])
@@ -321,7 +326,7 @@ def _gaps(database: Reading, week: Range, now: datetime.datetime) -> list[Line]:
     ]
     if behind > len(rows):
         lines.append(Line(f"and {_count(behind - len(rows), 'organization')} more"))
-    return lines
+    return [*lines, *before]
 
 
 def _days(dates: Sequence[datetime.date]) -> str:

@@ -272,14 +272,16 @@ class Attention:
     :param findings: organization by organization. First those with alerts, risk or tones of their own, then those with
         messages of their own, then those that only moved with many others.
     :param together: what many organizations have in common.
-    :param organizations: how many have enough earlier periods to be judged.
+    :param organizations: how many have enough earlier periods to be judged, in one of the periods at least.
     :param organizations_total: how many were to be judged.
+    :param judged: organizations that could be judged, each once for each period.
     """
 
     findings: list[Unusual]
     together: list[anomalies.Together]
     organizations: int
     organizations_total: int
+    judged: int
 
 
 def unusual(
@@ -329,6 +331,7 @@ def unusual(
         sorted(together, key=lambda one: (-one.organizations, one.date, one.figure)),
         rows[0]["organizations_compared"],
         rows[0]["organizations_total"],
+        sum(rows[0]["compared_by_date"].values()),
     )
 
 
