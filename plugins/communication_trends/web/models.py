@@ -390,7 +390,7 @@ class Freshness(Ranged):
     first_incomplete: datetime.date | None = Field(description="First date of the first period that is not complete.")
     last_incomplete: datetime.date | None = Field(description="First date of the last period that is not complete.")
     incomplete_before: int = Field(description="Organization-days before the range that are not complete.")
-    fresh: bool = Field(description="Whether all of the range is complete.")
+    fresh: bool = Field(description="Whether all of the range, as far as it lies after checkedFrom, is complete.")
     organizations_total: int
     organizations_behind: int
     behind: list[Behind] = Field(description="A page of them, the worst first.")

@@ -249,7 +249,8 @@ export function drawCards(box, comparison, { totals, days }) {
 export function changeText(part) {
   if ("changePoints" in part) return change(part.changePoints, "points") ?? "no comparison";
   if (part.changePercent !== null) return change(part.changePercent, "%");
-  return part.previous === 0 && part.current > 0 ? "▲ from 0" : "no comparison";
+  if (part.previous !== 0) return "no comparison";
+  return part.current > 0 ? "▲ from 0" : change(0, "%");
 }
 
 function againstText({ matchedDays, previous, period }) {
@@ -415,7 +416,10 @@ export function drawFreshness(box, freshness, { mayRun, runs, offer, show }) {
   );
 }
 
-/** Say for how many organizations the range is complete: nothing is claimed of what lies before it. */
+/**
+ * Say for how many organizations the range is complete: nothing is claimed of what lies before it, nor of what lies
+ * before the first trend that is stored.
+ */
 export function completeText({ from, to, organizationsTotal, organizationsBehind, ...more }) {
   if (!organizationsBehind && more.completeThrough === null && !more.fresh)
     return "Nothing is stored yet: what is missing cannot be said.";
@@ -424,7 +428,10 @@ export function completeText({ from, to, organizationsTotal, organizationsBehind
   const whom = organizationsBehind
     ? `${shown(organizationsTotal - organizationsBehind)} of ${total}`
     : all;
-  return `${span({ from, to })}: complete for ${whom}${organizationsBehind ? "" : "."}`;
+  const isYoung = more.checkedFrom > from;
+  const known = isYoung ? { from: more.checkedFrom, to } : { from, to };
+  const before = isYoung ? "; nothing is stored before" : "";
+  return `${span(known)}: complete for ${whom}${before}${organizationsBehind ? "" : "."}`;
 }
 
 /** Say what is incomplete before the range: it is not seen in it. */
@@ -469,7 +476,9 @@ const headings = (columns) =>
     h(
       "tr",
       {},
-      columns.map(([text, name]) => h("th", { scope: "col", class: name }, text)),
+      columns.map(([text, name]) =>
+        text ? h("th", { scope: "col", class: name }, text) : h("td", { class: name }),
+      ),
     ),
   );
 
