@@ -1,7 +1,7 @@
 -- One row per other rule of hotspots that organizations have in their latest trend up
 -- to a period: how many have it.
 select
-    latest.hotspot_rule,
+    latest.hotspot_rule::text as hotspot_rule,
     count(*) as organizations
 from unnest(%(organization_ids)s::uuid[]) as wanted (organization_id)
 inner join lateral (  -- noqa: ST05

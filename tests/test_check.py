@@ -124,6 +124,9 @@ def test_freshness_ends_with_0_only_if_each_organization_has_each_trend(database
     code, said = fresh()
     assert code == 0
     assert said.startswith(f"ok      each of 2 organizations has its {period} trends up to ")
+    assert said.endswith(f" (UTC), from {both[0]} on\n")
+    # a range that begins before the first trend is known from there on
+    assert command("freshness", "--period", period, "--count", "5") == (0, said)
     database.connection.execute(
         "delete from communication_trends where organization_id = %s and trend_date = %s",
         [database.organization("bolt"), last],

@@ -289,8 +289,8 @@ def a_week(database, *, period):
 
 
 WEEKLY_DIGEST = f"""\
-Communication trends, 2 Nov – 8 Nov 2026: 1 organization unusual; 2 of 3 organizations cannot be judged: too little \
-history
+Communication trends, 2 Nov – 8 Nov 2026: 1 organization unusual; 2 of 3 organization-weeks cannot be judged: too \
+little is stored
 
 All organizations, against 26 Oct – 1 Nov 2026
 - 40 messages (▲ 100.0%)
@@ -402,6 +402,33 @@ def test_a_digest_says_what_it_does_not_know(database, given, tmp_path):
     (sql / "web" / "attention.sql").write_text("select broken")
     given("sql_path", str(sql))
     assert digest(Range(week, week, week), now).subject.endswith(": what is unusual is not known")
+
+
+def test_a_digest_claims_nothing_of_the_days_that_it_does_not_know(database, given):
+    """Of two organizations only the Mondays can be judged: nothing is stored of other weekdays before."""
+    sunday = Period(DAILY, WEEK + D(6))
+    week = Range(Period(DAILY, WEEK), sunday, sunday)
+    now = datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)
+    for slug in ("acme", "beta"):
+        for date in [*(WEEK - D(7 * back) for back in range(1, 9)), *(WEEK + D(day) for day in range(7))]:
+            store(database, slug, date, topics={"general": 20})
+    database.connection.execute("update organizations set created_at = '2026-01-01'")
+    message = digest(week, now)
+    assert message.subject.endswith(
+        ": nothing unusual; 12 of 14 organization-days cannot be judged: too little is stored"
+    )
+    assert "None: all organizations have each day up to Sun, 8 Nov.\n" in f"{message.text}\n"
+    # the first days that are stored at all, and they are empty
+    database.connection.execute("truncate communication_trends cascade")
+    for slug in ("acme", "beta"):
+        for date in (WEEK + D(5), WEEK + D(6)):
+            store(database, slug, date, topics={})
+    text = digest(week, now).text
+    assert "- None has any message in what is stored.\n" in text
+    assert (
+        "- None: all organizations have each day from Sat, 7 Nov up to Sun, 8 Nov.\n"
+        "- Before Sat, 7 Nov nothing is stored, of any organization."
+    ) in text
 
 
 def test_without_the_address_of_airflow_there_is_no_link(database, given, monkeypatch):

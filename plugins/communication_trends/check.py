@@ -161,7 +161,11 @@ def check_freshness(kind: Granularity, count: int) -> Iterator[tuple[str, str]]:
     elif not found["anything_stored"]:
         yield FAILED, f"no {kind.name} trend is stored at all"
     elif not behind:
-        yield OK, f"each of {total} organizations has its {kind.name} trends up to {last} (UTC)"
+        yield (
+            OK,
+            f"each of {total} organizations has its {kind.name} trends up to {last} (UTC), from "
+            f"{found['checked_from']} on",
+        )
     else:
         yield (
             FAILED,

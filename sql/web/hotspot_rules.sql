@@ -3,7 +3,7 @@
 -- organization, or of all where none is given.
 -- reads: stored_trends
 select
-    provenance.hotspot_rule,
+    provenance.hotspot_rule::text as hotspot_rule,
     provenance.hotspot_rule = %(hotspot_rule)s::jsonb as is_current,
     count(*) as trends,
     min(stored_trends.trend_date)::date as first_date,

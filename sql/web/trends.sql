@@ -43,8 +43,25 @@ select
         as sentiment_distribution,
     case when found_trends.readable then found_trends.escalation_counts end
         as escalation_counts,
-    case when found_trends.readable then found_trends.channel_hotspots end
-        as channel_hotspots,
+    case
+        when found_trends.readable
+            then (
+                select
+                    coalesce(
+                        jsonb_agg(
+                            jsonb_build_object(
+                                'channelId', hotspots.entry -> 'channelId',
+                                'riskScore', hotspots.entry -> 'riskScore',
+                                'messageCount', hotspots.entry -> 'messageCount'
+                            ) order by hotspots.position
+                        ),
+                        '[]'
+                    )
+                from
+                    jsonb_array_elements(found_trends.channel_hotspots)
+                    with ordinality as hotspots (entry, position)
+            )
+    end as channel_hotspots,
     case when found_trends.readable then found_trends.total_classifications end
         as total_classifications,
     case when found_trends.readable then found_trends.avg_confidence end

@@ -185,6 +185,24 @@ def test_one_row_that_is_no_trend(api, victim, change):
     check(api, row)
 
 
+@pytest.mark.parametrize("more", ["1e20000", "[" * 3000 + "]" * 3000], ids=["wide", "deep"])
+def test_what_a_hotspot_has_beside_its_columns_is_not_read(api, victim, more):
+    """PostgreSQL takes more digits, and JSON that is nested deeper, than Python reads."""
+    hotspots = f'[{{"channelId": "C1", "riskScore": 40, "messageCount": 10, "more": {more}}}]'
+    store(api, GOOD)
+    api.connection.execute(
+        "update communication_trends set channel_hotspots = %s::jsonb from organizations where slug = 'victim'"
+        " and organization_id = organizations.id and trend_date = %s",
+        [hotspots, DAY],
+    )
+    for path in PATHS:
+        for parameters in (RANGE, {**RANGE, "format": "csv"}):
+            answer = api.get(f"{API}/{path}", params=parameters)
+            assert answer.status_code == 200, (path, answer.text)
+    day = api.get(f"{API}/organizations/victim/trends", params=RANGE).json()["days"][1]
+    assert (day["state"], day["hotspots"]) == ("stored", GOOD["channel_hotspots"])
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     row=st.fixed_dictionaries(

@@ -695,6 +695,11 @@ def test_a_slug_of_any_kind_has_its_own_page(visit, web, unfinished):
     one.drawn()
     expect(page.locator(".titles")).to_contain_text("Unfinished")
     web.connection.execute("update organizations set slug = '..' where name = 'Unfinished'")
+    # an id is the same in capitals
+    [row] = web.connection.execute("select upper(id::text) as id from organizations where slug = '..'").fetchall()
+    page = one.open(f"organization={row['id']}&from=2026-10-23&to={TO}")
+    expect(page.locator("#subtitle")).to_contain_text("Unfinished")
+    expect(page.get_by_role("combobox", name="Organization")).to_have_value("Unfinished")
     assert one.problems == []
 
 
@@ -881,6 +886,17 @@ def test_a_user_who_stops_starts_no_further_run(visit, web, dag, lacking):
     queued = web.airflow.request("GET", f"{dag}/dagRuns?state=queued").json()["dag_runs"]
     assert sorted(run["conf"]["date"] for run in queued) == ["2026-10-14", "2026-10-22"]
     assert other["dag_run_id"] in {run["dag_run_id"] for run in queued}
+    # one that somebody triggers without a date is for the last day that is over, whatever its logical date
+    now = datetime.datetime.now(datetime.timezone.utc)
+    yesterday = now.date() - datetime.timedelta(1)
+    for logical in (None, now.isoformat()):
+        run = web.airflow.request("POST", f"{dag}/dagRuns", json={"logical_date": logical}).json()
+        days = f"from={yesterday - datetime.timedelta(1)}&to={yesterday}"
+        # nothing is stored of these days, and so no chart is drawn
+        page.goto(f"{one.url}/communication-trends/?organization=acme&{days}")
+        expect(page.locator("#gaps")).to_contain_text(f"{yesterday.day} {yesterday:%b} queued")
+        expect(page.get_by_role("button", name="Run the DAG for")).to_have_count(1)
+        web.airflow.request("DELETE", f"{dag}/dagRuns/{run['dag_run_id']}")
     for run in queued:
         web.airflow.request("DELETE", f"{dag}/dagRuns/{run['dag_run_id']}")
     web.airflow.request("PATCH", dag, json={"is_paused": False})
@@ -992,7 +1008,8 @@ def test_airflows_own_form_with_its_date_picker(visit, web, dag):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "query", [RANGE, f"organization=acme&{RANGE}", "organization=acme&from=2026-07-01&to=2026-07-02"]
+    "query",
+    [RANGE, f"organization=acme&{RANGE}&channel=C-acme-support", "organization=acme&from=2026-07-01&to=2026-07-02"],
 )
 def test_accessibility_and_theme(visit, theme, query):
     one = visit(theme=theme)
@@ -1113,6 +1130,7 @@ def test_nothing_but_data_looks_like_data(visit, web):
     # nobody of this name
     page.goto(f"{one.url}/communication-trends/?organization=nobody")
     expect(page.locator("#notice")).to_contain_text("There is no organization 'nobody'.")
+    expect(page.locator("#subtitle")).to_be_empty()
     expect(page.locator("#main")).to_be_hidden()
 
 

@@ -308,8 +308,11 @@ def test_a_moment_that_is_none_or_has_no_time_zone_is_rejected(api, path, value)
         {"rule": "x"},
         {"rule": {**PRESENT, "topics": [1, None]}},
         {"rule": {**PRESENT, "minMessages": {}}},
+        {"rule": {**PRESENT, "minRatio": 10**400}},
+        {"rule": {**PRESENT, "minMessages": 10**400}},
     ],
-    ids=str,
+    # the longest are no names
+    ids=lambda written: str(written)[:40],
 )
 def test_what_a_user_has_written_into_the_provenance_takes_no_answer_down(api, record, written):
     record("acme", "2026-10-12", **written)
@@ -321,3 +324,16 @@ def test_what_a_user_has_written_into_the_provenance_takes_no_answer_down(api, r
     if "rule" in written:
         unknown = {**UNKNOWN, "current": False, "trends": 1, "from": "2026-10-12", "to": "2026-10-12"}
         assert unknown in hotspot_rules(api, organization="acme")
+
+
+@pytest.mark.parametrize(
+    "rule", ['{"topics": [], "minMessages": 1, "minRatio": 1e20000}', "[" * 3000 + "]" * 3000], ids=["wide", "deep"]
+)
+def test_a_rule_that_python_cannot_read_is_unknown(api, record, rule):
+    """PostgreSQL takes more digits, and JSON that is nested deeper."""
+    record("acme", "2026-10-12")
+    api.connection.execute("update communication_trends_provenance set hotspot_rule = %s::jsonb", [rule])
+    unknown = {**UNKNOWN, "current": False, "trends": 1, "from": "2026-10-12", "to": "2026-10-12"}
+    assert unknown in hotspot_rules(api, organization="acme")
+    for path in ("organizations/acme/trends", "hotspots"):
+        assert api.get(f"{API}/{path}", params={**RANGE, "format": "csv"}).status_code == 200

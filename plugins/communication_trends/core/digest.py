@@ -68,7 +68,7 @@ class Digest:
             gaps = self._gaps(reader)
         before = week.earlier(week.shift())
         return Message(
-            subject=f"Communication trends, {span_text(week.from_, week.to)}: {_anomalies_text(found, findings)}",
+            subject=f"Communication trends, {span_text(week.from_, week.to)}: {_anomalies_text(week, found, findings)}",
             sections=[
                 (f"All organizations, against {span_text(before.from_, before.to)}", changes),
                 *(
@@ -138,7 +138,7 @@ class Digest:
                 **{"from": str(self.week.from_), "to": str(self.week.to)},
             )
             lines.append(Line(". ".join(said), row["name"], url))
-        return lines or [Line("None has any message.")]
+        return lines or [Line("None has any message in what is stored.")]
 
     def _gaps(self, reader: TrendReader) -> list[Line]:
         """Say who lacks which day of the week, as far as its days should be stored by now."""
@@ -155,8 +155,18 @@ class Digest:
             return [Line("No day of the week is stored, of any organization.")]
         rows = reader.rows("freshness", organization_id=None, limit=DIGEST_ORGANIZATIONS, offset=0, **days.parameters)
         behind = rows[0]["organizations_behind"]
+        since = rows[0]["checked_from"]
+        before = (
+            [Line(f"Before {day_text(since)} nothing is stored, of any organization.")]
+            if since > first.first_date
+            else []
+        )
         if not behind:
-            return [Line(f"None: all organizations have each day up to {day_text(last.first_date)}.")]
+            since_when = f"from {day_text(since)} " if before else ""
+            return [
+                Line(f"None: all organizations have each day {since_when}up to {day_text(last.first_date)}."),
+                *before,
+            ]
         lacking = (
             ("missing_days", "no data for"),
             ("unreadable_days", "not readable"),
@@ -168,7 +178,7 @@ class Digest:
         ]
         if behind > len(rows):
             lines.append(Line(f"and {count_text(behind - len(rows), 'organization')} more"))
-        return lines
+        return [*lines, *before]
 
     def _compared(self) -> dict[str, Any]:
         """Return the week, and the one before, as the parameters of the statements that compare."""
@@ -178,17 +188,19 @@ class Digest:
         return f"{day_text(date)}: {text}" if self.week.kind is DAILY else text
 
 
-def _anomalies_text(found: StoredAnomalies | None, findings: Sequence[OrganizationFinding]) -> str:
+def _anomalies_text(week: Range, found: StoredAnomalies | None, findings: Sequence[OrganizationFinding]) -> str:
     """Say in how many organizations there is something unusual, as far as that is known."""
     if found is None:
         return "what is unusual is not known"
-    if not found.organizations and not findings:
+    if not found.judged and not findings:
         return "too little is stored to say what is unusual"
     number = len({one.organization_id for one in findings})
     said = f"{count_text(number, 'organization')} unusual" if number else "nothing unusual"
-    if found.organizations < found.organizations_total:
-        unknown, total = found.organizations_total - found.organizations, found.organizations_total
-        said += f"; {unknown:,} of {count_text(total, 'organization')} cannot be judged: too little history"
+    # an organization that could be judged on one day is not known to be as usual on the other six
+    possible = found.organizations_total * week.length
+    if found.judged < possible:
+        total = count_text(possible, f"organization-{week.kind.noun}")
+        said += f"; {possible - found.judged:,} of {total} cannot be judged: too little is stored"
     return said
 
 

@@ -67,14 +67,16 @@ class StoredAnomalies:
     :param findings: organization by organization. First those with alerts, risk or tones of their own, then those with
         messages of their own, then those that only moved with many others.
     :param together: what many organizations have in common.
-    :param organizations: how many have enough earlier periods to be judged.
+    :param organizations: how many have enough earlier periods to be judged, in one of the periods at least.
     :param organizations_total: how many were to be judged.
+    :param judged: organizations that could be judged, each once for each period.
     """
 
     findings: list[OrganizationFinding]
     together: list[Together]
     organizations: int
     organizations_total: int
+    judged: int
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a run's summary has it, with the first findings."""
@@ -145,6 +147,7 @@ def find_stored_anomalies(
         sorted(together, key=lambda one: (-one.organizations, one.date, one.figure)),
         rows[0]["organizations_compared"],
         rows[0]["organizations_total"],
+        sum(rows[0]["compared_by_date"].values()),
     )
 
 

@@ -35,21 +35,27 @@ class HotspotRule:
         )
 
 
-def read_rule(stored: Any) -> dict[str, Any] | None:
+def read_rule(stored: str | None) -> dict[str, Any] | None:
     """
     Return a rule of hotspots as provenance has it; None where there is none, or something else in its place.
 
-    :param stored: the JSON, parsed.
+    :param stored: the JSON.
     """
-    is_rule = (
-        isinstance(stored, dict)
-        and stored.keys() == {"topics", "minMessages", "minRatio"}
-        and isinstance(stored["topics"], list)
-        and all(isinstance(topic, str) for topic in stored["topics"])
-        and all(type(stored[name]) in (int, float) for name in ("minMessages", "minRatio"))
-        and stored["minMessages"] == int(stored["minMessages"])
-    )
-    return stored if is_rule else None
+    try:
+        rule = json.loads(stored or "null")
+        is_rule = (
+            isinstance(rule, dict)
+            and rule.keys() == {"topics", "minMessages", "minRatio"}
+            and isinstance(rule["topics"], list)
+            and all(isinstance(topic, str) for topic in rule["topics"])
+            and all(type(rule[name]) in (int, float) for name in ("minMessages", "minRatio"))
+            and float(rule["minMessages"]) == int(rule["minMessages"])
+            and 0 <= float(rule["minRatio"]) <= 1
+        )
+    # PostgreSQL's JSON may have more digits, and be nested deeper, than Python reads
+    except (ValueError, RecursionError, OverflowError):
+        return None
+    return rule if is_rule else None
 
 
 @dataclass(frozen=True)

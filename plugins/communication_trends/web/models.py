@@ -464,7 +464,7 @@ class Freshness(Ranged):
     incomplete_periods: list[IncompletePeriod] = Field(
         description="The periods of the range that are not complete, newest first."
     )
-    fresh: bool = Field(description="Whether all of the range is complete.")
+    fresh: bool = Field(description="Whether all of the range, as far as it lies after checkedFrom, is complete.")
     organizations_total: int
     organizations_behind: int
     behind: list[Behind] = Field(description="A page of them, the worst first.")

@@ -26,7 +26,7 @@ import {
 } from "../../../plugins/communication_trends/web/static/panels.js";
 import { movedText } from "../../../plugins/communication_trends/web/static/ranking.js";
 import { fate, figures, moreText } from "../../../plugins/communication_trends/web/static/run.js";
-import { covers } from "../../../plugins/communication_trends/web/static/runs.js";
+import { covers, dateOf } from "../../../plugins/communication_trends/web/static/runs.js";
 
 test("what is missing runs once per period, oldest first, for those who lack it", () => {
   const [acme, dune] = [{ id: "1" }, { id: "2" }];
@@ -127,6 +127,7 @@ test("no comparison is not unchanged", () => {
   // of too few days there is the other side, and no arrow
   assert.equal(movedText({ ...both, comparable: false }, 13.2, "points", [21, 8]), "(8%)");
   assert.equal(changeText({ current: 5, previous: 0, changePercent: null }), "▲ from 0");
+  assert.equal(changeText({ current: 0, previous: 0, changePercent: null }), "unchanged");
   assert.equal(changeText({ current: null, previous: null, changePercent: null }), "no comparison");
   assert.equal(changeText({ current: 5, previous: null, changePoints: null }), "no comparison");
   assert.equal(changeText({ current: 5, previous: 4, changePoints: 0.6 }), "▲ 0.6 points");
@@ -223,6 +224,25 @@ test("a gap whose run is queued needs no other run", () => {
   assert.ok(covers([run("2026-11-18", null, "weekly")], week));
 });
 
+test("a run is for the period that the DAG itself resolves", () => {
+  const run = (logical, start, conf = {}) => ({
+    conf,
+    logical_date: logical,
+    data_interval_start: start,
+    run_after: "2026-11-18T17:06:43.656207Z",
+  });
+  const interval = "2026-11-17T00:00:00Z";
+  assert.equal(dateOf(run(null, null, { date: "2026-10-14" }), "daily"), "2026-10-14");
+  // scheduled, or named by its logical date, whatever Airflow infers from that
+  assert.equal(dateOf(run(interval, interval), "daily"), "2026-11-17");
+  assert.equal(dateOf(run("2026-11-16T00:00:00Z", interval), "daily"), "2026-11-16");
+  // triggered by hand, without a date: the last day, week or month that is over
+  assert.equal(dateOf(run("2026-11-18T17:06:43.6Z", interval, null), "daily"), "2026-11-17");
+  assert.equal(dateOf(run(null, null), "daily"), "2026-11-17");
+  assert.equal(dateOf(run(null, null), "weekly"), "2026-11-09");
+  assert.equal(dateOf(run(null, null), "monthly"), "2026-10-01");
+});
+
 test("what is not listed is counted, each kind by itself", () => {
   const twenty = Array.from({ length: 20 });
   assert.equal(moreText(30, twenty, "failed"), "and 10 more task instances failed");
@@ -258,6 +278,10 @@ test("complete is said of the range, and nothing of nothing", () => {
   assert.equal(
     of(0, { completeThrough: "2026-11-03", fresh: true, checkedFrom: "2026-11-02" }),
     "2 Nov – 3 Nov 2026: complete for all 3 organizations; nothing is stored before 2 Nov 2026.",
+  );
+  assert.equal(
+    of(0, { completeThrough: "2026-11-03", fresh: true, checkedFrom: "2026-08-01" }),
+    "1 Nov – 3 Nov 2026: complete for all 3 organizations.",
   );
   assert.equal(
     of(0, { completeThrough: null, fresh: false }),

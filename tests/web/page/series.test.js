@@ -10,6 +10,7 @@ import {
   riskOf,
   segments,
   seriesOf,
+  shareOf,
   WHOLE,
   windowsOf,
 } from "../../../plugins/communication_trends/web/static/series.js";
@@ -92,6 +93,17 @@ test("a share over several days is of their sums", () => {
     day("02", 9, { riskyClassifications: 0 }),
   ];
   assert.equal(riskOf(two), 10);
+});
+
+test("a share is divided once, also of a mean", () => {
+  const total = (one) => one.totalClassifications;
+  const risky = (one) => one.riskyClassifications;
+  // 17 of 40 are 42.5%, also over seven days
+  const week = Array.from({ length: 7 }, (_, index) =>
+    day(String(index), index ? 0 : 40, { riskyClassifications: index ? 0 : 17 }),
+  );
+  assert.equal(shareOf(week, risky, total), 42.5);
+  assert.equal(shareOf(week.slice(1), risky, total), null);
 });
 
 test("confidence is of the messages that have one", () => {

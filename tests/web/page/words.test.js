@@ -63,6 +63,13 @@ test("lists end", () => {
   assert.equal(words.list(["a", "b", "c", "d", "e"]), "a, b, c and 2 more");
 });
 
+test("topics in a sentence", () => {
+  assert.equal(words.anyOf(["billing", "status_update", "a"]), "billing, status update or a");
+  // not what every object has of that name
+  for (const topic of ["constructor", "toString", "hasOwnProperty"])
+    assert.equal(words.anyOf([topic]), topic);
+});
+
 test("names of the database", () => {
   assert.equal(words.label("status_update"), "status update");
   assert.equal(words.label(""), "(no name)");

@@ -101,7 +101,8 @@ const nounOf = ({ organization, period }) =>
 export function changeText(part) {
   if ("changePoints" in part) return change(part.changePoints, "points") ?? "no comparison";
   if (part.changePercent !== null) return change(part.changePercent, "%");
-  return part.previous === 0 && part.current > 0 ? "▲ from 0" : "no comparison";
+  if (part.previous !== 0) return "no comparison";
+  return part.current > 0 ? "▲ from 0" : change(0, "%");
 }
 
 function againstText({ matchedDays, previous, period }) {

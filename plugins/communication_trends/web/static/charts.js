@@ -15,6 +15,7 @@ import {
   riskOf,
   segments,
   seriesOf,
+  shareOf,
   WHOLE,
   windowsOf,
 } from "./series.js";
@@ -241,7 +242,7 @@ function drawStack(chart, context) {
   // of all there is: hiding a series makes no other one's share larger
   const whole = (window) => meanOf(window, WHOLE[id]);
   const value = (single, window) =>
-    isShare ? (100 * meanOf(window, single.of)) / (whole(window) || 1) : meanOf(window, single.of);
+    isShare ? (shareOf(window, single.of, WHOLE[id]) ?? 0) : meanOf(window, single.of);
   const traces = segments(windows).flatMap((run, at) =>
     visible.map((single) => {
       const dates = run.map((index) => trends.days[index].date);

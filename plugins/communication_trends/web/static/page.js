@@ -500,7 +500,10 @@ function showBar() {
   const field = byId("organization");
   // not while a person types into it
   if (field.getAttribute("aria-expanded") === "true") return;
-  const known = [drawn?.trends.organization, chosen].find((one) => one?.id === view.organization);
+  // an answer to this view is of this organization, however the address writes its id
+  const known = sameView(view)
+    ? drawn.trends.organization
+    : [drawn?.trends.organization, chosen].find((one) => one?.id === view.organization);
   const unknown = status === "loading" && isId(view.organization) ? "…" : view.organization;
   field.value = view.organization === null ? "" : (known?.name ?? unknown);
   byId("title").textContent = field.value || "Communication trends";

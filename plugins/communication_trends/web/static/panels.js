@@ -208,7 +208,9 @@ const headings = (columns) =>
     h(
       "tr",
       {},
-      columns.map(([text, name]) => h("th", { scope: "col", class: name }, text)),
+      columns.map(([text, name]) =>
+        text ? h("th", { scope: "col", class: name }, text) : h("td", { class: name }),
+      ),
     ),
   );
 

@@ -2,7 +2,7 @@
 
 import { ask, base, Problem } from "./ask.js";
 import { byId, h } from "./dom.js";
-import { firstDate } from "./periods.js";
+import { firstDate, isoDay, lastDue } from "./periods.js";
 import { count, list, longPeriod, NOUNS, shortPeriod } from "./words.js";
 
 const FIRST_WAIT = 1000;
@@ -33,7 +33,7 @@ export async function activeRuns({ dagId, period }, signal) {
     id: run.dag_run_id,
     state: run.state,
     period,
-    date: run.conf?.date ?? run.logical_date?.slice(0, 10) ?? null,
+    date: dateOf(run, period),
     // ids or slugs; null is all
     organizations: run.conf?.organizations ?? null,
   }));
@@ -44,6 +44,23 @@ export async function latestRun({ dagId }, signal) {
   const query = "state=success&state=failed&order_by=-end_date&limit=1";
   const page = await ask(`${dagPath(dagId)}/dagRuns?${query}`, { signal });
   return page.dag_runs[0] ?? null;
+}
+
+/**
+ * Return a date of the period that a run is for, as the DAG itself resolves it.
+ *
+ * @param {object} run as Airflow's API has it
+ * @param {string} period
+ */
+export function dateOf(run, period) {
+  if (run.conf?.date) return run.conf.date;
+  const logical = Date.parse(run.logical_date);
+  // of a run that somebody has triggered, it may be the moment when that was
+  const named = run.logical_date && firstDate(period, isoDay(logical));
+  if (named && logical === Date.parse(named)) return named;
+  return run.data_interval_start
+    ? isoDay(Date.parse(run.data_interval_start))
+    : lastDue(period, Date.parse(run.run_after), 0);
 }
 
 /**

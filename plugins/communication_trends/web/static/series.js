@@ -61,8 +61,11 @@ export function segments(windows) {
 /** Return the mean over a window of what a function says of a day. */
 export const meanOf = (window, of) => sum(window.map(of)) / window.length;
 
-/** Return a quotient of sums over a window in percent, not rounded; null where nothing is below the line. */
-function shareOf(window, above, below) {
+/**
+ * Return a quotient of sums over a window in percent, not rounded; null where nothing is below the line. Divided once: a
+ * half that is two quotients' quotient is rounded down as often as up.
+ */
+export function shareOf(window, above, below) {
   const all = sum(window.map(below));
   return all ? (100 * sum(window.map(above))) / all : null;
 }

@@ -77,7 +77,10 @@ export const PLURALS = {};
 
 /** What messages of some topics are, as in the API's sentences: "complaints or escalations". */
 export function anyOf(topics) {
-  const names = topics.map((topic) => PLURALS[topic] ?? label(topic));
+  // a topic may be named "constructor"
+  const names = topics.map((topic) =>
+    Object.hasOwn(PLURALS, topic) ? PLURALS[topic] : label(topic),
+  );
   if (names.length < 2) return names.join("");
   return `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
 }
