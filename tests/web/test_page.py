@@ -886,7 +886,7 @@ def test_a_user_who_stops_starts_no_further_run(visit, web, dag, lacking):
     queued = web.airflow.request("GET", f"{dag}/dagRuns?state=queued").json()["dag_runs"]
     assert sorted(run["conf"]["date"] for run in queued) == ["2026-10-14", "2026-10-22"]
     assert other["dag_run_id"] in {run["dag_run_id"] for run in queued}
-    # one that somebody triggers without a date is for the last day that is over, whatever its logical date
+    # one that a user triggers without a date is for the last day that is over, whatever its logical date
     now = datetime.datetime.now(datetime.timezone.utc)
     yesterday = now.date() - datetime.timedelta(1)
     for logical in (None, now.isoformat()):

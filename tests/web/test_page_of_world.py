@@ -164,7 +164,7 @@ def test_a_few_messages_are_bars_and_zero_alerts_a_zero(visit):
     expect(page.locator("#escalations-table tbody td").first).to_have_text("0")
 
 
-def test_an_error_is_never_next to_loading(visit):
+def test_an_error_is_never_next_to_loading(visit):
     page = visit()
     page.route("**/api/v1/**", lambda route: route.abort())
     page.get_by_role("button", name="7 days").click()
