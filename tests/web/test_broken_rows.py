@@ -186,7 +186,7 @@ def test_one_row_that_is_no_trend(api, victim, change):
 
 
 @pytest.mark.parametrize("more", ["1e20000", "[" * 3000 + "]" * 3000], ids=["wide", "deep"])
-def test_what_a_hotspot_has_beside_its_columns_is_not_read(api, victim, more):
+def test_what_a_hotspot_has_in_addition_to_its_columns_is_not_read(api, victim, more):
     """PostgreSQL takes more digits, and JSON that is nested deeper, than Python reads."""
     hotspots = f'[{{"channelId": "C1", "riskScore": 40, "messageCount": 10, "more": {more}}}]'
     store(api, GOOD)
