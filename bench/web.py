@@ -72,10 +72,11 @@ def measure(title: str, target: float | None, answer: Callable[[Any], Any]) -> N
     :param target: ms of database time that it is to take at most.
     :param answer: answers it, given an open transaction.
     """
+    from communication_trends.core.trend_reader import TrendReader
     from communication_trends.web import reading
 
     in_database, in_all = [], []
-    ask = reading.Reading.rows
+    ask = TrendReader.rows
     for _ in range(TRIES):
         spent = 0.0
 
@@ -86,7 +87,7 @@ def measure(title: str, target: float | None, answer: Callable[[Any], Any]) -> N
             spent += time.perf_counter() - started
             return rows
 
-        reading.Reading.rows = timed  # type: ignore[method-assign]
+        TrendReader.rows = timed  # type: ignore[method-assign]
         try:
             started = time.perf_counter()
             with reading.reading() as database:
@@ -94,7 +95,7 @@ def measure(title: str, target: float | None, answer: Callable[[Any], Any]) -> N
             in_all.append(1000 * (time.perf_counter() - started))
             in_database.append(1000 * spent)
         finally:
-            reading.Reading.rows = ask  # type: ignore[method-assign]
+            TrendReader.rows = ask  # type: ignore[method-assign]
     took = statistics.median(in_database)
     print(f"{title:44} {took:12.1f} {statistics.median(in_all):10.1f} {target or '':>8}", flush=True)
 
