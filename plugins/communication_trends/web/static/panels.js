@@ -422,7 +422,7 @@ export function drawFreshness(box, freshness, { mayRun, runs, offer, show }) {
  */
 export function completeText({ from, to, organizationsTotal, organizationsBehind, ...more }) {
   if (!organizationsBehind && more.completeThrough === null && !more.fresh)
-    return "Nothing is stored yet: what is missing cannot be said.";
+    return `Nothing is stored up to ${span({ from: to, to })}: what is missing cannot be said.`;
   const total = count(organizationsTotal, "organization");
   const all = organizationsTotal === 1 ? "the organization" : `all ${total}`;
   const whom = organizationsBehind
