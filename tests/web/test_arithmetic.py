@@ -26,9 +26,10 @@ DAYS = 9
 """Periods of the range, of which the last is going on."""
 STEPS = {"daily": datetime.timedelta(1), "weekly": datetime.timedelta(7)}
 DELAYS = {"daily": datetime.timedelta(hours=3), "weekly": datetime.timedelta(hours=3, minutes=30)}
-RISKY = ("complaint", "escalation")
+RISKY = ("billing", "outage")
+"""The settings name these, and none of the usual ones."""
 
-names = st.sampled_from(["complaint", "escalation", "general", "", "constructor", "angry", "critical", "high"])
+names = st.sampled_from([*RISKY, "complaint", "general", "", "constructor", "angry", "critical", "high"])
 few = st.dictionaries(names, st.integers(0, 40), max_size=3)
 hot = st.fixed_dictionaries(
     {
@@ -92,13 +93,7 @@ def world(server, api):
     server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
     with pytest.MonkeyPatch.context() as patched, server.connect(name, row_factory=dict_row) as connection:
         patched.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", server.airflow_connection(name))
-        connection.execute(
-            "alter table communication_trends drop constraint communication_trends_organization_id_fkey;"
-            "alter table communication_trends_provenance"
-            " drop constraint communication_trends_provenance_organization_id_fkey;"
-            "alter table organizations alter created_at drop not null;"
-            + "".join(f"alter table communication_trends alter {column} drop not null;" for column in COLUMNS[:4])
-        )
+        patched.setenv("AIRFLOW__COMMUNICATION_TRENDS__HOTSPOT_TOPICS", ", ".join(RISKY))
         yield World(api, connection)
     server.drop_database(name)
 
@@ -108,6 +103,13 @@ class World:
 
     def __init__(self, api, connection):
         self.api, self.connection = api, connection
+        connection.execute(
+            "alter table communication_trends drop constraint communication_trends_organization_id_fkey;"
+            "alter table communication_trends_provenance"
+            " drop constraint communication_trends_provenance_organization_id_fkey;"
+            "alter table organizations alter created_at drop not null;"
+            + "".join(f"alter table communication_trends alter {column} drop not null;" for column in COLUMNS[:4])
+        )
 
     def make(self, kind, made):
         self.kind, self.step = kind, STEPS[kind]
@@ -115,8 +117,12 @@ class World:
         self.first = self.last - (DAYS - 1) * self.step
         # days are compared with the same weekdays
         self.shift = (14 if kind == "daily" else DAYS) * self.step
-        due = datetime.datetime.now(datetime.timezone.utc) - DELAYS[kind]
-        self.due = max(one for one in (self.last - n * self.step for n in range(3)) if one + self.step <= due.date())
+        now = datetime.datetime.now(datetime.timezone.utc)
+        # a period is expected an hour after its run is due
+        self.due, self.expected = (
+            max(one for one in (self.last - n * self.step for n in range(3)) if one + self.step <= moment.date())
+            for moment in (now - DELAYS[kind], now - DELAYS[kind] - datetime.timedelta(hours=1))
+        )
         self.connection.execute("truncate communication_trends, communication_trends_provenance, organizations cascade")
         self.organizations: dict[str, dict[str, Any]] = {}
         self.raw, self.final, self.with_confidence = [], {}, {}
@@ -191,14 +197,66 @@ class World:
     def is_final(self, id_, date):
         return self.final.get((id_, date)) is not False and date + self.step <= TODAY
 
+    def state(self, date, ids):
+        """What an answer about these organizations says of a period."""
+        if any(self.readable(id_, date) for id_ in ids):
+            return "stored"
+        if any(self.trend(id_, date) for id_ in ids):
+            return "unreadable"
+        if date > self.due:
+            return "notDue"
+        return "missing" if any(self.existed(id_, date) for id_ in ids) else "notCreated"
+
+    def is_expected(self, date, ids):
+        """Whether any of these should be stored by now, or is."""
+        return self.state(date, ids) == "stored" or (date <= self.due and any(self.existed(id_, date) for id_ in ids))
+
+    def is_whole(self, date, ids):
+        existing = [id_ for id_ in ids if self.existed(id_, date)]
+        is_complete = all(self.readable(id_, date) and self.is_final(id_, date) for id_ in existing)
+        return bool(existing) and date <= self.due and is_complete
+
+    def sums(self, ids, dates):
+        return Sums(row for date in dates for id_ in ids if (row := self.readable(id_, date)) is not None)
+
+    def matched(self, ids, dates, shift):
+        """The pairs of trends that are compared."""
+        for id_ in ids:
+            for date in dates:
+                before = date - shift
+                pair = [self.readable(id_, one) for one in (date, before)]
+                if date <= self.due and None not in pair and self.is_final(id_, date) and self.is_final(id_, before):
+                    yield pair
+
+    def compared(self, ids, dates, shift):
+        """The sums of both sides, and of how many trends each is."""
+        pairs = list(self.matched(ids, dates, shift))
+        return *(Sums(pair[side] for pair in pairs) for side in (0, 1)), len(pairs)
+
+    def begun(self, last):
+        """The first period with any stored row, up to another one, or None."""
+        moments = [moment for _, moment, _ in self.raw if moment.time() == datetime.time()]
+        return min((moment.date() for moment in moments if moment.date() <= last), default=None)
+
+    def lacks(self, id_, date):
+        """Why a period is not complete for an organization, or None."""
+        if not self.existed(id_, date):
+            return None
+        if self.trend(id_, date) is None:
+            return "missingDays"
+        if self.readable(id_, date) is None:
+            return "unreadableDays"
+        return None if self.is_final(id_, date) else "notFinalDays"
+
     def dates(self, first=None, last=None):
         first, last = first or self.first, last or self.last
         return [first + n * self.step for n in range((last - first) // self.step + 1)]
 
-    def ignored(self, ids):
+    def ignored(self, ids, last=None):
         found: Counter[str] = Counter()
+        end = (last or self.last) + self.step
         for id_, moment, _ in self.raw:
-            if (ids is not None and id_ not in ids) or not self.first <= moment.date() < self.last + self.step:
+            if (ids is not None and id_ not in ids) or not min(self.first, end - self.step) <= moment.date() < end:
                 continue
             if moment.time() != datetime.time():
                 found["offGrid"] += 1
@@ -349,17 +407,9 @@ def check_trends_of_all(world):
         assert day["organizationsMissing"] == len(set(existing) - set(there))
         not_final = [id_ for id_ in stored if not world.is_final(id_, date)]
         assert day["organizationsNotFinal"] == len(not_final)
-        assert day["whole"] is (len(existing) > 0 and len(stored) == len(existing) and not not_final)
+        assert day["whole"] is world.is_whole(date, ids)
         trends = [world.readable(id_, date) for id_ in stored]
-        if stored:
-            state = "stored"
-        elif there:
-            state = "unreadable"
-        elif date > world.due:
-            state = "notDue"
-        else:
-            state = "missing" if existing else "notCreated"
-        assert day["state"] == line["state"] == state
+        assert day["state"] == line["state"] == world.state(date, ids)
         if len(trends) == 1 and not Sums(trends).confident:
             assert day["avgConfidence"] is None
         check_day(day, trends)
@@ -382,15 +432,7 @@ def check_trends_of_one(world, id_):
     assert answer["ignored"] == world.ignored([id_])
     for date, day, line in zip(world.dates(), answer["days"], world.table(path), strict=True):
         row = world.readable(id_, date)
-        if row is not None:
-            state = "stored"
-        elif world.trend(id_, date) is not None:
-            state = "unreadable"
-        elif date > world.due:
-            state = "notDue"
-        else:
-            state = "missing" if world.existed(id_, date) else "notCreated"
-        assert day["state"] == line["state"] == state
+        assert day["state"] == line["state"] == world.state(date, [id_])
         check_day(day, [] if row is None else [row])
         assert day["avgConfidence"] == (row and row["avg_confidence"])
         assert line["totalClassifications"] == ("" if row is None else str(row["total_classifications"]))
@@ -398,19 +440,9 @@ def check_trends_of_one(world, id_):
         if row is not None:
             final = world.final.get((id_, date)) if world.is_final(id_, date) else False
         assert day["isFinal"] is final
-        assert day["whole"] is (row is not None and world.is_final(id_, date) and date <= world.due)
+        assert day["whole"] is world.is_whole(date, [id_])
     stored = [row for date in world.dates() if (row := world.readable(id_, date)) is not None]
     check_totals(answer["totals"], answer["days"], stored)
-
-
-def matched(world, ids):
-    """The pairs of trends that are compared."""
-    for id_ in ids:
-        for date in world.dates():
-            before = date - world.shift
-            pair = [world.readable(id_, one) for one in (date, before)]
-            if date <= world.due and None not in pair and world.is_final(id_, date) and world.is_final(id_, before):
-                yield pair
 
 
 def check_overview(world):
@@ -448,9 +480,8 @@ def check_overview(world):
         assert entry["dailyClassifications"] == [row and row["total_classifications"] for row in rows]
         assert entry["dailyEscalations"] == [None if row is None else Sums([row]).alerts for row in rows]
         assert entry["dailyRiskyClassifications"] == [None if row is None else Sums([row]).risky for row in rows]
-        pairs = list(matched(world, [id_]))
-        now, before = (Sums(pair[side] for pair in pairs) for side in (0, 1))
-        assert entry["matchedDays"] == len(pairs)
+        now, before, pairs = world.compared([id_], world.dates(), world.shift)
+        assert entry["matchedDays"] == pairs
         assert entry["matchedClassifications"] == (now.messages if pairs else None)
         assert entry["previousClassifications"] == (before.messages if pairs else None)
         assert entry["previousEscalations"] == (before.alerts if pairs else None)
@@ -470,16 +501,15 @@ def check_comparison(world, id_):
     ids = list(world.organizations) if id_ is None else [id_]
     parameters = {} if id_ is None else {"organization": id_}
     answer = world.get("comparison", **parameters)
-    pairs = list(matched(world, ids))
+    now, before, pairs = world.compared(ids, world.dates(), world.shift)
     stored = [(one, date) for one in ids for date in world.dates() if world.readable(one, date) is not None]
-    assert answer["matchedDays"] == len(pairs)
+    assert answer["matchedDays"] == pairs
     assert answer["possibleDays"] == sum(
         world.existed(one, date) for one in ids for date in world.dates() if date <= world.due
     )
-    assert (answer["storedDays"], answer["leftOutDays"]) == (len(stored), len(stored) - len(pairs))
+    assert (answer["storedDays"], answer["leftOutDays"]) == (len(stored), len(stored) - pairs)
     assert answer["notFinalDays"] == sum(not world.is_final(*one) for one in stored)
     assert answer["ignored"] == world.ignored(None if id_ is None else [id_])
-    now, before = (Sums(pair[side] for pair in pairs) for side in (0, 1))
     every = Sums(world.readable(*one) for one in stored)
     for figure, sums in (("totalClassifications", "messages"), ("escalations", "alerts")):
         one, other, total = (getattr(each, sums) for each in (now, before, every))
@@ -507,27 +537,16 @@ def check_comparison(world, id_):
 def check_freshness(world, id_):
     ids = list(world.organizations) if id_ is None else [id_]
     answer = world.get("freshness", limit=200, **({} if id_ is None else {"organization": id_}))
-    last = world.dates()[-1] if world.dates()[-1] <= world.due else world.due
-    # an hour of grace is left out: the range ends with what is due, unless that is due for less than an hour
-    last = min(last, datetime.date.fromisoformat(answer["expectedThrough"]) + datetime.timedelta(1) - world.step)
-    begun = [moment.date() for _, moment, _ in world.raw if moment.time() == datetime.time() and moment.date() <= last]
+    last = min(world.last, world.expected)
+    assert answer["expectedThrough"] == str(last + world.step - datetime.timedelta(1))
+    begun = world.begun(last)
     assert answer["organizationsTotal"] == len(ids)
-    if not begun or not ids:
+    if begun is None or not ids:
         assert (answer["completeThrough"], answer["fresh"], answer["checkedFrom"]) == (None, False, None)
         return
-    dates = world.dates(min(begun), last)
+    dates = world.dates(begun, last)
     assert answer["checkedFrom"] == str(dates[0])
-
-    def lacks(one, date):
-        if not world.existed(one, date):
-            return None
-        if world.trend(one, date) is None:
-            return "missingDays"
-        if world.readable(one, date) is None:
-            return "unreadableDays"
-        return None if world.is_final(one, date) else "notFinalDays"
-
-    lacking = [(date, one) for date in dates for one in ids if lacks(one, date)]
+    lacking = [(date, one) for date in dates for one in ids if world.lacks(one, date)]
     if not lacking:
         through = last + world.step - datetime.timedelta(1)
     else:
@@ -542,7 +561,7 @@ def check_freshness(world, id_):
     for entry in answer["behind"]:
         for name in ("missingDays", "unreadableDays", "notFinalDays"):
             expected = [str(date) for date, one in in_range if one == entry["organization"]["id"]]
-            expected = [text for text in expected if lacks(entry["organization"]["id"], D(text)) == name]
+            expected = [text for text in expected if world.lacks(entry["organization"]["id"], D(text)) == name]
             assert entry[name] == expected[::-1]
 
 

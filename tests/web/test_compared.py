@@ -452,6 +452,22 @@ def test_attention_says_once_what_many_have_in_common(api, made):
     assert (one["together"], len(one["findings"])) == ([], 1)
 
 
+@pytest.mark.parametrize(
+    ("asked", "organizations", "days"),
+    [
+        # two days of acme are missing
+        ({"from": "2026-10-12", "to": "2026-10-18"}, 10, 68),
+        ({"from": "2026-10-12", "to": "2026-10-18", "organization": "acme"}, 1, 5),
+        # the trends begin on a Saturday: six of the same weekday are stored before this Saturday and Sunday alone
+        ({"from": "2026-09-07", "to": "2026-09-13", "organization": "dune"}, 1, 2),
+        ({"from": "2026-09-07", "to": "2026-09-11", "organization": "dune"}, 0, 0),
+    ],
+)
+def test_attention_says_how_much_could_be_judged(api, asked, organizations, days):
+    answer = api.get(f"{API}/attention", params=asked).json()
+    assert (answer["organizationsCompared"], answer["organizationDaysCompared"]) == (organizations, days)
+
+
 def test_attention_says_what_is_sure_of_the_young(api, made):
     day = D("2026-10-27")
     made("young", [(day, ordinary(alerts=40)), *days_before(day, 9, ordinary(alerts=0))], created="2026-10-18")

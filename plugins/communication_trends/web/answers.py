@@ -196,6 +196,7 @@ def attention(
     return models.Attention(
         **ranged(asked),
         organizations_compared=answer.organizations,
+        organization_days_compared=answer.judged,
         organizations_total=answer.organizations_total,
         organizations_not_compared=answer.organizations_total - answer.organizations,
         together=[models.Together(**vars(entry)) for entry in answer.together],

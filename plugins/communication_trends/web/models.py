@@ -416,9 +416,10 @@ class Attention(Ranged):
     """
 
     organizations_compared: int = Field(
-        description="Organizations of which enough earlier periods are stored; of the others, only what is sure is "
-        "found."
+        description="Organizations of which enough earlier periods are stored, for one period of the range at least; "
+        "of the others, only what is sure is found."
     )
+    organization_days_compared: int = Field(description="The same, each once for each period that could be judged.")
     organizations_total: int
     organizations_not_compared: int = Field(description="Organizations of which too few are stored to be judged.")
     together: list[Together] = Field(description="What many organizations have in common, the most first.")

@@ -285,7 +285,7 @@ test("complete is said of the range, and nothing of nothing", () => {
   );
   assert.equal(
     of(0, { completeThrough: null, fresh: false }),
-    "Nothing is stored yet: what is missing cannot be said.",
+    "Nothing is stored up to 3 Nov 2026: what is missing cannot be said.",
   );
 });
 

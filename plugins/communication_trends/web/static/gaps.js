@@ -196,7 +196,7 @@ export function gapsByPeriod({ incompletePeriods, behind }) {
 export function completeText({ from, to, organizationsTotal, organizationsBehind, ...more }) {
   const { checkedFrom, completeThrough, fresh } = more;
   if (!organizationsBehind && completeThrough === null && !fresh)
-    return "Nothing is stored yet: what is missing cannot be said.";
+    return `Nothing is stored up to ${span({ from: to, to })}: what is missing cannot be said.`;
   const total = count(organizationsTotal, "organization");
   const all = organizationsTotal === 1 ? "the organization" : `all ${total}`;
   const whom = organizationsBehind
