@@ -12,6 +12,7 @@ import decimal
 import difflib
 import importlib
 import json
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -24,9 +25,12 @@ from communication_trends import __version__
 from communication_trends.compat import UI_ADDRESS
 from communication_trends.core.database import Limits
 from communication_trends.core.errors import InvalidInputError
+from communication_trends.core.marks import Mark, parse_marks
 from communication_trends.core.period import KINDS, Granularity
 from communication_trends.core.work import HotspotRule
 from communication_trends.provider_info import DEFAULTS
+
+log = logging.getLogger(__name__)
 
 SECTION = "communication_trends"
 
@@ -150,6 +154,32 @@ def hotspot_topics() -> list[str]:
         )
     # one named twice is not counted twice
     return list(dict.fromkeys(topics))
+
+
+def marks() -> list[Mark]:
+    """
+    Named days, from the file ``marks_path``; none without one.
+
+    :raises InvalidInputError: when the file cannot be read, or has a line that is no named day.
+    """
+    given = _given("marks_path")
+    if not given:
+        return []
+    try:
+        return parse_marks(Path(given).read_text(encoding="utf-8"))
+    except (OSError, UnicodeError, InvalidInputError) as error:
+        raise InvalidInputError(
+            f"[{SECTION}] marks_path: {_short(given)} cannot be used: {error}. Leave it out for none."
+        ) from None
+
+
+def known_marks() -> list[Mark]:
+    """Return the named days; none, with a warning in the log, where their file cannot be used: numbers do without."""
+    try:
+        return marks()
+    except InvalidInputError as error:
+        log.warning("No named days are shown. %s", error)
+        return []
 
 
 def hotspot_rule() -> HotspotRule:
@@ -322,7 +352,7 @@ def check_all_settings() -> None:
     check_run_settings()
     for read in (
         *(retries, retry_delay, execution_timeout, max_parallel_organizations, organizations_per_task),
-        *(keep_completed_runs, keep_failed_runs, api_conn_id),
+        *(keep_completed_runs, keep_failed_runs, api_conn_id, marks),
     ):
         read()
     for kind in KINDS.values():

@@ -14,6 +14,7 @@ from communication_trends import settings
 from communication_trends.connections import connected
 from communication_trends.core import anomalies
 from communication_trends.core.database import Database, Limits, Transaction
+from communication_trends.core.marks import names_in
 from communication_trends.core.period import ONE_DAY, Granularity, Period
 
 MAX_COUNT = 2_147_483_647
@@ -324,8 +325,10 @@ def unusual(
     suspects = [row for row in rows if row["organization_id"]]
     needed = {date: [period, *anomalies.history_periods(period)] for date, period in by_date.items()}
     counts = _counts(database, suspects, needed, shared)
+    marks = settings.known_marks()
+    names = {date: names_in(marks, period) for date, period in by_date.items()}
     found = [
-        Unusual(row["organization_id"], row["name"], row["slug"], row["date"], finding)
+        Unusual(row["organization_id"], row["name"], row["slug"], row["date"], _named(finding, names[row["date"]]))
         for row in suspects
         for finding in _findings(counts[row["organization_id"]], needed[row["date"]])
     ]
@@ -333,7 +336,8 @@ def unusual(
     if organizations is None or len(organizations) > 1:
         for date, compared in rows[0]["compared_by_date"].items():
             of_date = [one.finding for one in found if str(one.date) == date]
-            together += anomalies.find_together(of_date, compared, by_date[datetime.date.fromisoformat(date)])
+            period = by_date[datetime.date.fromisoformat(date)]
+            together += anomalies.find_together(of_date, compared, period, names[period.first_date])
     return Attention(
         _in_order(found, together),
         sorted(together, key=lambda one: (-one.organizations, one.date, one.figure)),
@@ -369,6 +373,11 @@ def _findings(counts: Mapping[str, anomalies.Counts], needed: Sequence[Period]) 
     """Return what is anomalous about the first of some periods, of which the others are those before it."""
     current, *history = [counts.get(str(one.first_date)) for one in needed]
     return anomalies.find_anomalies(current, history, needed[0], settings.hotspot_topics()) if current else []
+
+
+def _named(finding: anomalies.Finding, name: str) -> anomalies.Finding:
+    """Return a finding whose sentence says what its day is called."""
+    return replace(finding, sentence=f"{finding.sentence} ({name})") if name else finding
 
 
 def _in_order(found: Sequence[Unusual], together: Sequence[anomalies.Together]) -> list[Unusual]:

@@ -157,7 +157,7 @@ def charted(page, chart: str) -> dict[str, dict[str, float]]:
     return series
 
 
-MARKS = {"gap", "partial", "notFinal", "someNotFinal", "unusual"}
+MARKS = {"gap", "partial", "notFinal", "someNotFinal", "unusual", "marks"}
 
 
 def counted(page, chart: str) -> dict[str, dict[str, float]]:

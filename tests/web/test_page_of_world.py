@@ -20,7 +20,11 @@ LAST_30 = "from=2026-09-30&to=2026-10-29"
 
 @pytest.fixture(scope="module")
 def airflow(server, tmp_path_factory) -> Iterator[Any]:
-    with running_airflow_on(server, tmp_path_factory.mktemp("world")) as (airflow, database):
+    home = tmp_path_factory.mktemp("world")
+    marks = home / "marks.txt"
+    marks.write_text(f"{world.PROMOTION} Big Thursday\n{world.HOLIDAY} Holiday\n", encoding="utf-8")
+    settings = {"AIRFLOW__COMMUNICATION_TRENDS__MARKS_PATH": str(marks)}
+    with running_airflow_on(server, home, **settings) as (airflow, database):
         world.fill(database.connection)
         airflow.start("api-server")
         yield airflow
@@ -236,3 +240,14 @@ def test_the_last_month_and_quarter_and_what_to_compare_with(visit):
     page.go_back()
     expect(page.locator("#card-messages .against")).to_have_text("vs. 26 Aug – 24 Sep 2026")
     expect(page.get_by_label("Compared with")).to_have_value("")
+
+
+def test_named_days_are_marked_in_the_charts(visit):
+    page = visit()
+    marks = page.locator("#topics").evaluate("box => box.data.find(one => one.meta === 'marks').x")
+    assert marks == [str(world.PROMOTION)]
+    expect(page.locator("#topics-legend")).to_contain_text("29 Oct 2026: Big Thursday")
+    page.locator("#topics").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#topics-readout")).to_contain_text("Big Thursday")
+    expect(page.locator("#attention .together")).to_contain_text("messages far above usual; Big Thursday")

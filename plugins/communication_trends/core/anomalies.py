@@ -294,13 +294,14 @@ def is_suspect(count: int, baseline: Sequence[int], *, sinks: bool = False) -> b
     return sinks and median >= MIN_COUNT and count <= min(SCREEN_RATIO_LOW * median, median - away)
 
 
-def find_together(found: Iterable[Finding], compared: int, period: Period) -> list[Together]:
+def find_together(found: Iterable[Finding], compared: int, period: Period, named: str = "") -> list[Together]:
     """
     Return what many organizations have in common in a period.
 
     :param found: what was found in it, each metric of an organization once.
     :param compared: how many organizations could be judged.
     :param period: the period.
+    :param named: what its days are called; nothing where they have no name.
     """
     numbers: dict[tuple[str, str], int] = defaultdict(int)
     for one in found:
@@ -313,7 +314,8 @@ def find_together(found: Iterable[Finding], compared: int, period: Period) -> li
             number,
             compared,
             f"{number:,} of {compared:,} organizations: {_NAMES[figure]} far "
-            f"{'above' if direction == 'up' else 'below'} usual; a holiday, a release or the platform?",
+            f"{'above' if direction == 'up' else 'below'} usual; "
+            f"{named or 'a holiday, a release or the platform?'}",
         )
         for (figure, direction), number in numbers.items()
         if number >= max(MIN_TOGETHER, MIN_SHARE_TOGETHER * compared)
