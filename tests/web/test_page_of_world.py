@@ -91,7 +91,7 @@ def test_all_findings_can_be_reached(visit):
     )
     page.reload()
     drawn(page)
-    more = page.locator("#attention").get_by_role("button", name="Show the next of")
+    more = page.locator("#attention").get_by_role("button", name="Show more")
     texts = []
     while more.count():
         texts.append(more.inner_text())
@@ -211,7 +211,7 @@ def test_a_report_is_copied_printed_and_downloaded(visit, tmp_path):
         '"avgConfidence"',
     ]
     with page.expect_download() as download:
-        page.get_by_role("button", name="Topics as a picture").click()
+        page.get_by_role("button", name="Topics as PNG").click()
     assert download.value.suggested_filename == "Topics-All-organizations-30-Sep-29-Oct-2026.png"
     png = download.value.path().read_bytes()
     # as wide and high as it says, and not of one color

@@ -157,7 +157,7 @@ function frame({ id, title, wide }) {
         { class: "downloads" },
         h(
           "button",
-          { class: "download picture", type: "button", "aria-label": `${title} as a picture` },
+          { class: "download picture", type: "button", "aria-label": `${title} as PNG` },
           "PNG",
         ),
         h("a", csv, "CSV"),
