@@ -285,10 +285,12 @@ def test_a_setting_of_the_tasks_beyond_its_limits_fails_the_run_before_anything_
     [
         ("hotspot_topics", " , "),
         ("sql_path", "/nowhere"),
+        ("marks", "/nowhere"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_with_its_setting(given, name, value):
-    given(name, value)
-    with pytest.raises(InvalidInputError, match=rf"^\[communication_trends\] {name}: ") as error:
+    setting = "marks_path" if name == "marks" else name
+    given(setting, value)
+    with pytest.raises(InvalidInputError, match=rf"^\[communication_trends\] {setting}: ") as error:
         getattr(settings, name)()
     assert value in str(error.value)

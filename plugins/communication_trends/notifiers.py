@@ -122,7 +122,8 @@ def digest(week: Range, now: datetime.datetime, sql_path: Path | None = None) ->
     :param now: the current time, aware.
     :param sql_path: folder of the statements; by default as the settings say.
     """
-    return Digest(week, now, settings.hotspot_rule(), _page_url).message(lambda: open_trends(sql_path))
+    found = Digest(week, now, settings.hotspot_rule(), _page_url, settings.known_marks())
+    return found.message(lambda: open_trends(sql_path))
 
 
 def _notify(key: str, notifier: Any, context: Any, build: Callable[[], Message | None]) -> None:
@@ -174,7 +175,12 @@ def _attention_message(
 
 def _anomalies(reader: TrendReader, period: Period, organizations: Sequence[str]) -> StoredAnomalies:
     return find_stored_anomalies(
-        reader, period.kind, [period], organizations=organizations, risky_topics=settings.hotspot_topics()
+        reader,
+        period.kind,
+        [period],
+        organizations=organizations,
+        risky_topics=settings.hotspot_topics(),
+        marks=settings.known_marks(),
     )
 
 

@@ -77,6 +77,11 @@ _OPTIONS: dict[str, tuple[str, str, str]] = {
     "attention_notifier_kwargs": ("string", "", _KWARGS),
     "digest_notifier": ("string", "", "Import path of an Airflow notifier, called once a week with a digest."),
     "digest_notifier_kwargs": ("string", "", _KWARGS),
+    "marks_path": (
+        "string",
+        "",
+        "File of named days (holidays, releases), which charts show and sentences name. Empty: none.",
+    ),
     "keep_completed_runs": (
         "integer",
         "50",

@@ -11,6 +11,7 @@ import datetime
 import decimal
 import importlib
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,10 +22,13 @@ from communication_trends import __version__
 from communication_trends.compat import UI_ADDRESS
 from communication_trends.core.database import Limits
 from communication_trends.core.errors import InvalidInputError
+from communication_trends.core.marks import Mark, parse_marks
 from communication_trends.core.period import KINDS, Granularity
 from communication_trends.core.work import HotspotRule
 from communication_trends.provider_info import DEFAULTS, SECTION
 from communication_trends.unknown_settings import refuse_unknown_settings
+
+log = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).parent
 """Folder of the package."""
@@ -143,6 +147,32 @@ def hotspot_topics() -> list[str]:
         )
     # one named twice is not counted twice
     return list(dict.fromkeys(topics))
+
+
+def marks() -> list[Mark]:
+    """
+    Named days, from the file ``marks_path``; none without one.
+
+    :raises InvalidInputError: when the file cannot be read, or has a line that is no named day.
+    """
+    given = _given("marks_path")
+    if not given:
+        return []
+    try:
+        return parse_marks(Path(given).read_text(encoding="utf-8"))
+    except (OSError, UnicodeError, InvalidInputError) as error:
+        raise InvalidInputError(
+            f"[{SECTION}] marks_path: {_short(given)} cannot be used: {error}. Leave it out for none."
+        ) from None
+
+
+def known_marks() -> list[Mark]:
+    """Return the named days; none, with a warning in the log, where their file cannot be used: numbers do without."""
+    try:
+        return marks()
+    except InvalidInputError as error:
+        log.warning("No named days are shown. %s", error)
+        return []
 
 
 def hotspot_rule() -> HotspotRule:
@@ -269,7 +299,7 @@ def check_all_settings() -> None:
     check_run_settings()
     for read in (
         *(retries, retry_delay, execution_timeout, max_parallel_organizations, organizations_per_task),
-        *(keep_completed_runs, keep_failed_runs, api_conn_id),
+        *(keep_completed_runs, keep_failed_runs, api_conn_id, marks),
     ):
         read()
     for kind in KINDS.values():

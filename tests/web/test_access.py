@@ -31,6 +31,7 @@ PATHS = [
     f"{API}/overview",
     f"{API}/hotspots",
     f"{API}/comparison",
+    f"{API}/topic-changes",
     f"{API}/attention",
     f"{API}/freshness",
     f"{API}/runs/none",

@@ -20,7 +20,11 @@ LAST_30 = "from=2026-09-30&to=2026-10-29"
 
 @pytest.fixture(scope="module")
 def airflow(server, tmp_path_factory) -> Iterator[Any]:
-    with running_airflow_on(server, tmp_path_factory.mktemp("world")) as (airflow, database):
+    home = tmp_path_factory.mktemp("world")
+    marks = home / "marks.txt"
+    marks.write_text(f"{world.PROMOTION} Big Thursday\n{world.HOLIDAY} Holiday\n", encoding="utf-8")
+    settings = {"AIRFLOW__COMMUNICATION_TRENDS__MARKS_PATH": str(marks)}
+    with running_airflow_on(server, home, **settings) as (airflow, database):
         world.fill(database.connection)
         airflow.start("api-server")
         yield airflow
@@ -87,7 +91,7 @@ def test_all_findings_can_be_reached(visit):
     )
     page.reload()
     drawn(page)
-    more = page.locator("#attention").get_by_role("button", name="Show the next of")
+    more = page.locator("#attention").get_by_role("button", name="Show more")
     texts = []
     while more.count():
         texts.append(more.inner_text())
@@ -207,7 +211,7 @@ def test_a_report_is_copied_printed_and_downloaded(visit, tmp_path):
         '"avgConfidence"',
     ]
     with page.expect_download() as download:
-        page.get_by_role("button", name="Topics as a picture").click()
+        page.get_by_role("button", name="Topics as PNG").click()
     assert download.value.suggested_filename == "Topics-All-organizations-30-Sep-29-Oct-2026.png"
     png = download.value.path().read_bytes()
     # as wide and high as it says, and not of one color
@@ -236,3 +240,14 @@ def test_the_last_month_and_quarter_and_what_to_compare_with(visit):
     page.go_back()
     expect(page.locator("#card-messages .against")).to_have_text("vs. 26 Aug – 24 Sep 2026")
     expect(page.get_by_label("Compared with")).to_have_value("")
+
+
+def test_named_days_are_marked_in_the_charts(visit):
+    page = visit()
+    marks = page.locator("#topics").evaluate("box => box.data.find(one => one.meta === 'marks').x")
+    assert marks == [str(world.PROMOTION)]
+    expect(page.locator("#topics-legend")).to_contain_text("29 Oct 2026: Big Thursday")
+    page.locator("#topics").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#topics-readout")).to_contain_text("Big Thursday")
+    expect(page.locator("#attention .together")).to_contain_text("messages far above usual; Big Thursday")

@@ -204,3 +204,27 @@ def test_what_a_range_is_compared_with(tenants, period, first, compare, previous
         stored, shift = world.trends(), datetime.timedelta(91)
         before = [stored["Amber Bank", day - shift]["total_classifications"] for day in world.DAYS[-10:]]
         assert found["previousClassifications"] == sum(before)
+
+
+def test_named_days_are_in_the_answers_and_sentences(tenants, tmp_path, monkeypatch):
+    path = tmp_path / "marks.txt"
+    path.write_text("2026-10-29 Big Thursday\n2026-08-17 Holiday\n", encoding="utf-8")
+    plain = get(tenants, "attention", to=LAST_30["to"])
+    first = tenants.get(f"{API}/trends", params=LAST_30)
+    assert first.json()["marks"] == []
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__MARKS_PATH", str(path))
+    marks = [{"from": "2026-10-29", "to": "2026-10-29", "name": "Big Thursday"}]
+    second = tenants.get(f"{API}/trends", params=LAST_30)
+    # another answer, also for who has the first
+    assert second.headers["ETag"] != first.headers["ETag"]
+    assert second.json()["marks"] == marks
+    assert get(tenants, "organizations/amber-bank/trends", **LAST_30)["marks"] == marks
+    named = get(tenants, "attention", to=LAST_30["to"])
+    assert [one["sentence"] for one in named["findings"]] == [
+        f"{one['sentence']} (Big Thursday)" for one in plain["findings"]
+    ]
+    assert named["together"][0]["sentence"].endswith("messages far above usual; Big Thursday")
+    # a file that cannot be used costs no number
+    path.write_text("Thursday", encoding="utf-8")
+    assert get(tenants, "trends", **LAST_30)["marks"] == []
+    assert get(tenants, "attention", to=LAST_30["to"]) == plain

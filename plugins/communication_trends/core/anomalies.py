@@ -148,13 +148,14 @@ def is_suspect(count: int, baseline: Sequence[int], *, sinks: bool = False) -> b
     return sinks and median >= MIN_COUNT and count <= min(SCREEN_RATIO_LOW * median, median - away)
 
 
-def find_together(found: Iterable[Finding], compared: int, period: Period) -> list[Together]:
+def find_together(found: Iterable[Finding], compared: int, period: Period, named: str = "") -> list[Together]:
     """
     Return what many organizations have in common in a period.
 
     :param found: what was found in it, each metric of an organization once.
     :param compared: how many organizations could be judged.
     :param period: the period.
+    :param named: what its days are called; nothing where they have no name.
     """
     numbers: dict[tuple[str, str], int] = defaultdict(int)
     for one in found:
@@ -166,7 +167,7 @@ def find_together(found: Iterable[Finding], compared: int, period: Period) -> li
             direction,
             number,
             compared,
-            sentence_of_many(figure, direction, number, compared),
+            sentence_of_many(figure, direction, number, compared, named),
         )
         for (figure, direction), number in numbers.items()
         if number >= max(MIN_TOGETHER, MIN_SHARE_TOGETHER * compared)

@@ -18,7 +18,7 @@ _NAMES = {
 }
 
 
-def sentence_of_many(figure: str, direction: str, number: int, compared: int) -> str:
+def sentence_of_many(figure: str, direction: str, number: int, compared: int, named: str) -> str:
     """
     Say what many organizations have in common.
 
@@ -26,10 +26,12 @@ def sentence_of_many(figure: str, direction: str, number: int, compared: int) ->
     :param direction: up or down.
     :param number: how many organizations.
     :param compared: of how many that could be judged.
+    :param named: what the days are called; nothing where they have no name.
     """
     return (
         f"{number:,} of {compared:,} organizations: {_NAMES[figure]} far "
-        f"{'above' if direction == 'up' else 'below'} usual; a holiday, a release or the platform?"
+        f"{'above' if direction == 'up' else 'below'} usual; "
+        f"{named or 'a holiday, a release or the platform?'}"
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from communication_trends.core import totals
+from communication_trends.core.marks import Mark
 from communication_trends.core.messages import Line, Message
 from communication_trends.core.period import DAILY
 from communication_trends.core.period_range import FRESHNESS_GRACE, Range
@@ -38,12 +39,14 @@ class Digest:
     :param now: the current time, aware.
     :param rule: when a channel is a hotspot.
     :param link: returns the address of the page for a query; None where there is none.
+    :param marks: named days.
     """
 
     week: Range
     now: datetime.datetime
     rule: HotspotRule
     link: Callable[..., str | None]
+    marks: Sequence[Mark] = ()
 
     def message(self, open_trends: Callable[[], AbstractContextManager[TrendReader]]) -> Message:
         """
@@ -56,7 +59,12 @@ class Digest:
         try:
             with open_trends() as reader:
                 found = find_stored_anomalies(
-                    reader, week.kind, week.periods(), organizations=None, risky_topics=self.rule.topics
+                    reader,
+                    week.kind,
+                    week.periods(),
+                    organizations=None,
+                    risky_topics=self.rule.topics,
+                    marks=self.marks,
                 )
         except Exception:
             log.warning("What was unusual in that week is not known; the digest goes on without it.", exc_info=True)

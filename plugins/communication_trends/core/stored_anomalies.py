@@ -10,6 +10,7 @@ from typing import Any
 from communication_trends.core.anomalies import SCREEN, Finding, Together, find_anomalies, find_together
 from communication_trends.core.baseline import baseline_periods, history_periods
 from communication_trends.core.counts import METRICS, Counts
+from communication_trends.core.marks import Mark, names_in
 from communication_trends.core.messages import printable
 from communication_trends.core.period import Granularity, Period, utc_now
 from communication_trends.core.period_range import ended_parameters
@@ -104,6 +105,7 @@ def find_stored_anomalies(
     *,
     organizations: Sequence[str] | None,
     risky_topics: Sequence[str],
+    marks: Sequence[Mark] = (),
 ) -> StoredAnomalies:
     """
     Return what is anomalous in some periods.
@@ -113,6 +115,7 @@ def find_stored_anomalies(
     :param periods: which ones; each should have ended, since little of a period looks like few messages.
     :param organizations: ids of those that are looked at; None for all.
     :param risky_topics: those of the settings.
+    :param marks: named days, for the sentences.
     """
     by_date = {period.first_date: period for period in periods}
     # each period is read for itself and for those whose baseline it belongs to
@@ -135,13 +138,16 @@ def find_stored_anomalies(
     suspects = [row for row in rows if row["organization_id"]]
     needed = {date: [period, *history_periods(period)] for date, period in by_date.items()}
     counts = _counts(reader, suspects, needed, shared)
+    names = {date: names_in(marks, period) for date, period in by_date.items()}
     found = [
-        OrganizationFinding(row["organization_id"], row["name"], row["slug"], row["date"], finding)
+        OrganizationFinding(
+            row["organization_id"], row["name"], row["slug"], row["date"], _named(finding, names[row["date"]])
+        )
         for row in suspects
         for finding in _findings(counts[row["organization_id"]], needed[row["date"]], risky_topics)
     ]
     is_of_one = organizations is not None and len(organizations) <= 1
-    together = [] if is_of_one else _together(found, rows[0]["compared_by_date"], by_date)
+    together = [] if is_of_one else _together(found, rows[0]["compared_by_date"], by_date, names)
     return StoredAnomalies(
         _in_order(found, together),
         sorted(together, key=lambda one: (-one.organizations, one.date, one.figure)),
@@ -172,6 +178,11 @@ def _counts(
     return {row["organization_id"]: {date: Counts(*numbers) for date, *numbers in row["counts"]} for row in rows}
 
 
+def _named(finding: Finding, name: str) -> Finding:
+    """Return a finding whose sentence says what its day is called."""
+    return replace(finding, sentence=f"{finding.sentence} ({name})") if name else finding
+
+
 def _findings(counts: Mapping[str, Counts], needed: Sequence[Period], risky_topics: Sequence[str]) -> list[Finding]:
     """Return what is anomalous about the first of some periods, of which the others are those before it."""
     current, *history = [counts.get(str(one.first_date)) for one in needed]
@@ -179,13 +190,17 @@ def _findings(counts: Mapping[str, Counts], needed: Sequence[Period], risky_topi
 
 
 def _together(
-    found: Sequence[OrganizationFinding], compared_by_date: Mapping[str, int], by_date: Mapping[datetime.date, Period]
+    found: Sequence[OrganizationFinding],
+    compared_by_date: Mapping[str, int],
+    by_date: Mapping[datetime.date, Period],
+    names: Mapping[datetime.date, str],
 ) -> list[Together]:
     """Return what many organizations have in common, of each of some periods."""
     together: list[Together] = []
     for date, compared in compared_by_date.items():
         of_date = [one.finding for one in found if str(one.date) == date]
-        together += find_together(of_date, compared, by_date[datetime.date.fromisoformat(date)])
+        period = by_date[datetime.date.fromisoformat(date)]
+        together += find_together(of_date, compared, period, names[period.first_date])
     return together
 
 

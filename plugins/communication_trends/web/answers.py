@@ -11,6 +11,7 @@ from fastapi import HTTPException
 
 from communication_trends import settings
 from communication_trends.core import totals as figures
+from communication_trends.core.marks import marks_between
 from communication_trends.core.period import ONE_DAY
 from communication_trends.core.period_range import Range
 from communication_trends.core.stored_anomalies import find_stored_anomalies
@@ -50,6 +51,7 @@ def trends_of_one(
         totals=_totals(entries),
         days=[entry.day for entry in entries],
         ignored=_ignored(database, asked, found),
+        marks=_marks(asked),
         hotspot_rules=_hotspot_rules(database, asked, found.id),
     )
 
@@ -67,6 +69,7 @@ def trends_of_all(
         totals=_totals(entries),
         days=[entry.day for entry in entries],
         ignored=_ignored(database, asked, None),
+        marks=_marks(asked),
     )
 
 
@@ -191,6 +194,7 @@ def attention(
         periods,
         organizations=[one.id] if one else None,
         risky_topics=settings.hotspot_topics(),
+        marks=settings.known_marks(),
     )
     found = answer.findings
     return models.Attention(
@@ -300,6 +304,11 @@ def ranged(asked: Range) -> dict[str, Any]:
 def _ignored(database: TrendReader, asked: Range, one: models.Organization | None) -> models.Ignored:
     [row] = database.rows("ignored", organization_id=one and one.id, **asked.parameters)
     return models.Ignored(**row)
+
+
+def _marks(asked: Range) -> list[models.NamedDays]:
+    found = marks_between(settings.known_marks(), asked.from_, asked.to)
+    return [models.NamedDays(from_=mark.first, to=mark.last, name=mark.name) for mark in found]
 
 
 def _changes(

@@ -186,6 +186,17 @@ class Changing(Ranged):
     )
 
 
+class NamedDays(Model):
+    """A named day, or several: a holiday, a release."""
+
+    from_: datetime.date
+    to: datetime.date
+    name: str
+
+
+MARKS = Field(description="Named days of the range, from the file of the setting marks_path.")
+
+
 class OrganizationTrends(Changing):
     """The trends of one organization, one entry per period of the range."""
 
@@ -193,6 +204,7 @@ class OrganizationTrends(Changing):
     totals: Totals
     days: list[OrganizationTrendDay]
     ignored: Ignored
+    marks: list[NamedDays] = MARKS
     hotspot_rules: list[HotspotRule] | None = HOTSPOT_RULES
 
 
@@ -203,6 +215,7 @@ class AllTrends(Changing):
     totals: Totals
     days: list[AllTrendDay]
     ignored: Ignored
+    marks: list[NamedDays] = MARKS
 
 
 class RankedOrganization(Model):

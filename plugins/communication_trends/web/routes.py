@@ -139,7 +139,14 @@ class Reply:
             for kind in KINDS.values()
             for period in (kind.last_completed(now), kind.last_due(now), kind.last_due(now - FRESHNESS_GRACE))
         ]
-        parts = [version, str(self.request.url), due, settings.hotspot_rule().as_json(), __version__]
+        parts = [
+            version,
+            str(self.request.url),
+            due,
+            settings.hotspot_rule().as_json(),
+            settings.known_marks(),
+            __version__,
+        ]
         return f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"'
 
 

@@ -3,7 +3,7 @@
 
 import { PALETTES } from "./colors.js";
 import { byId, h, themed, themeName, update } from "./dom.js";
-import { addPeriods } from "./periods.js";
+import { addPeriods, lastDate } from "./periods.js";
 import { downloadPicture } from "./picture.js";
 import {
   confidenceOf,
@@ -158,7 +158,7 @@ function frame({ id, title, wide }) {
         { class: "downloads" },
         h(
           "button",
-          { class: "download picture", type: "button", "aria-label": `${title} as a picture` },
+          { class: "download picture", type: "button", "aria-label": `${title} as PNG` },
           "PNG",
         ),
         h("a", csv, "CSV"),
@@ -393,6 +393,9 @@ function gapKeys({ figure }, { trends, marked }) {
     figure && (findings.some((one) => one.figure === figure) || since)
       ? key(h("b", { "aria-hidden": "true" }, "▾"), `unusual${since}`)
       : null,
+    ...(trends.marks ?? []).map((one) =>
+      key(h("b", { "aria-hidden": "true" }, "◆"), `${span(one)}: ${one.name}`),
+    ),
     figure && problem ? key(null, `what is unusual is not marked: ${problem}`) : null,
   ];
 }
@@ -480,6 +483,7 @@ function aboutDay({ trends, view, marked, before }, index, total) {
   const what = total === null ? (STATES[day.state] ?? none) : total;
   const mean = total !== null && before ? "7-day mean " : "";
   const more = [
+    ...marksOn(trends, view.period, day.date).map(({ name }) => name),
     ...lacksOf(day),
     ...marked.findings.filter((one) => one.date === day.date).map((one) => one.sentence),
   ];
@@ -553,6 +557,28 @@ function gapTraces(kind, days) {
 
 const isSomeFinal = (day) => day.organizationsNotFinal < day.organizationsStored;
 
+/** The named days that lie in a period. */
+export const marksOn = ({ marks }, period, date) =>
+  (marks ?? []).filter(({ from, to }) => from <= lastDate(period, date) && to >= date);
+
+/** A small diamond above each period with a named day. */
+function marksTrace(trends, period) {
+  const dates = trends.days
+    .map(({ date }) => date)
+    .filter((date) => marksOn(trends, period, date).length);
+  return {
+    type: "scatter",
+    mode: "markers",
+    name: "marks",
+    meta: "marks",
+    x: dates,
+    y: dates.map(() => 0.9),
+    yaxis: "y2",
+    hoverinfo: "none",
+    marker: { symbol: "diamond", size: 8, color: themed("--muted") },
+  };
+}
+
 /** A small triangle above each day on which the chart's figure is unusual. */
 function unusualTrace(figure, findings) {
   const dates = findings.filter((one) => one.figure === figure).map((one) => one.date);
@@ -584,6 +610,7 @@ function plot(chart, context, traces, yaxis, sayDay) {
     ...traces,
     ...gapTraces(view.period, trends.days),
     unusualTrace(chart.figure, marked.findings),
+    marksTrace(trends, view.period),
   ];
   const fresh = !box.classList.contains("js-plotly-plot");
   globalThis.Plotly.react(box, all, layout(view.period, trends, yaxis), {

@@ -140,7 +140,7 @@ export function drawAttention(box, answer, { total, marked, csv, show, more }) {
       ? h(
           "button",
           { class: "plain", type: "button", "data-key": "more", onclick: more },
-          `Show the next of ${shown(rest)} more findings`,
+          `Show more: ${shown(rest)} findings left`,
         )
       : null,
     ...attentionNotes(answer, total).map(quiet),

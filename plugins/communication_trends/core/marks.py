@@ -1,0 +1,76 @@
+"""Named days: holidays, releases, promotions, which charts show and sentences name. No Airflow in here."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from communication_trends.core.errors import InvalidInputError
+from communication_trends.core.period import Period
+
+MAX_MARKS = 10_000
+"""More of them are a mistake, and would be sent with each answer."""
+
+MAX_NAME = 80
+"""Characters of a name at most."""
+
+_LINE = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?\s+(\S.*)")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """
+    A named day, or several.
+
+    :param first: the first UTC day.
+    :param last: the last one, included.
+    :param name: what it is called.
+    """
+
+    first: datetime.date
+    last: datetime.date
+    name: str
+
+
+def parse_marks(text: str) -> list[Mark]:
+    """
+    Return the named days of a file, the earliest first.
+
+    :param text: one a line: ``2026-11-27 Black Friday`` or ``2026-12-24..2026-12-26 Christmas``. Empty lines, and those
+        that begin with ``#``, count for nothing.
+    :raises InvalidInputError: for the first line that is none; names its number.
+    """
+    marks = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        entry = line.strip()
+        if not entry or entry.startswith("#"):
+            continue
+        try:
+            first, last, name = _LINE.fullmatch(entry).groups()  # type: ignore[union-attr]
+            mark = Mark(datetime.date.fromisoformat(first), datetime.date.fromisoformat(last or first), name)
+        except (AttributeError, ValueError):
+            raise InvalidInputError(
+                f"line {number} is {entry[:80]!r}: give a date and a name, such as "
+                "2026-11-27 Black Friday or 2026-12-24..2026-12-26 Christmas"
+            ) from None
+        if mark.last < mark.first:
+            raise InvalidInputError(f"line {number} ends before it begins")
+        if len(name) > MAX_NAME:
+            raise InvalidInputError(f"line {number} has a name of more than {MAX_NAME} characters")
+        marks.append(mark)
+    if len(marks) > MAX_MARKS:
+        raise InvalidInputError(f"it has {len(marks):,} named days; {MAX_MARKS:,} at most")
+    return sorted(marks, key=lambda mark: (mark.first, mark.last, mark.name))
+
+
+def marks_between(marks: Iterable[Mark], first: datetime.date, last: datetime.date) -> list[Mark]:
+    """Return the marks of which any day lies within two dates, both included."""
+    return [mark for mark in marks if mark.first <= last and mark.last >= first]
+
+
+def names_in(marks: Iterable[Mark], period: Period) -> str:
+    """Return what the days of a period are called, or nothing."""
+    found = marks_between(marks, period.first_date, period.next_date - datetime.timedelta(1))
+    return ", ".join(dict.fromkeys(mark.name for mark in found))
