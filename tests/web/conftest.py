@@ -123,5 +123,10 @@ def web(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[We
     with running_airflow_on(server, tmp_path_factory.mktemp("web"), **settings) as (airflow, database):
         rows.fill(database.connection)
         airflow.start()
+        # the page asks for the runs of the DAG
+        airflow.wait_until(
+            lambda: airflow.request("GET", "/api/v2/dags/communication_trends_daily").is_success,
+            what="the DAG is there",
+        )
         passwords = Path(airflow.environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]).read_text()
         yield Web(airflow, database.connection, json.loads(passwords))

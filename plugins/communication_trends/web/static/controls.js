@@ -127,7 +127,8 @@ export function showControls(view, range, today, last) {
   const calendar = ["month", "quarter"].map((unit) => {
     const { from, to } = calendarRange(unit, last);
     const pressed = view.from === from && view.to === to;
-    return preset(`Last ${unit}`, { "data-from": from, "data-to": to }, pressed);
+    const data = { "aria-label": `Last ${unit}`, "data-from": from, "data-to": to };
+    return preset(unit, data, pressed);
   });
   update(
     byId("presets"),
