@@ -132,7 +132,9 @@ class World:
             if not tenant["ended"]:
                 # two may not have the same
                 slug = tenant["slug"] if tenant["slug"] not in [o["slug"] for o in self.organizations.values()] else id_
-                self.organizations[id_] = {"id": id_, "name": tenant["name"], "slug": slug, "created": created}
+                # an empty name says nothing
+                name = tenant["name"] or slug or id_
+                self.organizations[id_] = {"id": id_, "name": name, "slug": slug, "created": created}
                 self.connection.execute(
                     "insert into organizations (id, name, slug, created_at) values (%s, %s, %s, %s)",
                     [id_, tenant["name"], slug, created],

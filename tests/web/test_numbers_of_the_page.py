@@ -44,6 +44,9 @@ STATES = {
     "notCreated": "did not exist yet",
 }
 
+NOTHING = {"topics": "messages", "tones": "messages with a tone", "escalations": "alerts"}
+"""The column of a table that has nothing to count."""
+
 drawn = settings(
     max_examples=max(1, int(os.environ.get("WORLDS", "20")) // 2),
     derandomize=True,
@@ -103,11 +106,13 @@ READ = """() => {
   const one = (id) => document.getElementById(id);
   const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
   const text = (node) => node?.textContent ?? null;
+  const first = (node) => node.firstChild?.textContent ?? "";
   const table = (id) => ({
     columns: all(`#${id}-table thead th`).slice(1).map(text),
     rows: Object.fromEntries(all(`#${id}-table tbody tr`).map((row) => [row.dataset.key, all("td", row).map(text)])),
   });
   return {
+    title: text(one("title")),
     subtitle: text(one("subtitle")),
     status: text(one("status")),
     cards: Object.fromEntries(
@@ -119,14 +124,14 @@ READ = """() => {
     ranking: Object.fromEntries(
       all("#ranking tbody tr").map((row) => [
         row.dataset.key,
-        [all("td", row).map((cell) => cell.firstChild?.textContent ?? ""), all(".moved", row).map(text)],
+        [all("td", row).map(first), [...all(".moved", row).map(first), ...all(".critical", row).map(text)]],
       ]),
     ),
     hotspots: all("#hotspots tbody tr").map((row) => all("td", row).map(text)),
     gaps: one("gaps").hidden ? null : all("#gaps-title, #gaps h2, #gaps .behind li, #gaps .quiet").map(text),
     tables: Object.fromEntries(["topics", "tones", "escalations", "risk", "confidence"].map((id) => [id, table(id)])),
     means: one("topics").data
-      .filter(({ meta }) => !["gap", "partial", "notFinal", "someNotFinal", "unusual"].includes(meta))
+      .filter(({ meta }) => !["gap", "partial", "notFinal", "someNotFinal", "unusual", "marks"].includes(meta))
       .map(({ meta, x, y }) => [meta, x, y]),
   };
 }"""
@@ -207,15 +212,16 @@ def check_page(world: World, id_: str | None, said: Any) -> None:
     messages = [count(every.messages, "message") if every.trends else "no data"]
     messages += [f"{count(len(open_dates), noun)} not final"] if open_dates else []
     name = world.organizations[id_]["name"] if id_ else "All organizations"
-    whom = name if id_ else count(len(ids), "organization")
+    assert said["title"] == (name if id_ else "Communication trends")
+    whom = "Communication trends" if id_ else count(len(ids), "organization")
     to = world.last + world.step - ONE
     assert said["subtitle"] == " · ".join([whom, span(world.first, to), *messages])
     stored = sum(world.state(date, ids) == "stored" for date in dates)
     expected = sum(world.is_expected(date, ids) for date in dates)
     assert said["status"] == f"{name}: " + ", ".join([f"{stored} of {count(expected, noun)} stored", *messages]) + "."
-    check_cards(world, ids, every, said["cards"])
+    check_cards(world, ids, every, said["cards"], is_one=bool(id_))
     if id_ is None:
-        check_ranking(world, said["ranking"])
+        check_ranking(world, every, said["ranking"])
         assert said["gaps"] == completeness(world)
     else:
         assert said["gaps"] == gaps_of(world, id_)
@@ -224,27 +230,29 @@ def check_page(world: World, id_: str | None, said: Any) -> None:
     check_means(world, ids, said["means"])
 
 
-def check_cards(world: World, ids: list[str], every: Sums, said: Any) -> None:
+def check_cards(world: World, ids: list[str], every: Sums, said: Any, *, is_one: bool) -> None:
     now, before, pairs = world.compared(ids, world.dates(), world.shift)
+    possible = sum(date <= world.due and world.existed(id_, date) for id_ in ids for date in world.dates())
+    noun = f"{'' if len(ids) == 1 and is_one else 'organization-'}{NOUNS[world.kind]}"
+    over = f", over {pairs:,} of {count(possible, noun)}" if pairs < possible else ""
+    # of less than four fifths of the days, the sides are shown and no change
+    is_comparable = not pairs or 10 * pairs >= 8 * possible
     for card, attribute in (("messages", "messages"), ("alerts", "alerts")):
         value, one, other = (getattr(sums, attribute) for sums in (every, now, before))
         change = percent(one, other)
         text = "no comparison" if not pairs else moved(change, "%") if other else "▲ from 0" if one else "unchanged"
-        sides = f"compared: {one:,} with {other:,}" if pairs and one != value else None
-        assert said[card] == [shown(value if every.trends else None), text, sides]
+        sides = f"{one:,} compared with {other:,}{over}" if pairs else None
+        assert said[card] == [shown(value if every.trends else None), text if is_comparable else None, sides]
     for card, attribute in (("risk", "risk"), ("confidence", "mean")):
         exact = [getattr(sums, attribute) for sums in (every, now, before)]
         value, one, other = map(half_up, exact)
         change = points(*exact[1:])
-        sides = f"compared: {one}% with {shown(other, '%')}" if one not in (None, value) else None
-        assert said[card] == [
-            shown(value, "%"),
-            "no comparison" if change is None else moved(change, "points"),
-            sides,
-        ]
+        sides = f"{one}% compared with {shown(other, '%')}{over}" if pairs and one is not None else None
+        text = "no comparison" if change is None else moved(change, "points")
+        assert said[card] == [shown(value, "%"), text if is_comparable else None, sides]
 
 
-def check_ranking(world: World, said: Any) -> None:
+def check_ranking(world: World, every: Sums, said: Any) -> None:
     assert said.keys() == world.organizations.keys()
     for id_, organization in world.organizations.items():
         dates = world.dates()
@@ -256,21 +264,37 @@ def check_ranking(world: World, said: Any) -> None:
         known = [shown(one if sums.trends else None) for one in (sums.messages, sums.alerts, sums.hotspots)]
         cells, moves = said[id_]
         assert cells[1] == organization["name"]
-        assert cells[2] == shown(half_up(sums.risk), "%")
-        assert cells[4:7] == known
-        assert cells[7:] == [shown(half_up(sums.mean), "%"), f"{len(sums.trends)}/{there + missing}"]
+        # shrunk by 200 messages at the share of all
+        usual = quotient(every.risky + every.alerts, every.messages + every.alerts)
+        own = sums.messages + sums.alerts
+        adjusted = quotient(100 * (sums.risky + sums.alerts + 200 * usual), own + 200) if own else None
+        assert cells[2] == shown(one_decimal(adjusted), "%")
+        assert cells[3] == shown(half_up(sums.risk), "%")
+        assert [*cells[5:7], cells[8]] == known
+        assert cells[7] == shown(one_decimal(quotient(1000 * sums.alerts, sums.messages)))
+        assert cells[9:] == [shown(half_up(sums.mean), "%"), f"{len(sums.trends)}/{there + missing}"]
         now, before, pairs = world.compared([id_], dates, world.shift)
+        possible = sum(date <= world.due and world.existed(id_, date) for date in dates)
+        is_comparable = pairs > 0 and 10 * pairs >= 8 * possible
         unknown = "–" if sums.trends else ""
 
-        def text(change, unit, one=None, other=None, unknown=unknown):
-            if change is not None:
-                return moved(change, unit).removesuffix(" point").removesuffix(" points") if change else f"±0{unit}"
-            return ("from 0" if one else "±0") if other == 0 else unknown
+        def text(change, unit, one, other, unknown=unknown, is_comparable=is_comparable):
+            if one is None or other is None:
+                return unknown
+            side = f"({shown(other, '' if unit == '%' else '%')})"
+            if not is_comparable:
+                return side
+            if (not change and one == other) or change == 0:
+                return "±0"
+            return f"▲ {side}" if change is None else f"{moved(change, unit)} {side}"
 
         counts = [(now.messages, before.messages), (now.alerts, before.alerts)] if pairs else [(None, None)] * 2
+        risks = (half_up(now.risk), half_up(before.risk))
+        critical = sums.added("escalation_counts").get("critical", 0)
         assert moves == [
-            text(points(now.risk, before.risk), ""),
+            text(points(now.risk, before.risk), "", *risks),
             *(text(percent(*both) if pairs else None, "%", *both) for both in counts),
+            *([f"{critical:,} critical"] if critical else []),
         ]
 
 
@@ -294,19 +318,20 @@ def completeness(world: World) -> list[str] | None:
     everybody = "the organization" if len(ids) == 1 else f"all {total}"
     whom = f"{len(ids) - len(behind)} of {total}" if behind else everybody
     is_young = begun is not None and begun > world.first
-    young = "; nothing is stored before" if is_young else ""
+    young = f"; nothing is stored before {span(begun, begun)}" if begun is not None and is_young else ""
+    order = sorted(behind, key=lambda one: (-len(behind[one]), world.organizations[one]["slug"]))
     lines = []
-    for one in sorted(behind, key=lambda one: (-len(behind[one]), world.organizations[one]["slug"])):
-        parts = [
-            f"{verb} {listed([short(date) for date in behind[one] if world.lacks(one, date) == state])}"
-            for verb, state in (
-                ("is missing", "missingDays"),
-                ("cannot be read:", "unreadableDays"),
-                ("not final:", "notFinalDays"),
-            )
-            if any(world.lacks(one, date) == state for date in behind[one])
-        ]
-        lines.append(f"{world.organizations[one]['name']} {'; '.join(parts)}")
+    for date in sorted({date for dates in behind.values() for date in dates}, reverse=True):
+        parts = []
+        for text, state in (
+            ("", "missingDays"),
+            ("cannot be read: ", "unreadableDays"),
+            ("not final: ", "notFinalDays"),
+        ):
+            names = [world.organizations[one]["name"] for one in order if world.lacks(one, date) == state]
+            is_all = len(names) > 3 and len(names) == sum(world.existed(one, date) for one in ids)
+            parts += [text + (f"all {len(names)}" if is_all else ", ".join(names))] if names else []
+        lines.append(f"{short(date)}: {'; '.join(parts)}")
     before = (
         [
             f"Before this range {count(len(earlier), f'organization-{noun}')} {'is' if len(earlier) == 1 else 'are'}"
@@ -368,7 +393,8 @@ def check_hotspots(world: World, ids: list[str], said: Any, *, is_one: bool) -> 
 def check_tables(world: World, ids: list[str], every: Sums, said: Any) -> None:
     for id_, column in (("topics", COLUMNS[0]), ("tones", COLUMNS[1]), ("escalations", COLUMNS[2])):
         names = {name or "(no name)": name for row in every.trends for name in row[column]}
-        assert sorted(said[id_]["columns"]) == sorted(names)
+        # nothing counted is a zero
+        assert sorted(said[id_]["columns"]) == (sorted(names) or [NOTHING[id_]])
     for date in world.dates():
         sums, state = world.sums(ids, [date]), world.state(date, ids)
         for id_, column in (("topics", COLUMNS[0]), ("tones", COLUMNS[1]), ("escalations", COLUMNS[2])):
