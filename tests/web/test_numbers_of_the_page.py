@@ -32,7 +32,7 @@ from web.test_arithmetic import (
     percent,
     points,
     quotient,
-    tenants,
+    worlds,
 )
 
 ONE = datetime.timedelta(1)
@@ -56,7 +56,6 @@ drawn = settings(
     suppress_health_check=list(HealthCheck),
 )
 """A page takes longer than an answer: a few worlds, the same each time."""
-worlds = given(kind=st.sampled_from(["daily", "daily", "weekly"]), made=st.lists(tenants, min_size=1, max_size=4))
 
 
 @pytest.fixture(scope="module")
@@ -196,9 +195,9 @@ def ignored_text(world: World, ids: list[str] | None, last: datetime.date) -> li
 
 @chromium.needs_chromium
 @drawn
-@worlds
-def test_the_page_says_what_the_rows_say(page, world, kind, made):
-    world.make(kind, made)
+@given(**worlds)
+def test_the_page_says_what_the_rows_say(page, world, kind, made, stored):
+    world.make(kind, made, stored)
     for id_ in [None, *list(world.organizations)[:1]]:
         check_page(world, id_, read(page, world, id_))
 
@@ -423,9 +422,9 @@ def check_means(world: World, ids: list[str], said: Any) -> None:
 
 
 @drawn
-@worlds
-def test_the_digest_says_what_the_rows_say(world, kind, made):
-    world.make(kind, made)
+@given(**worlds)
+def test_the_digest_says_what_the_rows_say(world, kind, made, stored):
+    world.make(kind, made, stored)
     step, shift = world.step, 7 * ONE
     length = 7 if kind == "daily" else 1
     last = world.last - step
