@@ -454,7 +454,9 @@ function showHead() {
   const { storedDays, expectedDays } = trends.totals;
   const name = trends.organization?.name;
   const noun = NOUNS[trends.period];
-  const whom = trends.organization ? "Communication trends" : count(trends.organizationsTotal, "organization");
+  const whom = trends.organization
+    ? "Communication trends"
+    : count(trends.organizationsTotal, "organization");
   const open = trends.days.filter(isNotFinal);
   const messages = [
     hasData(trends) ? count(trends.totals.totalClassifications, "message") : "no data",
