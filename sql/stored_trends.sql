@@ -70,7 +70,7 @@ inner join lateral (  -- noqa: ST05
         array_agg(periods.period_start) filter (
             where
             coalesce(organizations.created_at < periods.period_end, true)
-            -- the application may set it anew
+            -- the application may set it again
             or exists (
                 select
                 from trend_contents

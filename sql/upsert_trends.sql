@@ -136,9 +136,9 @@ compared as (
         select
             case
                 when trends.is_final is not null then trends.is_final
-                -- what was not final is not so by itself once its period has ended, nor
-                -- is what somebody else has stored, nor what comes out differently: the
-                -- source may have lost rows since
+                -- a trend that was not final does not become final just because its
+                -- period has ended; nor does one that another writer has stored, or
+                -- whose values differ: the source may have lost rows since
                 when
                     trends.period_start < %(final_before)s::timestamp
                     and stored.organization_id is not null
@@ -156,7 +156,7 @@ compared as (
 
 -- one row per trend, with the source rows that the stored one was made from: as its
 -- provenance has it, or else as it shows. Where the source has exactly what provenance
--- has, nothing is lost, whatever somebody has made of the trend since. Another writer
+-- has, nothing is lost, whatever another writer has made of the trend since. That one
 -- may have stored numbers as text, or all of the JSON as one.
 counted as materialized (
     select
@@ -217,7 +217,7 @@ counted as materialized (
                     )
                 )
         end as had_alerts,
-        -- the stored hotspots that are no hotspots with as many messages now
+        -- stored hotspots whose channel is no hotspot now, or has fewer messages
         case
             when
                 not compared.has_same_messages
@@ -238,7 +238,7 @@ counted as materialized (
                             ~ '^[0-9]{1,18}([.][0-9]+)?$'
                     ) as stored
                     where
-                        -- more than there were, nobody has counted
+                        -- more messages than the trend has: not counted by anyone
                         stored.messages
                         <= coalesce(compared.earlier_messages, stored.messages)
                         and not exists (
@@ -257,7 +257,7 @@ counted as materialized (
     where not compared.is_settled
 ),
 
--- one row per trend, with what there is less of now
+-- one row per trend, with which counts of source rows have decreased
 shrunk as materialized (
     select
         counted.*,

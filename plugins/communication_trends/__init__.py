@@ -6,7 +6,7 @@ __version__ = "0.2.0.dev0"
 
 def make_dags(*names: str) -> None:
     """
-    Make the DAGs that the wheel brings; called by a DAG file of two lines, each time that Airflow reads it.
+    Make the DAGs of the wheel; called by a DAG file of two lines, each time that Airflow reads it.
 
     :param names: of the files, without ``.py``; by default the daily, weekly and monthly DAG.
     :raises ImportError: where the package is in the plugins folder, and its DAG files in the DAGs folder.

@@ -41,7 +41,7 @@ def emit_asset_event(context: Any, asset: Any, extra: Mapping[str, Any]) -> bool
         made = _in_database(context, asset, plain) if TASKS_HAVE_METADATA_DATABASE else _over_rest(asset, plain)
     # any exception: of the database, of HTTP, of a secrets backend
     except Exception:
-        log.exception("%s: no asset event was made. The trends are stored all the same.", asset.uri)
+        log.exception("%s: no asset event was made. The trends are stored.", asset.uri)
         return False
     if made:
         log.info("%s: made the asset event that a failed task would not have.", asset.uri)

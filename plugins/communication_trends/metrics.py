@@ -36,7 +36,7 @@ def send(summary: Mapping[str, Any], *, behind: int, started: datetime.datetime 
         flush_metrics()
     # any exception: Airflow can be configured to use another client
     except Exception:
-        log.exception("The run's metrics were not sent. The trends are stored all the same.")
+        log.exception("The run's metrics were not sent. The trends are stored.")
 
 
 def send_request(*, seconds: float, is_refused: bool) -> None:

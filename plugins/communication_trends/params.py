@@ -64,7 +64,7 @@ def dag_params(kind: Granularity) -> dict[str, Param]:
             minimum=0,
             maximum=settings.MAX_LOOKBACK,
             title="Lookback",
-            description=f"Earlier {noun}s to do again as well, where their trends are missing or out of date. "
+            description=f"Earlier {noun}s to recompute as well, where their trends are missing or out of date. "
             "Empty: as the settings say for scheduled runs, none for others.",
         ),
     }
@@ -93,7 +93,7 @@ def requested_organizations(value: object) -> list[str] | None:
 
 def requested_lookback(value: object, kind: Granularity, triggered_by: str) -> int:
     """
-    Read ``lookback`` of a run's conf: how many earlier periods it does again.
+    Read ``lookback`` of a run's conf: how many earlier periods it recomputes.
 
     :param value: what was given, or None for the default: the setting for scheduled runs, 0 for others.
     :param kind: the length of the run's periods.
@@ -105,7 +105,7 @@ def requested_lookback(value: object, kind: Granularity, triggered_by: str) -> i
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= settings.MAX_LOOKBACK:
         raise InvalidInputError(
             f"lookback: {_short(value)} is not a whole number from 0 to {settings.MAX_LOOKBACK}. Give how many earlier "
-            f"{kind.noun}s to do again, or null; for more, run a backfill."
+            f"{kind.noun}s to recompute, or null; for more, run a backfill."
         )
     return value
 

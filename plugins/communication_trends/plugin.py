@@ -28,7 +28,7 @@ class CommunicationTrendsPlugin(AirflowPlugin):
     fastapi_apps = FASTAPI_APPS if HAS_EXTERNAL_VIEWS else []
     external_views = EXTERNAL_VIEWS if HAS_EXTERNAL_VIEWS else []
 
-    # Airflow lists where it found a plugin, but of a file in the plugins folder no version: so it is told with that
+    # Airflow lists where it found a plugin, but of a file in the plugins folder no version: so it is given with that
     @property
     def source(self) -> Any:  # type: ignore[override]
         """Where Airflow loaded this from, with the package's version: what ``airflow plugins`` shows."""

@@ -64,9 +64,9 @@ _OPTIONS: dict[str, tuple[str, str, str]] = {
         "1",
         "Organizations in one task instance, 1 to 10,000: the default of the param, for scheduled runs too.",
     ),
-    "lookback_days": ("integer", "7", "Earlier days that a scheduled run does again, at most 366."),
-    "lookback_weeks": ("integer", "1", "Earlier weeks that a scheduled run does again, at most 366."),
-    "lookback_months": ("integer", "1", "Earlier months that a scheduled run does again, at most 366."),
+    "lookback_days": ("integer", "7", "Earlier days that a scheduled run recomputes, at most 366."),
+    "lookback_weeks": ("integer", "1", "Earlier weeks that a scheduled run recomputes, at most 366."),
+    "lookback_months": ("integer", "1", "Earlier months that a scheduled run recomputes, at most 366."),
     "failure_notifier": ("string", "", "Import path of an Airflow notifier, called once for a failed run."),
     "failure_notifier_kwargs": ("string", "", _KWARGS),
     "attention_notifier": (

@@ -117,7 +117,7 @@ class RemoveOldRunsOperator(BaseOperator):
 
 def _delete(client: httpx.Client, path: str, run_id: str) -> httpx.Response | None:
     """Delete a run, and return what the API answered; None where the run's URL means something else."""
-    # The client takes "." and ".." for steps in the path, so they are quoted. A server or proxy may do so all the same,
+    # The client takes "." and ".." for steps in the path, so they are quoted. A server or proxy may still do so,
     # and with slashes: then this is the URL of the DAG, or of a task instance of another run.
     url = f"{path}/{quote(run_id, safe='').replace('.', '%2E')}"
     if (run_id in (".", "..") or "/" in run_id) and not _is_run(client.get(url), run_id):

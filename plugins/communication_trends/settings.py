@@ -255,7 +255,7 @@ def api_conn_id() -> str:
 
 
 def lookback(kind: Granularity) -> int:
-    """Earlier periods that a scheduled run does again: ``lookback_days``, ``lookback_weeks``, ``lookback_months``."""
+    """Earlier periods that a scheduled run recomputes: ``lookback_days``, ``lookback_weeks``, ``lookback_months``."""
     return _number(f"lookback_{kind.noun}s", int, at_least=0, at_most=MAX_LOOKBACK)
 
 

@@ -7,7 +7,7 @@ select
     named_organizations.slug,
     named_organizations.nameless,
     case
-        -- of one that is older than all that is read, nobody asks since when
+        -- of one that is older than all that is read, it does not matter since when
         when named_organizations.created_from <= %(read_from)s::timestamp
             then named_organizations.created_from
         else

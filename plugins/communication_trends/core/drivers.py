@@ -1,4 +1,4 @@
-"""What differs between psycopg 3 and psycopg2, which Airflow 2.11 brings. No Airflow in here."""
+"""What differs between psycopg 3 and psycopg2, which comes with Airflow 2.11. No Airflow in here."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ RISK_PRIOR = 200
 """
 Messages at the usual share that are added to an organization's own before it is ranked by risk.
 
-So many that a complaint or two among a hundred messages rank nobody first, and that a thousand messages speak for
-themselves.
+So many that a complaint or two among a hundred messages rank no organization first, and that a thousand messages
+speak for themselves.
 """
 
 MIN_MATCHED_PERCENT = 80

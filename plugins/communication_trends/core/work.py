@@ -92,7 +92,8 @@ class Work:
     :param organizations: ids.
     :param period: the run's own period, stored first, in a separate transaction.
     :param lookback_periods: periods to recompute after it, newest first; of these only what differs is stored.
-    :param force: whether a trend of the run's own period is stored even if it is made from less than the stored one.
+    :param force: whether a trend of the run's own period is overwritten even if the source now has fewer rows than it
+        was made from.
     :param fill: whether the run's own period is stored where the source may have lost its rows.
     :param hotspots: when a channel is a hotspot.
     :param origin: who does it.

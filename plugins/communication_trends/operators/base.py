@@ -90,7 +90,7 @@ class TrendsOperator(BaseOperator):
 
     def lookback_periods(self, context: Any) -> list[Period]:
         """
-        Return the periods that the current run does again, newest first.
+        Return the periods that the current run recomputes, newest first.
 
         :param context: Airflow's context.
         :raises AirflowFailException: when ``lookback`` cannot be used.

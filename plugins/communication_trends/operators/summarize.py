@@ -58,7 +58,7 @@ class SummarizeTrendsOperator(TrendsOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """
-        Return the summary; when the run has failed it is pushed all the same.
+        Return the summary; if the run has failed, it is pushed as XCom as well.
 
         :param context: Airflow's context.
         :raises AirflowFailException: when a trend failed, or the list of organizations is not there.

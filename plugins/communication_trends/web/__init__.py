@@ -43,7 +43,7 @@ EXTERNAL_VIEWS = [
     }
     for destination, suffix, query in [
         ("nav", "", ""),
-        # Airflow shows a view on every DAG: the page tells from the id whether it has anything to show
+        # Airflow shows a view on every DAG: the page knows from the id whether it has anything to show
         ("dag", "-dag", "?dag={DAG_ID}"),
         ("dag_run", "-run", "?dag={DAG_ID}&run={RUN_ID}"),
     ]

@@ -13,7 +13,7 @@ from communication_trends.core.period import DAILY
 
 def requires_dag(access_entity: DagAccessEntity | None = None) -> Callable[[GetUserDep], None]:
     """
-    Return a dependency that lets only users in who may read the DAG: 401 for nobody, 403 for others.
+    Return a dependency that lets only users in who may read the DAG: 401 without a login, 403 for others.
 
     Airflow's own ``requires_access_dag`` takes the id of a DAG only since 3.1.8.
 

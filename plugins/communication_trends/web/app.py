@@ -46,7 +46,7 @@ def create_app() -> FastAPI:
         openapi_url=None,
     )
     app.state.places = reading.Places(reading.CONNECTIONS)
-    # what a monitor is told does not depend on how many people ask
+    # what a monitor gets does not depend on how many users ask
     app.state.monitor_places = reading.Places(1)
     assets = load_assets()
     current = assets_version(assets)
@@ -60,7 +60,7 @@ def create_app() -> FastAPI:
             metrics.send_request(seconds=time.monotonic() - started, is_refused=is_refused)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        # what one user may see is nobody else's
+        # what one user may see is for no other one
         response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
@@ -131,7 +131,7 @@ def _is_for_monitor(request: Request) -> bool:
 
 
 def _abandoned(request: Request, error: Exception) -> Response:
-    # nobody reads it; as nginx has it in its log
+    # no client reads it; as nginx has it in its log
     return Response(status_code=499)
 
 

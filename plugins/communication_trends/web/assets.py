@@ -81,7 +81,7 @@ def load_assets() -> dict[str, Asset]:
 
 def make_page(assets: dict[str, Asset], facts: Mapping[str, Any]) -> Asset:
     """
-    Return the page, with the version of its assets in their URLs, and with what its script is told.
+    Return the page, with the version of its assets in their URLs, and with the data that its script needs.
 
     The version is a folder, `static/<version>/page.js`: scripts import each other by relative names, so that all come
     from the same version.

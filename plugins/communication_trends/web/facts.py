@@ -1,4 +1,4 @@
-"""What the page's script is told with the page, so that no name or threshold is spelled twice."""
+"""Data passed to the page's script, so that no name or threshold is spelled twice."""
 
 from typing import Any
 

@@ -42,7 +42,7 @@ class BusyError(Exception):
 
 
 class AbandonedError(Exception):
-    """Raised when nobody waits for the answer any more."""
+    """Raised when the client has gone."""
 
 
 class _Asking:
@@ -153,7 +153,7 @@ class Places:
 
 
 async def _abandon_when_gone(asking: _Asking, receive: Callable[[], Awaitable[Any]]) -> None:
-    # a middleware in between may find fault with being asked; then nobody is seen to go away
+    # a middleware in between may find fault with being asked; then no client is seen to go away
     with suppress(Exception):
         while (await receive())["type"] != "http.disconnect":
             pass

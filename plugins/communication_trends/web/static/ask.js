@@ -8,7 +8,7 @@ const MOST_TIMES = 30;
 /** Where Airflow's API server is, which may have a path of its own before the page's. */
 export const base = () => location.pathname.slice(0, location.pathname.indexOf(PREFIX));
 
-/** What a person is told when an answer is not what was asked for. */
+/** What is shown when an answer is not what was asked for. */
 export class Problem extends Error {
   /**
    * @param {string} message in words

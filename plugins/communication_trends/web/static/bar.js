@@ -1,6 +1,6 @@
 // The address bar: the page's own, or Airflow's, which shows the page in a frame of the same origin.
 //
-// Airflow 3.3.2 and newer copy the frame's address into their own when it loads, and load the frame anew when their own
+// Airflow 3.3.2 and newer copy the frame's address into their own when it loads, and reload the frame when their own
 // changes; older ones do neither. So both addresses always say the same, and Back and Forward are those of the bar.
 
 import { formatView, parseView } from "./address.js";
@@ -50,7 +50,7 @@ export function writeView(view, push) {
 }
 
 /**
- * Call a function with the view whenever the person goes back or forward, and when the browser brings the page back as it
+ * Call a function with the view whenever the user goes back or forward, and when the browser restores the page as it
  * had left it: the address may be another one by then.
  */
 export function onBack(show) {

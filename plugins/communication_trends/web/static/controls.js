@@ -85,7 +85,7 @@ function problemsOf(first, last) {
   return problems;
 }
 
-/** Say what is wrong beside the fields; nothing for an empty object. */
+/** Say what is wrong next to the fields; nothing for an empty object. */
 export function showProblems(problems) {
   for (const id of ["from", "to"]) {
     const text = problems[id] ?? "";

@@ -75,7 +75,7 @@ function runChip(period, entry, { mayRun, runs, offer }) {
   if (!mayRun) return h("span", { class: "chip", "data-key": date }, text);
   const run = covers(runs, entry);
   const attributes = { class: "chip", type: "button", "data-key": `run ${date}` };
-  // still a button: whoever has just pressed it is still there
+  // still a button: the focus may be on it
   if (run) return h("button", { ...attributes, "aria-disabled": "true" }, `${text} ${run.state}`);
   const long = longPeriod(period, date);
   return h(

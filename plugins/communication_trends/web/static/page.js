@@ -317,7 +317,7 @@ function emptyText(trends) {
     : `No data for ${name}, ${span(trends)}: nothing is stored for any ${noun} of it.`;
 }
 
-/** The DAGs of weeks and months are paused until somebody wants them. */
+/** The DAGs of weeks and months are paused until they are wanted. */
 async function explainPaused(view) {
   const { dagId } = facts.periods[view.period];
   const dag = await ask(`${base()}/api/v2/dags/${dagId}`).catch(() => ({}));
@@ -473,7 +473,7 @@ function showHead() {
 function offer(periods) {
   const { period } = state.view;
   offerRuns(periods, { period, ...facts.periods[period] }, report, async (runs) => {
-    // what has been started is not offered again, even before Airflow tells
+    // what has been started is not offered again, even before Airflow lists it
     state.runs.push(...runs.filter((run) => run.period === state.view.period));
     if (state.drawn?.answers.has("gaps")) drawPanel("gaps");
     if (!runs.length) await load();
@@ -549,7 +549,7 @@ async function begin() {
   await load();
 }
 
-/** Ask again where it is time to; nothing is asked while nobody looks. */
+/** Ask again where it is time to; nothing is asked while the page is not visible. */
 function refresh() {
   if (!document.hidden && Date.now() - state.askedAt > REFRESH - LOOK) load();
 }

@@ -216,7 +216,7 @@ const headings = (columns) =>
 
 /**
  * Say which hotspots of the range were computed with another rule than that of the present settings, or with an unknown
- * one; null where all have the same, and it is the present one or nobody knows.
+ * one; null where all have the same, and it is the current one or none is known.
  */
 export function rulesNote(rules) {
   const others = (rules ?? []).filter(({ current }) => !current);

@@ -128,7 +128,7 @@ export function makePicker(onChoose, onLeave, current) {
     ArrowDown: () => step(1),
     ArrowUp: () => step(-1),
     Enter: async () => {
-      // somebody who types fast means what he has typed, not what is still listed
+      // who types fast means what was typed, not what is still listed
       clearTimeout(timer);
       if (wanted === null) return;
       if (wanted !== listed) await open(wanted);

@@ -1,4 +1,4 @@
-// The organizations, ranked; sorted by any column, with the change beside the value.
+// The organizations, ranked; sorted by any column, with the change next to the value.
 
 import { h, update } from "./dom.js";
 import { head, organizationLink, riskBadge } from "./panels.js";
@@ -30,7 +30,7 @@ export function drawRanking(box, overview, { view, csv, trends, show }) {
   if (!overview) return;
   const { offset } = view;
   const about =
-    "Ranked by adjusted risk: with each alert as one more risky message and 200 messages at everybody's share, so that few messages rank nobody first. ▲▼: change, with the value before in brackets, over what is stored in both ranges.";
+    "Ranked by adjusted risk: with each alert as one more risky message and 200 messages at the share of all organizations, so that few messages rank none first. ▲▼: change, with the value before in brackets, over what is stored in both ranges.";
   const title = head("ranking-title", "Organizations", about, csv);
   if (!overview.totalEntries) {
     update(box, title, h("p", { class: "empty" }, "There are no organizations yet."));

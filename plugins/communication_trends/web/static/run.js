@@ -5,7 +5,7 @@ import { h, update } from "./dom.js";
 import { count, list, longPeriod, shortPeriod, shown } from "./words.js";
 
 const TASK = "aggregate_organization";
-/** What a task instance has to tell beyond its state: see _told in operators.py. */
+/** What a task instance has reported beyond its state. */
 const OUTCOME = "outcome";
 const LISTED = 20;
 const AT_ONCE = 4;
@@ -62,21 +62,21 @@ export async function drawRun(box, run, leaveTo) {
     ),
   );
 
-  /** Return the task instances that failed, and those that have something to tell; what they are called and say. */
+  /** Return the task instances that failed, and those that have something to report; their names and reports. */
   async function askInstances(tasks) {
-    const [failed, told] = await Promise.all([
+    const [failed, reported] = await Promise.all([
       ask(`${tasks}/${TASK}/listMapped?state=failed&limit=${LISTED}`).catch(() => null),
       ask(`${tasks}/${TASK}/xcomEntries?xcom_key=${OUTCOME}&limit=${LISTED}`).catch(() => null),
     ]);
     const found = new Map();
     for (const entry of failed?.task_instances ?? []) found.set(entry.map_index, { entry });
-    for (const { map_index: index } of told?.xcom_entries ?? [])
-      found.set(index, { ...found.get(index), tells: true });
+    for (const { map_index: index } of reported?.xcom_entries ?? [])
+      found.set(index, { ...found.get(index), hasReport: true });
     const inTurn = queue(AT_ONCE);
-    const complete = async ([index, { entry, tells }]) => {
+    const complete = async ([index, { entry, hasReport }]) => {
       const [instance, outcome] = await Promise.all([
         entry ?? inTurn(() => ask(`${tasks}/${TASK}/${index}`).catch(() => null)),
-        tells
+        hasReport
           ? inTurn(() =>
               ask(`${tasks}/${TASK}/xcomEntries/${OUTCOME}?map_index=${index}`).then(
                 ({ value }) => read(value),
@@ -94,9 +94,9 @@ export async function drawRun(box, run, leaveTo) {
       more: [
         moreText(failed?.total_entries, failed?.task_instances, "failed"),
         // of these some may have failed, too
-        moreText(told?.total_entries, told?.xcom_entries, "with something to report"),
+        moreText(reported?.total_entries, reported?.xcom_entries, "with something to report"),
       ].filter(Boolean),
-      unknown: !failed || !told,
+      unknown: !failed || !reported,
     };
   }
 }
@@ -120,7 +120,7 @@ function read(value) {
 /**
  * Return what became of the organizations of a task instance, in words.
  *
- * @param {object|null} outcome what it told, if anything
+ * @param {object|null} outcome what it reported, if anything
  * @param {string|undefined} state its own
  * @param {string} period
  */

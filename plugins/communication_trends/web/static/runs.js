@@ -1,4 +1,4 @@
-// Filling gaps: runs of the DAG through Airflow's own REST API, with the permissions of whoever is logged in.
+// Filling gaps: runs of the DAG through Airflow's own REST API, with the permissions of the logged-in user.
 
 import { ask, base, Problem } from "./ask.js";
 import { byId, h } from "./dom.js";
@@ -55,7 +55,7 @@ export async function latestRun({ dagId }, signal) {
 export function dateOf(run, period) {
   if (run.conf?.date) return run.conf.date;
   const logical = Date.parse(run.logical_date);
-  // of a run that somebody has triggered, it may be the moment when that was
+  // of a run that a user has triggered, it may be the moment when that was
   const named = run.logical_date && firstDate(period, isoDay(logical));
   if (named && logical === Date.parse(named)) return named;
   return run.data_interval_start
@@ -80,12 +80,12 @@ export function covers(runs, { date, organizations }) {
 }
 
 /**
- * Ask whether the DAG shall run, start one run for each period, and follow them to their end. Whoever closes the dialog
- * meanwhile starts no further one.
+ * Ask whether the DAG shall run, start one run for each period, and follow them to their end. After the dialog is closed, it
+ * starts no further one.
  *
  * @param {{date: string, organizations: object[]|null}[]} periods oldest first; null is all organizations
  * @param {{period: string, dagId: string}} dag
- * @param {function(string, boolean)} report tells what happens; true when it went wrong
+ * @param {function(string, boolean)} report shows what happens; true when it went wrong
  * @param {function(object[])} onChange called with the runs just started, and with none when all have ended
  */
 export function offerRuns(periods, dag, report, onChange) {
@@ -128,8 +128,8 @@ export function offerRuns(periods, dag, report, onChange) {
     if (closed.signal.aborted) report(note, Boolean(error));
     else if (error) refuse(started, error);
     else dialog.close();
-    const tell = (text, wrong) => report(text + note, wrong || Boolean(error));
-    if (started.length) await follow(started, dag, tell, onChange);
+    const say = (text, wrong) => report(text + note, wrong || Boolean(error));
+    if (started.length) await follow(started, dag, say, onChange);
   };
   dialog.showModal();
   button.focus();
@@ -151,11 +151,11 @@ function notStarted(wanted, started, error) {
     : `No run was started${why}`;
 }
 
-/** Start the runs one after the other, up to the first that Airflow refuses, or until told to stop. */
+/** Start the runs one after the other, up to the first that Airflow refuses, or until it is stopped. */
 async function startAll(dag, periods, signal, onStart) {
   const started = [];
   try {
-    // somebody else may have been quicker
+    // another user may have been quicker
     const active = await activeRuns(dag);
     const found = periods.find((entry) => covers(active, entry));
     if (found) {
@@ -176,7 +176,7 @@ async function startAll(dag, periods, signal, onStart) {
 }
 
 function explain(error, started) {
-  if (error.kind === "forbidden") return "You may not trigger this DAG. Ask somebody who may.";
+  if (error.kind === "forbidden") return "You may not trigger this DAG. Ask someone who may.";
   return started.length
     ? `${count(started.length, "run")} started, then: ${error.message}`
     : error.message;
@@ -211,7 +211,7 @@ async function follow(runs, { period, dagId }, report, onChange) {
     ? `The run for ${longPeriod(period, runs[0].date)}`
     : count(runs.length, "run");
   const dag = await ask(dagPath(dagId)).catch(() => ({}));
-  const paused = dag.is_paused ? " The DAG is paused: somebody has to unpause it first." : "";
+  const paused = dag.is_paused ? " The DAG is paused: unpause it first." : "";
   report(`${name} ${alone ? "is" : "are"} queued.${paused}`, Boolean(paused));
   const states = new Map(runs.map(({ id }) => [id, "queued"]));
   for (let wait = FIRST_WAIT; hasOpen(states); wait = Math.min(wait * 1.3, LONGEST_WAIT)) {
