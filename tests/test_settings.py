@@ -294,3 +294,15 @@ def test_a_value_that_cannot_be_used_is_named_with_its_setting(given, name, valu
     with pytest.raises(InvalidInputError, match=rf"^\[communication_trends\] {setting}: ") as error:
         getattr(settings, name)()
     assert value in str(error.value)
+
+
+def test_named_days_are_read_again_when_their_file_changes_whatever_it_begins_with(given, tmp_path):
+    path = tmp_path / "marks.txt"
+    given("marks_path", str(path))
+    path.write_text("\ufeff2026-11-27 Black Friday\n", encoding="utf-8")
+    assert [(str(mark.first), mark.name) for mark in settings.marks()] == [("2026-11-27", "Black Friday")]
+    path.write_text("2026-12-24..2026-12-26 Christmas\n", encoding="utf-8")
+    assert [(str(mark.last), mark.name) for mark in settings.marks()] == [("2026-12-26", "Christmas")]
+    path.write_text("#" * 1_000_001, encoding="utf-8")
+    with pytest.raises(InvalidInputError, match="1,000,001 bytes; 1,000,000 at most"):
+        settings.marks()

@@ -32,6 +32,9 @@ from communication_trends.params import requested_organizations
 
 log = logging.getLogger(__name__)
 
+_LOOKED_BACK = 6
+"""Periods in which a lasting state must have been found for it to have been sent."""
+
 
 def find_attention(
     period: Period, organizations: Sequence[str], sql_path: Path | None = None
@@ -48,7 +51,7 @@ def find_attention(
         return None
     try:
         with open_trends(sql_path) as reader:
-            return _anomalies(reader, period, organizations)
+            return _anomalies(reader, [period], organizations)
     except Exception:
         # no reason to fail the run: all trends are stored by now
         log.warning("What is unusual in %s is not known; the run goes on without it.", period, exc_info=True)
@@ -144,21 +147,20 @@ def _notify(key: str, notifier: Any, context: Any, build: Callable[[], Message |
 def _attention_message(
     period: Period, found: StoredAnomalies, organizations: Sequence[str], sql_path: Path | None
 ) -> Message | None:
-    """Return what is new against the period before, and what is over; None where neither is."""
+    """Return what begins in a period, and what has been over since the period before; None where neither is."""
     with open_trends(sql_path) as reader:
-        before = _anomalies(reader, period.previous(), organizations)
-    known, current = {_state_key(one) for one in before.findings}, {_state_key(one) for one in found.findings}
-    new = [one for one in found.findings if _state_key(one) not in known]
-    over = [one for one in before.findings if one.finding.days > 1 and _state_key(one) not in current]
-    alike = {(one.figure, one.direction) for one in before.together}
-    together = [one for one in found.together if (one.figure, one.direction) not in alike]
+        new = _begun(reader, period, found)
+        over = _ended(reader, period, found, organizations)
+        before = _anomalies(reader, [period.previous()], organizations) if found.together else None
     if not new and not over:
         return None
-    until = f"until {period_text(period.previous())}: "
+    alike = {(one.figure, one.direction) for one in before.together} if before else set()
+    together = [one for one in found.together if (one.figure, one.direction) not in alike]
+    until = f"until {period_text(period.minus(2))}: "
     lasting = len(found.findings) - len(new)
     lines = [_attention_line(one, period) for one in new[:MAX_FINDINGS]] + _more(len(new))
     if lasting:
-        lines.append(Line(f"{count_text(lasting, 'metric')} more, as in the {period.kind.noun} before"))
+        lines.append(Line(f"{count_text(lasting, 'metric')} more, unusual for some {period.kind.noun}s already"))
     sections = [
         ("Many organizations", [Line(one.sentence) for one in together]),
         ("Unusual", lines),
@@ -173,11 +175,41 @@ def _attention_message(
     )
 
 
-def _anomalies(reader: TrendReader, period: Period, organizations: Sequence[str]) -> StoredAnomalies:
+def _begun(reader: TrendReader, period: Period, found: StoredAnomalies) -> list[OrganizationFinding]:
+    """Return what has not been found since its state began: a single finding, or the first of a state."""
+    lasting = [one for one in found.findings if one.finding.days > 1]
+    ids = list({one.organization_id for one in lasting})
+    earlier = _anomalies(reader, period.earlier(_LOOKED_BACK), ids).findings if ids else []
+    last_found: dict[tuple[str, str, str], datetime.date] = {}
+    for one in earlier:
+        last_found[_state_key(one)] = max(one.date, last_found.get(_state_key(one), one.date))
+    return [
+        one
+        for one in found.findings
+        if one.finding.days == 1 or last_found.get(_state_key(one), datetime.date.min) < one.finding.since
+    ]
+
+
+def _ended(
+    reader: TrendReader, period: Period, found: StoredAnomalies, organizations: Sequence[str]
+) -> list[OrganizationFinding]:
+    """Return the states of two periods ago that are over: one period that is as usual does not end a state."""
+    *since, last = period.earlier(2)
+    lasted = [one for one in _anomalies(reader, [last], organizations).findings if one.finding.days > 1]
+    ids = list({one.organization_id for one in lasted})
+    if not ids:
+        return []
+    known = {_state_key(one) for one in [*found.findings, *_anomalies(reader, since, ids).findings]}
+    candidates = [one for one in lasted if _state_key(one) not in known][: 2 * MAX_FINDINGS]
+    # what could not be judged is not over
+    return [one for one in candidates if _anomalies(reader, [period, *since], [one.organization_id]).judged == 2]
+
+
+def _anomalies(reader: TrendReader, periods: Sequence[Period], organizations: Sequence[str]) -> StoredAnomalies:
     return find_stored_anomalies(
         reader,
-        period.kind,
-        [period],
+        periods[0].kind,
+        periods,
         organizations=organizations,
         risky_topics=settings.hotspot_topics(),
         marks=settings.known_marks(),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import functools
 import importlib
 import json
 import logging
@@ -29,6 +30,9 @@ from communication_trends.provider_info import DEFAULTS, SECTION
 from communication_trends.unknown_settings import refuse_unknown_settings
 
 log = logging.getLogger(__name__)
+
+MAX_MARKS_BYTES = 1_000_000
+"""Size of a file of named days at most."""
 
 PACKAGE = Path(__file__).parent
 """Folder of the package."""
@@ -159,11 +163,21 @@ def marks() -> list[Mark]:
     if not given:
         return []
     try:
-        return parse_marks(Path(given).read_text(encoding="utf-8"))
+        status = Path(given).stat()
+        return list(_marks_of(given, status.st_mtime_ns, status.st_size))
     except (OSError, UnicodeError, InvalidInputError) as error:
         raise InvalidInputError(
             f"[{SECTION}] marks_path: {_short(given)} cannot be used: {error}. Leave it out for none."
         ) from None
+
+
+@functools.lru_cache(maxsize=1)
+def _marks_of(path: str, modified: int, size: int) -> tuple[Mark, ...]:
+    """Read the file once for each state that it is in: each answer of the page has its days."""
+    if size > MAX_MARKS_BYTES:
+        raise InvalidInputError(f"it has {size:,} bytes; {MAX_MARKS_BYTES:,} at most")
+    # Windows begins a file with a byte order mark
+    return tuple(parse_marks(Path(path).read_text(encoding="utf-8-sig")))
 
 
 def known_marks() -> list[Mark]:

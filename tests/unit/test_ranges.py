@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 
 import pytest
 from fastapi.exceptions import RequestValidationError
@@ -103,3 +104,23 @@ def test_ranges_are_bounded_by_their_number_of_periods():
 def test_today_can_be_asked_for_though_it_is_not_due():
     found = range_of(DAILY, D("2026-11-25"), None, now=at("2026-11-25 12:00"))
     assert (found.from_, found.to, found.due.first_date) == (D("2026-11-25"), D("2026-11-25"), D("2026-11-24"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "compare", "before"),
+    [
+        # a quarter of 92 days begins 14 weeks after the one before, by the weekday
+        (DAILY, ("2026-07-01", "2026-09-30"), "quarter", ("2026-03-25", "2026-06-24")),
+        (DAILY, ("2026-10-01", "2026-12-31"), "quarter", ("2026-06-25", "2026-09-24")),
+        (DAILY, ("2026-01-01", "2026-03-31"), "quarter", ("2025-10-02", "2025-12-30")),
+        (DAILY, ("2026-11-20", "2026-11-24"), "quarter", ("2026-08-21", "2026-08-25")),
+        (DAILY, ("2026-07-01", "2026-09-30"), "year", ("2025-07-02", "2025-10-01")),
+        (WEEKLY, ("2026-06-29", "2026-10-04"), "quarter", ("2026-03-23", "2026-06-28")),
+        (MONTHLY, ("2026-07-01", "2026-09-30"), "quarter", ("2026-04-01", "2026-06-30")),
+        (MONTHLY, ("2024-02-01", "2024-02-29"), "year", ("2023-02-01", "2023-02-28")),
+    ],
+)
+def test_the_range_a_quarter_or_a_year_before_does_not_overlap(kind, asked, compare, before):
+    given = replace(range_of(kind, *map(D, asked), now=at("2027-01-25 12:00")), compare=compare)
+    found = given.earlier(given.shift())
+    assert (found.from_, found.to) == tuple(map(D, before))

@@ -442,6 +442,9 @@ def test_the_digest_says_what_the_rows_say(world, kind, made, stored):
     possible = sum(world.existed(id_, date) for id_ in ids for date in dates)
     if not pairs:
         assert said[heading] == [f"Nothing to compare: no {noun} is stored in both weeks."]
+    elif 10 * pairs < 8 * possible:
+        stored_in_both = f"{pairs:,} of {count(possible, noun)} are stored in both weeks"
+        assert said[heading] == [f"Too few to say what has changed: {stored_in_both}."]
     else:
         counted = [f"Counted: {pairs:,} of {count(possible, noun)}, those stored in both weeks"]
         assert said[heading] == [*changed(now, before), *(counted if pairs < possible else [])]
@@ -451,7 +454,9 @@ def test_the_digest_says_what_the_rows_say(world, kind, made, stored):
         messages = world.sums([id_], dates).messages
         over = "" if pairs == length else f" (over {pairs} of {length} days)"
         text = ", ".join(changed(now, before)) + over
-        expected[id_] = (messages, text if pairs else f"{count(messages, 'message')}; nothing to compare with")
+        if 10 * pairs < 8 * sum(world.existed(id_, date) for date in dates) or not pairs:
+            text = f"{count(messages, 'message')}; {'too few days' if pairs else 'nothing'} to compare with"
+        expected[id_] = (messages, text)
     to_look_at = list(zip(names["Organizations to look at"], said["Organizations to look at"], strict=True))
     if to_look_at == [(None, "None has any message in what is stored.")]:
         assert not any(messages for messages, _ in expected.values())

@@ -196,7 +196,8 @@ def test_a_report_is_copied_printed_and_downloaded(visit, tmp_path):
     page.get_by_role("button", name="Copy as text").click()
     expect(page.locator("#progress")).to_contain_text("Copied as text.")
     text = page.evaluate("navigator.clipboard.readText()")
-    assert text.startswith("Communication trends: 60 organizations, 30 Sep – 29 Oct 2026\n\nMessages: ")
+    heading = "Communication trends: 60 organizations, 30 Sep – 29 Oct 2026\n"
+    assert re.match(rf"{heading}As of 30 Oct 2026, 12:0\d UTC\.\n\nMessages: ", text)
     assert re.search(r"^Risk: \d+% \((unchanged|[▲▼] [\d.]+ points?), \d+% compared with \d+%", text, re.MULTILINE)
     assert f"Who needs a call: Thu, 29 Oct 2026\n- {world.CRISIS}: 31 alerts" in text
     assert f"\n- 27 Oct: {world.LATE}\n" in text

@@ -98,6 +98,9 @@ class Digest:
         noun = f"organization-{self.week.kind.noun}"
         if not matched:
             return [Line(f"Nothing to compare: no {noun} is stored in both weeks.")]
+        if not totals.is_comparable(matched, possible):
+            stored = f"{matched:,} of {count_text(possible, noun)}"
+            return [Line(f"Too few to say what has changed: {stored} are stored in both weeks.")]
         lines = _changed(totals.sums_of(row, ""), totals.sums_of(row, "previous_"))
         if matched < possible:
             lines.append(f"Counted: {matched:,} of {count_text(possible, noun)}, those stored in both weeks")
@@ -131,7 +134,7 @@ class Digest:
             if not said and not row["messages"]:
                 continue
             now, before = (totals.sums_of(row, prefix) for prefix in ("matched_", "previous_"))
-            if row["matched_days"]:
+            if totals.is_comparable(row["matched_days"], row["expected_days"]):
                 over = (
                     ""
                     if row["matched_days"] == self.week.length
@@ -139,7 +142,8 @@ class Digest:
                 )
                 said.append(", ".join(_changed(now, before)) + over)
             else:
-                said.append(f"{count_text(row['messages'] or 0, 'message')}; nothing to compare with")
+                why = "too few days" if row["matched_days"] else "nothing"
+                said.append(f"{count_text(row['messages'] or 0, 'message')}; {why} to compare with")
             url = self.link(
                 organization=row["organization_id"],
                 period=self.week.kind.name,

@@ -17,7 +17,7 @@ SHIFTS = {
     "monthly": {"previous": 1, "quarter": 3, "year": 12},
 }
 """
-Periods by a multiple of which the range that another one is compared with is earlier.
+Periods by which the range that another one is compared with is earlier, at least.
 
 Days are compared with the same weekdays: these are whole weeks.
 """
@@ -83,9 +83,15 @@ class Range:
         }
 
     def shift(self) -> int:
-        """Return by how many periods the range that it is compared with is earlier: the fewest that do not overlap."""
-        unit = SHIFTS[self.kind.name][self.compare]
-        return -(-self.length // unit) * unit
+        """
+        Return by how many periods the range that it is compared with is earlier, so that they do not overlap.
+
+        A quarter has 90 to 92 days: as many weeks more as it needs. Years stay whole.
+        """
+        shifts = SHIFTS[self.kind.name]
+        unit = shifts[self.compare]
+        step = unit if self.compare == "year" else shifts["previous"]
+        return max(unit, -(-self.length // step) * step)
 
     def earlier(self, count: int) -> Range:
         """Return the range that begins and ends so many periods before."""

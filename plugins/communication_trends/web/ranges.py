@@ -119,8 +119,8 @@ def asked_compared(
         Literal["previous", "quarter", "year"],
         Query(
             description="What to compare with: the range just before (of days, whole weeks before), or the one a "
-            "quarter (13 weeks, 3 months) or a year (52 weeks, 12 months) before; of a longer range, as many of them "
-            "as do not overlap."
+            "quarter (13 weeks, 3 months) or a year (52 weeks, 12 months) before; of a longer range, so many weeks or "
+            "months more (of a year, whole years) that the two do not overlap."
         ),
     ] = "previous",
 ) -> Range:

@@ -107,14 +107,16 @@ def topic_changes_table(found: models.TopicChanges) -> str:
     """Return changes of topics and tones as CSV: one row each, and one per organization that is named for it."""
     sides = [to_camel(name) for name in models.Sides.model_fields]
     organization = [_organization_column(part) for part in models.Organization.model_fields]
-    columns = ["distribution", "name", *organization, *sides, "channels"]
+    coverage = {"matchedDays": found.matched_days, "possibleDays": found.possible_days, "comparable": found.comparable}
+    columns = ["distribution", "name", *organization, *sides, "channels", *coverage]
     entries: list[dict[str, Any]] = []
     for distribution in ("topics", "tones"):
         for change in getattr(found, distribution):
             for part in (change, *change.organizations):
                 entry = _flat(part.model_dump(mode="json", by_alias=True, exclude={"organizations"}))
                 channels = [channel["channelId"] for channel in entry["channels"]]
-                entries.append({**entry, "distribution": distribution, "name": change.name, "channels": channels})
+                named = {"distribution": distribution, "name": change.name, "channels": channels}
+                entries.append({**entry, **named, **coverage})
     return csv_text(columns, entries)
 
 

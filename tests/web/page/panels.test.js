@@ -196,14 +196,19 @@ test("gaps are told day by day, the newest first", () => {
     { date: "2026-11-03", parts: [{ text: "", organizations: [], more: "5 organizations" }] },
   ]);
   const latest = { end_date: "2026-11-28T03:04:40Z", state: "failed" };
-  const range = { period: "daily", to: "2026-11-27", expectedThrough: "2026-11-27" };
+  const range = { period: "daily", to: "2026-11-27", checkedFrom: "2026-08-01" };
   const found = [day("2026-11-27", 2)];
   assert.equal(
-    latestText(latest, { ...range, organizationsTotal: 60, incompletePeriods: found }),
+    latestText(latest, { ...range, incompletePeriods: found }),
     "Last run 28 Nov 2026, 03:04 UTC (failed); 58 of 60 stored for Fri, 27 Nov 2026.",
   );
-  // of a range that ended earlier, nothing is said of its last day
-  const earlier = { ...range, to: "2026-11-20", organizationsTotal: 60, incompletePeriods: [] };
+  const complete = { ...range, incompletePeriods: [] };
+  assert.equal(
+    latestText(latest, complete),
+    "Last run 28 Nov 2026, 03:04 UTC (failed); all stored for Fri, 27 Nov 2026.",
+  );
+  // of a range that ended before the first trend, nothing is said of its last day
+  const earlier = { ...complete, to: "2026-07-31" };
   assert.equal(latestText(latest, earlier), "Last run 28 Nov 2026, 03:04 UTC (failed).");
   assert.equal(latestText(null, earlier), null);
 });

@@ -119,7 +119,7 @@ export function leftOutText(comparison) {
 }
 
 /** Say which numbers may still grow, and that they are compared with nothing. */
-function notFinalText(open, period) {
+export function notFinalText(open, period) {
   const one = open.length === 1;
   const which = one
     ? longPeriod(period, open[0].date).replace(/^./, (letter) => letter.toUpperCase())

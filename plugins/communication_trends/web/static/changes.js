@@ -24,7 +24,12 @@ export function drawChanges(box, answer, { csv, compare, show }) {
   if (!answer) {
     update(
       box,
-      head("changes-title", "What changed", "Topics and tones against the range before.", null),
+      head(
+        "changes-title",
+        "What changed",
+        "Topics and tones against the range that this one is compared with.",
+        null,
+      ),
       h("button", { class: "plain", type: "button", onclick: compare }, "Compare topics and tones"),
     );
     return;

@@ -211,19 +211,16 @@ export function completeText({ from, to, organizationsTotal, organizationsBehind
 }
 
 /** Say when the DAG ran last, and for how many organizations the last period is stored. */
-export function latestText(
-  latest,
-  { to, expectedThrough, organizationsTotal, incompletePeriods, period },
-) {
+export function latestText(latest, { to, checkedFrom, incompletePeriods, period }) {
   if (!latest?.end_date) return null;
   const [newest] = incompletePeriods;
   const isLast = newest && lastDate(period, newest.date) === to;
-  const expected = isLast ? newest.expected : organizationsTotal;
-  const stored = isLast ? expected - newest.missing - newest.unreadable : expected;
+  const stored = isLast
+    ? `${shown(newest.expected - newest.missing - newest.unreadable)} of ${shown(newest.expected)}`
+    : "all";
+  // of the time before the first trend nothing is known
   const of =
-    to === expectedThrough
-      ? `; ${shown(stored)} of ${shown(expected)} stored for ${longPeriod(period, to)}`
-      : "";
+    checkedFrom && checkedFrom <= to ? `; ${stored} stored for ${longPeriod(period, to)}` : "";
   return `Last run ${moment(Date.parse(latest.end_date))} (${latest.state})${of}.`;
 }
 

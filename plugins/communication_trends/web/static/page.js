@@ -208,6 +208,7 @@ async function copyReport() {
     comparison: answer("cards"),
     attention: answer("attention"),
     freshness: trends.organization ? null : answer("gaps"),
+    time: state.drawn.time,
     href: here(),
   });
   try {

@@ -1,26 +1,34 @@
 // What the page says as text, to be copied into a report.
 
-import { changeText, figuresOf, leftOutText, sidesText, writerOf } from "./cards.js";
+import { changeText, figuresOf, leftOutText, notFinalText, sidesText, writerOf } from "./cards.js";
 import { completeText, gapsByPeriod } from "./gaps.js";
 import { attentionNotes, byOrganization } from "./panels.js";
-import { count, longPeriod, shortPeriod, span } from "./words.js";
+import { isNotFinal } from "./series.js";
+import { count, longPeriod, moment, NOUNS, shortPeriod, shown, span } from "./words.js";
 
 /**
- * Return the page as text: figures with both sides, who needs a call, what is missing.
+ * Return the page as text: figures with both sides, who needs a call, what is missing; and what of it is not known.
  *
  * @param {object} answers those of the page; null for one that is not there
+ * @param {number} answers.time when they were asked for
  * @param {string} answers.href the page's address
  */
-export function reportText({ trends, comparison, attention, freshness, href }) {
+export function reportText({ trends, comparison, attention, freshness, time, href }) {
   const whom = trends.organization?.name ?? count(trends.organizationsTotal, "organization");
-  const parts = [[`Communication trends: ${whom}, ${span(trends)}`]];
-  if (comparison) parts.push(figureLines(comparison, trends.totals));
-  if (attention) parts.push(attentionLines(attention, trends));
-  if (freshness) parts.push(gapLines(freshness));
+  const parts = [
+    [`Communication trends: ${whom}, ${span(trends)}`, `As of ${moment(time)}.`],
+    comparison ? figureLines(comparison, trends) : ["The figures are not known."],
+    attention ? attentionLines(attention, trends) : ["What is unusual is not known."],
+    trends.organization
+      ? storedLines(trends)
+      : freshness
+        ? gapLines(freshness)
+        : ["What is missing is not known."],
+  ];
   return [...parts.map((lines) => lines.join("\n")), href].join("\n\n");
 }
 
-function figureLines(comparison, totals) {
+function figureLines(comparison, { totals, days, period }) {
   const { matchedDays, comparable, previous } = comparison;
   const lines = figuresOf(comparison, totals).map(([, name, known, part]) => {
     const value = writerOf(part)(part.total ?? known);
@@ -29,7 +37,15 @@ function figureLines(comparison, totals) {
     return `${name}: ${value} (${moved}${sidesText(part, comparison)})`;
   });
   const left = leftOutText(comparison);
-  return [...lines, `Compared with ${span(previous)}.`, ...(left ? [left] : [])];
+  const open = days.filter(isNotFinal);
+  return [
+    ...lines,
+    matchedDays
+      ? `Compared with ${span(previous)}.`
+      : `Nothing to compare with in ${span(previous)}.`,
+    ...(left ? [left] : []),
+    ...(open.length ? [notFinalText(open, period)] : []),
+  ];
 }
 
 function attentionLines(answer, { organization, organizationsTotal }) {
@@ -42,6 +58,11 @@ function attentionLines(answer, { organization, organizationsTotal }) {
   const notes = attentionNotes(answer, organization ? null : organizationsTotal);
   const alike = organization ? [] : together.map(({ sentence }) => `- ${sentence}`);
   return [`${title}: ${longPeriod(period, from)}`, ...lines, ...alike, ...notes];
+}
+
+function storedLines({ totals, period }) {
+  const { storedDays, expectedDays } = totals;
+  return [`${shown(storedDays)} of ${count(expectedDays, NOUNS[period])} stored`];
 }
 
 function gapLines(freshness) {
