@@ -463,7 +463,7 @@ class IncompletePeriod(Model):
 class Freshness(Ranged):
     """How far the trends are complete."""
 
-    expected_through: datetime.date = Field(description="Last date that should be stored by now.")
+    expected_through: datetime.date = Field(description="Last date of the range that should be stored by now.")
     complete_through: datetime.date | None = Field(
         description="Last date up to which, from checkedFrom on, all trends are stored, readable and final; null where "
         "not even the first period is complete."
