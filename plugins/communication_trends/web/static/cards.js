@@ -75,7 +75,10 @@ export function drawCards(box, comparison, { totals, days }, { csv, copy }) {
           "CSV",
         ),
         h("button", { class: "download", type: "button", onclick: copy }, "Copy as text"),
-        h("button", { class: "download", type: "button", onclick: () => print() }, "Print"),
+        // the frame that Airflow puts the page in allows no printing
+        globalThis.parent === globalThis
+          ? h("button", { class: "download", type: "button", onclick: () => print() }, "Print")
+          : null,
       ),
     ),
   );
