@@ -261,6 +261,8 @@ def running_airflow_on(server: Server, home: Path, **settings: str) -> Iterator[
     # several run side by side: what each does while it waits is time that the others lack
     environment["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "1"
     environment["AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL"] = "120"
+    # more than that: Airflow 3.0 takes a file whose callback it has run for parsed, and its DAGs for gone
+    environment["AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD"] = "600"
     airflow = Airflow({**environment, **settings})
     try:
         with server.connect(name, row_factory=dict_row) as connection:
