@@ -69,10 +69,10 @@ def notify_attention(
     sql_path: Path | None = None,
 ) -> None:
     """
-    Call the notifier of ``attention_notifier`` with what a run has found that was not so in the period before.
+    Call the notifier of ``attention_notifier`` with what begins in a run's period, and what is over.
 
-    A lasting state is sent when it begins and when it is over, not again by each run. Nothing is sent for a backfill,
-    which is the past.
+    A lasting state is not sent again by each run; it is over after two judged periods without it. Nothing is sent for
+    a backfill, which is the past.
 
     :param notifier: the setting's; None for none.
     :param context: Airflow's.
@@ -125,8 +125,9 @@ def digest(week: Range, now: datetime.datetime, sql_path: Path | None = None) ->
     :param now: the current time, aware.
     :param sql_path: folder of the statements; by default as the settings say.
     """
-    found = Digest(week, now, settings.hotspot_rule(), _page_url, settings.known_marks())
-    return found.message(lambda: open_trends(sql_path))
+    return Digest(week, now, settings.hotspot_rule(), _page_url, settings.known_marks()).message(
+        lambda: open_trends(sql_path)
+    )
 
 
 def _notify(key: str, notifier: Any, context: Any, build: Callable[[], Message | None]) -> None:
@@ -182,11 +183,11 @@ def _begun(reader: TrendReader, period: Period, found: StoredAnomalies) -> list[
     earlier = _anomalies(reader, period.earlier(_LOOKED_BACK), ids).findings if ids else []
     last_found: dict[tuple[str, str, str], datetime.date] = {}
     for one in earlier:
-        last_found[_state_key(one)] = max(one.date, last_found.get(_state_key(one), one.date))
+        last_found[one.state_key] = max(one.date, last_found.get(one.state_key, one.date))
     return [
         one
         for one in found.findings
-        if one.finding.days == 1 or last_found.get(_state_key(one), datetime.date.min) < one.finding.since
+        if one.finding.days == 1 or last_found.get(one.state_key, datetime.date.min) < one.finding.since
     ]
 
 
@@ -199,8 +200,8 @@ def _ended(
     ids = list({one.organization_id for one in lasted})
     if not ids:
         return []
-    known = {_state_key(one) for one in [*found.findings, *_anomalies(reader, since, ids).findings]}
-    candidates = [one for one in lasted if _state_key(one) not in known][: 2 * MAX_FINDINGS]
+    known = {one.state_key for one in [*found.findings, *_anomalies(reader, since, ids).findings]}
+    candidates = [one for one in lasted if one.state_key not in known][: 2 * MAX_FINDINGS]
     # what could not be judged is not over
     return [one for one in candidates if _anomalies(reader, [period, *since], [one.organization_id]).judged == 2]
 
@@ -214,11 +215,6 @@ def _anomalies(reader: TrendReader, periods: Sequence[Period], organizations: Se
         risky_topics=settings.hotspot_topics(),
         marks=settings.known_marks(),
     )
-
-
-def _state_key(one: OrganizationFinding) -> tuple[str, str, str]:
-    """Return what stays the same of a finding as long as it lasts."""
-    return one.organization_id, one.finding.figure, one.finding.direction
 
 
 def _attention_line(one: OrganizationFinding, period: Period, until: str = "") -> Line:

@@ -2,43 +2,15 @@
 -- readable and final trend in both: of one organization, or of all where none is given.
 -- One row per topic or tone with its sums, and one for each of the organizations that
 -- have most to do with its rise. What people read is divided in core/totals.py.
--- reads: due_days, stored_trends
+-- reads: due_days, matched_trends
 with
--- one row per readable and final trend of either range, with the period that it is
--- compared with
-trends as (
-    select
-        stored_trends.organization_id,
-        stored_trends.trend_date >= %(first_day)s::timestamp as is_current,
-        case
-            when stored_trends.trend_date >= %(first_day)s::timestamp
-                then stored_trends.trend_date
-            else stored_trends.trend_date + %(shift)s::interval
-        end as day,
-        stored_trends.total_classifications,
-        stored_trends.topic_distribution,
-        stored_trends.sentiment_distribution
-    from stored_trends
-    where
-        stored_trends.readable
-        and stored_trends.is_final
-        and stored_trends.trend_date <= %(last_due)s::timestamp
-        and (
-            %(organization_id)s::uuid is null
-            or stored_trends.organization_id = %(organization_id)s::uuid
-        )
-),
-
--- one row per trend that has one to be compared with
+-- one row per trend; read once for the entries and for the number of days
 matched as materialized (
-    select paired.*
-    from (
-        select
-            trends.*,
-            count(*) over (partition by trends.organization_id, trends.day) as trends
-        from trends
-    ) as paired
-    where paired.trends = 2
+    select matched_trends.*
+    from matched_trends
+    where
+        %(organization_id)s::uuid is null
+        or matched_trends.organization_id = %(organization_id)s::uuid
 ),
 
 -- one row per distribution, key and organization

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import re
 
+from communication_trends.core.drivers import psycopg, psycopg2
 from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, OutdatedSnapshotError
-
-try:
-    import psycopg
-except ImportError:  # Airflow 2.11 with SQLAlchemy 1.4
-    psycopg = None  # type: ignore[assignment]
-try:
-    import psycopg2
-except ImportError:
-    psycopg2 = None  # type: ignore[assignment]
 
 DATABASE_ERRORS: tuple[type[Exception], ...] = (
     *(driver.Error for driver in (psycopg, psycopg2) if driver),

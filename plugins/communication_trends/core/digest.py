@@ -240,7 +240,7 @@ def _once_each(found: Sequence[OrganizationFinding]) -> list[OrganizationFinding
     """Return the findings of several periods in their order, each state once: as of its last period."""
     last: dict[tuple[str, str, str], list[OrganizationFinding]] = {}
     for one in sorted(found, key=lambda one: one.date, reverse=True):
-        states = last.setdefault((one.organization_id, one.finding.figure, one.finding.direction), [])
+        states = last.setdefault(one.state_key, [])
         if not any(later.finding.since <= one.date for later in states):
             states.append(one)
     left = {id(one) for states in last.values() for one in states}

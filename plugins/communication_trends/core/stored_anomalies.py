@@ -40,6 +40,11 @@ class OrganizationFinding:
     finding: Finding
     is_together: bool = False
 
+    @property
+    def state_key(self) -> tuple[str, str, str]:
+        """What stays the same of it as long as its state lasts."""
+        return self.organization_id, self.finding.figure, self.finding.direction
+
     def as_json(self) -> dict[str, Any]:
         """Return it as the summary and the notifications have it."""
         return {

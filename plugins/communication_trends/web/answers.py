@@ -152,18 +152,11 @@ def comparison(database: TrendReader, asked: Range, *, organization: str | None)
             left_out=every - current if stored else None,
         )
 
-    previous = asked.earlier(asked.shift())
     return models.Comparison(
-        **ranged(asked),
-        organization=one,
-        current=models.Dates(from_=asked.from_, to=asked.to),
-        previous=models.Dates(from_=previous.from_, to=previous.to),
-        matched_days=matched,
-        possible_days=row["possible_days"],
+        **compared(asked, one, matched, row["possible_days"]),
         stored_days=stored,
         not_final_days=row["not_final_days"],
         left_out_days=stored - matched,
-        comparable=figures.is_comparable(matched, row["possible_days"]),
         ignored=_ignored(database, asked, one),
         total_classifications=count("messages"),
         escalations=count("alerts"),
@@ -298,6 +291,20 @@ def ranged(asked: Range) -> dict[str, Any]:
         "from_": asked.from_,
         "to": asked.to,
         "risky_topics": settings.hotspot_topics(),
+    }
+
+
+def compared(asked: Range, one: models.Organization | None, matched: int, possible: int) -> dict[str, Any]:
+    """Return what all answers about a range and the one that it is compared with have in common."""
+    previous = asked.earlier(asked.shift())
+    return {
+        **ranged(asked),
+        "organization": one,
+        "current": models.Dates(from_=asked.from_, to=asked.to),
+        "previous": models.Dates(from_=previous.from_, to=previous.to),
+        "matched_days": matched,
+        "possible_days": possible,
+        "comparable": figures.is_comparable(matched, possible),
     }
 
 

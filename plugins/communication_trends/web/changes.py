@@ -10,7 +10,7 @@ from communication_trends.core import totals
 from communication_trends.core.period_range import Range
 from communication_trends.core.trend_reader import TrendReader
 from communication_trends.web import models
-from communication_trends.web.answers import find, ranged
+from communication_trends.web.answers import compared, find
 
 NAMED_ORGANIZATIONS = 3
 """Organizations that are named for a topic or tone, those with most to do with its rise."""
@@ -29,19 +29,18 @@ def topic_changes(database: TrendReader, asked: Range, *, organization: str | No
     :raises HTTPException: when there is no such organization.
     """
     one = find(database, organization)
-    compared = asked.compared_parameters
+    parameters = asked.compared_parameters
     rows = database.rows(
         "topic_changes",
         organization_id=one and one.id,
         named_organizations=0 if one else NAMED_ORGANIZATIONS,
-        **compared,
+        **parameters,
     )
     # the first row is there even where nothing is compared
     matched, possible = rows[0]["matched_days"], rows[0]["possible_days"]
     risky = settings.hotspot_topics()
     named = {row["organization_id"] for row in rows if row["organization_id"] and row["key"] in risky}
-    channels = _channels(database, [one.id] if one else sorted(named), compared)
-    previous = asked.earlier(asked.shift())
+    channels = _channels(database, [one.id] if one else sorted(named), parameters)
 
     def changes(distribution: str) -> list[models.TopicChange]:
         found = [row for row in rows if row["distribution"] == distribution]
@@ -63,13 +62,7 @@ def topic_changes(database: TrendReader, asked: Range, *, organization: str | No
         return sorted(listed, key=lambda entry: (entry.change_points is None, -(entry.change_points or 0), entry.name))
 
     return models.TopicChanges(
-        **ranged(asked),
-        organization=one,
-        current=models.Dates(from_=asked.from_, to=asked.to),
-        previous=models.Dates(from_=previous.from_, to=previous.to),
-        matched_days=matched,
-        possible_days=possible,
-        comparable=totals.is_comparable(matched, possible),
+        **compared(asked, one, matched, possible),
         topics=changes("topics"),
         tones=changes("tones"),
     )
@@ -101,13 +94,13 @@ def _sides(row: Mapping[str, Any], whole: tuple[int, int]) -> dict[str, Any]:
 
 
 def _channels(
-    database: TrendReader, organizations: Sequence[str], compared: Mapping[str, Any]
+    database: TrendReader, organizations: Sequence[str], parameters: Mapping[str, Any]
 ) -> dict[str, list[models.ChannelChange]]:
     """Return by organization the channels that were hotspots more often than before, the most first."""
     found: dict[str, list[models.ChannelChange]] = {}
     if not organizations:
         return found
-    rows: Iterable[Mapping[str, Any]] = database.rows("channel_changes", organization_ids=organizations, **compared)
+    rows: Iterable[Mapping[str, Any]] = database.rows("channel_changes", organization_ids=organizations, **parameters)
     for row in rows:
         channels = found.setdefault(row["organization_id"], [])
         if row["days_hot"] > row["previous_days_hot"] and len(channels) < NAMED_CHANNELS:

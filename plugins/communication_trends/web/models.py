@@ -318,20 +318,25 @@ class ChangeInPoints(Model):
     total: int | None = Field(description="Of all that is stored of the range, compared or not.")
 
 
-class Comparison(Ranged):
-    """The range against the one before it, over the organization-days that are stored and final in both."""
+class Compared(Ranged):
+    """Two ranges, over the organization-days that are stored and final in both."""
 
     organization: Organization | None
     current: Dates
     previous: Dates
     matched_days: int = Field(description="Organization-days that are stored and final in both ranges.")
     possible_days: int = Field(description="Organization-days of the range that were due.")
-    stored_days: int = Field(description="Organization-days of the range that are stored, compared or not.")
-    not_final_days: int = Field(description="Those of them that are not final.")
-    left_out_days: int = Field(description="Those of them that are not compared.")
     comparable: bool = Field(
         description="Whether matchedDays are at least 80% of possibleDays; with fewer, a change says nothing."
     )
+
+
+class Comparison(Compared):
+    """The range against the one before it, over the organization-days that are stored and final in both."""
+
+    stored_days: int = Field(description="Organization-days of the range that are stored, compared or not.")
+    not_final_days: int = Field(description="Those of them that are not final.")
+    left_out_days: int = Field(description="Those of them that are not compared.")
     ignored: Ignored
     total_classifications: ChangeInPercent
     escalations: ChangeInPercent
@@ -374,17 +379,9 @@ class TopicChange(Sides):
     channels: list[ChannelChange] = Field(description="Of one organization's risky topics.")
 
 
-class TopicChanges(Ranged):
+class TopicChanges(Compared):
     """Each topic and tone in the range and in the one before it, over the organization-days stored in both."""
 
-    organization: Organization | None
-    current: Dates
-    previous: Dates
-    matched_days: int = Field(description="Organization-days that are stored and final in both ranges.")
-    possible_days: int = Field(description="Organization-days of the range that were due.")
-    comparable: bool = Field(
-        description="Whether matchedDays are at least 80% of possibleDays; with fewer, a change says nothing."
-    )
     topics: list[TopicChange] = Field(description="What rose most first.")
     tones: list[TopicChange]
 

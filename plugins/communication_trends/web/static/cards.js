@@ -8,6 +8,7 @@ import {
   list,
   longPeriod,
   NOUNS,
+  nounOf,
   percent,
   shortPeriod,
   shown,
@@ -88,17 +89,15 @@ export const writerOf = (part) => ("changePercent" in part ? shown : percent);
 
 /** Say both sides of a change, and over how much: "21% compared with 8%, over 27 of 90 days". */
 export function sidesText(part, comparison) {
-  const { matchedDays, possibleDays } = comparison;
   const write = writerOf(part);
-  const over =
-    matchedDays < possibleDays
-      ? `, over ${shown(matchedDays)} of ${count(possibleDays, nounOf(comparison))}`
-      : "";
-  return `${write(part.current)} compared with ${write(part.previous)}${over}`;
+  return `${write(part.current)} compared with ${write(part.previous)}${overText(comparison)}`;
 }
 
-const nounOf = ({ organization, period }) =>
-  organization ? NOUNS[period] : `organization-${NOUNS[period]}`;
+/** Say over how much a comparison is; nothing where it is over all of the range. */
+export const overText = ({ matchedDays, possibleDays, ...of }) =>
+  matchedDays < possibleDays
+    ? `, over ${shown(matchedDays)} of ${count(possibleDays, nounOf(of))}`
+    : "";
 
 /** Say how a figure has changed. Nothing to compare with is not "unchanged", and an unknown one is not 0. */
 export function changeText(part) {

@@ -1,8 +1,9 @@
 // Which topics and tones have changed, with both sides, for whom and in which channels.
 
+import { overText } from "./cards.js";
 import { h, update } from "./dom.js";
 import { head, organizationLink } from "./panels.js";
-import { change, count, label, list, NOUNS, percent, shown, span } from "./words.js";
+import { change, label, list, percent, shown, span } from "./words.js";
 
 /** Organization-periods up to which topics are compared without being asked to: it reads each entry of each trend. */
 const COMPARED_AT_ONCE = 30_000;
@@ -54,21 +55,10 @@ export function drawChanges(box, answer, { csv, compare, show }) {
 }
 
 /** Say what is compared with what, and over how much. */
-export function aboutText({
-  matchedDays,
-  possibleDays,
-  comparable,
-  previous,
-  organization,
-  period,
-}) {
-  const noun = organization ? NOUNS[period] : `organization-${NOUNS[period]}`;
-  const over =
-    matchedDays < possibleDays
-      ? `, over ${shown(matchedDays)} of ${count(possibleDays, noun)}`
-      : "";
+export function aboutText(answer) {
+  const { matchedDays, comparable, previous } = answer;
   const few = comparable || !matchedDays ? "" : ": too few to say how the range has changed";
-  return `Share of each, compared with ${span(previous)}${over}${few}.`;
+  return `Share of each, compared with ${span(previous)}${overText(answer)}${few}.`;
 }
 
 function tableOf(heading, entries, { comparable, organization }, show) {

@@ -562,38 +562,32 @@ export const marksOn = ({ marks }, period, date) =>
   (marks ?? []).filter(({ from, to }) => from <= lastDate(period, date) && to >= date);
 
 /** A small diamond above each period with a named day. */
-function marksTrace(trends, period) {
-  const dates = trends.days
-    .map(({ date }) => date)
-    .filter((date) => marksOn(trends, period, date).length);
-  return {
-    type: "scatter",
-    mode: "markers",
-    name: "marks",
-    meta: "marks",
-    x: dates,
-    y: dates.map(() => 0.9),
-    yaxis: "y2",
-    hoverinfo: "none",
-    marker: { symbol: "diamond", size: 8, color: themed("--muted") },
-  };
-}
+const marksTrace = (trends, period) =>
+  markersTrace(
+    "marks",
+    trends.days.map(({ date }) => date).filter((date) => marksOn(trends, period, date).length),
+    { y: 0.9, symbol: "diamond", size: 8, color: themed("--muted") },
+  );
 
 /** A small triangle above each day on which the chart's figure is unusual. */
-function unusualTrace(figure, findings) {
-  const dates = findings.filter((one) => one.figure === figure).map((one) => one.date);
-  return {
-    type: "scatter",
-    mode: "markers",
-    name: "unusual",
-    meta: "unusual",
-    x: dates,
-    y: dates.map(() => 0.97),
-    yaxis: "y2",
-    hoverinfo: "none",
-    marker: { symbol: "triangle-down", size: 9, color: themed("--bad") },
-  };
-}
+const unusualTrace = (figure, findings) =>
+  markersTrace(
+    "unusual",
+    findings.filter((one) => one.figure === figure).map((one) => one.date),
+    { y: 0.97, symbol: "triangle-down", size: 9, color: themed("--bad") },
+  );
+
+const markersTrace = (name, dates, { y, ...marker }) => ({
+  type: "scatter",
+  mode: "markers",
+  name,
+  meta: name,
+  x: dates,
+  y: dates.map(() => y),
+  yaxis: "y2",
+  hoverinfo: "none",
+  marker,
+});
 
 function plot(chart, context, traces, yaxis, sayDay) {
   const { id, title } = chart;

@@ -5,7 +5,7 @@ import { organizationLink } from "./panels.js";
 import { lastDate } from "./periods.js";
 import { covers } from "./runs.js";
 import { isNotFinal } from "./series.js";
-import { count, longPeriod, moment, NOUNS, shortPeriod, shown, span } from "./words.js";
+import { count, longPeriod, moment, NOUNS, nounOf, shortPeriod, shown, span } from "./words.js";
 
 const SHOWN_GAPS = 8;
 
@@ -227,7 +227,7 @@ export function latestText(latest, { to, checkedFrom, incompletePeriods, period 
 /** Say what is incomplete before the range: it is not seen in it. */
 function beforeText({ incompleteBefore, firstIncomplete, period }) {
   if (!incompleteBefore) return null;
-  const what = count(incompleteBefore, `organization-${NOUNS[period]}`);
+  const what = count(incompleteBefore, nounOf({ period }));
   return `Before this range ${what} ${incompleteBefore === 1 ? "is" : "are"} incomplete, the first: ${longPeriod(period, firstIncomplete)}.`;
 }
 

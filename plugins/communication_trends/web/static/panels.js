@@ -8,6 +8,7 @@ import {
   label,
   longPeriod,
   NOUNS,
+  nounOf,
   percent,
   shortPeriod,
   shown,
@@ -299,11 +300,10 @@ export function drawHotspots(box, answer, { trends, csv, show }) {
 }
 
 /** Say of how many days hotspots are known; null where that is all of them. */
-export function hotOf({ totals, organization, period }) {
+export function hotOf({ totals, ...of }) {
   const { organizationDaysStored: stored, organizationDaysExpected: expected } = totals;
   if (stored >= expected) return null;
-  const noun = organization ? NOUNS[period] : `organization-${NOUNS[period]}`;
-  return `${shown(stored)} of ${count(expected, noun)} ${expected === 1 ? "is" : "are"} stored`;
+  return `${shown(stored)} of ${count(expected, nounOf(of))} ${expected === 1 ? "is" : "are"} stored`;
 }
 
 /** Draw the days on which one channel of the organization is a hotspot; nothing for null. */

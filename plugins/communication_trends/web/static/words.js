@@ -26,6 +26,10 @@ export function moment(milliseconds) {
 
 export const NOUNS = { daily: "day", weekly: "week", monthly: "month" };
 
+/** What the trends of an answer are each of: "day" of one organization, "organization-day" of all. */
+export const nounOf = ({ organization, period }) =>
+  organization ? NOUNS[period] : `organization-${NOUNS[period]}`;
+
 /** A period in a list of its kind: "1 Nov", for a month "Nov 2026". */
 export const shortPeriod = (kind, date) => (kind === "monthly" ? month(date) : shortDay(date));
 
