@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import json
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -551,7 +552,7 @@ def test_trend_dates_of_another_type_find_purged_days_as_well(database, work_on,
     assert "2026-11-02" in work_on(period).incomplete[database.organization("acme"), period]
 
 
-# Halving
+# Splitting
 
 
 def attempts_at(database) -> int:
@@ -560,10 +561,10 @@ def attempts_at(database) -> int:
 
 @pytest.mark.parametrize(
     ("organizations", "broken", "attempts"),
-    # of one broken organization: each halving is two transactions, one of which fails again
-    [(256, [100], 17), (1, [0], 1), (100, [], 1), (4, [0, 1, 2, 3], 7)],
+    # of one broken organization: each failed part is stored again in four, one of which fails again
+    [(256, [100], 17), (1, [0], 1), (100, [], 1), (4, [0, 1, 2, 3], 5)],
 )
-def test_a_failed_batch_is_halved_until_only_what_is_broken_has_failed(
+def test_a_failed_batch_is_split_until_only_what_is_broken_has_failed(
     database, work_on, organizations, broken, attempts
 ):
     for number in range(organizations):
@@ -586,6 +587,56 @@ def test_a_failed_batch_is_halved_until_only_what_is_broken_has_failed(
     assert [report.name(one.organization) for one in report.of("failed")] == [f"o{number:03}" for number in broken]  # type: ignore[arg-type]
     assert len(database.trends()) == organizations - len(broken)
     assert attempts_at(database) == attempts
+
+
+@pytest.mark.parametrize("databases", [1, 2])
+def test_where_storing_fails_the_trends_are_not_aggregated_again(server, database, databases, caplog):
+    for number in range(20):
+        database.classify(f"o{number:02}", at="2026-11-08 10:00", count=number + 1)
+    # of two weeks before, so that the days between them cannot be known to be whole
+    database.connection.execute(
+        "insert into communication_trends (id, organization_id, trend_date, trend_period, topic_distribution,"
+        " sentiment_distribution, escalation_counts, channel_hotspots, total_classifications)"
+        """ select gen_random_uuid(), id, '2026-10-25', 'daily', '{"general": 5}', '{}', '{}', '[]', 5"""
+        " from organizations where slug in ('o05', 'o11')"
+    )
+    slug = "(select slug from organizations where id = new.organization_id)"
+    database.connection.execute(
+        "create function refuse() returns trigger language plpgsql as $$ begin"
+        f" if {slug} = tg_argv[0] then raise 'refused'; end if; return new; end $$;"
+        "create trigger at_once before insert on communication_trends for each row execute function refuse('o03');"
+        "create constraint trigger at_the_end after insert on communication_trends_provenance"
+        " deferrable initially deferred for each row execute function refuse('o11')"
+    )
+    # found by the verification, after it has been stored
+    database.connection.execute("alter table topic_classifications alter confidence type numeric")
+    database.connection.execute(
+        "update topic_classifications set confidence = 0.5 where organization_id = %s", [database.organization("o07")]
+    )
+    with server.connect(database.name) as source, server.connect(database.name) as target:
+        reading, writing = opened(source), opened(target)
+        report = Aggregation(
+            Work(list(database.organizations.values()), NOV_8, fill=Fill.NOT_FINAL),
+            source=reading,
+            open_target=None if databases == 1 else lambda: nullcontext(writing),
+        ).run()
+    assert {
+        report.name(one.organization): one.reason.partition(" [")[0].partition(",")[0] for one in report.of("failed")
+    } == {  # type: ignore[arg-type]
+        "o03": "refused",
+        "o11": "refused",
+        "o07": "o07: the confidences of its 8 messages are fractions of 1",
+    }
+    stored = {
+        slug: row["total_classifications"] for (slug, date), row in database.trends().items() if date == "2026-11-08"
+    }
+    assert stored == {f"o{number:02}": number + 1 for number in range(20) if number not in (3, 7, 11)}
+    assert list(report.incomplete) == [(database.organization("o05"), NOV_8)]
+    assert provenance(database, "o05")["is_final"] is False
+    assert provenance(database, "o06")["is_final"] is True
+    splits = [record.message for record in caplog.records if "Splitting it" in record.message]
+    assert splits
+    assert not [said for said in splits if "trends failed" not in said]
 
 
 def test_over_periods_as_well_only_the_broken_pair_fails(database, work_on):

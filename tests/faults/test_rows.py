@@ -77,7 +77,7 @@ def test_in_a_batch_of_500_exactly_the_poisoned_ones_fail(database, run_dag):
     assert run.summary["failedOrganizations"] == ["n499", "n7"]
 
 
-def test_a_batch_is_named_after_itself_where_an_error_ends_its_halving(database, run_dag):
+def test_a_batch_is_named_after_itself_where_an_error_ends_its_splitting(database, run_dag):
     for slug in ("acme", "beta"):
         database.classify(slug)
     # a rollback does not set a sequence back: so the batch meets an error, then acme alone the end of its session
@@ -88,7 +88,7 @@ def test_a_batch_is_named_after_itself_where_an_error_ends_its_halving(database,
     before_writing(database, "acme", f"if new.total_classifications = 1 then {poison} end if;")
     run = run_dag({**NOV_1, "organizations_per_task": 2})
     assert run.state == "failed"
-    assert "Halving it" in run.log
+    assert "Splitting it" in run.log
     assert run.names == {0: "acme and 1 more"}
 
 

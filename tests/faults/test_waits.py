@@ -273,8 +273,8 @@ def test_a_network_that_goes_silent_during_the_aggregate_fails_the_attempt_and_s
     assert run.state == "failed"
     assert run.tasks["aggregate_organization", 0] == "failed"
     assert "no answer within 12 s (setting statement_timeout and 10 s for the network)" in run.log
-    # not halved, each half with another wait
-    assert "Halving it" not in run.log
+    # not split, each part with another wait
+    assert "Splitting it" not in run.log
     monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", server.airflow_connection(database.name))
     assert run_dag(NOV_1).state == "success"
     assert len(database.trends()) == 2

@@ -111,6 +111,20 @@ class Transaction:
         """Check constraints and run triggers that were deferred to the commit."""
         self.rows("set constraints all immediate")
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Take back what a block has done where it fails, so that the transaction can go on; the error is raised."""
+        self.rows("savepoint part")
+        try:
+            yield
+        except BaseException:
+            # what comes next says so as well
+            with suppress(*DATABASE_ERRORS):
+                self.rows("rollback to savepoint part")
+                self.rows("release savepoint part")
+            raise
+        self.rows("release savepoint part")
+
     def require_unchanged(self, tables: Sequence[str]) -> None:
         """
         Make sure that tables that have been read had not been truncated or rewritten between the snapshot and that.

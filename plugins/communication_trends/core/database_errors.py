@@ -97,6 +97,10 @@ CONFLICTS = frozenset({"40001", "40P01"})
 """SQLSTATEs of a transaction that collided with another one, or with a replica's recovery: it has to begin again."""
 
 
+TIMEOUTS = frozenset({"57014", "55P03"})
+"""SQLSTATEs of a statement that took longer than `statement_timeout` or waited longer than `lock_timeout`."""
+
+
 def sqlstate(error: BaseException) -> str | None:
     """Return PostgreSQL's five-character error code, or None where the server gave none."""
     return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
@@ -119,6 +123,13 @@ def is_lost(error: BaseException) -> bool:
         code is None
         or code in {"25006", "25P03", "25P04", "53300"}  # read-only, idle or open for too long, no connection
         or (code[:2] in {"08", "57", "58"} and code != "57014")  # 57014: a timeout, perhaps one organization's
+    )
+
+
+def affects_all(error: BaseException) -> bool:
+    """Whether an error would meet each organization alike, so that trying fewer of them makes no difference."""
+    return isinstance(error, DATABASE_ERRORS) and (
+        is_lost(error) or sqlstate(error) in (REMEDIES.keys() | CONFLICTS) - ROW_DEPENDENT_ERRORS
     )
 
 

@@ -24,7 +24,15 @@ class DatabaseUnusableError(RuntimeError):
 
 
 class OutdatedSnapshotError(RuntimeError):
-    """Raised when what a transaction has read cannot be relied on; beginning it again helps."""
+    """
+    Raised when what a transaction has read cannot be relied on; beginning it again helps.
+
+    :param newest: the latest snapshot that a stored trend is from, as text, where that is why.
+    """
 
     sqlstate = "40001"
     """A conflict with another transaction, as PostgreSQL would have reported it."""
+
+    def __init__(self, message: str, newest: str | None = None) -> None:
+        super().__init__(message)
+        self.newest = newest
