@@ -10,6 +10,7 @@ import airflow
 from airflow.configuration import conf
 
 from communication_trends import __version__
+from communication_trends.core.errors import InvalidInputError
 
 DISTRIBUTION = "communication-trends"
 """The wheel's name."""
@@ -71,6 +72,24 @@ def is_installed(package: str) -> bool:
     except importlib.metadata.PackageNotFoundError:
         return False
     return True
+
+
+def check_sql_release(folder: Path) -> None:
+    """
+    Refuse SQL that is not of the package's release.
+
+    :param folder: a folder with the ``.sql`` templates.
+    :raises InvalidInputError: when its ``VERSION`` differs or is not there.
+    """
+    try:
+        version = (folder / "VERSION").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        version = "one before 0.2.0"
+    if version != __version__:
+        raise InvalidInputError(
+            f"The SQL in {folder} is of release {version[:60]}, the package communication_trends of release "
+            f"{__version__}: take DAGs, plugins and SQL from the same release, and restart all components."
+        )
 
 
 def installed_twice() -> str | None:

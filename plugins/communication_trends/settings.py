@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import functools
 import importlib
 import json
 import logging
@@ -19,20 +18,17 @@ from typing import Any, TypeVar
 
 from communication_trends.sdk import BaseNotifier, conf, get_parsing_context
 
-from communication_trends import __version__
 from communication_trends.compat import UI_ADDRESS
 from communication_trends.core.database import Limits
 from communication_trends.core.errors import InvalidInputError
-from communication_trends.core.marks import Mark, parse_marks
+from communication_trends.core.marks import Mark, read_marks
 from communication_trends.core.period import KINDS, Granularity
 from communication_trends.core.work import HotspotRule
 from communication_trends.provider_info import DEFAULTS, SECTION
+from communication_trends.requirements import check_sql_release
 from communication_trends.unknown_settings import refuse_unknown_settings
 
 log = logging.getLogger(__name__)
-
-MAX_MARKS_BYTES = 1_000_000
-"""Size of a file of named days at most."""
 
 PACKAGE = Path(__file__).parent
 """Folder of the package."""
@@ -97,24 +93,6 @@ def sql_path(dag_file: str | None = None) -> Path:
     )
 
 
-def check_sql_release(folder: Path) -> None:
-    """
-    Refuse SQL that is not of the package's release.
-
-    :param folder: a folder with the ``.sql`` templates.
-    :raises InvalidInputError: when its ``VERSION`` differs or is not there.
-    """
-    try:
-        version = (folder / "VERSION").read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
-        version = "one before 0.2.0"
-    if version != __version__:
-        raise InvalidInputError(
-            f"The SQL in {folder} is of release {version[:60]}, the package communication_trends of release "
-            f"{__version__}: take DAGs, plugins and SQL from the same release, and restart all components."
-        )
-
-
 def retries() -> int:
     """How often Airflow tries a failed task instance again."""
     return _number("retries", int, at_least=0, at_most=100)
@@ -163,21 +141,11 @@ def marks() -> list[Mark]:
     if not given:
         return []
     try:
-        status = Path(given).stat()
-        return list(_marks_of(given, status.st_mtime_ns, status.st_size))
+        return read_marks(Path(given))
     except (OSError, UnicodeError, InvalidInputError) as error:
         raise InvalidInputError(
             f"[{SECTION}] marks_path: {_short(given)} cannot be used: {error}. Leave it out for none."
         ) from None
-
-
-@functools.lru_cache(maxsize=1)
-def _marks_of(path: str, modified: int, size: int) -> tuple[Mark, ...]:
-    """Read the file once for each state that it is in: each answer of the page has its days."""
-    if size > MAX_MARKS_BYTES:
-        raise InvalidInputError(f"it has {size:,} bytes; {MAX_MARKS_BYTES:,} at most")
-    # Windows begins a file with a byte order mark
-    return tuple(parse_marks(Path(path).read_text(encoding="utf-8-sig")))
 
 
 def known_marks() -> list[Mark]:

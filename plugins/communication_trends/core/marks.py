@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import Period
+
+MAX_BYTES = 1_000_000
+"""Size of a file of named days at most."""
 
 MAX_MARKS = 10_000
 """More of them are a mistake, and would be sent with each answer."""
@@ -32,6 +37,28 @@ class Mark:
     first: datetime.date
     last: datetime.date
     name: str
+
+
+def read_marks(path: Path) -> list[Mark]:
+    """
+    Return the named days of a file, the earliest first.
+
+    :param path: the file, in UTF-8; `parse_marks` says what is in it.
+    :raises InvalidInputError: when it is too large, or has a line that is no named day.
+    :raises OSError: when it cannot be read.
+    :raises UnicodeError: when it is not in UTF-8.
+    """
+    status = path.stat()
+    return list(_marks_of(path, status.st_mtime_ns, status.st_size))
+
+
+@functools.lru_cache(maxsize=1)
+def _marks_of(path: Path, modified: int, size: int) -> tuple[Mark, ...]:
+    """Read the file once for each state that it is in: each answer of the page has its days."""
+    if size > MAX_BYTES:
+        raise InvalidInputError(f"it has {size:,} bytes; {MAX_BYTES:,} at most")
+    # Windows begins a file with a byte order mark
+    return tuple(parse_marks(path.read_text(encoding="utf-8-sig")))
 
 
 def parse_marks(text: str) -> list[Mark]:
