@@ -103,7 +103,12 @@ def measure(title: str, target: float | None, answer: Callable[[Any], Any]) -> N
 def measure_answers(server: Server, database: str, organizations: int) -> None:
     """Print one line per request of the page."""
     from communication_trends.core.period import DAILY
-    from communication_trends.web import answers
+    from communication_trends.web.answers.attention import attention
+    from communication_trends.web.answers.comparison import comparison
+    from communication_trends.web.answers.freshness import freshness
+    from communication_trends.web.answers.hotspots import hotspots
+    from communication_trends.web.answers.overview import overview
+    from communication_trends.web.answers.trends import trends_of_all, trends_of_one
     from communication_trends.web.ranges import Range, range_of
 
     os.environ["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"] = server.airflow_connection(database)
@@ -112,31 +117,31 @@ def measure_answers(server: Server, database: str, organizations: int) -> None:
     def last(days: int) -> Range:
         return range_of(DAILY, LAST_DAY - datetime.timedelta(days - 1), LAST_DAY, now=now)
 
-    def overview(days: int, sort: str = "rank", ascending: bool = True) -> Callable[[Any], Any]:
+    def ranked(days: int, sort: str = "rank", ascending: bool = True) -> Callable[[Any], Any]:
         ranking: dict[str, Any] = {"search": "", "sort": sort, "ascending": ascending, "limit": 25, "offset": 0}
-        return lambda database: answers.overview(database, last(days), **ranking)
+        return lambda database: overview(database, last(days), **ranking)
 
     many = organizations == MANY_ORGANIZATIONS
     page: dict[str, Any] = {"organization": None, "limit": 15, "offset": 0}
     cases: list[tuple[str, float | None, Callable[[Any], Any]]] = [
-        ("overview, 30 days", 3000 if many else None, overview(30)),
-        ("overview by the change of risk, 30 days", None, overview(30, "riskScoreChange", False)),
-        ("all together, 30 days", None, lambda database: answers.trends_of_all(database, last(30))),
-        ("hotspots, 30 days", None, lambda database: answers.hotspots(database, last(30), **page)),
-        ("comparison, 30 days", None, lambda database: answers.comparison(database, last(30), organization=None)),
-        ("freshness, 30 days", None, lambda database: answers.freshness(database, last(30), **page)),
-        ("attention, the last day", None, lambda database: answers.attention(database, last(1), **page)),
+        ("overview, 30 days", 3000 if many else None, ranked(30)),
+        ("overview by the change of risk, 30 days", None, ranked(30, "riskScoreChange", False)),
+        ("all together, 30 days", None, lambda database: trends_of_all(database, last(30))),
+        ("hotspots, 30 days", None, lambda database: hotspots(database, last(30), **page)),
+        ("comparison, 30 days", None, lambda database: comparison(database, last(30), organization=None)),
+        ("freshness, 30 days", None, lambda database: freshness(database, last(30), **page)),
+        ("attention, the last day", None, lambda database: attention(database, last(1), **page)),
     ]
     if not many:
         cases += [
             (
                 "one organization, 90 days",
                 50,
-                lambda database: answers.trends_of_one(database, "organization-500", last(90)),
+                lambda database: trends_of_one(database, "organization-500", last(90)),
             ),
-            ("overview, 90 days", 250, overview(90)),
-            ("all together, 90 days", None, lambda database: answers.trends_of_all(database, last(90))),
-            ("comparison, 90 days", None, lambda database: answers.comparison(database, last(90), organization=None)),
+            ("overview, 90 days", 250, ranked(90)),
+            ("all together, 90 days", None, lambda database: trends_of_all(database, last(90))),
+            ("comparison, 90 days", None, lambda database: comparison(database, last(90), organization=None)),
         ]
     print(f"{organizations:,} organizations, median of {TRIES}, ms")
     print(f"{'':44} {'database':>12} {'in all':>10} {'target':>8}")

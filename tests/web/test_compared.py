@@ -18,7 +18,9 @@ from communication_trends.core.counts import METRICS, Counts
 from communication_trends.core.period import DAILY
 from communication_trends.core.statements import compose
 from communication_trends.core.trend_reader import VALIDITY_PARAMETERS
-from communication_trends.web import answers, reading
+from communication_trends.web import reading
+from communication_trends.web.answers.comparison import comparison
+from communication_trends.web.answers.trends import trends_of_one
 from communication_trends.web.ranges import Range, range_of
 from local import ROOT
 from web import rows
@@ -191,10 +193,8 @@ def test_what_is_not_due_is_no_gap(api, made):
         return range_of(DAILY, D("2026-10-28"), D("2026-10-29"), now=datetime.datetime.fromisoformat(f"{now}+00:00"))
 
     with reading.reading() as database:
-        before, after = (
-            answers.trends_of_one(database, "early", asked(f"2026-10-30 {time}")) for time in ("02:59", "03:00")
-        )
-        one = answers.comparison(database, asked("2026-10-30 02:59"), organization="early")
+        before, after = (trends_of_one(database, "early", asked(f"2026-10-30 {time}")) for time in ("02:59", "03:00"))
+        one = comparison(database, asked("2026-10-30 02:59"), organization="early")
     assert [day.state for day in before.days] == ["stored", "notDue"]
     assert (before.totals.missing_days, after.totals.missing_days) == (0, 1)
     assert [day.state for day in after.days] == ["stored", "missing"]

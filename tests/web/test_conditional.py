@@ -78,7 +78,7 @@ def test_what_has_changed_is_sent_again(api, change):
 
 
 def test_a_change_of_the_settings_or_of_the_day_makes_another_answer(api, monkeypatch):
-    from communication_trends.web import routes
+    from communication_trends.web import reply
 
     settled(api)
     tag = api.get(f"{API}/overview", params=RANGE).headers["etag"]
@@ -86,8 +86,8 @@ def test_a_change_of_the_settings_or_of_the_day_makes_another_answer(api, monkey
     assert again(api, "overview", tag).status_code == 200
     monkeypatch.undo()
     assert again(api, "overview", tag).status_code == 304
-    tomorrow = routes.present() + datetime.timedelta(1)
-    monkeypatch.setattr(routes, "present", lambda: tomorrow)
+    tomorrow = reply.present() + datetime.timedelta(1)
+    monkeypatch.setattr(reply, "present", lambda: tomorrow)
     assert again(api, "overview", tag).status_code == 200
 
 

@@ -48,22 +48,7 @@ def create_app() -> FastAPI:
     app.state.places = reading.Places(reading.CONNECTIONS)
     # what a monitor gets does not depend on how many users ask
     app.state.monitor_places = reading.Places(1)
-    assets = load_assets()
-    current = assets_version(assets)
-
-    @app.middleware("http")
-    async def add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        started = time.monotonic()
-        response = await call_next(request)
-        if API in request.url.path:
-            is_refused = getattr(request.state, "is_refused", False)
-            metrics.send_request(seconds=time.monotonic() - started, is_refused=is_refused)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        # what one user may see is for no other one
-        response.headers.setdefault("Cache-Control", "private, no-store")
-        return response
-
+    app.middleware("http")(_add_headers)
     for error in DATABASE_ERRORS:
         app.add_exception_handler(error, _database_error)
     app.add_exception_handler(DatabaseUnusableError, _misconfigured)
@@ -71,6 +56,37 @@ def create_app() -> FastAPI:
     app.add_exception_handler(reading.AbandonedError, _abandoned)
     app.add_exception_handler(AirflowFailException, _misconfigured)  # type: ignore[arg-type]
     app.add_exception_handler(InvalidInputError, _misconfigured)  # type: ignore[arg-type]
+    _add_page(app)
+    app.include_router(routes.router, prefix=API)
+
+    @app.get(f"{API}/openapi.json", include_in_schema=False)
+    def get_openapi(request: Request) -> JSONResponse:
+        return JSONResponse({**app.openapi(), "servers": [{"url": request.scope.get("root_path", "")}]})
+
+    @app.get("/{path:path}", include_in_schema=False)
+    def get_nothing(path: str) -> Response:
+        raise HTTPException(404, "There is nothing at this address.")
+
+    return app
+
+
+async def _add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    started = time.monotonic()
+    response = await call_next(request)
+    if API in request.url.path:
+        is_refused = getattr(request.state, "is_refused", False)
+        metrics.send_request(seconds=time.monotonic() - started, is_refused=is_refused)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    # what one user may see is for no other one
+    response.headers.setdefault("Cache-Control", "private, no-store")
+    return response
+
+
+def _add_page(app: FastAPI) -> None:
+    """Serve the page and its files."""
+    assets = load_assets()
+    current = assets_version(assets)
 
     @app.get("/", include_in_schema=False)
     def get_page(request: Request, user: GetUserDep) -> Response:
@@ -83,18 +99,6 @@ def create_app() -> FastAPI:
             raise HTTPException(404, "There is no such file.")
         # another version's page, still open during an upgrade, gets today's file, but may not keep it
         return assets[name].respond(request, immutable=version == current)
-
-    app.include_router(routes.router, prefix=API)
-
-    @app.get(f"{API}/openapi.json", include_in_schema=False)
-    def get_openapi(request: Request) -> JSONResponse:
-        return JSONResponse({**app.openapi(), "servers": [{"url": request.scope.get("root_path", "")}]})
-
-    @app.get("/{path:path}", include_in_schema=False)
-    def get_nothing(path: str) -> Response:
-        raise HTTPException(404, "There is nothing at this address.")
-
-    return app
 
 
 def _database_error(request: Request, error: Exception) -> JSONResponse:

@@ -12,7 +12,10 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
-from communication_trends.web import models
+from communication_trends.web.models.comparison import Comparison
+from communication_trends.web.models.organizations import Organization
+from communication_trends.web.models.topic_changes import Sides, TopicChanges
+from communication_trends.web.models.trends import AllTrendDay, ChangedPeriod, Changing, TrendDay
 
 FORMULA = re.compile(r"""(^|[;,|\t\r\n"'])(?=[^\S\t\r\n]*[=+\-@＝＋－＠]|[\t\r\n])""")
 """
@@ -52,7 +55,7 @@ def table_of(model: type[BaseModel], entries: Iterable[BaseModel], *, without: I
     columns = []
     for name in model.model_fields:
         if name == "organization":
-            columns += [_organization_column(part) for part in models.Organization.model_fields]
+            columns += [_organization_column(part) for part in Organization.model_fields]
         elif name not in without:
             columns.append(to_camel(name))
     return csv_text(
@@ -60,13 +63,13 @@ def table_of(model: type[BaseModel], entries: Iterable[BaseModel], *, without: I
     )
 
 
-def trends_table(days: Iterable[models.TrendDay]) -> str:
+def trends_table(days: Iterable[TrendDay]) -> str:
     """Return trends as CSV: a column per topic, tone and severity; 0 where a period had none, empty without a trend."""
     days = list(days)
     groups = {"topics": "topic", "tones": "tone", "escalations": "severity"}
     columns = ["date", "state", "missing", "unreadable", "totalClassifications", "avgConfidence", "hotspotCount"]
     columns += ["whole", "riskScore", "riskyClassifications", "escalationsTotal", "messagesWithTone"]
-    if days and isinstance(days[0], models.AllTrendDay):
+    if days and isinstance(days[0], AllTrendDay):
         states = ("Expected", "Stored", "NotFinal", "Missing", "Unreadable")
         columns += [f"organizations{state}" for state in states]
     else:
@@ -86,14 +89,14 @@ def trends_table(days: Iterable[models.TrendDay]) -> str:
     return csv_text(columns + named, entries)
 
 
-def changes_table(found: models.Changing) -> str:
+def changes_table(found: Changing) -> str:
     """Return which periods have changed as CSV, one row each; each says up to when."""
     entry = found.model_dump(mode="json", by_alias=True, include={"changed_periods", "changes_until"})
-    columns = [*(to_camel(name) for name in models.ChangedPeriod.model_fields), "changesUntil"]
+    columns = [*(to_camel(name) for name in ChangedPeriod.model_fields), "changesUntil"]
     return csv_text(columns, ({**row, "changesUntil": entry["changesUntil"]} for row in entry["changedPeriods"]))
 
 
-def comparison_table(comparison: models.Comparison) -> str:
+def comparison_table(comparison: Comparison) -> str:
     """Return a comparison as CSV, one row per figure."""
     of_days = ["matchedDays", "possibleDays", "storedDays", "notFinalDays"]
     columns = ["figure", "current", "previous", "changePercent", "changePoints", "total", "leftOut", *of_days]
@@ -103,10 +106,10 @@ def comparison_table(comparison: models.Comparison) -> str:
     return csv_text(columns, [{"figure": name, **entry[name], **shared} for name in figures])
 
 
-def topic_changes_table(found: models.TopicChanges) -> str:
+def topic_changes_table(found: TopicChanges) -> str:
     """Return changes of topics and tones as CSV: one row each, and one per organization that is named for it."""
-    sides = [to_camel(name) for name in models.Sides.model_fields]
-    organization = [_organization_column(part) for part in models.Organization.model_fields]
+    sides = [to_camel(name) for name in Sides.model_fields]
+    organization = [_organization_column(part) for part in Organization.model_fields]
     coverage = {"matchedDays": found.matched_days, "possibleDays": found.possible_days, "comparable": found.comparable}
     columns = ["distribution", "name", *organization, *sides, "channels", *coverage]
     entries: list[dict[str, Any]] = []

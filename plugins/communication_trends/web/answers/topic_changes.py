@@ -9,8 +9,9 @@ from communication_trends import settings
 from communication_trends.core import totals
 from communication_trends.core.period_range import Range
 from communication_trends.core.trend_reader import TrendReader
-from communication_trends.web import models
-from communication_trends.web.answers import compared, find
+from communication_trends.web.answers.comparison import compared
+from communication_trends.web.answers.organizations import find, organization_of
+from communication_trends.web.models.topic_changes import ChannelChange, TopicChange, TopicChanges, TopicOrganization
 
 NAMED_ORGANIZATIONS = 3
 """Organizations that are named for a topic or tone, those with most to do with its rise."""
@@ -22,7 +23,7 @@ NAMED_CHANNELS = 3
 """Channels that are named for an organization."""
 
 
-def topic_changes(database: TrendReader, asked: Range, *, organization: str | None) -> models.TopicChanges:
+def topic_changes(database: TrendReader, asked: Range, *, organization: str | None) -> TopicChanges:
     """
     Return each topic and tone in a range and in the one before it, over the organization-days stored in both.
 
@@ -42,7 +43,7 @@ def topic_changes(database: TrendReader, asked: Range, *, organization: str | No
     named = {row["organization_id"] for row in rows if row["organization_id"] and row["key"] in risky}
     channels = _channels(database, [one.id] if one else sorted(named), parameters)
 
-    def changes(distribution: str) -> list[models.TopicChange]:
+    def changes(distribution: str) -> list[TopicChange]:
         found = [row for row in rows if row["distribution"] == distribution]
         sums = [row for row in found if not row["organization_id"]]
         whole = (sum(row["count"] for row in sums), sum(row["previous_count"] for row in sums))
@@ -51,33 +52,32 @@ def topic_changes(database: TrendReader, asked: Range, *, organization: str | No
             known = channels if distribution == "topics" and row["key"] in risky else {}
             others = [other for other in found if other["organization_id"] and other["key"] == row["key"]]
             listed.append(
-                models.TopicChange(
+                TopicChange(
                     name=row["key"],
                     **_sides(row, whole),
-                    organizations=[entry for other in others if (entry := _organization(other, known))],
+                    organizations=[entry for other in others if (entry := _named_organization(other, known))],
                     channels=known.get(one.id, []) if one else [],
                 )
             )
         # what rose most is first, what cannot be compared last
         return sorted(listed, key=lambda entry: (entry.change_points is None, -(entry.change_points or 0), entry.name))
 
-    return models.TopicChanges(
+    return TopicChanges(
         **compared(asked, one, matched, possible),
         topics=changes("topics"),
         tones=changes("tones"),
     )
 
 
-def _organization(
-    row: Mapping[str, Any], channels: Mapping[str, list[models.ChannelChange]]
-) -> models.TopicOrganization | None:
+def _named_organization(
+    row: Mapping[str, Any], channels: Mapping[str, list[ChannelChange]]
+) -> TopicOrganization | None:
     """Return an organization that is named for a topic; None where its share has hardly risen."""
     sides = _sides(row, (row["whole"], row["previous_whole"]))
     if (sides["change_points"] or 0) < MIN_POINTS:
         return None
-    organization = models.Organization(id=row["organization_id"], name=row["name"], slug=row["slug"])
-    return models.TopicOrganization(
-        organization=organization, **sides, channels=channels.get(row["organization_id"], [])
+    return TopicOrganization(
+        organization=organization_of(row), **sides, channels=channels.get(row["organization_id"], [])
     )
 
 
@@ -95,9 +95,9 @@ def _sides(row: Mapping[str, Any], whole: tuple[int, int]) -> dict[str, Any]:
 
 def _channels(
     database: TrendReader, organizations: Sequence[str], parameters: Mapping[str, Any]
-) -> dict[str, list[models.ChannelChange]]:
+) -> dict[str, list[ChannelChange]]:
     """Return by organization the channels that were hotspots more often than before, the most first."""
-    found: dict[str, list[models.ChannelChange]] = {}
+    found: dict[str, list[ChannelChange]] = {}
     if not organizations:
         return found
     rows: Iterable[Mapping[str, Any]] = database.rows("channel_changes", organization_ids=organizations, **parameters)
@@ -105,7 +105,7 @@ def _channels(
         channels = found.setdefault(row["organization_id"], [])
         if row["days_hot"] > row["previous_days_hot"] and len(channels) < NAMED_CHANNELS:
             channels.append(
-                models.ChannelChange(
+                ChannelChange(
                     channel_id=row["channel_id"],
                     days_hot=row["days_hot"],
                     previous_days_hot=row["previous_days_hot"],

@@ -1,0 +1,93 @@
+"""The organizations, ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from communication_trends import settings
+from communication_trends.core import totals
+from communication_trends.core.period_range import Range
+from communication_trends.core.trend_reader import TrendReader
+from communication_trends.web.answers.organizations import organization_of
+from communication_trends.web.answers.ranged import ranged
+from communication_trends.web.models.overview import Overview, RankedOrganization
+
+CHUNK = 500
+"""Organizations whose figures are read at once for a download."""
+
+
+def overview(
+    database: TrendReader, asked: Range, *, search: str, sort: str, ascending: bool, limit: int | None, offset: int
+) -> Overview:
+    """Return a page of the organizations in the order asked for, or all of them without a limit."""
+    compared = asked.compared_parameters
+    by_change = sort.endswith("Change")
+    rows = database.rows(
+        "overview",
+        search=search,
+        sort=sort,
+        ascending=ascending,
+        by_change=by_change,
+        limit=limit,
+        offset=offset,
+        hotspot_topics=settings.hotspot_topics(),
+        hotspot_min_messages=settings.hotspot_min_messages(),
+        risk_prior=totals.RISK_PRIOR,
+        # what nothing is ordered by need not be read
+        **{**compared, **({} if by_change else asked.parameters)},
+    )
+    page = [row for row in rows if row["organization_id"]]
+    # the first row is there even where the page is empty
+    usual = (rows[0]["overall_risky"], rows[0]["overall_messages"])
+    ranked: list[RankedOrganization] = []
+    for start in range(0, len(page), CHUNK):
+        found = database.rows(
+            "overview_figures",
+            organization_ids=[row["organization_id"] for row in page[start : start + CHUNK]],
+            hotspot_topics=settings.hotspot_topics(),
+            **compared,
+        )
+        ranked += [_ranked(row, usual, rank=page[start + index]["rank"]) for index, row in enumerate(found)]
+    return Overview(**ranged(asked), organizations=ranked, total_entries=rows[0]["total_entries"])
+
+
+def _ranked(row: Mapping[str, Any], usual: tuple[int, int], *, rank: int) -> RankedOrganization:
+    sums, now, before = (totals.sums_of(row, prefix) for prefix in ("", "matched_", "previous_"))
+    stored, matched = row["days_stored"] > 0, row["matched_days"] > 0
+    return RankedOrganization(
+        rank=rank,
+        organization=organization_of(row),
+        risk_score=sums.risk_score,
+        risk_score_change=totals.risk_change(now, before),
+        adjusted_risk=totals.shrunk_percent((sums.risky + sums.alerts, sums.messages + sums.alerts), usual),
+        days_stored=row["days_stored"],
+        expected_days=row["expected_days"],
+        missing_days=row["missing_days"],
+        unreadable_days=row["unreadable_days"],
+        not_final_days=len(row["not_final_dates"]),
+        not_final_dates=row["not_final_dates"],
+        unreadable=row["unreadable_days"] > 0 or row["nameless"],
+        total_classifications=sums.messages if stored else None,
+        total_classifications_change=totals.change_percent(now.messages, before.messages),
+        escalations=sums.alerts if stored else None,
+        escalations_per_thousand=totals.per_thousand(sums.alerts, sums.messages),
+        escalations_change=totals.change_percent(now.alerts, before.alerts),
+        critical_escalations=row["critical"],
+        hotspot_count=row["hotspots"],
+        avg_confidence=sums.avg_confidence,
+        avg_confidence_change=totals.confidence_change(now, before),
+        matched_days=row["matched_days"],
+        comparable=totals.is_comparable(row["matched_days"], row["expected_days"]),
+        matched_risk_score=now.risk_score,
+        previous_risk_score=before.risk_score,
+        matched_classifications=now.messages if matched else None,
+        previous_classifications=before.messages if matched else None,
+        matched_risky_classifications=now.risky if matched else None,
+        previous_risky_classifications=before.risky if matched else None,
+        matched_escalations=now.alerts if matched else None,
+        previous_escalations=before.alerts if matched else None,
+        daily_classifications=row["daily_classifications"],
+        daily_risky_classifications=row["daily_risky_classifications"],
+        daily_escalations=row["daily_escalations"],
+    )

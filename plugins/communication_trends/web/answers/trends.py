@@ -1,0 +1,212 @@
+"""The trends of a range, one entry per period."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from communication_trends import settings
+from communication_trends.core import totals
+from communication_trends.core.marks import marks_between
+from communication_trends.core.period_range import Range
+from communication_trends.core.trend_reader import TrendReader
+from communication_trends.web.answers.hotspots import hotspot_rules
+from communication_trends.web.answers.organizations import find_one
+from communication_trends.web.answers.ranged import ignored, ranged
+from communication_trends.web.models.hotspots import Hotspot
+from communication_trends.web.models.trends import (
+    AllTrendDay,
+    AllTrends,
+    ChangedPeriod,
+    NamedDays,
+    OrganizationTrendDay,
+    OrganizationTrends,
+    Totals,
+)
+
+
+def trends_of_one(
+    database: TrendReader, organization: str, asked: Range, changed_since: datetime.datetime | None = None
+) -> OrganizationTrends:
+    """Return one organization's trends."""
+    found = find_one(database, organization)
+    rows = database.rows("trends", organization_id=found.id, **asked.parameters)
+    # where it cannot be read by which rules hotspots were computed, neither can this
+    origins = database.rows("origins", organization_id=found.id, **asked.parameters) if database.knows_origins else []
+    by_date = {row["date"]: row for row in origins}
+    entries = [_entry_of_one(row, by_date.get(row["date"], {}), asked) for row in rows]
+    return OrganizationTrends(
+        **ranged(asked),
+        **_changes(database, asked, changed_since, found.id),
+        organization=found,
+        totals=_totals(entries),
+        days=[entry.day for entry in entries],
+        ignored=ignored(database, asked, found),
+        marks=_marks(asked),
+        hotspot_rules=hotspot_rules(database, asked, found.id),
+    )
+
+
+def trends_of_all(database: TrendReader, asked: Range, changed_since: datetime.datetime | None = None) -> AllTrends:
+    """Return the trends of all organizations together."""
+    rows = database.rows("trends_of_all", **asked.parameters)
+    entries = [_entry_of_all(row) for row in rows]
+    return AllTrends(
+        **ranged(asked),
+        **_changes(database, asked, changed_since, None),
+        organizations_total=rows[0]["organizations_total"],
+        totals=_totals(entries),
+        days=[entry.day for entry in entries],
+        ignored=ignored(database, asked, None),
+        marks=_marks(asked),
+    )
+
+
+def _marks(asked: Range) -> list[NamedDays]:
+    found = marks_between(settings.known_marks(), asked.from_, asked.to)
+    return [NamedDays(from_=mark.first, to=mark.last, name=mark.name) for mark in found]
+
+
+def _changes(
+    database: TrendReader, asked: Range, since: datetime.datetime | None, organization_id: str | None
+) -> dict[str, Any]:
+    if since is None:
+        return {}
+    rows = database.changed_periods(asked.kind, since, organization_id)
+    changed = [
+        ChangedPeriod(date=row["period_start"].date(), filled=row["filled"], corrected=row["corrected"]) for row in rows
+    ]
+    return {"changed_periods": changed, "changes_until": database.changes_until}
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """
+    One period of an answer.
+
+    :param day: as it is answered.
+    :param sums: what it adds to the totals; None where no readable trend is stored.
+    :param stored: readable trends.
+    :param not_final: those of them that are not final.
+    :param expected: trends that should be stored by now, or are.
+    """
+
+    day: Any
+    sums: totals.Sums | None
+    stored: int
+    not_final: int
+    expected: int
+
+
+def _entry_of_one(row: Mapping[str, Any], origin: Mapping[str, Any], asked: Range) -> _Entry:
+    day, sums = _day(row)
+    is_due = row["date"] <= asked.due.first_date
+    is_expected = row["state"] == "missing" or (row["state"] == "unreadable" and is_due) or sums is not None
+    if sums:
+        hotspots = [_hotspot(entry) for entry in row["channel_hotspots"]]
+        # what is not final by the calendar is not, whatever has been recorded
+        is_final = origin.get("is_final") if row["is_final"] else False
+        day.update(hotspots=hotspots, is_final=is_final, computed_at=origin.get("computed_at"))
+    is_whole = bool(sums and is_due and row["is_final"])
+    return _Entry(
+        OrganizationTrendDay(**day, whole=is_whole),
+        sums,
+        stored=int(sums is not None),
+        not_final=int(sums is not None and not row["is_final"]),
+        expected=int(is_expected),
+    )
+
+
+def _entry_of_all(row: Mapping[str, Any]) -> _Entry:
+    day, sums = _day(row)
+    stored, expected, not_final = (row[f"organizations_{name}"] for name in ("stored", "expected", "not_final"))
+    counts = ("stored", "expected", "not_final", "missing", "unreadable")
+    return _Entry(
+        AllTrendDay(
+            **day,
+            **{f"organizations_{name}": row[f"organizations_{name}"] for name in counts},
+            whole=expected > 0 and stored == expected and not not_final,
+        ),
+        sums,
+        stored=stored,
+        not_final=not_final,
+        # of a period that is not due, what is there
+        expected=max(expected, stored),
+    )
+
+
+def _day(row: Mapping[str, Any]) -> tuple[dict[str, Any], totals.Sums | None]:
+    """Return what all answers say of a period, and its sums; None where no readable trend is stored."""
+    state = row["state"]
+    day = {"date": row["date"], "state": state, "missing": state == "missing", "unreadable": state == "unreadable"}
+    if state != "stored":
+        return day, None
+    topics, tones, escalations = (
+        totals.counts(row[name]) for name in ("topic_distribution", "sentiment_distribution", "escalation_counts")
+    )
+    sums = totals.sums_of_distributions(
+        row["total_classifications"],
+        topics,
+        tones,
+        escalations,
+        confidence=row["confidence"],
+        confident=row["confident"],
+        hotspots=row["hotspot_count"] if "hotspot_count" in row else len(row["channel_hotspots"]),
+        risky_topics=settings.hotspot_topics(),
+    )
+    return {
+        **day,
+        "topics": topics,
+        "tones": tones,
+        "escalations": escalations,
+        "total_classifications": sums.messages,
+        # of one trend its own, also where it has no message to weigh it by
+        "avg_confidence": row.get("avg_confidence", sums.avg_confidence),
+        "hotspot_count": sums.hotspots,
+        "risk_score": sums.risk_score,
+        **_named_sums(sums),
+    }, sums
+
+
+def _hotspot(entry: Mapping[str, Any]) -> Hotspot:
+    return Hotspot(
+        channel_id=entry["channelId"], risk_score=int(entry["riskScore"]), message_count=int(entry["messageCount"])
+    )
+
+
+def _named_sums(sums: totals.Sums) -> dict[str, int]:
+    return {
+        "risky_classifications": sums.risky,
+        "escalations_total": sums.alerts,
+        "messages_with_tone": sums.with_tone,
+        "confidence_sum": sums.confidence,
+        "classifications_with_confidence": sums.confident,
+    }
+
+
+def _totals(entries: Sequence[_Entry]) -> Totals:
+    sums, stored = totals.Sums(), [entry for entry in entries if entry.sums]
+    for entry in entries:
+        sums.add(entry.sums or totals.Sums())
+    named = {"total_classifications": sums.messages, **_named_sums(sums)}
+    return Totals(
+        days=len(entries),
+        stored_days=len(stored),
+        not_final_days=sum(entry.not_final > 0 for entry in entries),
+        whole_days=sum(entry.day.whole for entry in entries),
+        expected_days=sum(entry.expected > 0 for entry in entries),
+        missing_days=sum(entry.day.missing for entry in entries),
+        unreadable_days=sum(entry.day.unreadable for entry in entries),
+        organization_days_stored=sum(entry.stored for entry in entries),
+        organization_days_not_final=sum(entry.not_final for entry in entries),
+        organization_days_expected=sum(entry.expected for entry in entries),
+        topics=totals.added(entry.day.topics for entry in stored),
+        tones=totals.added(entry.day.tones for entry in stored),
+        escalations=totals.added(entry.day.escalations for entry in stored),
+        risk_score=sums.risk_score,
+        avg_confidence=sums.avg_confidence,
+        # nothing stored is nothing known, which is not zero
+        **(named if stored else dict.fromkeys(named)),
+    )

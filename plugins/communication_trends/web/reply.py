@@ -1,0 +1,127 @@
+"""How a request is answered: as JSON or as CSV, in pages or whole, and not again where the client has the answer."""
+
+import datetime
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeVar
+
+from fastapi import Depends, Query, Request, Response
+from pydantic import BaseModel
+
+from communication_trends import __version__, settings
+from communication_trends.core.period import KINDS
+from communication_trends.core.period_range import FRESHNESS_GRACE
+from communication_trends.core.trend_reader import TrendReader, open_reader, stored_version
+from communication_trends.web import tables
+from communication_trends.web.ranges import present
+from communication_trends.web.reading import Places, connection
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """
+    How a request wants its answer.
+
+    :param request: the request.
+    :param as_csv: whether as a table, to download.
+    :param limit: entries of the page; None for all, since a download is complete.
+    :param offset: entries before the page.
+    """
+
+    request: Request
+    as_csv: bool
+    limit: int | None
+    offset: int
+
+    async def __call__(
+        self,
+        answer: Callable[[TrendReader], Answer],
+        table: Callable[[Answer], tuple[str, str]],
+        status: Callable[[Answer], int] = lambda _: 200,
+        *,
+        with_changes: bool = False,
+        for_monitor: bool = False,
+    ) -> Response:
+        """
+        Answer, on a thread of its own; without content where the client has the answer already.
+
+        :param answer: reads the database and returns the answer.
+        :param table: returns the name and the content of its CSV.
+        :param status: returns its HTTP status.
+        :param with_changes: as of `open_reader`. It then says up to when it is complete, and differs each time.
+        :param for_monitor: whether it has a place of its own, and errors a status of their own.
+        """
+        now = present()
+
+        def respond() -> Response:
+            with connection() as database:
+                version = None if with_changes else stored_version(database)
+                headers = {"ETag": self._tag(version, now), "Cache-Control": "private, no-cache"} if version else {}
+                if headers and headers["ETag"] in self.request.headers.get("if-none-match", ""):
+                    return Response(status_code=304, headers=headers)
+                with open_reader(database, with_changes=with_changes) as opened:
+                    found = answer(opened)
+            if status(found) != 200:
+                headers = {}
+            if not self.as_csv:
+                content = found.model_dump_json(by_alias=True)
+                return Response(content, headers=headers, media_type="application/json", status_code=status(found))
+            name, content = table(found)
+            disposition = f'attachment; filename="{tables.file_name(name)}.csv"'
+            return Response(
+                content,
+                media_type="text/csv",
+                headers={**headers, "Content-Disposition": disposition},
+                status_code=status(found),
+            )
+
+        state = self.request.app.state
+        self.request.state.for_monitor = for_monitor
+        places: Places = state.monitor_places if for_monitor else state.places
+        return await places.run(respond, self.request.receive)
+
+    def _tag(self, version: str, now: datetime.datetime) -> str:
+        """Return what names the answer: what is stored, what is asked, what is due, and by which settings."""
+        due = [
+            period.first_date
+            for kind in KINDS.values()
+            for period in (kind.last_completed(now), kind.last_due(now), kind.last_due(now - FRESHNESS_GRACE))
+        ]
+        parts = [
+            version,
+            str(self.request.url),
+            due,
+            settings.hotspot_rule().as_json(),
+            settings.known_marks(),
+            __version__,
+        ]
+        return f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"'
+
+
+Format = Annotated[
+    Literal["json", "csv"],
+    Query(alias="format", description="csv: the same as a table, to download; always all of it."),
+]
+
+
+def asked_reply(request: Request, as_format: Format = "json") -> Reply:
+    """Return how a request wants its answer, which is not in pages."""
+    return Reply(request, as_format == "csv", None, 0)
+
+
+def asked_page(
+    request: Request,
+    as_format: Format = "json",
+    limit: Annotated[int, Query(ge=1, le=200, description="Entries of the page.")] = 50,
+    offset: Annotated[int, Query(ge=0, le=1_000_000, description="Entries before the page.")] = 0,
+) -> Reply:
+    """Return how a request wants its answer, which is in pages."""
+    as_csv = as_format == "csv"
+    return Reply(request, as_csv, None if as_csv else limit, 0 if as_csv else offset)
+
+
+Whole = Annotated[Reply, Depends(asked_reply)]
+Paged = Annotated[Reply, Depends(asked_page)]
