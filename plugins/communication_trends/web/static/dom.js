@@ -94,7 +94,7 @@ function patchAttributes(old, node) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
 }
 
-/** Return the value of a color of page.css in the current theme. */
+/** Return the value of a color of base.css in the current theme. */
 export const themed = (name) =>
   getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
