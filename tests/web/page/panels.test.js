@@ -5,6 +5,11 @@ import test from "node:test";
 
 import { ask, problemOf, queue } from "../../../plugins/communication_trends/web/static/ask.js";
 import {
+  attentionNotes,
+  byOrganization,
+  onceEach,
+} from "../../../plugins/communication_trends/web/static/attention.js";
+import {
   changeText,
   leftOutText,
   sidesText,
@@ -17,13 +22,7 @@ import {
   ignoredText,
   latestText,
 } from "../../../plugins/communication_trends/web/static/gaps.js";
-import {
-  attentionNotes,
-  byOrganization,
-  hotOf,
-  onceEach,
-  rulesNote,
-} from "../../../plugins/communication_trends/web/static/panels.js";
+import { hotOf, rulesNote } from "../../../plugins/communication_trends/web/static/hotspots.js";
 import { movedText } from "../../../plugins/communication_trends/web/static/ranking.js";
 import { fate, figures, moreText } from "../../../plugins/communication_trends/web/static/run.js";
 import { covers, dateOf } from "../../../plugins/communication_trends/web/static/runs.js";

@@ -55,7 +55,7 @@ export function drawChanges(box, answer, { csv, compare, show }) {
 }
 
 /** Say what is compared with what, and over how much. */
-export function aboutText(answer) {
+function aboutText(answer) {
   const { matchedDays, comparable, previous } = answer;
   const few = comparable || !matchedDays ? "" : ": too few to say how the range has changed";
   return `Share of each, compared with ${span(previous)}${overText(answer)}${few}.`;
@@ -129,7 +129,7 @@ function whoOf(entry, organization, show) {
 const inChannels = ({ channels }) => (channels.length ? `; ${channelsText(channels)}` : "");
 
 /** "support (6 hotspots, 1 before)" */
-export const channelsText = (channels) =>
+const channelsText = (channels) =>
   list(
     channels.map(
       ({ channelId, daysHot, previousDaysHot }) =>

@@ -53,3 +53,6 @@ export function calendarRange(unit, last) {
   const end = addPeriods("monthly", next, -inQuarter);
   return { from: addPeriods("monthly", end, -months), to: addDays(end, -1) };
 }
+
+/** Return how long a period is, in milliseconds. */
+export const widthOf = (kind, date) => Date.parse(addPeriods(kind, date, 1)) - Date.parse(date);

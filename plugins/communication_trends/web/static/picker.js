@@ -16,9 +16,52 @@ const PAUSE = 150;
  */
 export function makePicker(onChoose, onLeave, current) {
   const input = byId("organization");
-  const list = byId("organizations");
-  let options = [];
-  let active = -1;
+  const list = makeList(input, (organization) => {
+    close();
+    input.value = organization.id ? organization.name : "";
+    input.select();
+    onChoose(organization);
+  });
+  const questions = makeQuestions(input, (search, found) => {
+    const options = [...(search ? [] : [EVERY]), ...found.organizations];
+    const at = options.findIndex(({ id }) => search || id === current());
+    list.open(options, hintOf(found, options.length), at);
+  });
+  const close = () => {
+    questions.stop();
+    list.close();
+  };
+  const step = (by) => (list.isOpen() ? list.step(by) : questions.ask(""));
+
+  input.addEventListener("focus", () => {
+    input.select();
+    questions.ask("");
+  });
+  input.addEventListener("click", () => !list.isOpen() && questions.ask(""));
+  input.addEventListener("blur", () => {
+    close();
+    onLeave();
+  });
+  input.addEventListener("input", () => questions.askSoon(input.value.trim()));
+  const keys = {
+    Escape: close,
+    ArrowDown: () => step(1),
+    ArrowUp: () => step(-1),
+    Enter: async () => {
+      // who types fast means what was typed, not what is still listed
+      await questions.settle();
+      if (list.isOpen()) list.choose();
+    },
+  };
+  input.addEventListener("keydown", (event) => {
+    if (!Object.hasOwn(keys, event.key)) return;
+    if (event.key !== "Escape") event.preventDefault();
+    keys[event.key]();
+  });
+}
+
+/** What is asked while a person types. */
+function makeQuestions(input, onFound) {
   let timer = 0;
   // answers may come in another order than they were asked for: only that to the last question counts, and none
   // once the list is closed
@@ -26,23 +69,49 @@ export function makePicker(onChoose, onLeave, current) {
   let listed = null;
   let asking = null;
 
-  const choose = (index) => {
-    if (!options[index]) return;
-    close();
-    input.value = options[index].id ? options[index].name : "";
-    input.select();
-    onChoose(options[index]);
+  const askNow = async (search) => {
+    wanted = search;
+    asking?.abort();
+    asking = new AbortController();
+    const { signal } = asking;
+    const path = route("organizations", { search, limit: 20 });
+    const found = await ask(path, { signal }).catch((error) => ({
+      organizations: [],
+      problem: error.message,
+    }));
+    if (search !== wanted || document.activeElement !== input) return;
+    listed = search;
+    onFound(search, found);
   };
 
-  const close = () => {
-    // also what was typed a moment ago, and is not asked for yet
-    clearTimeout(timer);
-    asking?.abort();
-    wanted = null;
-    list.hidden = true;
-    input.setAttribute("aria-expanded", "false");
-    input.removeAttribute("aria-activedescendant");
+  return {
+    ask: askNow,
+    askSoon(search) {
+      clearTimeout(timer);
+      wanted = search;
+      timer = setTimeout(() => askNow(wanted), PAUSE);
+    },
+    /** Ask for what was typed a moment ago, unless it is listed already. */
+    async settle() {
+      clearTimeout(timer);
+      if (wanted !== null && wanted !== listed) await askNow(wanted);
+    },
+    stop() {
+      // also what was typed a moment ago, and is not asked for yet
+      clearTimeout(timer);
+      asking?.abort();
+      wanted = null;
+    },
   };
+}
+
+/** The list of what can be chosen, and what of it the keys have come to. */
+function makeList(input, onChoose) {
+  const list = byId("organizations");
+  let options = [];
+  let active = -1;
+
+  const choose = (index) => options[index] && onChoose(options[index]);
 
   const mark = (index) => {
     active = index;
@@ -57,90 +126,49 @@ export function makePicker(onChoose, onLeave, current) {
     byId(`option-${active}`).scrollIntoView({ block: "nearest" });
   };
 
-  const option = (organization, index) =>
-    h(
-      "li",
-      {
-        role: "option",
-        id: `option-${index}`,
-        onpointerdown: (event) => {
-          event.preventDefault();
-          choose(index);
-        },
-      },
-      h("span", {}, organization.name),
-      organization.id ? h("small", {}, organization.slug) : null,
-    );
-
-  const open = async (search) => {
-    wanted = search;
-    asking?.abort();
-    asking = new AbortController();
-    const { signal } = asking;
-    const path = route("organizations", { search, limit: 20 });
-    const found = await ask(path, { signal }).catch((error) => ({
-      organizations: [],
-      problem: error.message,
-    }));
-    if (search !== wanted || document.activeElement !== input) return;
-    listed = search;
-    options = [...(search ? [] : [EVERY]), ...found.organizations];
-    const hint = hintOf(found, options.length);
-    list.replaceChildren(
-      ...options.map(option),
-      ...(hint
-        ? [
-            h(
-              "li",
-              { class: "hint", role: "option", "aria-disabled": "true", "aria-selected": "false" },
-              hint,
-            ),
-          ]
-        : []),
-    );
-    list.hidden = false;
-    input.setAttribute("aria-expanded", "true");
-    const at = options.findIndex(({ id }) => search || id === current());
-    mark(at);
-  };
-
-  const step = (by) => {
-    if (list.hidden) open("");
-    else if (options.length) mark((active + by + options.length) % options.length);
-  };
-
-  input.addEventListener("focus", () => {
-    input.select();
-    open("");
-  });
-  input.addEventListener("click", () => list.hidden && open(""));
-  input.addEventListener("blur", () => {
-    close();
-    onLeave();
-  });
-  input.addEventListener("input", () => {
-    clearTimeout(timer);
-    wanted = input.value.trim();
-    timer = setTimeout(() => open(wanted), PAUSE);
-  });
-  const keys = {
-    Escape: close,
-    ArrowDown: () => step(1),
-    ArrowUp: () => step(-1),
-    Enter: async () => {
-      // who types fast means what was typed, not what is still listed
-      clearTimeout(timer);
-      if (wanted === null) return;
-      if (wanted !== listed) await open(wanted);
-      if (!list.hidden) choose(active);
+  return {
+    isOpen: () => !list.hidden,
+    open(found, hint, at) {
+      options = found;
+      const items = options.map((one, index) => option(one, index, () => choose(index)));
+      list.replaceChildren(...items, ...(hint ? [hintItem(hint)] : []));
+      list.hidden = false;
+      input.setAttribute("aria-expanded", "true");
+      mark(at);
     },
+    close() {
+      list.hidden = true;
+      input.setAttribute("aria-expanded", "false");
+      input.removeAttribute("aria-activedescendant");
+    },
+    step(by) {
+      if (options.length) mark((active + by + options.length) % options.length);
+    },
+    choose: () => choose(active),
   };
-  input.addEventListener("keydown", (event) => {
-    if (!Object.hasOwn(keys, event.key)) return;
-    if (event.key !== "Escape") event.preventDefault();
-    keys[event.key]();
-  });
 }
+
+const option = (organization, index, choose) =>
+  h(
+    "li",
+    {
+      role: "option",
+      id: `option-${index}`,
+      onpointerdown: (event) => {
+        event.preventDefault();
+        choose();
+      },
+    },
+    h("span", {}, organization.name),
+    organization.id ? h("small", {}, organization.slug) : null,
+  );
+
+const hintItem = (hint) =>
+  h(
+    "li",
+    { class: "hint", role: "option", "aria-disabled": "true", "aria-selected": "false" },
+    hint,
+  );
 
 function hintOf({ organizations, totalEntries, problem }, options) {
   if (problem) return problem;

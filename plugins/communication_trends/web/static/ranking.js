@@ -92,17 +92,6 @@ function headings(view, show) {
 function row(entry, { trends, show }) {
   // nothing stored is nothing known, which is not zero
   const known = (value) => (entry.daysStored ? shown(value) : "–");
-  const cell = (name, ...children) => h("td", { class: name }, ...children);
-  const moved = (value, unit, worse, [now, before], more = null) => {
-    const mood = !value || !worse ? "" : Math.sign(value) === worse ? " bad" : " good";
-    const shade = entry.comparable ? mood : "";
-    return h(
-      "small",
-      { class: `moved${shade}` },
-      movedText(entry, value, unit, [now, before]),
-      more,
-    );
-  };
   const critical = entry.criticalEscalations
     ? h("span", { class: "critical" }, `${shown(entry.criticalEscalations)} critical`)
     : null;
@@ -115,13 +104,16 @@ function row(entry, { trends, show }) {
     cell(
       "",
       riskBadge(entry.riskScore),
-      moved(entry.riskScoreChange, "points", 1, [entry.matchedRiskScore, entry.previousRiskScore]),
+      moved(entry, entry.riskScoreChange, "points", 1, [
+        entry.matchedRiskScore,
+        entry.previousRiskScore,
+      ]),
     ),
     cell("extra", spark(entry, trends)),
     cell(
       "number optional",
       known(entry.totalClassifications),
-      moved(entry.totalClassificationsChange, "%", 0, [
+      moved(entry, entry.totalClassificationsChange, "%", 0, [
         entry.matchedClassifications,
         entry.previousClassifications,
       ]),
@@ -130,6 +122,7 @@ function row(entry, { trends, show }) {
       "number",
       known(entry.escalations),
       moved(
+        entry,
         entry.escalationsChange,
         "%",
         1,
@@ -140,16 +133,27 @@ function row(entry, { trends, show }) {
     cell("number extra", shown(entry.escalationsPerThousand)),
     cell("number extra", known(entry.hotspotCount)),
     cell("number extra", percent(entry.avgConfidence)),
-    cell(
-      entry.missingDays ? "number extra lacking" : "number extra",
-      `${shown(entry.daysStored)}/${shown(entry.daysStored + entry.missingDays + entry.unreadableDays)}`,
-      entry.matchedDays < entry.daysStored
-        ? h("small", { class: "compared" }, `${shown(entry.matchedDays)} compared`)
-        : null,
-      entry.notFinalDays
-        ? h("small", { class: "compared" }, `${shown(entry.notFinalDays)} not final`)
-        : null,
-    ),
+    storedCell(entry),
+  );
+}
+
+const cell = (name, ...children) => h("td", { class: name }, ...children);
+
+/** How a figure has changed, colored by whether that is for the worse. */
+function moved(entry, value, unit, worse, sides, more = null) {
+  const mood = !value || !worse ? "" : Math.sign(value) === worse ? " bad" : " good";
+  const shade = entry.comparable ? mood : "";
+  return h("small", { class: `moved${shade}` }, movedText(entry, value, unit, sides), more);
+}
+
+/** How many periods are stored, and what of them is not compared or not final. */
+function storedCell({ daysStored, missingDays, unreadableDays, matchedDays, notFinalDays }) {
+  const note = (days, text) => h("small", { class: "compared" }, `${shown(days)} ${text}`);
+  return cell(
+    missingDays ? "number extra lacking" : "number extra",
+    `${shown(daysStored)}/${shown(daysStored + missingDays + unreadableDays)}`,
+    matchedDays < daysStored ? note(matchedDays, "compared") : null,
+    notFinalDays ? note(notFinalDays, "not final") : null,
   );
 }
 

@@ -1,8 +1,8 @@
 // What the page says as text, to be copied into a report.
 
+import { attentionNotes, byOrganization } from "./attention.js";
 import { changeText, figuresOf, leftOutText, notFinalText, sidesText, writerOf } from "./cards.js";
 import { completeText, gapsByPeriod } from "./gaps.js";
-import { attentionNotes, byOrganization } from "./panels.js";
 import { isNotFinal } from "./series.js";
 import { count, longPeriod, moment, NOUNS, shortPeriod, shown, span } from "./words.js";
 

@@ -30,7 +30,7 @@ export async function drawRun(box, run, leaveTo) {
       ({ value }) => read(value),
       () => null,
     ),
-    askInstances(`${api}/taskInstances`),
+    askInstances(`${api}/taskInstances`, run.period),
   ]);
   const link = (task, text) => {
     const href = `${base()}/${path}/runs/${one}/tasks/${task}`;
@@ -61,44 +61,44 @@ export async function drawRun(box, run, leaveTo) {
       " has the whole summary in its log.",
     ),
   );
+}
 
-  /** Return the task instances that failed, and those that have something to report; their names and reports. */
-  async function askInstances(tasks) {
-    const [failed, reported] = await Promise.all([
-      ask(`${tasks}/${TASK}/listMapped?state=failed&limit=${LISTED}`).catch(() => null),
-      ask(`${tasks}/${TASK}/xcomEntries?xcom_key=${OUTCOME}&limit=${LISTED}`).catch(() => null),
+/** Return the task instances that failed, and those that have something to report; their names and reports. */
+async function askInstances(tasks, period) {
+  const [failed, reported] = await Promise.all([
+    ask(`${tasks}/${TASK}/listMapped?state=failed&limit=${LISTED}`).catch(() => null),
+    ask(`${tasks}/${TASK}/xcomEntries?xcom_key=${OUTCOME}&limit=${LISTED}`).catch(() => null),
+  ]);
+  const found = new Map();
+  for (const entry of failed?.task_instances ?? []) found.set(entry.map_index, { entry });
+  for (const { map_index: index } of reported?.xcom_entries ?? [])
+    found.set(index, { ...found.get(index), hasReport: true });
+  const inTurn = queue(AT_ONCE);
+  const complete = async ([index, { entry, hasReport }]) => {
+    const [instance, outcome] = await Promise.all([
+      entry ?? inTurn(() => ask(`${tasks}/${TASK}/${index}`).catch(() => null)),
+      hasReport
+        ? inTurn(() =>
+            ask(`${tasks}/${TASK}/xcomEntries/${OUTCOME}?map_index=${index}`).then(
+              ({ value }) => read(value),
+              () => null,
+            ),
+          )
+        : null,
     ]);
-    const found = new Map();
-    for (const entry of failed?.task_instances ?? []) found.set(entry.map_index, { entry });
-    for (const { map_index: index } of reported?.xcom_entries ?? [])
-      found.set(index, { ...found.get(index), hasReport: true });
-    const inTurn = queue(AT_ONCE);
-    const complete = async ([index, { entry, hasReport }]) => {
-      const [instance, outcome] = await Promise.all([
-        entry ?? inTurn(() => ask(`${tasks}/${TASK}/${index}`).catch(() => null)),
-        hasReport
-          ? inTurn(() =>
-              ask(`${tasks}/${TASK}/xcomEntries/${OUTCOME}?map_index=${index}`).then(
-                ({ value }) => read(value),
-                () => null,
-              ),
-            )
-          : null,
-      ]);
-      const name = instance?.rendered_map_index ?? `task instance ${index}`;
-      return { index, name, said: fate(outcome, entry ? "failed" : instance?.state, run.period) };
-    };
-    const all = [...found].sort(([first], [second]) => first - second);
-    return {
-      instances: await Promise.all(all.map(complete)),
-      more: [
-        moreText(failed?.total_entries, failed?.task_instances, "failed"),
-        // of these some may have failed, too
-        moreText(reported?.total_entries, reported?.xcom_entries, "with something to report"),
-      ].filter(Boolean),
-      unknown: !failed || !reported,
-    };
-  }
+    const name = instance?.rendered_map_index ?? `task instance ${index}`;
+    return { index, name, said: fate(outcome, entry ? "failed" : instance?.state, period) };
+  };
+  const all = [...found].sort(([first], [second]) => first - second);
+  return {
+    instances: await Promise.all(all.map(complete)),
+    more: [
+      moreText(failed?.total_entries, failed?.task_instances, "failed"),
+      // of these some may have failed, too
+      moreText(reported?.total_entries, reported?.xcom_entries, "with something to report"),
+    ].filter(Boolean),
+    unknown: !failed || !reported,
+  };
 }
 
 /** Say how many task instances of a kind are not listed; null where all are. */

@@ -152,3 +152,6 @@ export function percentRange(values) {
   const from = Math.max(0, Math.min(90, low - missing));
   return [from, Math.min(100, Math.max(high + missing, from + 10))];
 }
+
+/** Return a number with one decimal; null for null. */
+export const oneDecimal = (value) => (value === null ? null : Math.round(10 * value) / 10);

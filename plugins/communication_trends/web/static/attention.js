@@ -1,0 +1,155 @@
+// What is unusual for a tenant, in the words of the API.
+
+import { h, update } from "./dom.js";
+import { head, organizationLink } from "./panels.js";
+import { count, longPeriod, NOUNS, shortPeriod, shown } from "./words.js";
+
+const SHOWN_FINDINGS = 6;
+
+/**
+ * Draw what is unusual for a tenant.
+ *
+ * @param {HTMLElement} box
+ * @param {object} answer of the last period of the range
+ * @param {object} context
+ * @param {number|null} context.total organizations there are; null where the answer is about one
+ * @param {{findings: object[], problem: string|undefined}} context.marked what is unusual in the whole range, of one
+ *   organization, or why that is not known
+ * @param {function()} context.more asks for the next findings
+ */
+export function drawAttention(box, answer, { total, marked, csv, show, more }) {
+  const { findings, totalEntries, from, period } = answer;
+  box.hidden = false;
+  const every = total !== null;
+  const reason = (one, when) =>
+    h(
+      "li",
+      { class: one.direction, "data-key": `${one.organization.id} ${one.date} ${one.figure}` },
+      when ? h("strong", {}, shortPeriod(period, one.date)) : null,
+      h("span", {}, one.sentence),
+    );
+  const quiet = (text) => h("p", { class: "quiet" }, text);
+  const rest = totalEntries - findings.length;
+  const earlier = onceEach([...findings, ...marked.findings]).filter(({ date }) => date !== from);
+  const title = every ? "Who needs a call" : "Unusual";
+  update(
+    box,
+    findings.length
+      ? head("attention-title", `${title}: ${longPeriod(period, from)}`, aboutOf(period), csv)
+      : h("h2", { id: "attention-title" }, title),
+    every ? ofAll(answer, show) : group("own", listed(findings.map((one) => reason(one, false)))),
+    rest > 0
+      ? h(
+          "button",
+          { class: "plain", type: "button", "data-key": "more", onclick: more },
+          `Show more: ${shown(rest)} findings left`,
+        )
+      : null,
+    ...attentionNotes(answer, total).map(quiet),
+    ...(earlier.length
+      ? [
+          h("h3", {}, "Earlier in this range"),
+          group("earlier", listed(earlier.map((one) => reason(one, true)))),
+        ]
+      : []),
+    marked.problem ? quiet(`Earlier in this range: ${marked.problem}`) : null,
+  );
+}
+
+const aboutOf = (period) =>
+  period === "daily"
+    ? "Against each tenant's own eight weeks before, weekday by weekday."
+    : `Against each tenant's own eight ${NOUNS[period]}s before.`;
+
+const group = (key, ...children) => h("div", { class: "group", "data-key": key }, ...children);
+
+/** The first entries; the others are there to be opened. */
+const listed = (items) => [
+  items.length
+    ? h("ul", { class: "findings", "data-key": "first" }, items.slice(0, SHOWN_FINDINGS))
+    : null,
+  items.length > SHOWN_FINDINGS
+    ? h(
+        "details",
+        { "data-key": "rest" },
+        h("summary", {}, `and ${shown(items.length - SHOWN_FINDINGS)} more`),
+        h("ul", { class: "findings" }, items.slice(SHOWN_FINDINGS)),
+      )
+    : null,
+];
+
+/** The findings by tenant: those with findings of their own first, then what many have in common, then the others. */
+function ofAll({ findings, together }, show) {
+  const tenant = ({ organization, reasons }) =>
+    h(
+      "li",
+      { class: reasons[0].direction, "data-key": organization.id },
+      h("strong", {}, organizationLink(organization, show)),
+      h("span", {}, reasons.map(({ sentence }) => sentence).join(" · ")),
+    );
+  const tenants = byOrganization(findings);
+  const own = tenants.filter(({ reasons }) => reasons.some((one) => !one.together));
+  const others = tenants.filter(({ reasons }) => reasons.every((one) => one.together));
+  const alike = others.length
+    ? h(
+        "details",
+        {},
+        h("summary", {}, `${count(others.length, "organization")} with nothing else unusual`),
+        h("ul", { class: "findings" }, others.map(tenant)),
+      )
+    : null;
+  return [
+    group("own", listed(own.map(tenant))),
+    ...together.map(({ sentence }) =>
+      h("p", { class: "together", "data-key": sentence }, sentence),
+    ),
+    group("alike", alike),
+  ];
+}
+
+/** Return what was found by organization, in the order of the answer. */
+export function byOrganization(findings) {
+  const tenants = new Map();
+  for (const one of findings) {
+    const { organization } = one;
+    if (!tenants.has(organization.id)) tenants.set(organization.id, { organization, reasons: [] });
+    tenants.get(organization.id).reasons.push(one);
+  }
+  return [...tenants.values()];
+}
+
+/** Leave out of one organization's findings those of a state that a later one says again. */
+export const onceEach = (findings) =>
+  findings.filter(
+    (one) =>
+      !findings.some(
+        (later) =>
+          later.date > one.date &&
+          later.since <= one.date &&
+          later.figure === one.figure &&
+          later.direction === one.direction,
+      ),
+  );
+
+/** Say for whom nothing is unusual, and for whom that cannot be said: silence would look the same. */
+export function attentionNotes(answer, total) {
+  const { findings, organizationsCompared, from, period } = answer;
+  const when = longPeriod(period, from);
+  const needed = `at least six of the eight ${period === "daily" ? "same weekdays" : `${NOUNS[period]}s`} before it`;
+  if (!organizationsCompared && !findings.length) {
+    return [`Not enough history to judge ${when}: it and ${needed} must be stored and final.`];
+  }
+  const unknown = answer.organizationsNotCompared;
+  const notes = [];
+  if (!findings.length) {
+    const all = total === null ? "this organization" : "any organization";
+    const whom = unknown > 0 ? count(organizationsCompared, "organization") : all;
+    notes.push(`Nothing unusual for ${whom}: ${when}.`);
+  }
+  if (unknown > 0) {
+    notes.push(
+      `${count(unknown, "organization")} ${unknown === 1 ? "does" : "do"} not have enough history yet to judge more than what is certain: ${when} and ${needed} must be stored and final.`,
+    );
+  }
+  return notes;
+}

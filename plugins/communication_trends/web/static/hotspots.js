@@ -1,0 +1,164 @@
+// The hotspots of a range, and the days of one channel.
+
+import { h, update } from "./dom.js";
+import { head, headings, organizationLink, riskBadge } from "./panels.js";
+import { isStored } from "./series.js";
+import {
+  anyOf,
+  count,
+  label,
+  longPeriod,
+  NOUNS,
+  nounOf,
+  percent,
+  shortPeriod,
+  shown,
+  span,
+} from "./words.js";
+
+/**
+ * Say which hotspots of the range were computed with another rule than that of the present settings, or with an unknown
+ * one; null where all have the same, and it is the current one or none is known.
+ */
+export function rulesNote(rules) {
+  const others = (rules ?? []).filter(({ current }) => !current);
+  if (!others.length || (rules.length === 1 && others[0].topics === null)) return null;
+  const overlaps = (rule) =>
+    rules.some((other) => other !== rule && other.from <= rule.to && other.to >= rule.from);
+  const how = ({ topics, minMessages, minRatio }) =>
+    topics === null
+      ? "an unknown rule"
+      : `another rule: more than ${percent(minRatio * 100)} of at least ${count(minMessages, "message")} (${topics.map(label).join(", ")})`;
+  const [first, ...rest] = others;
+  return `${[
+    `${overlaps(first) ? "Some hotspots" : "Hotspots"} of ${span(first)} were computed with ${how(first)}`,
+    ...rest.map(
+      (rule) => `${overlaps(rule) ? "some" : "those"} of ${span(rule)} with ${how(rule)}`,
+    ),
+  ].join("; ")}.`;
+}
+
+/** Draw the hotspots; with their organizations where the answer is about all. */
+export function drawHotspots(box, answer, { trends, csv, show }) {
+  const { hotspots, totalEntries, period, hotspotRules } = answer;
+  const every = !trends.organization;
+  const about = `Channels where many messages are ${anyOf(trends.riskyTopics)}, the riskiest first.`;
+  const title = head("hotspots-title", "Hotspots", about, csv);
+  const of = hotOf(trends);
+  const notes = [rulesNote(hotspotRules), hotspots.length && of ? `${of}.` : null];
+  const quiet = notes.filter(Boolean).map((note) => h("p", { class: "quiet" }, note));
+  box.hidden = false;
+  if (!hotspots.length) {
+    const none = of ? `No hotspots, as far as is known: ${of}.` : "No hotspots in this range.";
+    update(box, title, h("p", { class: "empty" }, none), quiet);
+    return;
+  }
+  const hot = `Hot ${NOUNS[period]}s`;
+  const columns = [
+    ["Channel", ""],
+    ...(every ? [["Organization", ""]] : []),
+    ["Risk", ""],
+    ["Worst", "number extra"],
+    [hot, "number"],
+    ["Messages", "number optional"],
+    ["Last hot", "extra"],
+  ];
+  const rest = `The first ${hotspots.length} of ${shown(totalEntries)}; the CSV has all.`;
+  update(
+    box,
+    title,
+    h(
+      "div",
+      { class: "scroll-x", tabindex: "0", role: "region", "aria-label": "Table of hotspots" },
+      h(
+        "table",
+        {},
+        headings(columns),
+        h(
+          "tbody",
+          {},
+          hotspots.map((entry) => hotspotRow(entry, { every, period, show })),
+        ),
+      ),
+    ),
+    totalEntries > hotspots.length ? h("p", { class: "pager" }, rest) : null,
+    quiet,
+  );
+}
+
+function hotspotRow(entry, { every, period, show }) {
+  const { organization, channelId } = entry;
+  const open = () => show({ organization: organization.id, channel: channelId }, organization);
+  return h(
+    "tr",
+    { "data-key": `${organization.id} ${channelId}` },
+    h(
+      "td",
+      {},
+      h("button", { class: "link wrap", type: "button", onclick: open }, channelId || "(empty id)"),
+    ),
+    every ? h("td", {}, organizationLink(organization, show)) : null,
+    h("td", {}, riskBadge(entry.riskScore)),
+    h("td", { class: "number extra" }, percent(entry.peakRiskScore)),
+    h("td", { class: "number" }, shown(entry.daysHot)),
+    h("td", { class: "number optional" }, shown(entry.messageCount)),
+    h("td", { class: "extra" }, shortPeriod(period, entry.lastHotDay)),
+  );
+}
+
+/** Say of how many days hotspots are known; null where that is all of them. */
+export function hotOf({ totals, ...of }) {
+  const { organizationDaysStored: stored, organizationDaysExpected: expected } = totals;
+  if (stored >= expected) return null;
+  return `${shown(stored)} of ${count(expected, nounOf(of))} ${expected === 1 ? "is" : "are"} stored`;
+}
+
+/** Draw the days on which one channel of the organization is a hotspot; nothing for null. */
+export function drawChannel(box, { days, period }, channel, show) {
+  box.hidden = channel === null;
+  if (box.hidden) return;
+  const hot = days.flatMap(({ date, hotspots }) =>
+    (hotspots ?? [])
+      .filter(({ channelId }) => channelId === channel)
+      .map((spot) => ({ ...spot, date })),
+  );
+  const row = ({ date, riskScore, messageCount }) =>
+    h(
+      "tr",
+      { "data-key": date },
+      h("th", { scope: "row" }, longPeriod(period, date)),
+      h("td", {}, riskBadge(riskScore)),
+      h("td", {}, h("i", { class: "bar", style: `width: ${riskScore}%` })),
+      h("td", { class: "number" }, shown(messageCount)),
+    );
+  const known = count(days.filter(isStored).length, `stored ${NOUNS[period]}`);
+  const about = `Hot on ${shown(hot.length)} of ${known}. Of a channel only its hot ${NOUNS[period]}s are stored.`;
+  update(
+    box,
+    head("channel-title", `Channel ${channel || "(empty id)"}`, about, null),
+    ...(hot.length
+      ? [
+          h(
+            "div",
+            { class: "scroll", tabindex: "0", role: "region", "aria-label": "Hotspot days" },
+            h(
+              "table",
+              {},
+              headings([
+                [NOUNS[period].replace(/^./, (letter) => letter.toUpperCase()), ""],
+                ["Risk", ""],
+                ["", "wide-cell"],
+                ["Messages", "number"],
+              ]),
+              h("tbody", {}, hot.toReversed().map(row)),
+            ),
+          ),
+        ]
+      : []),
+    h(
+      "button",
+      { class: "plain close", type: "button", onclick: () => show({ channel: null }) },
+      "Close",
+    ),
+  );
+}
