@@ -28,6 +28,8 @@ from communication_trends.core.work import read_rule
 from communication_trends.notifiers import find_attention, notify_attention, notify_digest
 from communication_trends.operators.base import REPORT_KEY, TrendsOperator
 
+Rows = list[dict[str, Any]]
+
 
 class SummarizeTrendsOperator(TrendsOperator):
     """
@@ -123,39 +125,16 @@ class SummarizeTrendsOperator(TrendsOperator):
         dag_run = context["dag_run"]
         ids = [id_ for batch in batches for id_ in batch]
         lookback_periods = self.lookback_periods(context)
-        rule = settings.hotspot_rule()
-        previous = last_event_extra(context, self.outlets[0], _has_succeeded) if self.outlets else None
-        before_lookback = (lookback_periods or [period])[-1].earlier(1)
-        window = period.earlier(settings.MAX_LOOKBACK)
-        shared = {"organization_ids": ids, "trend_period": period.kind.name, "unit": period.kind.noun}
-
+        rule = settings.hotspot_rule().as_json()
         periods = [period, *(lookback_periods or period.earlier(1))]
-
-        def looked_up(check: Transaction) -> tuple[Any, ...]:
-            stored = self._stored(check, dag_run.run_id, periods, shared)
-            missing, rules = [], []
-            if before_lookback:
-                last_start = before_lookback[0].start
-                bounds = {"period_start": window[-1].start, "last_start": last_start, "numbers": NUMBERS}
-                missing = check.run("missing_trends.sql", {**shared, **bounds})
-                rules = check.run(
-                    "earlier_rules.sql", {**shared, "last_start": last_start, "hotspot_rule": rule.as_json()}
-                )
-            changed = check.run(
-                "changed_periods.sql",
-                {
-                    **shared,
-                    "organization_id": None,
-                    "changed_since": previous["changesUntil"] if previous else None,
-                    "dag_id": dag_run.dag_id,
-                    "run_id": dag_run.run_id,
-                },
-            )
-            return stored, missing, rules, changed
-
+        previous = last_event_extra(context, self.outlets[0], _has_succeeded) if self.outlets else None
+        changed_since = previous["changesUntil"] if previous else None
         with self.connected(settings.conn_id()) as database:
             until = changes_until(database)
-            stored, missing, rules, changed = database.read(looked_up, TARGET_TABLES)
+            stored, missing, rules, changed = database.read(
+                lambda transaction: self._read(transaction, context, ids, periods, rule, changed_since),
+                TARGET_TABLES,
+            )
         trends = sum(len(periods) - len(row.missing) for row in stored.values())
         self.rows_read = {settings.conn_id(): {"organizations": len(stored), "communication_trends": trends}}
         unknown_to_target, unknown_to_source = self._compare_sides(context, period, ids, stored)
@@ -174,7 +153,7 @@ class SummarizeTrendsOperator(TrendsOperator):
                 unknown_to_source=unknown_to_source,
                 missing_before=sum(row["missing"] for row in missing),
                 missing_since=min((row["first_missing"].date() for row in missing), default=None),
-                hotspot_rule=json.loads(rule.as_json()),
+                hotspot_rule=json.loads(rule),
                 earlier_rules=[
                     {**earlier, "organizations": row["organizations"]}
                     for row in rules
@@ -187,13 +166,56 @@ class SummarizeTrendsOperator(TrendsOperator):
         }
         return run, {"changedPeriods": changes, "changesUntil": until.isoformat()}
 
+    def _read(
+        self,
+        transaction: Transaction,
+        context: Any,
+        ids: Sequence[str],
+        periods: Sequence[Period],
+        rule: str,
+        changed_since: str | None,
+    ) -> tuple[dict[str, StoredOrganization], Rows, Rows, Rows]:
+        """
+        Read what is stored.
+
+        :param periods: the run's own period, and those before it that it has recomputed or compares it with.
+        :param rule: the current rule of hotspots, as JSON.
+        :param changed_since: the moment from which on changes count, ISO 8601; None for all of this run.
+        :returns: what is stored by organization; what is missing from before those periods, and by which other rules
+            trends from before them were computed; and what has changed since the last run that succeeded.
+        """
+        own, dag_run = periods[0], context["dag_run"]
+        shared = {"organization_ids": ids, "trend_period": own.kind.name, "unit": own.kind.noun}
+        stored = self._stored(transaction, dag_run.run_id, periods, shared)
+        missing: Rows = []
+        rules: Rows = []
+        if before := (self.lookback_periods(context) or [own])[-1].earlier(1):
+            last_start = before[0].start
+            first_start = own.earlier(settings.MAX_LOOKBACK)[-1].start
+            missing = transaction.run(
+                "missing_trends.sql",
+                {**shared, "period_start": first_start, "last_start": last_start, "numbers": NUMBERS},
+            )
+            rules = transaction.run("earlier_rules.sql", {**shared, "last_start": last_start, "hotspot_rule": rule})
+        changed = transaction.run(
+            "changed_periods.sql",
+            {
+                **shared,
+                "organization_id": None,
+                "changed_since": changed_since,
+                "dag_id": dag_run.dag_id,
+                "run_id": dag_run.run_id,
+            },
+        )
+        return stored, missing, rules, changed
+
     def _stored(
-        self, check: Transaction, run_id: str, periods: Sequence[Period], shared: dict[str, Any]
+        self, transaction: Transaction, run_id: str, periods: Sequence[Period], shared: dict[str, Any]
     ) -> dict[str, StoredOrganization]:
         """Return what is stored, by organization; of those that the target knows."""
         by_start = {one.start: one for one in periods}
         own, *before = periods
-        rows = check.run(
+        rows = transaction.run(
             "stored_trends.sql",
             {
                 **shared,
@@ -237,13 +259,17 @@ class SummarizeTrendsOperator(TrendsOperator):
         if context["params"]["organizations"] is None and (before := period.earlier(1)):
             bounds = {"trend_period": period.kind.name, "period_start": before[0].start}
             with self.connected(settings.conn_id()) as database:
-                rows = database.read(lambda check: check.run("organizations_with_trend.sql", bounds), TARGET_TABLES)
+                rows = database.read(
+                    lambda transaction: transaction.run("organizations_with_trend.sql", bounds), TARGET_TABLES
+                )
             expected = {row["id"]: row["slug"] or row["id"] for row in rows if row["id"] not in set(ids)}
         if not missing and not expected:
             return frozenset(), {}
         wanted = {"organization_ids": [*missing, *expected]}
         with self.connected(settings.source_conn_id()) as database:
-            rows = database.read(lambda check: check.run("known_organizations.sql", wanted), ["organizations"])
+            rows = database.read(
+                lambda transaction: transaction.run("known_organizations.sql", wanted), ["organizations"]
+            )
         known = {row["id"] for row in rows}
         return (
             frozenset(known.intersection(missing)),
