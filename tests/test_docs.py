@@ -31,7 +31,7 @@ FOLDERS = [
     "dags",
     "plugins",
     PACKAGE,
-    *(f"{PACKAGE}/{folder}" for folder in ("core", "operators", "web", "web/static")),
+    *(f"{PACKAGE}/{folder}" for folder in ("core", "operators", "web", "web/answers", "web/models", "web/static")),
     "sql",
     "sql/schema",
     "sql/web",
