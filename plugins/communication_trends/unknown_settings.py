@@ -15,6 +15,12 @@ VARIABLE = f"AIRFLOW__{SECTION.upper()}__"
 """What the environment variables of the settings begin with."""
 
 
+MIN_LIKENESS = 0.9
+"""From which ratio of `difflib` on the name of a section is taken for a misspelled one."""
+
+_LIKE_SECTION: difflib.SequenceMatcher[str] = difflib.SequenceMatcher(b=SECTION)
+
+
 def refuse_unknown_settings() -> None:
     """
     Refuse a setting that nothing reads, which is mostly a misspelled one: in airflow.cfg or in the environment.
@@ -41,7 +47,9 @@ def refuse_unknown_settings() -> None:
 
 
 def _is_like_section(name: str) -> bool:
-    return difflib.SequenceMatcher(None, name.lower(), SECTION).ratio() >= 0.9
+    # the second sequence is analyzed once; most names are too long or too short, which each task process finds first
+    _LIKE_SECTION.set_seq1(name.lower())
+    return _LIKE_SECTION.real_quick_ratio() >= MIN_LIKENESS and _LIKE_SECTION.ratio() >= MIN_LIKENESS
 
 
 def _is_known(name: str) -> bool:
