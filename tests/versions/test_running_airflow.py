@@ -120,6 +120,12 @@ def test_the_scheduler_runs_the_day_that_is_due(foreign):
     assert day in (yesterday, yesterday + datetime.timedelta(days=1))
     assert {slug for slug, stored_day in stored(database) if stored_day == str(day)} == set(SLUGS)
     assert database.trend("acme", day)["topic_distribution"] == ({"complaint": 3} if day == yesterday else {})
+    names = metadata(
+        airflow,
+        "select rendered_map_index as name from task_instance where dag_id = %s and task_id = 'aggregate_organization'",
+        DAG_ID,
+    )
+    assert {row["name"] for row in names} == set(SLUGS)
 
 
 def test_the_scheduler_runs_the_week_and_the_month_that_are_due_and_the_week_has_a_digest(foreign, webhook):
