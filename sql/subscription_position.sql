@@ -6,7 +6,8 @@
 -- seconds) or is still without work half a second later. A worker that has just been
 -- started proves nothing: it gets a sign of life before its first row. Any role may see
 -- this, unless it has been revoked.
-with recursive
+-- reads: table_parts
+with
 subscriptions as materialized (
     select
         subscriptions.oid,
@@ -19,54 +20,19 @@ subscriptions as materialized (
 ),
 
 -- the source tables, what a view among them reads, and their partitions
-source_relations as (
-    select
-        relations.oid,
-        relations.relkind as kind
-    from
-        unnest('{organizations, topic_classifications, escalation_alerts}'::text[])
-            as source_tables (name)
-    inner join pg_class as relations
-        on to_regclass(source_tables.name) = relations.oid
+parts as materialized (
+    select oid
+    from table_parts
     where exists (select 1 from subscriptions)
-    union
-    select
-        found.oid,
-        found.kind
-    from source_relations
-    cross join lateral (  -- noqa: ST05
-        select
-            read_relations.oid,
-            read_relations.relkind as kind
-        from pg_rewrite as view_queries
-        inner join pg_depend as dependencies
-            on
-                view_queries.oid = dependencies.objid
-                and dependencies.classid = 'pg_rewrite'::regclass
-                and dependencies.refclassid = 'pg_class'::regclass
-        inner join pg_class as read_relations
-            on dependencies.refobjid = read_relations.oid
-        where
-            view_queries.ev_class = source_relations.oid
-            and source_relations.kind in ('v', 'm')
-        union all
-        select
-            children.oid,
-            children.relkind as kind
-        from pg_inherits as inheritance
-        inner join pg_class as children on inheritance.inhrelid = children.oid
-        where inheritance.inhparent = source_relations.oid
-    ) as found
 ),
 
 -- with what they are a partition of, which may be what is published
 published_relations as (
-    select oid from source_relations
+    select oid from parts
     union
     select ancestors.relid as oid
-    from source_relations
-    cross join lateral pg_partition_ancestors(source_relations.oid)
-        as ancestors (relid)
+    from parts
+    cross join lateral pg_partition_ancestors(parts.oid) as ancestors (relid)
 ),
 
 positions as (

@@ -161,7 +161,7 @@ class Database:
         self.name = name
         self._sql_path = sql_path
         self.is_replica = False
-        self.replication = Replication(self)
+        self.replication = Replication(self, SOURCE_TABLES)
         self._notices = drivers.set_up(connection)
 
     def sql(self, name: str, instead: Mapping[str, str] | None = None) -> str:

@@ -1,7 +1,7 @@
 """
 Whether a database that rows are read from has all of them: a replica, a subscriber, a copy. No Airflow in here.
 
-Where PostgreSQL does not let the role find something out, that is said, with what helps.
+What PostgreSQL does not let the role find out is returned as a note, with the remedy.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import datetime
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +29,12 @@ class Replication:
     What is known of where a database's rows come from.
 
     :param database: which one.
+    :param tables: those that have to have all of their rows.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, tables: Sequence[str]) -> None:
         self._database = database
+        self._tables = list(tables)
         self._name = database.name
         self._goal: dict[str, Any] | None = {}
         self._servers: set[datetime.datetime] = set()
@@ -47,12 +49,12 @@ class Replication:
         :param until: the moment, UTC.
         :param target: where trends are stored, which may be this database; if it is the primary or the publisher, it
             is asked how far it has written.
-        :return: what could not be checked, each with what helps; usually nothing.
+        :return: what could not be checked, each with its remedy; usually nothing.
         :raises DatabaseUnavailableError: when not everything is here yet; says how far it is.
         """
         unknown: list[str] = []
         with self._if_it_can_be_known("whether a subscription that fills the source tables is behind", unknown):
-            subscriptions = self._database.read_rows("subscription_position.sql", {"until": until, "goals": "{}"})
+            subscriptions = self._subscriptions(until)
             # no subscription does anything on a replica: that of its primary does
             subscriber = target.replication if self._database.is_replica else self
             if subscriptions and self._database.is_replica and not self._is_replica_of(target, unknown):
@@ -118,7 +120,7 @@ class Replication:
         goals: dict[str, dict[str, Any]] = {}
         deadline = time.monotonic() + self._database.limits.network
         while True:
-            rows = self._database.read_rows("subscription_position.sql", {"until": until, "goals": json.dumps(goals)})
+            rows = self._subscriptions(until, goals)
             behind = [row for row in rows if not row["is_caught_up"]]
             if not behind:
                 return
@@ -133,6 +135,12 @@ class Replication:
                     goals[row["name"]]["written"] = written
             time.sleep(0.1)
 
+    def _subscriptions(
+        self, until: datetime.datetime, goals: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> list[dict[str, Any]]:
+        parameters = {"tables": self._tables, "until": until, "goals": json.dumps(goals or {})}
+        return self._database.read_rows("subscription_position.sql", parameters)
+
     def require_fed(self, start: datetime.datetime, end: datetime.datetime, target: Database) -> list[str]:
         """
         Make sure that this is no copy of the target's server that nothing reaches any more, a promoted replica for one.
@@ -143,7 +151,7 @@ class Replication:
         :param start: first moment of the run's period, UTC.
         :param end: first moment after it, UTC.
         :param target: where trends are stored.
-        :return: what could not be checked, each with what helps; usually nothing.
+        :return: what could not be checked, each with its remedy; usually nothing.
         :raises DatabaseUnusableError: when nothing reaches it, as far as can be seen.
         """
         unknown: list[str] = []
@@ -151,14 +159,14 @@ class Replication:
             here, there = self._database.read_row("server_identity.sql"), target.read_row("server_identity.sql")
             if here["system"] != there["system"] or here["started_at"] == there["started_at"] or here["in_recovery"]:
                 return unknown
-            if self._database.read_rows("subscription_position.sql", {"until": end, "goals": "{}"}):
+            if self._subscriptions(end):
                 return unknown
             own = self._database.read_row("latest_message.sql", {"until": end})
             latest = own["created_at"]
             copy = (
                 f"{self._name}: it is a copy of the target's server that is no replica, such as one that was promoted"
             )
-            helps = "Make it a replica again, or set source_conn_id to the server that the application writes to"
+            remedy = "Make it a replica again, or set source_conn_id to the server that the application writes to"
             there_until = None
             # the target may be another database of its server, without messages
             with self._if_it_can_be_known("which messages the target has", []):
@@ -166,20 +174,20 @@ class Replication:
             if there_until and (latest is None or latest < there_until):
                 raise DatabaseUnusableError(
                     f"{copy}, and gets no rows any more: its latest message before {end:%Y-%m-%d %H:%M} UTC is of "
-                    f"{latest or 'no time at all'}, the target's of {there_until}. {helps}"
+                    f"{latest or 'no time at all'}, the target's of {there_until}. {remedy}"
                 )
             if own["has_later"] or (latest and there_until and latest > there_until):
                 return unknown
             said = f"{copy}, and its latest message is of {latest or 'no time at all'}"
             if latest is None or latest < start.replace(tzinfo=None):
                 raise DatabaseUnusableError(
-                    f"{said}, before the period: nothing shows that it still gets rows. {helps}"
+                    f"{said}, before the period: nothing shows that it still gets rows. {remedy}"
                 )
-            unknown.append(f"{said}: whether it still gets rows cannot be known. If it does not: {helps}")
+            unknown.append(f"{said}: whether it still gets rows cannot be known. If it does not: {remedy}")
         return unknown
 
     def unseen_servers(self) -> list[str]:
-        """Return what cannot be known of source tables that are foreign tables, with what helps; usually nothing."""
+        """Return what cannot be known of source tables that are foreign tables, with the remedy; usually nothing."""
         return [
             f"{self._name}: {row['table_name']} is read from the foreign server {row['servers']}: whether that is a "
             "standby that is behind cannot be known; let it be the primary"
@@ -189,7 +197,7 @@ class Replication:
                 else ". Nor can it be known whether row-level security hides rows there: alter server "
                 f"{row['servers']} options (add options '-c row_security=off') makes that an error"
             )
-            for row in self._database.read_rows("foreign_tables.sql")
+            for row in self._database.read_rows("foreign_tables.sql", {"tables": self._tables})
         ]
 
     def _is_replica_of(self, target: Database, unknown: list[str]) -> bool:
@@ -212,8 +220,8 @@ class Replication:
                 raise
             name = re.search(r"for (function|view|table) (\S+)", str(error))
             grant = {"function": "execute on function {}()", "view": "select on {}", "table": "select on {}"}
-            helps = f"; grant {grant[name[1]].format(name[2])} to the role to have it checked" if name else ""
-            note = f"{self._name}: {what} cannot be known: {explain(error)}{helps}"
+            remedy = f"; grant {grant[name[1]].format(name[2])} to the role to have it checked" if name else ""
+            note = f"{self._name}: {what} cannot be known: {explain(error)}{remedy}"
             if note not in unknown:
                 unknown.append(note)
 
