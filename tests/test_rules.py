@@ -10,6 +10,7 @@ from test_aggregate_sql import aggregate
 
 from communication_trends.core.statements import compose
 from communication_trends.core.totals import Sums, rounded
+from communication_trends.core.trend_reader import READING_PARAMETERS
 from local import ROOT
 
 # messages of a channel and the risky ones of them; their share in percent, rounded; whether the channel is a hotspot
@@ -147,8 +148,7 @@ def test_means_over_organizations_and_hot_periods_on_the_page(database):
         "organization_id": None,
         "limit": 10,
         "offset": 0,
-        "broken_counts": "false",
-        "broken_hotspots": "false",
+        **READING_PARAMETERS,
     }
 
     def rows(name: str) -> list[dict[str, Any]]:

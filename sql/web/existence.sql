@@ -1,6 +1,6 @@
 -- A view: one row per organization, with the moment from which it exists: when it was
 -- created, or the first stored trend with anything in it, where that is earlier.
--- reads: named_organizations
+-- reads: named_organizations, trend_contents
 select
     named_organizations.id,
     named_organizations.name,
@@ -22,7 +22,7 @@ select
                                 young.id,
                                 (
                                     select min(filled.trend_date)::timestamp
-                                    from communication_trends as filled
+                                    from trend_contents as filled
                                     where
                                         young.id = filled.organization_id
                                         and filled.trend_period = %(period)s::text
@@ -34,11 +34,7 @@ select
                                             %(unit)s::text, filled.trend_date
                                         ) >= filled.trend_date
                                         and (
-                                            filled.total_classifications > 0
-                                            or jsonb_path_exists(
-                                                filled.escalation_counts,
-                                                '$.* ? (@ > 0)'
-                                            )
+                                            filled.has_messages or filled.has_alerts
                                         )
                                 )
                             )

@@ -20,8 +20,9 @@ def compose(path: Path, instead: Mapping[str, str] | None = None) -> str:
     """
     Return a statement with the views that it reads.
 
-    A view is a statement in a separate file of the same folder. A statement that reads it names it after ``-- reads:``,
-    and gets it as a common table expression: views in the application's database are not ours to make.
+    A view is a statement in a separate file of the same folder, or of the one above. A statement that reads it names it
+    after ``-- reads:``, and gets it as a common table expression: views in the application's database are not ours to
+    make.
 
     :param path: the statement's file.
     :param instead: views whose definition is taken from another file: names without the ending, by name.
@@ -33,7 +34,7 @@ def compose(path: Path, instead: Mapping[str, str] | None = None) -> str:
         for view in named[1].split(", ") if named else []:
             if view not in views:
                 file = (instead or {}).get(view, view)
-                definition = path.with_name(f"{file}.sql").read_text(encoding="utf-8")
+                definition = _find_view(path.parent, file).read_text(encoding="utf-8")
                 gather(definition)
                 views[view] = definition.rstrip().removesuffix(";")
 
@@ -45,6 +46,11 @@ def compose(path: Path, instead: Mapping[str, str] | None = None) -> str:
     expressions = ",\n".join(f"{view} as not materialized (\n{definition}\n)" for view, definition in views.items())
     own = _BEGIN.split(text, maxsplit=1)
     return f"{own[0]}with\n{expressions}{',' if own[1] == 'with' else ''}\n{own[1].removeprefix('with')}\n{own[2]}"
+
+
+def _find_view(folder: Path, name: str) -> Path:
+    own = folder / f"{name}.sql"
+    return own if own.exists() else folder.parent / own.name
 
 
 def json_parts(trends: Sequence[Any]) -> Iterator[str]:

@@ -9,14 +9,15 @@ from functools import cached_property
 from typing import Any
 
 from communication_trends.core.database import Database, Transaction
+from communication_trends.core.evidence import NUMBERS
 from communication_trends.core.period import Granularity
 
 MAX_COUNT = 2_147_483_647
 """The largest number that is taken for a count."""
 
-# strict: otherwise jsonpath would look into arrays. What cannot be compared, and what has no sign (+), as null has
-# none, gives null, not false: unreadable as well
-VALIDITY_PARAMETERS = {
+READING_PARAMETERS = {
+    # jsonpath that is false for what can be read. strict: otherwise it would look into arrays. What cannot be compared,
+    # and what has no sign (+), as null has none, gives null, not false: unreadable as well
     "broken_counts": f"strict $.* < 0 || +$.* > {MAX_COUNT}",
     "broken_hotspots": "strict "
     + " || ".join(
@@ -24,8 +25,9 @@ VALIDITY_PARAMETERS = {
         for field, largest in (("riskScore", 100), ("messageCount", MAX_COUNT))
     )
     + ' || $[*].channelId.type() != "string"',
+    "numbers": NUMBERS,
 }
-"""jsonpath that is false for what can be read, bound for each statement."""
+"""What is bound for each statement."""
 
 
 class TrendReader:
@@ -54,7 +56,7 @@ class TrendReader:
         # if it cannot be read, nothing is known not to be final
         instead = {} if self.knows_origins else {"provenance": "no_provenance"}
         return self._transaction.rows(
-            self._database.sql(f"web/{name}.sql", instead), {**VALIDITY_PARAMETERS, **parameters}
+            self._database.sql(f"web/{name}.sql", instead), {**READING_PARAMETERS, **parameters}
         )
 
     @cached_property
