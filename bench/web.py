@@ -72,8 +72,8 @@ def measure(title: str, target: float | None, answer: Callable[[Any], Any]) -> N
     :param target: ms of database time that it is to take at most.
     :param answer: answers it, given an open transaction.
     """
+    from communication_trends.connections import open_trends
     from communication_trends.core.trend_reader import TrendReader
-    from communication_trends.web import reading
 
     in_database, in_all = [], []
     ask = TrendReader.rows
@@ -90,7 +90,7 @@ def measure(title: str, target: float | None, answer: Callable[[Any], Any]) -> N
         TrendReader.rows = timed  # type: ignore[method-assign]
         try:
             started = time.perf_counter()
-            with reading.reading() as database:
+            with open_trends() as database:
                 answer(database).model_dump_json(by_alias=True)
             in_all.append(1000 * (time.perf_counter() - started))
             in_database.append(1000 * spent)

@@ -12,13 +12,13 @@ from decimal import ROUND_HALF_UP, Decimal
 import pytest
 from conftest import rows_handled
 
+from communication_trends.connections import open_trends
 from communication_trends.core.anomalies import SCREEN, is_suspect
 from communication_trends.core.baseline import baseline_periods
 from communication_trends.core.counts import METRICS, Counts
 from communication_trends.core.period import DAILY
 from communication_trends.core.statements import compose
-from communication_trends.core.trend_reader import VALIDITY_PARAMETERS
-from communication_trends.web import reading
+from communication_trends.core.trend_reader import READING_PARAMETERS
 from communication_trends.web.answers.comparison import comparison
 from communication_trends.web.answers.trends import trends_of_one
 from communication_trends.web.ranges import Range, range_of
@@ -192,7 +192,7 @@ def test_what_is_not_due_is_no_gap(api, made):
     def asked(now: str) -> Range:
         return range_of(DAILY, D("2026-10-28"), D("2026-10-29"), now=datetime.datetime.fromisoformat(f"{now}+00:00"))
 
-    with reading.reading() as database:
+    with open_trends() as database:
         before, after = (trends_of_one(database, "early", asked(f"2026-10-30 {time}")) for time in ("02:59", "03:00"))
         one = comparison(database, asked("2026-10-30 02:59"), organization="early")
     assert [day.state for day in before.days] == ["stored", "notDue"]
@@ -518,7 +518,7 @@ def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
     database.connection.execute("update organizations set created_at = '2026-01-01'")
     sql = compose(ROOT / "sql" / "web" / "attention.sql")
     parameters = {
-        **VALIDITY_PARAMETERS,
+        **READING_PARAMETERS,
         **SCREEN,
         "organization_ids": None,
         "hotspot_topics": ["complaint"],
@@ -563,7 +563,7 @@ def test_what_is_just_written_is_not_read_once_for_each_organization(database, s
     earlier = [period.start for period in baseline_periods(day)]
     before = range_of(DAILY, D("2026-10-29"), D("2026-10-29"), now=datetime.datetime.now(datetime.timezone.utc))
     parameters = {
-        **VALIDITY_PARAMETERS,
+        **READING_PARAMETERS,
         **before.compared_parameters,
         "hotspot_topics": ["complaint", "escalation"],
         "organization_id": None,

@@ -1273,7 +1273,7 @@ def test_what_others_keep_from_being_answered_is_asked_again(visit, web, server)
             server.connect(web.connection.info.dbname) as locking,
             locking.transaction(),
         ):
-            # four wait for the table, for five seconds at most: they have all places, and nobody else gets one
+            # four wait for the table, for five seconds at most: they have all slots, and no other request gets one
             locking.execute("lock table communication_trends")
             asked = [others.submit(web.get, f"{API}/trends?{RANGE}") for _ in range(4)]
             while len(web.connection.execute(waiting).fetchall()) < 4 and not any(other.done() for other in asked):

@@ -122,7 +122,7 @@ def test_the_statement_of_a_request_that_the_browser_has_abandoned_is_canceled(w
     name = web.connection.info.dbname
     with server.connect(name) as locking, locking.transaction():
         locking.execute("lock table communication_trends")
-        # more than there are places
+        # more than there are slots
         for _ in range(6):
             with pytest.raises(httpx.ReadTimeout):
                 httpx.get(f"{web.airflow.url}{API}/trends", headers=headers, timeout=httpx.Timeout(30, read=1))
@@ -141,7 +141,7 @@ def test_a_monitor_tells_what_is_not_fresh_from_what_is_busy_or_broken_by_the_st
         locking.execute("lock table communication_trends")
         people = [threads.submit(ask, "overview") for _ in range(4)]
         wait_for(lambda: waiting_for_lock(api.connection) == 4, 10)
-        # all places are taken, but not the monitor's own
+        # all slots are taken, but not the monitor's
         monitor = threads.submit(ask, "freshness", fail="true")
         assert wait_for(lambda: waiting_for_lock(api.connection) == 5, 3)
         second = ask("freshness", fail="true")

@@ -45,9 +45,9 @@ def create_app() -> FastAPI:
         # FastAPI's own pages are open to anyone, and fetch their scripts from another host
         openapi_url=None,
     )
-    app.state.places = reading.Places(reading.CONNECTIONS)
+    app.state.slots = reading.Slots(reading.CONNECTIONS)
     # what a monitor gets does not depend on how many users ask
-    app.state.monitor_places = reading.Places(1)
+    app.state.monitor_slots = reading.Slots(1)
     app.middleware("http")(_add_headers)
     for error in DATABASE_ERRORS:
         app.add_exception_handler(error, _database_error)

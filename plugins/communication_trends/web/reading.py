@@ -21,7 +21,6 @@ from communication_trends import settings
 from communication_trends.connections import open_database
 from communication_trends.core.database import Database, Limits
 from communication_trends.core.period import DAILY
-from communication_trends.core.trend_reader import TrendReader, open_reader
 
 CONNECTIONS = 4
 """Connections to the database at once, per process of the API server."""
@@ -46,7 +45,7 @@ class AbandonedError(Exception):
 
 
 class _Asking:
-    """One request's use of the database, which can be given up from outside of its thread."""
+    """One request's use of the database, which can be given up from another thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -89,17 +88,6 @@ def connection() -> Iterator[Database]:
                 yield database
 
 
-@contextmanager
-def reading(*, with_changes: bool = False) -> Iterator[TrendReader]:
-    """
-    Open a connection for a request, and one read-only transaction on one snapshot, and close both.
-
-    :param with_changes: whether to look up beforehand up to when the snapshot has every change.
-    """
-    with connection() as database, open_reader(database, with_changes=with_changes) as opened:
-        yield opened
-
-
 def _team_name() -> str | None:
     """Return the team of the daily DAG; None where Airflow (3.2 and newer) knows of no teams."""
     if not conf.getboolean("core", "multi_team", fallback=False):
@@ -107,9 +95,9 @@ def _team_name() -> str | None:
     return DagModel.get_team_name(DAILY.dag_id)
 
 
-class Places:
+class Slots:
     """
-    The connections that requests share; made once per application.
+    The connection slots that requests share; made once per application.
 
     :param number: how many there are.
     """
@@ -121,12 +109,12 @@ class Places:
 
     async def run(self, work: Callable[[], Result], receive: Callable[[], Awaitable[Any]]) -> Result:
         """
-        Run something that blocks on a thread of its own, when one of the places is free.
+        Run something that blocks in a separate thread, when a slot is free.
 
         :param work: what to run.
         :param receive: what the request receives from its client, at last that it has gone away: then a statement of
-            `work` is canceled, so that the place is free again.
-        :raises BusyError: when none becomes free in time.
+            `work` is canceled, so that the slot is free again.
+        :raises BusyError: when no slot becomes free in time.
         :raises AbandonedError: when the client went away.
         """
         try:

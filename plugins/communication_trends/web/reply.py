@@ -15,7 +15,7 @@ from communication_trends.core.period_range import FRESHNESS_GRACE
 from communication_trends.core.trend_reader import TrendReader, open_reader, stored_version
 from communication_trends.web import tables
 from communication_trends.web.ranges import present
-from communication_trends.web.reading import Places, connection
+from communication_trends.web.reading import Slots, connection
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -46,13 +46,13 @@ class Reply:
         for_monitor: bool = False,
     ) -> Response:
         """
-        Answer, on a thread of its own; without content where the client has the answer already.
+        Answer, in a separate thread; without content where the client has the answer already.
 
         :param answer: reads the database and returns the answer.
         :param table: returns the name and the content of its CSV.
         :param status: returns its HTTP status.
         :param with_changes: as of `open_reader`. It then says up to when it is complete, and differs each time.
-        :param for_monitor: whether it has a place of its own, and errors a status of their own.
+        :param for_monitor: whether it has a separate slot, and its errors other statuses.
         """
         now = present()
 
@@ -80,8 +80,8 @@ class Reply:
 
         state = self.request.app.state
         self.request.state.for_monitor = for_monitor
-        places: Places = state.monitor_places if for_monitor else state.places
-        return await places.run(respond, self.request.receive)
+        slots: Slots = state.monitor_slots if for_monitor else state.slots
+        return await slots.run(respond, self.request.receive)
 
     def _tag(self, version: str, now: datetime.datetime) -> str:
         """Return what names the answer: what is stored, what is asked, what is due, and by which settings."""

@@ -21,7 +21,7 @@ FORMULA = re.compile(r"""(^|[;,|\t\r\n"'])(?=[^\S\t\r\n]*[=+\-@＝＋－＠]|[\t
 """
 Where a spreadsheet could see a formula begin: at the start of a text, and after whatever it may split fields at.
 
-Of tabs and line breaks each is a beginning of its own, so that nothing is looked at twice.
+Each tab and line break is a separate beginning, so that nothing is looked at twice.
 
 Quotes do not help: one with a semicolon as its list separator splits ``"a","x;=1+1"`` within the second field.
 """
