@@ -116,7 +116,7 @@ def step(name: str, text: str) -> Iterator[None]:
         done.set()
         thread.join()
     seconds[name] = time.monotonic() - began
-    # where the demo has no folder of its own, nothing is noted
+    # where the demo has no separate folder, nothing is noted
     with contextlib.suppress(OSError):
         note.write_text(json.dumps(seconds))
 

@@ -82,7 +82,7 @@ def _kept_secret(path: Path) -> str:
 
 class Airflow:
     """
-    A running Airflow: each component a process of its own, its output in a file under AIRFLOW_HOME/logs.
+    A running Airflow: each component in a separate process, its output in a file under AIRFLOW_HOME/logs.
 
     :param environment: from `airflow_environment`; the API server's address is added to it.
     :param port: where the API server listens on loopback; 0 for any free one.
@@ -126,7 +126,7 @@ class Airflow:
 
     def run(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         """
-        Start one ``airflow`` command as a component, in a process group of its own.
+        Start one ``airflow`` command as a component, in a separate process group.
 
         :param name: its name from then on, and that of its file in AIRFLOW_HOME/logs.
         :param arguments: what follows ``airflow`` on the command line.

@@ -834,7 +834,7 @@ def test_rows_that_cannot_be_meant_so_are_counted_in_the_log(database, work_on):
     database.classify("acme", at="2026-11-08 10:00", confidence=101)
     outcome = work_on()
     (doubts,) = outcome.doubtful.values()
-    assert doubts.startswith("1 have a confidence outside of 0 to 100, which its average counts as it is; 2 have a ")
+    assert doubts.startswith("1 have a confidence outside of 0 to 100, which its average counts unchanged; 2 have a ")
     assert "a text with JSON in it" in doubts
     trend = database.trend("acme", "2026-11-08")
     # five times 80, once 101: 83.5

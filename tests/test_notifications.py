@@ -205,7 +205,7 @@ def test_what_cannot_be_found_out_is_null_and_a_warning(database, run_dag, mailb
     run = run_dag({"date": str(TUESDAY)})
     assert run.state == "success"
     assert run.summary["attention"] is None
-    assert "What is unusual in 2026-11-03 is not known" in run.log
+    assert "The anomalies of 2026-11-03 are not known" in run.log
     assert mailbox.mails == []
 
 

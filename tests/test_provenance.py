@@ -13,7 +13,7 @@ from test_aggregation import NOV_8, changes, opened, since
 
 from communication_trends.core.aggregation import Aggregation
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY, Period
-from communication_trends.core.report import AggregationReport
+from communication_trends.core.report import AggregationReport, TrendStatus
 from communication_trends.core.work import Fill, HotspotRule, Origin, Work
 
 RULE = {"topics": ["complaint", "escalation"], "minMessages": 10, "minRatio": 0.3}
@@ -621,8 +621,9 @@ def test_where_storing_fails_the_trends_are_not_aggregated_again(server, databas
             open_target=None if databases == 1 else lambda: nullcontext(writing),
         ).run()
     assert {
-        report.name(one.organization): one.reason.partition(" [")[0].partition(",")[0] for one in report.of("failed")
-    } == {  # type: ignore[arg-type]
+        report.name(one.organization): one.reason.partition(" [")[0].partition(",")[0]
+        for one in report.of(TrendStatus.FAILED)
+    } == {
         "o03": "refused",
         "o11": "refused",
         "o07": "o07: the confidences of its 8 messages are fractions of 1",

@@ -94,7 +94,7 @@ def _settings() -> str:
 def _tried_all(what: str, lines: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     try:
         yield from lines
-    # any: a monitor that ends in a traceback has not said what is wrong
+    # any: a monitor that ends in a traceback does not report what is wrong
     except Exception as error:
         yield FAILED, f"{what}: {error}"
 

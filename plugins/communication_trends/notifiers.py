@@ -54,7 +54,7 @@ def find_attention(
             return _anomalies(reader, [period], organizations)
     except Exception:
         # no reason to fail the run: all trends are stored by now
-        log.warning("What is unusual in %s is not known; the run goes on without it.", period, exc_info=True)
+        log.warning("The anomalies of %s are not known; the run continues without them.", period, exc_info=True)
         return None
 
 
@@ -142,7 +142,7 @@ def _notify(key: str, notifier: Any, context: Any, build: Callable[[], Message |
         notifier(context)
     # AirflowTaskTimeout is a BaseException
     except (Exception, AirflowTaskTimeout):
-        log.exception("%s_notifier failed: no message was sent. The run goes on; its summary has the findings.", key)
+        log.exception("%s_notifier failed: no message was sent. The run continues; its summary has the findings.", key)
 
 
 def _attention_message(

@@ -59,7 +59,7 @@ class PeriodTimetable(Timetable):
 
         :param last_automated_data_interval: the period of the last scheduled or backfilled run, or None.
         :param restriction: earliest and latest logical date, both included, and whether to catch up. A bound that is
-            a midnight of its own time zone names a date, as ``--from-date 2026-11-01`` does.
+            a midnight in its time zone names a date, as ``--from-date 2026-11-01`` does.
         """
         try:
             period = self._next_period(last_automated_data_interval, restriction)

@@ -78,7 +78,7 @@ def test_a_report_of_the_last_attempt_says_who_of_a_batch_failed():
     assert run.as_json()["organizationsProcessed"] == 2
 
 
-def test_a_report_from_before_a_clear_is_not_believed_of_a_task_instance_that_failed():
+def test_a_report_from_before_a_clear_does_not_count_for_a_task_instance_that_failed():
     """It was cleared, and died before it could say anything: what is there is what it said the first time."""
     old = {0: report(0, earlier={"2026-11-07": {"kept": 2}}, kept=["a"]), 1: report(1, kept=["c"])}
     run = summed_up(states={0: "failed", 1: "failed"}, reports=old, clear_number=1)
@@ -87,7 +87,7 @@ def test_a_report_from_before_a_clear_is_not_believed_of_a_task_instance_that_fa
     assert (summary["organizationsProcessed"], summary["keptTrends"], summary["lookback"]["kept"]) == (0, 0, 0)
 
 
-def test_a_report_of_an_attempt_that_another_one_followed_is_not_believed():
+def test_a_report_of_an_attempt_that_another_one_followed_does_not_count():
     told = {0: report(0, is_last_attempt=False, failed_earlier=[["2026-11-07", "a"]])}
     assert summed_up(states={0: "failed", 1: "success"}, reports=told).as_json()["failedOrganizations"] == ["A", "B"]
 

@@ -90,7 +90,7 @@ statistic of the weekdays' differences, whose expected value it is by chance alo
 """
 
 MIN_TOGETHER = 5
-"""Organizations that must have moved alike for it to be said once of all of them."""
+"""Organizations that must have moved alike to be reported once, together."""
 
 MIN_SHARE_TOGETHER = 0.1
 """The same as a share of those that could be judged."""

@@ -36,7 +36,7 @@ class Metric:
 
     :param name: its name in the API.
     :param attribute: its name in `Counts`.
-    :param is_share: whether it is said as a share of the messages.
+    :param is_share: whether it is worded as a share of the messages.
     :param sinks: whether few of it are anomalous too.
     """
 

@@ -67,7 +67,7 @@ class Digest:
                     marks=self.marks,
                 )
         except Exception:
-            log.warning("What was unusual in that week is not known; the digest goes on without it.", exc_info=True)
+            log.warning("The anomalies of that week are not known; the digest is sent without them.", exc_info=True)
         findings = _once_each(found.findings) if found else []
         together = found.together if found else []
         with open_trends() as reader:

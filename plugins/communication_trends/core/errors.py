@@ -25,7 +25,7 @@ class DatabaseUnusableError(RuntimeError):
 
 class OutdatedSnapshotError(RuntimeError):
     """
-    Raised when what a transaction has read cannot be relied on; beginning it again helps.
+    Raised when what a transaction has read cannot be relied on; a new transaction may succeed.
 
     :param newest: the latest snapshot that a stored trend is from, as text, where that is why.
     """

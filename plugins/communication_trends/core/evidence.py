@@ -104,7 +104,7 @@ def gather_evidence(
     purged_days = _days_with_fewer_rows(reading, writing, trends, periods)
     counted = _channel_messages(reading, trends, channels, periods)
     for trend in trends:
-        key = trend["organization_id"], trend["period_start"]
+        key = trend_key(trend)
         period = periods[trend["period_start"]]
         reasons = incomplete.setdefault(key, [])
         own_messages, own_alerts = messages[trend["organization_id"]], alerts[trend["organization_id"]]
@@ -181,8 +181,8 @@ def _memories(
     }
 
     def memory(id_: str, table: str) -> Memory:
-        found, kept = source.get(id_, {}), stored.get(id_, {})
-        first, last = kept.get(f"first_with_{table}s"), kept.get(f"last_with_{table}s")
+        found, trends = source.get(id_, {}), stored.get(id_, {})
+        first, last = trends.get(f"first_with_{table}s"), trends.get(f"last_with_{table}s")
         return Memory(
             found.get(f"oldest_{table}"),
             found.get(f"oldest_{table}_of_all"),

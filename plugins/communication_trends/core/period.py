@@ -262,8 +262,8 @@ def _require_ended(period: Period, logical_date: datetime.datetime, now: datetim
     if utc_date(now) < period.first_date or utc_date(now) < period.next_date:
         raise InvalidInputError(
             f"logical date: {logical_date} means the {period.kind.noun} that begins then, {period.first_date} (UTC), "
-            "as for a scheduled run. It has not ended. To store it as it is so far, or another one, trigger a run "
-            "without a logical date and with date in its conf. Delete this run, or clear it once the "
+            "as for a scheduled run. It has not ended. To store what there is of it so far, or another one, trigger a "
+            "run without a logical date and with date in its conf. Delete this run, or clear it once the "
             f"{period.kind.noun} has ended: the scheduler makes no second run with the same logical date."
         )
     return period

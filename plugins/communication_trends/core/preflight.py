@@ -28,6 +28,8 @@ from communication_trends.core.refusals import (
     may_be_of_the_table,
     refusal,
 )
+from communication_trends.core.verification import difference
+from communication_trends.core.wording import list_text
 from communication_trends.core.work import HotspotRule
 
 log = logging.getLogger(__name__)
@@ -117,22 +119,21 @@ class Preflight:
             with self.database.transaction(read_only=True, lock=LOCK_TIMEOUT) as listing:
                 rows = listing.run("repeated_organizations.sql")
         except DATABASE_ERRORS as error:
-            # what is missing, the statements that store say
+            # the statements that store report what is missing
             self._judged(error)
             return []
         if not rows:
             return []
-        found = ", ".join(f"{row['id'] or 'no id'} ({row['times']} times)" for row in rows[:LISTED_ORGANIZATIONS])
-        more = f" and {len(rows) - LISTED_ORGANIZATIONS} more" if len(rows) > LISTED_ORGANIZATIONS else ""
+        found = list_text([f"{row['id'] or 'no id'} ({row['times']} times)" for row in rows], LISTED_ORGANIZATIONS)
         return [
             Problem(
-                f"organizations: it lists {found}{more}, instead of each organization once",
+                f"organizations: it lists {found}, instead of each organization once",
                 "correct the view, or give the table its primary key on id",
             )
         ]
 
     def _narrow_indexes(self) -> list[Problem]:
-        """A week and its Monday begin on one date: what the trial of one of them does not show."""
+        """A week and its Monday begin on the same date, which the trial of one of them does not show."""
         try:
             with self.database.transaction(read_only=True, lock=LOCK_TIMEOUT) as catalog:
                 rows = catalog.run("narrow_indexes.sql", {"trend_period": self.period.kind.name})
@@ -202,7 +203,7 @@ class Preflight:
             with self.database.transaction(read_only=True, lock=LOCK_TIMEOUT) as listing:
                 rows = listing.run("trial_organizations.sql", {"limit": TRIED_ORGANIZATIONS})
         except DATABASE_ERRORS as error:
-            # what is missing, the statement itself says
+            # the statement itself reports what is missing
             return None if is_temporary(self._judged(error)) else []
         return [row["id"] for row in rows]
 
@@ -225,7 +226,7 @@ class Preflight:
                     different = trial.run("verify_trends.sql", parameters)
                     if different and organization != NO_ORGANIZATION:
                         raise TrendMismatchError(
-                            f"the stored row is not the one that was written: {_difference(different[0])}"
+                            f"the stored row is not the one that was written: {difference(different[0])}"
                         )
         except STORING_ERRORS as error:
             return self._judged(error)
@@ -293,7 +294,3 @@ class Preflight:
             f"alter role {role} in database {name} set default_transaction_read_only = off, or find out who set it "
             "and why; to read from another server, use the setting source_conn_id",
         )
-
-
-def _difference(row: dict[str, Any]) -> str:
-    return "no row is there" if row["is_missing"] else f"{row['different_columns']} came out differently"

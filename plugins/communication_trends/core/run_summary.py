@@ -1,23 +1,21 @@
 """
 Sums up a run from evidence. No Airflow and no PostgreSQL in here: plain values in, the summary out.
 
-What counts is what is stored, and its provenance. What a task instance has reported counts only if it belongs to the
-last attempt of the run as it is now: Airflow removes an old report only when a task process starts, so a task instance
-that is cleared and dies before that still has the one of before.
+What counts is what is stored, and its provenance. A task instance's report counts only if it is from the last attempt
+since the run was last cleared: Airflow removes an old report only when a task process starts, so a task instance that
+is cleared and dies before that still has its old one.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from communication_trends.core.period import Period
 from communication_trends.core.task_report import TaskReport
-
-MAX_LISTED = 50
-"""Organizations that a message names, and trends that the summary lists."""
+from communication_trends.core.wording import MAX_NAMED, list_text
 
 
 class StoredTrend(NamedTuple):
@@ -60,7 +58,7 @@ class StoredOrganization(NamedTuple):
 @dataclass(frozen=True)
 class Evidence:
     """
-    What there is to see of a run.
+    What a run is summed up from.
 
     :param period: the run's own period.
     :param lookback_periods: the periods before it that the run has recomputed, newest first.
@@ -93,9 +91,9 @@ class Evidence:
     hotspot_rule: Mapping[str, Any] = field(default_factory=dict)
     earlier_rules: Sequence[Mapping[str, Any]] = ()
 
-    def believed(self) -> Iterator[TaskReport]:
+    def valid_reports(self) -> Iterator[TaskReport]:
         """
-        Return the reports that count.
+        Return the reports that are not from an earlier attempt.
 
         A task instance that succeeded has no other report than that of its last process. One that did not has nothing
         to report, unless it has done so in its last attempt since the run was last cleared.
@@ -180,7 +178,7 @@ class RunSummary:
                 "total": len(self.incomplete),
                 "trends": [
                     {"organization": self.name(id_), "trendDate": date, "reason": reason}
-                    for id_, date, reason in self.incomplete[:MAX_LISTED]
+                    for id_, date, reason in self.incomplete[:MAX_NAMED]
                 ],
             },
             "hotspotRule": {**evidence.hotspot_rule, "earlierRules": list(evidence.earlier_rules)},
@@ -194,19 +192,19 @@ class RunSummary:
             others = " The others are stored." if self.processed else ""
             problems.append(
                 f"{len(self.failed)} of {total} organizations have no trend for {evidence.period.first_date} from this "
-                f"run: {_listed(sorted(map(self.name, self.failed)))}.{others}"
+                f"run: {list_text(sorted(map(self.name, self.failed)))}.{others}"
             )
         if evidence.unknown_to_source:
             problems.append(
                 "The source does not have these organizations, of which the target has trends of the "
-                f"{evidence.period.kind.noun} before: {_listed(sorted(evidence.unknown_to_source.values()))}. Is the "
+                f"{evidence.period.kind.noun} before: {list_text(sorted(evidence.unknown_to_source.values()))}. Is the "
                 "source complete, and is source_conn_id the right connection?"
             )
         if self.failed_earlier:
             failures = [f"{self.name(id_)} {period.first_date}" for period, id_ in self.failed_earlier]
             problems.append(
                 f"{len(failures)} trends of earlier {evidence.period.kind.noun}s failed and are unchanged: "
-                f"{_listed(failures)}."
+                f"{list_text(failures)}."
             )
         return " ".join(problems)
 
@@ -230,7 +228,7 @@ class RunSummary:
             )
         if self.incomplete:
             listed = [f"{self.name(id_)} {date}: {reason}" for id_, date, reason in self.incomplete]
-            said.append(f"{len(listed)} trends are not final. {_listed(listed, limit=5)}.")
+            said.append(f"{len(listed)} trends are not final. {list_text(listed, limit=5)}.")
         for rule in evidence.earlier_rules:
             said.append(
                 f"The rule of hotspots has changed: the trends of {rule['organizations']} organizations from before "
@@ -261,11 +259,11 @@ def summarize_run(evidence: Evidence) -> RunSummary:
     """
     Sum up a run.
 
-    :param evidence: what there is to see of it.
+    :param evidence: what to sum it up from.
     """
     own = evidence.period
     by_date = {str(one.first_date): one for one in (own, *evidence.lookback_periods)}
-    reports = list(evidence.believed())
+    reports = list(evidence.valid_reports())
     reported = {report.map_index: report for report in reports}
     not_in_source = {
         (by_date[date], id_)
@@ -300,9 +298,3 @@ def summarize_run(evidence: Evidence) -> RunSummary:
         kept_earlier=sum(counts.get("kept", 0) for report in reports for counts in report.earlier.values()),
         incomplete=[one for report in reports for one in report.incomplete],
     )
-
-
-def _listed(names: Iterable[str], limit: int = MAX_LISTED) -> str:
-    """Return names in one line, the first of them where there are many."""
-    names = list(names)
-    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

@@ -81,12 +81,20 @@ def verify_stored(
     for row in (
         row for part in json_parts(computed) for row in writing.run("verify_trends.sql", {**parameters, "trends": part})
     ):
-        problem = "no row is there" if row["is_missing"] else f"{row['different_columns']} came out differently"
         raise TrendMismatchError(
             f"{name(row['organization_id'])}: the trend does not add up and was not stored: "
-            f"{problem} after writing. Look for triggers and rules on communication_trends and "
+            f"{difference(row)} after writing. Look for triggers and rules on communication_trends and "
             "communication_trends_provenance"
         )
+
+
+def difference(row: Mapping[str, Any]) -> str:
+    """
+    Say how a stored trend differs from what was written.
+
+    :param row: of sql/verify_trends.sql.
+    """
+    return "no row is there" if row["is_missing"] else f"{row['different_columns']} came out differently"
 
 
 def _require_percentages(trend: Mapping[str, Any], counted: Mapping[str, Any], name: Callable[[str], str]) -> None:
@@ -110,7 +118,7 @@ def _doubts(counted: Mapping[str, Any]) -> str:
     """Say what of some source rows cannot be meant, from a row of sql/count_source_rows.sql."""
     doubts = []
     if number := counted["confidences_out_of_range"]:
-        doubts.append(f"{number} have a confidence outside of 0 to 100, which its average counts as it is")
+        doubts.append(f"{number} have a confidence outside of 0 to 100, which its average counts unchanged")
     if number := counted["confidences_between_0_and_1"]:
         doubts.append(f"{number} have a confidence between 0 and 1, which its average counts as less than one percent")
     if number := counted["sentiments_in_text"]:

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 
 from communication_trends.core.period import DAILY, MONTHLY, Period
+
+MAX_NAMED = 50
+"""Names in one line of the log, or in one message."""
+
+
+def list_text(names: Sequence[str], limit: int = MAX_NAMED) -> str:
+    """Return names in one line, the first of them where there are many."""
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
 def moved_text(change: float | None, unit: str) -> str:

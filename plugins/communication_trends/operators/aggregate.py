@@ -16,8 +16,9 @@ from communication_trends.core.database import Database
 from communication_trends.core.period import Period, utc_now
 from communication_trends.core.report import AggregationReport, TrendResult, TrendStatus
 from communication_trends.core.task_report import TaskReport
+from communication_trends.core.wording import MAX_NAMED, list_text
 from communication_trends.core.work import Fill, Origin, Work
-from communication_trends.operators.base import NAMES_PER_LOG_LINE, REPORT_KEY, TrendsOperator, listed
+from communication_trends.operators.base import REPORT_KEY, TrendsOperator
 
 
 class AggregateTrendsOperator(TrendsOperator):
@@ -83,7 +84,7 @@ class AggregateTrendsOperator(TrendsOperator):
             organizations = {result.organization for result in failed}
             raise (AirflowException if is_retried else AirflowFailException)(
                 f"{len(organizations)} of {len(work.organizations)} organizations failed. "
-                + listed([_reason(result, work, report) for result in failed])
+                + list_text([_reason(result, work, report) for result in failed])
             )
 
     def _work(self, context: Any) -> Work:
@@ -102,7 +103,7 @@ class AggregateTrendsOperator(TrendsOperator):
         return self.connected(settings.conn_id())
 
     def _log_report(self, work: Work, report: AggregationReport) -> None:
-        """Log what happened: many organizations to a line, and a line for each that is not as it should be."""
+        """Log what happened: many organizations to a line, and a line for each that needs attention."""
         own = work.period
         for id_ in report.deleted:
             self.log.warning("%s: the organization has been deleted since it was listed; nothing to store.", id_)
@@ -112,8 +113,8 @@ class AggregateTrendsOperator(TrendsOperator):
         ):
             names = [f"{report.name(one.organization)} ({one.messages})" for one in report.of(*statuses, period=own)]
             # a line for each would take longer than its aggregation
-            for start in range(0, len(names), NAMES_PER_LOG_LINE):
-                line = ", ".join(names[start : start + NAMES_PER_LOG_LINE])
+            for start in range(0, len(names), MAX_NAMED):
+                line = ", ".join(names[start : start + MAX_NAMED])
                 self.log.info(f"{said}, with so many classifications: %s.", own, line)
         for result in report.guarded(period=own):
             self.log.warning(
@@ -146,7 +147,7 @@ class AggregateTrendsOperator(TrendsOperator):
             if results:
                 dates = sorted({result.period.first_date for result in results})
                 names = sorted({report.name(result.organization) for result in results})
-                self.log.warning(said, len(results), self.kind.noun, dates[0], dates[-1], listed(names))
+                self.log.warning(said, len(results), self.kind.noun, dates[0], dates[-1], list_text(names))
         for result in report.of(TrendStatus.FAILED):
             self.log.error("%s", _reason(result, work, report))
 

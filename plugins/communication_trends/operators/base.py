@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,7 @@ from typing import Any
 from communication_trends.sdk import AirflowFailException, Asset, BaseOperator
 
 from communication_trends import settings
-from communication_trends.compat import (
-    run_after,
-    triggered_by,
-)
+from communication_trends.compat import run_after, triggered_by
 from communication_trends.connections import open_database
 from communication_trends.core.database import Database
 from communication_trends.core.errors import InvalidInputError
@@ -28,9 +24,6 @@ ASSETS = {
 
 REPORT_KEY = "outcome"
 """XCom key of what a task instance reports beyond what the tables show; pushed only if there is something."""
-
-NAMES_PER_LOG_LINE = 50
-"""Organizations that are named in one line of the log."""
 
 
 class TrendsOperator(BaseOperator):
@@ -113,8 +106,3 @@ class TrendsOperator(BaseOperator):
         :param conn_id: id of an Airflow connection.
         """
         return open_database(conn_id, sql_path=self.sql_path)
-
-
-def listed(names: Sequence[str], limit: int = NAMES_PER_LOG_LINE) -> str:
-    """Return names in one line, the first of them where there are many."""
-    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

@@ -17,12 +17,9 @@ from communication_trends.core.database import Database, Transaction
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import Period, utc_date, utc_now
 from communication_trends.core.preflight import Preflight
-from communication_trends.operators.base import TrendsOperator, listed
-from communication_trends.params import (
-    batch_size,
-    refuse_unknown_keys,
-    requested_organizations,
-)
+from communication_trends.core.wording import list_text
+from communication_trends.operators.base import TrendsOperator
+from communication_trends.params import batch_size, refuse_unknown_keys, requested_organizations
 
 UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}")
 
@@ -166,12 +163,12 @@ def requested_ids(wanted: Sequence[str], source: Database, listing: Transaction)
     """
     storable = [entry for entry in wanted if _is_storable(entry)]
     entries = {"entries": storable, "entry_ids": [_as_id(entry) for entry in storable]}
-    # which entries there are organizations for, PostgreSQL says: it compares slugs by the column's collation
+    # PostgreSQL finds the organizations, since it compares slugs by the column's collation
     found = listing.rows(source.sql("requested_organizations.sql"), entries)
     known = {row["entry"] for row in found}
     if unknown := [entry for entry in wanted if entry not in known]:
         raise AirflowFailException(
-            f"organizations: unknown {listed([ascii(entry) for entry in unknown])}. "
+            f"organizations: unknown {list_text([ascii(entry) for entry in unknown])}. "
             "Give the id or the slug, upper and lower case as it is stored, of organizations that exist; "
             "nothing was aggregated."
         )
