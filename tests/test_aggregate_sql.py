@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
+from stored import EMPTY
 
 from communication_trends.core.evidence import NUMBERS
 from communication_trends.core.statements import compose
@@ -23,14 +24,6 @@ from local import ROOT
 
 DAY_START = datetime.datetime(2026, 11, 1)
 DAY_END = datetime.datetime(2026, 11, 2)
-IDLE: dict[str, Any] = {
-    "topic_distribution": {},
-    "sentiment_distribution": {},
-    "escalation_counts": {},
-    "channel_hotspots": [],
-    "total_classifications": 0,
-    "avg_confidence": None,
-}
 
 
 def aggregate(database, *slugs: str, **changes: Any) -> dict[str, dict[str, Any]]:
@@ -64,7 +57,7 @@ def aggregate(database, *slugs: str, **changes: Any) -> dict[str, dict[str, Any]
     # through JSON, as the package hands them on: numbers must survive it
     trends = json.loads(json.dumps(rows))
     for trend in trends:
-        trend.update({name: json.loads(trend[name]) for name, value in IDLE.items() if isinstance(value, dict | list)})
+        trend.update({name: json.loads(trend[name]) for name, value in EMPTY.items() if isinstance(value, dict | list)})
         assert trend.pop("messages_with_tone") == sum(trend["sentiment_distribution"].values())
         assert trend.pop("alerts") == sum(trend["escalation_counts"].values())
         assert (trend.pop("messages_with_confidence") > 0) == (trend["avg_confidence"] is not None)
@@ -72,7 +65,7 @@ def aggregate(database, *slugs: str, **changes: Any) -> dict[str, dict[str, Any]
 
 
 def test_an_idle_organization_has_a_trend_of_nothing(database):
-    assert aggregate(database, "idle") == {"idle": IDLE}
+    assert aggregate(database, "idle") == {"idle": EMPTY}
 
 
 def test_topics_are_counted_under_their_own_name_the_empty_one_included(database):
@@ -103,7 +96,7 @@ def test_escalations_are_counted_by_severity_without_those_that_have_no_time(dat
     database.escalate("acme", "critical", at="2026-10-31 23:59:59.999999")
     database.escalate("acme", "critical", at="2026-11-02 00:00:00")
     trend = aggregate(database, "acme")["acme"]
-    assert trend == {**IDLE, "escalation_counts": {"medium": 2, "high": 1, "apocalyptic": 1}}
+    assert trend == {**EMPTY, "escalation_counts": {"medium": 2, "high": 1, "apocalyptic": 1}}
 
 
 def hot(database, channel: str | None, risky: int, calm: int) -> None:
@@ -211,7 +204,7 @@ def test_infinite_timestamps_are_in_no_day(database):
     for moment in ("infinity", "-infinity"):
         database.classify("acme", at=moment)
         database.escalate("acme", "high", at=moment)
-    assert aggregate(database, "acme") == {"acme": IDLE}
+    assert aggregate(database, "acme") == {"acme": EMPTY}
 
 
 def test_organizations_do_not_mix_and_one_not_asked_for_is_not_there(database):
@@ -225,7 +218,7 @@ def test_organizations_do_not_mix_and_one_not_asked_for_is_not_there(database):
     assert (trends["acme"]["avg_confidence"], trends["acme"]["escalation_counts"]) == (10, {})
     assert trends["beta"]["topic_distribution"] == {"complaint": 2}
     assert (trends["beta"]["avg_confidence"], trends["beta"]["escalation_counts"]) == (90, {"high": 1})
-    assert trends["idle"] == IDLE
+    assert trends["idle"] == EMPTY
 
 
 # Generated rows: few distinct values, so that they meet in groups, and the moments around both midnights.

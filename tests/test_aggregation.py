@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
+from stored import COLUMNS
 from test_aggregate_sql import trend_in_python
 
 from communication_trends.core.aggregation import Aggregation
@@ -29,14 +30,6 @@ from communication_trends.core.work import HotspotRule, Work
 from local import ROOT
 
 NOV_8 = DAILY.containing(datetime.date(2026, 11, 8))
-COLUMNS = (
-    "topic_distribution",
-    "sentiment_distribution",
-    "escalation_counts",
-    "channel_hotspots",
-    "total_classifications",
-    "avg_confidence",
-)
 
 
 def opened(connection: psycopg.Connection[Any]) -> Database:

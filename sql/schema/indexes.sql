@@ -1,4 +1,4 @@
--- Optional: indexes that answer the nightly statement without reading the tables.
+-- Optional: indexes that answer the aggregate without reading the tables.
 -- What they gain and cost: docs/performance.md. Created without blocking writers;
 -- so run it outside a transaction: psql -f sql/schema/indexes.sql
 

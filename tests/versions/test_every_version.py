@@ -14,6 +14,7 @@ import sys
 import pytest
 from airflow_dag import DAG_ID
 from psycopg.types.json import Jsonb
+from stored import COLUMNS
 
 from communication_trends import __version__
 from local import ROOT
@@ -21,14 +22,6 @@ from local.airflow import run_airflow
 
 DAYS = [datetime.date(2026, 10, 31) + datetime.timedelta(days=days) for days in range(6)]
 SLUGS = ["acme", "bolt", "idle"]
-COLUMNS = [
-    "topic_distribution",
-    "sentiment_distribution",
-    "escalation_counts",
-    "channel_hotspots",
-    "total_classifications",
-    "avg_confidence",
-]
 
 
 def source_rows():

@@ -17,9 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
+from stored import COLUMNS, EMPTY
 
 from web.conftest import API
-from web.test_broken_rows import COLUMNS, is_readable
+from web.test_broken_rows import is_readable
 
 TODAY = datetime.datetime.now(datetime.timezone.utc).date()
 DAYS = 9
@@ -46,14 +47,6 @@ readable_rows = st.fixed_dictionaries(
         "avg_confidence": st.one_of(st.none(), st.integers(0, 100)),
     }
 )
-EMPTY: dict[str, Any] = {
-    "topic_distribution": {},
-    "sentiment_distribution": {},
-    "escalation_counts": {},
-    "channel_hotspots": [],
-    "total_classifications": 0,
-    "avg_confidence": None,
-}
 idle_rows = st.just(EMPTY)
 broken_rows = st.tuples(
     readable_rows,

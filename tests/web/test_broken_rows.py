@@ -11,6 +11,7 @@ import sys
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from stored import COLUMNS
 
 from web import rows
 from web.conftest import API
@@ -20,14 +21,6 @@ sys.set_int_max_str_digits(10_000)
 
 DAY = "2026-10-20"
 RANGE = {"from": "2026-10-19", "to": "2026-10-21"}
-COLUMNS = [
-    "topic_distribution",
-    "sentiment_distribution",
-    "escalation_counts",
-    "channel_hotspots",
-    "total_classifications",
-    "avg_confidence",
-]
 PATHS = [
     "organizations",
     "organizations/victim/trends",

@@ -13,6 +13,7 @@ from conftest import running_airflow_on
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page, expect
+from stored import COLUMNS, EMPTY
 
 from communication_trends.core.period import KINDS
 from communication_trends.core.period_range import Range
@@ -21,8 +22,6 @@ from web import chromium
 from web.chromium import PATIENCE
 from web.conftest import API
 from web.test_arithmetic import (
-    COLUMNS,
-    EMPTY,
     RISKY,
     TODAY,
     Sums,
