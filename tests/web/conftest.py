@@ -15,11 +15,12 @@ import psycopg
 import pytest
 from conftest import running_airflow_on
 from fastapi.testclient import TestClient
+from playwright.sync_api import Browser
 from psycopg.rows import dict_row
 
 from local.airflow import Airflow
 from local.servers import Server
-from web import rows
+from web import chromium, rows
 
 API = "/communication-trends/api/v1"
 
@@ -89,6 +90,12 @@ class Api:
             return {}
         token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=user, role=user))
         return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium.started() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

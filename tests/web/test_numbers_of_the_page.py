@@ -12,7 +12,7 @@ import pytest
 from conftest import running_airflow_on
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from stored import COLUMNS, EMPTY
 
 from communication_trends.core.period import KINDS
@@ -75,12 +75,6 @@ def airflow(server, tmp_path_factory) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def world(airflow) -> World:
     return World(None, airflow[1].connection)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium.started() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

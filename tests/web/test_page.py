@@ -30,12 +30,6 @@ RANGE = f"from={FROM}&to={TO}"
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium.started() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def dag(web):
     """The DAG, ready to be triggered."""
     ready = web.airflow.wait_until(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from conftest import running_airflow_on
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from web import chromium, world
 from web.chromium import NOW, PATIENCE
@@ -28,12 +28,6 @@ def airflow(server, tmp_path_factory) -> Iterator[Any]:
         world.fill(database.connection)
         airflow.start("api-server")
         yield airflow
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium.started() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

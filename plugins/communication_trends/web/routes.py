@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi import Path as PathParameter
 from pydantic import Field
 
-from communication_trends.core.trend_reader import TrendReader
 from communication_trends.web import tables
 from communication_trends.web.access import requires_dag
 from communication_trends.web.answers.attention import attention
@@ -80,14 +79,10 @@ router = APIRouter(responses={401: {}, 403: {}, 503: {"description": "The databa
 @router.get("/organizations", response_model=Organizations, responses=CSV)
 async def get_organizations(reply: Paged, search: Search = "") -> Response:
     """Organizations whose name or slug contains a text, in pages."""
-
-    def answer(database: TrendReader) -> Organizations:
-        return organizations(database, search, reply.limit, reply.offset)
-
-    def table(found: Organizations) -> tuple[str, str]:
-        return "organizations", tables.table_of(Organization, found.organizations)
-
-    return await reply(answer, table)
+    return await reply(
+        lambda database: organizations(database, search, reply.limit, reply.offset),
+        lambda found: ("organizations", tables.table_of(Organization, found.organizations)),
+    )
 
 
 @router.get("/organizations/{organization}/trends", response_model=OrganizationTrends, responses=CSV)
@@ -95,27 +90,21 @@ async def get_trends(
     organization: OneOrganization, asked: RangeOfOne, reply: Whole, changed_since: ChangedSince
 ) -> Response:
     """Trends of one organization, one entry per period; those without one say why."""
-
-    def answer(database: TrendReader) -> OrganizationTrends:
-        return trends_of_one(database, organization, asked, changed_since)
-
-    def table(found: OrganizationTrends) -> tuple[str, str]:
-        return _trends_or_changes(f"trends-{found.organization.slug}", found, found.days)
-
-    return await reply(answer, table, with_changes=changed_since is not None)
+    return await reply(
+        lambda database: trends_of_one(database, organization, asked, changed_since),
+        lambda found: _trends_or_changes(f"trends-{found.organization.slug}", found, found.days),
+        with_changes=changed_since is not None,
+    )
 
 
 @router.get("/trends", response_model=AllTrends, responses=CSV)
 async def get_trends_of_all(asked: RangeOfAll, reply: Whole, changed_since: ChangedSince) -> Response:
     """Trends of all organizations together, one entry per period; those without any say why."""
-
-    def answer(database: TrendReader) -> AllTrends:
-        return trends_of_all(database, asked, changed_since)
-
-    def table(found: AllTrends) -> tuple[str, str]:
-        return _trends_or_changes("trends", found, found.days)
-
-    return await reply(answer, table, with_changes=changed_since is not None)
+    return await reply(
+        lambda database: trends_of_all(database, asked, changed_since),
+        lambda found: _trends_or_changes("trends", found, found.days),
+        with_changes=changed_since is not None,
+    )
 
 
 @router.get("/overview", response_model=Overview, responses=CSV)
@@ -124,57 +113,43 @@ async def get_overview(
 ) -> Response:
     """Organizations in the order asked for, in pages, each with its periods and how it changed."""
     ascending = (order or ("asc" if sort in {"rank", "name"} else "desc")) == "asc"
-
-    def answer(database: TrendReader) -> Overview:
-        return overview(
+    series = {"daily_classifications", "daily_risky_classifications", "daily_escalations", "not_final_dates"}
+    return await reply(
+        lambda database: overview(
             database, asked, search=search, sort=sort, ascending=ascending, limit=reply.limit, offset=reply.offset
-        )
-
-    def table(found: Overview) -> tuple[str, str]:
-        series = {"daily_classifications", "daily_risky_classifications", "daily_escalations", "not_final_dates"}
-        content = tables.table_of(RankedOrganization, found.organizations, without=series)
-        return _name("overview", found), content
-
-    return await reply(answer, table)
+        ),
+        lambda found: (
+            _name("overview", found),
+            tables.table_of(RankedOrganization, found.organizations, without=series),
+        ),
+    )
 
 
 @router.get("/hotspots", response_model=Hotspots, responses=CSV)
 async def get_hotspots(asked: RangeOfAll, reply: Paged, organization: AnyOrganization = None) -> Response:
     """Hotspot channels, ranked over the range, in pages."""
-
-    def answer(database: TrendReader) -> Hotspots:
-        return hotspots(database, asked, organization=organization, limit=reply.limit, offset=reply.offset)
-
-    def table(found: Hotspots) -> tuple[str, str]:
-        return _name("hotspots", found), tables.table_of(RankedHotspot, found.hotspots)
-
-    return await reply(answer, table)
+    return await reply(
+        lambda database: hotspots(database, asked, organization=organization, limit=reply.limit, offset=reply.offset),
+        lambda found: (_name("hotspots", found), tables.table_of(RankedHotspot, found.hotspots)),
+    )
 
 
 @router.get("/comparison", response_model=Comparison, responses=CSV)
 async def get_comparison(asked: ComparedRange, reply: Whole, organization: AnyOrganization = None) -> Response:
     """The range against the one before it, over the organization-days that are stored in both."""
-
-    def answer(database: TrendReader) -> Comparison:
-        return comparison(database, asked, organization=organization)
-
-    def table(found: Comparison) -> tuple[str, str]:
-        return _name("comparison", found), tables.comparison_table(found)
-
-    return await reply(answer, table)
+    return await reply(
+        lambda database: comparison(database, asked, organization=organization),
+        lambda found: (_name("comparison", found), tables.comparison_table(found)),
+    )
 
 
 @router.get("/topic-changes", response_model=TopicChanges, responses=CSV)
 async def get_topic_changes(asked: ComparedRange, reply: Whole, organization: AnyOrganization = None) -> Response:
     """Topics and tones against the range before: what rose, for whom, in which channels."""
-
-    def answer(database: TrendReader) -> TopicChanges:
-        return topic_changes(database, asked, organization=organization)
-
-    def table(found: TopicChanges) -> tuple[str, str]:
-        return _name("topic-changes", found), tables.topic_changes_table(found)
-
-    return await reply(answer, table)
+    return await reply(
+        lambda database: topic_changes(database, asked, organization=organization),
+        lambda found: (_name("topic-changes", found), tables.topic_changes_table(found)),
+    )
 
 
 @router.get("/attention", response_model=Attention, responses=CSV)
@@ -183,14 +158,10 @@ async def get_attention(asked: LatestRange, reply: Paged, organization: AnyOrgan
     if organization is None:
         # each period is read with eight before it
         bounded(asked, MAX_OF_ALL_JUDGED)
-
-    def answer(database: TrendReader) -> Attention:
-        return attention(database, asked, organization=organization, limit=reply.limit, offset=reply.offset)
-
-    def table(found: Attention) -> tuple[str, str]:
-        return _name("attention", found), tables.table_of(Finding, found.findings)
-
-    return await reply(answer, table)
+    return await reply(
+        lambda database: attention(database, asked, organization=organization, limit=reply.limit, offset=reply.offset),
+        lambda found: (_name("attention", found), tables.table_of(Finding, found.findings)),
+    )
 
 
 @router.get("/freshness", response_model=Freshness, responses=CSV)
@@ -207,17 +178,12 @@ async def get_freshness(
     ] = False,
 ) -> Response:
     """How far the trends are complete, and which organizations lack which periods."""
-
-    def answer(database: TrendReader) -> Freshness:
-        return freshness(database, asked, organization=organization, limit=reply.limit, offset=reply.offset)
-
-    def table(found: Freshness) -> tuple[str, str]:
-        return _name("freshness", found), tables.table_of(Behind, found.behind)
-
-    def status(found: Freshness) -> int:
-        return 503 if fail and not found.fresh else 200
-
-    return await reply(answer, table, status, for_monitor=fail)
+    return await reply(
+        lambda database: freshness(database, asked, organization=organization, limit=reply.limit, offset=reply.offset),
+        lambda found: (_name("freshness", found), tables.table_of(Behind, found.behind)),
+        lambda found: 503 if fail and not found.fresh else 200,
+        for_monitor=fail,
+    )
 
 
 @router.get("/runs/{run_id}", dependencies=[Depends(requires_dag(DagAccessEntity.RUN))])
