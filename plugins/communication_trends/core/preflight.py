@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from communication_trends.core.database import Database, Transaction
@@ -115,13 +115,7 @@ class Preflight:
 
     def _repeated_organizations(self) -> list[Problem]:
         """Each organization is counted as often as it is listed; a table with its primary key lists each once."""
-        try:
-            with self.database.transaction(read_only=True, lock=LOCK_TIMEOUT) as listing:
-                rows = listing.run("repeated_organizations.sql")
-        except DATABASE_ERRORS as error:
-            # the statements that store report what is missing
-            self._judged(error)
-            return []
+        rows = self._looked_up("repeated_organizations.sql")
         if not rows:
             return []
         found = list_text([f"{row['id'] or 'no id'} ({row['times']} times)" for row in rows], LISTED_ORGANIZATIONS)
@@ -134,12 +128,7 @@ class Preflight:
 
     def _narrow_indexes(self) -> list[Problem]:
         """A week and its Monday begin on the same date, which the trial of one of them does not show."""
-        try:
-            with self.database.transaction(read_only=True, lock=LOCK_TIMEOUT) as catalog:
-                rows = catalog.run("narrow_indexes.sql", {"trend_period": self.period.kind.name})
-        except DATABASE_ERRORS as error:
-            self._judged(error)
-            return []
+        rows = self._looked_up("narrow_indexes.sql", {"trend_period": self.period.kind.name})
         return [
             Problem(
                 f"communication_trends: {row['definition']} allows one trend for each organization and date, but days, "
@@ -150,6 +139,15 @@ class Preflight:
             )
             for row in rows
         ]
+
+    def _looked_up(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Return the rows of a statement; none where it fails for what the trial of storing reports."""
+        try:
+            with self.database.transaction(read_only=True, lock=LOCK_TIMEOUT) as lookup:
+                return lookup.run(name, parameters)
+        except DATABASE_ERRORS as error:
+            self._judged(error)
+            return []
 
     def _error_of_reading(self) -> Exception | None:
         """Run the statements that read, for no organization: nothing is scanned."""
