@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,12 +14,13 @@ import pytest
 
 from communication_trends import __version__
 from local import ROOT
+from local.airflow import run_airflow
 
 
-def command(*arguments, **environment):
+def command(*arguments, package=ROOT / "plugins" / "communication_trends", **environment):
     """Run it as docs/reference.md has it; return its exit code and what it says, by what each line is about."""
     run = subprocess.run(
-        [sys.executable, str(ROOT / "plugins" / "communication_trends"), *arguments],
+        [sys.executable, str(package), *arguments],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -78,6 +81,55 @@ def test_each_part_that_is_broken_is_named_and_the_others_are_still_checked(data
     )
     assert failed[5].startswith("database: ")
     assert len(failed) == 6
+
+
+def test_without_its_airflowignore_airflow_goes_on_and_the_check_says_so(tmp_path):
+    plugins = tmp_path / "plugins"
+    shutil.copytree(ROOT / "plugins", plugins, ignore=shutil.ignore_patterns("__pycache__", ".airflowignore"))
+    environment = {
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(plugins),
+        "AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH": str(ROOT / "sql"),
+    }
+    # what each component does when it starts
+    loaded = run_airflow(environment, "plugins", "-o", "json")
+    assert "communication_trends" in [plugin["name"] for plugin in json.loads(loaded.stdout.splitlines()[-1])]
+    code, said = command("check", "--no-database", package=plugins / "communication_trends", **environment)
+    failed = [line for line in said.splitlines() if line.startswith("FAILED")]
+    assert (code, len(failed)) == (1, 1)
+    assert failed[0].startswith("FAILED  plugin: Airflow loads each module of the package as a plugin")
+    assert failed[0].endswith(f".airflowignore to the one in {plugins}.")
+
+
+def test_sql_that_was_copied_without_its_folders_is_not_whole(tmp_path):
+    (tmp_path / "sql").mkdir()
+    for path in (ROOT / "sql").iterdir():
+        if path.is_file():
+            shutil.copy(path, tmp_path / "sql")
+    code, said = command("check", "--no-database", AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH=str(tmp_path / "sql"))
+    assert code == 1
+    assert f"FAILED  SQL: [Errno 2] No such file or directory: '{tmp_path}/sql/web/freshness.sql'\n" in said
+
+
+def test_dag_files_of_before_0_2_0_and_two_that_make_the_same_dags_are_named(tmp_path):
+    text = (ROOT / "dags" / "communication_trends_periods.py").read_text()
+    (tmp_path / "one.py").write_text(text)
+    environment = {"AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH": str(ROOT / "sql")}
+
+    def failed():
+        _, said = command("check", "--no-database", "--dags", str(tmp_path), **environment)
+        return [line.removeprefix("FAILED  ") for line in said.splitlines() if line.startswith("FAILED")]
+
+    assert failed() == []
+    (tmp_path / "two.py").write_text(text)
+    assert failed() == [
+        f"DAG file: {tmp_path}/two.py makes {dag_id}, as {tmp_path}/one.py does: remove one of them"
+        for dag_id in ("communication_trends_daily", "communication_trends_monthly", "communication_trends_weekly")
+    ]
+    # one without a release
+    (tmp_path / "two.py").write_text(re.sub(r"RELEASE = .*?\n    \)\n", "", text, flags=re.DOTALL))
+    assert failed() == [
+        f"DAG file: {tmp_path}/two.py is of a release before 0.2.0, the package of release {__version__}"
+    ]
 
 
 def test_a_table_that_lacks_a_column_a_connection_that_is_not_there_and_a_component_without_database(database):

@@ -119,6 +119,8 @@ MISSPELLED = {
     "AIRFLOW__COMMUNICATION_TREND__RETRY_DELAY": "AIRFLOW__COMMUNICATION_TRENDS__RETRY_DELAY",
     "AIRFLOW_COMMUNICATION_TRENDS_LOCK_TIMEOUT": "AIRFLOW__COMMUNICATION_TRENDS__LOCK_TIMEOUT",
     "AIRFLOW_COMMUNICATION_TRENDS__CONN_ID": "AIRFLOW__COMMUNICATION_TRENDS__CONN_ID",
+    "AIRFLOW__COMMUNICATION_TRENDS_LOOKBACK_DAYS": "AIRFLOW__COMMUNICATION_TRENDS__LOOKBACK_DAYS",
+    "AIRFLOW__COMMUNICATION_TRENDS__lookback_days": "AIRFLOW__COMMUNICATION_TRENDS__LOOKBACK_DAYS",
     "AIRFLOW___COMMUNICATION_TRENDS__CONN_ID": "AIRFLOW__COMMUNICATION_TRENDS__CONN_ID",
     "airflow__communication_trends__retries": "AIRFLOW__COMMUNICATION_TRENDS__RETRIES",
     "AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH_CMD": "AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH",
@@ -149,6 +151,42 @@ def test_each_misspelled_name_in_airflow_cfg_is_refused_and_no_dag_is_made():
     finally:
         for section in wrong:
             settings.conf.remove_section(section)
+
+
+@pytest.fixture
+def airflow_cfg():
+    """Add sections to what Airflow has read of airflow.cfg."""
+    added = {}
+
+    def add(**sections):
+        added.update(sections)
+        settings.conf.read_dict(sections)
+
+    yield add
+    for section, options in added.items():
+        for name in options:
+            settings.conf.remove_option(section, name, remove_default=False)
+
+
+def test_a_setting_below_a_heading_of_airflows_own_is_refused_and_one_below_anothers_is_not(airflow_cfg):
+    airflow_cfg(core={"parallelism": "8"}, reports={"lookback_days": "3"})
+    settings.refuse_unknown_settings()
+    airflow_cfg(core={"lookback_days": "3"})
+    with pytest.raises(InvalidInputError) as error:
+        settings.refuse_unknown_settings()
+    assert str(error.value) == (
+        "[core] lookback_days: there is no such setting, the nearest is [communication_trends] lookback_days. Correct "
+        "or remove it."
+    )
+
+
+@pytest.mark.parametrize("value", ["50% secret", "%(secret)s"])
+def test_a_percent_sign_that_airflow_cfg_takes_for_a_reference_is_named_without_the_value(airflow_cfg, value):
+    airflow_cfg(communication_trends={"conn_id": ""})
+    settings.conf.read_string(f"[communication_trends]\nconn_id = {value}")
+    with pytest.raises(InvalidInputError) as error:
+        settings.check_all_settings()
+    assert str(error.value) == "[communication_trends] conn_id: in airflow.cfg, write each % of the value as %%."
 
 
 @pytest.mark.parametrize(
@@ -243,6 +281,15 @@ def test_an_empty_connection_id_is_named_with_its_setting(given):
         given(name, "")
         with pytest.raises(InvalidInputError, match=rf"^\[communication_trends\] {name}: '' is not the id"):
             getattr(settings, name)()
+
+
+@pytest.mark.parametrize(
+    "written", ['["complaint", "escalation"]', "'complaint, escalation'", '"complaint"', "{complaint}"]
+)
+def test_hotspot_topics_in_quotes_or_as_a_list_are_refused(given, written):
+    given("hotspot_topics", written)
+    with pytest.raises(InvalidInputError, match=r"^\[communication_trends\] hotspot_topics: .* names no topic"):
+        settings.hotspot_topics()
 
 
 def test_hotspot_topics_that_are_no_text_are_named_with_their_setting(given):

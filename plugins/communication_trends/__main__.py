@@ -4,18 +4,22 @@ import os
 import sys
 from pathlib import Path
 
-if not __package__:
-    # Python was given the folder: its modules are found by their full names only
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
+FILE = Path(__file__).resolve()
 
-# what Airflow logs is no answer: it goes to the errors, also what it writes to standard output
-output = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+# Airflow runs this file too, and as __main__, where .airflowignore does not keep it from loading each file as a plugin
+if Path(sys.argv[0]).resolve() in (FILE, FILE.parent) and "communication_trends.check" not in sys.modules:
+    if not __package__:
+        # Python was given the folder: its modules are found by their full names only
+        sys.path[0] = str(FILE.parents[1])
 
-try:
-    from communication_trends.check import main
-except Exception as error:  # Airflow, too, may refuse to be imported
-    print(f"FAILED  package: {error}", file=output)
-    sys.exit(1)
+    # what Airflow logs is no answer: it goes to the errors, also what it writes to standard output
+    output = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
-sys.exit(main(output))
+    try:
+        from communication_trends.check import main
+    except Exception as error:  # Airflow, too, may refuse to be imported
+        print(f"FAILED  package: {error}", file=output)
+        sys.exit(1)
+
+    sys.exit(main(output))

@@ -8,9 +8,12 @@ the package is in the plugins folder, ``python PLUGINS/communication_trends chec
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
+
+from airflow.utils.providers_configuration_loader import providers_configuration_loaded
 
 from communication_trends import __version__, requirements, settings
 from communication_trends.compat import HAS_EXTERNAL_VIEWS, load_dag_file, registered_timetables
@@ -26,6 +29,8 @@ NAMED = 10
 """Organizations that lack trends which are named."""
 
 
+# as Airflow's own commands do: else what comes from a command or a secrets backend is not known before Airflow 3.2
+@providers_configuration_loaded
 def main(output: TextIO) -> int:
     """
     Run the command line; return its exit code: 0 if all is well, 1 if not.
@@ -74,10 +79,16 @@ def check_installation(dags: Path | None = None, *, with_database: bool = True) 
             "the DAGs, or end. Install the wheel, or put communication_trends_plugin.py into the plugins folder "
             f"{settings.conf.get('core', 'plugins_folder')}; if it is there, `airflow plugins` has the reason.",
         )
+    elif _is_loaded_as_plugins():
+        yield (
+            FAILED,
+            "plugin: Airflow loads each module of the package as a plugin, under names that may be those of others. "
+            f"Add the line of the package's .airflowignore to the one in {settings.conf.get('core', 'plugins_folder')}.",
+        )
     else:
         yield OK, "plugin: registered with Airflow"
     yield from _tried("settings", _settings)
-    yield from _tried("SQL", lambda: f"{__version__} in {settings.sql_path()}")
+    yield from _tried("SQL", _sql)
     yield from _tried_all("DAG file", _dag_files(dags or Path(settings.conf.get("core", "dags_folder"))))
     if HAS_EXTERNAL_VIEWS:
         plotly = requirements.is_installed("plotly")
@@ -86,9 +97,25 @@ def check_installation(dags: Path | None = None, *, with_database: bool = True) 
         yield from _tried("database", _database)
 
 
+def _is_loaded_as_plugins() -> bool:
+    """Whether Airflow's plugin manager has imported modules of the package by their bare names."""
+    return any(
+        Path(getattr(sys.modules.get(path.stem), "__file__", None) or "").resolve() == path.resolve()
+        for path in settings.PACKAGE.glob("[a-z]*.py")
+    )
+
+
 def _settings() -> str:
     settings.check_all_settings()
     return "each is known, and has a value that can be used"
+
+
+def _sql() -> str:
+    folder = settings.sql_path()
+    # this one, so that a copy without its folders is not taken for whole
+    for path in (folder / "web" / "freshness.sql", *folder.rglob("*.sql")):
+        path.read_bytes()
+    return f"{__version__} in {folder}"
 
 
 def _tried_all(what: str, lines: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -110,17 +137,22 @@ def _dag_files(folder: Path) -> Iterator[tuple[str, str]]:
         if folder.is_dir()
         else []
     )
-    ids: list[str] = []
+    made_by: dict[str, Path] = {}
     for path in mine:
+        if "communication_trends.operators" in (text := _text(path)) and "RELEASE = " not in text:
+            yield FAILED, f"DAG file: {path} is of a release before 0.2.0, the package of release {__version__}"
+            continue
         found, errors = load_dag_file(path)
-        ids += found
         for error in errors.values():
             yield FAILED, f"DAG file: {path}: {error.strip().splitlines()[-1]}"
         if found:
             yield OK, f"DAG file: {path}: {', '.join(found)}"
+        for dag_id in found:
+            if made_by.setdefault(dag_id, path) != path:
+                yield FAILED, f"DAG file: {path} makes {dag_id}, as {made_by[dag_id]} does: remove one of them"
     if not mine:
         yield NOTE, f"DAG file: none in {folder}; the DAG processor and the workers need it (a bundle's: --dags)"
-    elif not {kind.dag_id for kind in KINDS.values()} <= set(ids):
+    elif not {kind.dag_id for kind in KINDS.values()} <= set(made_by):
         yield FAILED, f"DAG file: {folder} does not make {', '.join(kind.dag_id for kind in KINDS.values())}"
 
 

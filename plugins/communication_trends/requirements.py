@@ -83,8 +83,10 @@ def check_sql_release(folder: Path) -> None:
     """
     try:
         version = (folder / "VERSION").read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
+    except FileNotFoundError:
         version = "one before 0.2.0"
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"[{SECTION}] sql_path: {folder / 'VERSION'} cannot be read: {error}") from error
     if version != __version__:
         raise InvalidInputError(
             f"The SQL in {folder} is of release {version[:60]}, the package communication_trends of release "

@@ -7,6 +7,7 @@ used is an error that names the setting, the value, the limits and the default.
 
 from __future__ import annotations
 
+import configparser
 import datetime
 import decimal
 import importlib
@@ -122,10 +123,11 @@ def hotspot_topics() -> list[str]:
         given.encode()
     except UnicodeEncodeError:
         topics = []
-    if not topics:
+    # written as a list or in quotes, it would name topics that no message has
+    if not topics or given.strip()[0] in "[{\"'":
         raise InvalidInputError(
-            f"[{SECTION}] hotspot_topics: {_short(given)} names no topic. Give one or more, comma-separated. "
-            f"The default is {DEFAULTS['hotspot_topics']}."
+            f"[{SECTION}] hotspot_topics: {_short(given)} names no topic. Give one or more, comma-separated, without "
+            f"quotes. The default is {DEFAULTS['hotspot_topics']}."
         )
     # one named twice is not counted twice
     return list(dict.fromkeys(topics))
@@ -292,7 +294,11 @@ def check_all_settings() -> None:
 
 def _given(name: str) -> str:
     """Return the text of a setting, or its default."""
-    return conf.get(SECTION, name, fallback=DEFAULTS[name])
+    try:
+        return conf.get(SECTION, name, fallback=DEFAULTS[name])
+    except configparser.InterpolationError:
+        # without the error's own words, which have the value: it may hold a secret
+        raise InvalidInputError(f"[{SECTION}] {name}: in airflow.cfg, write each % of the value as %%.") from None
 
 
 def _connection_id(name: str) -> str:

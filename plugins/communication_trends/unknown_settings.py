@@ -28,9 +28,9 @@ def refuse_unknown_settings() -> None:
     :raises InvalidInputError: names each, with the setting that it is most like.
     """
     wrong = []
-    for section in filter(_is_like_section, conf.sections()):
+    for section in conf.sections():
         for name in conf.options(section):
-            if section != SECTION or not _is_known(name):
+            if _is_misplaced(section, name) or (_is_like_section(section) and not _is_known(section, name)):
                 wrong.append((f"[{section}] {name}", name, f"[{SECTION}] %s"))
     for variable in sorted(os.environ):
         if name := _misspelled_name(variable):
@@ -52,18 +52,26 @@ def _is_like_section(name: str) -> bool:
     return _LIKE_SECTION.real_quick_ratio() >= MIN_LIKENESS and _LIKE_SECTION.ratio() >= MIN_LIKENESS
 
 
-def _is_known(name: str) -> bool:
+def _is_misplaced(section: str, name: str) -> bool:
+    """Whether a setting of ours is in a section of Airflow's own, such as the last one of airflow.cfg."""
+    described = {} if section == SECTION else conf.configuration_description
+    return name in DEFAULTS and section in described and name not in described[section]["options"]
+
+
+def _is_known(section: str, name: str) -> bool:
     """Whether Airflow reads the name as a setting of ours; …_cmd and …_secret too, where it may be a secret."""
     base = re.sub("_(cmd|secret)$", "", name)
-    return name in DEFAULTS or (SECTION, base) in conf.sensitive_config_values
+    return section == SECTION and (name in DEFAULTS or (SECTION, base) in conf.sensitive_config_values)
 
 
 def _misspelled_name(variable: str) -> str | None:
     """Return the setting that an environment variable seems to be meant for, if nothing reads the variable."""
-    if variable.startswith(VARIABLE) and _is_known(variable.removeprefix(VARIABLE).lower()):
+    name = variable.removeprefix(VARIABLE)
+    # Airflow asks for it in upper case
+    if name != variable and name.isupper() and _is_known(SECTION, name.lower()):
         return None
     if found := re.fullmatch("(?i)AIRFLOW_+(?!CONN_|VAR_)(.+?)__+(.+)", variable):
         return found[2] if _is_like_section(found[1]) else None
     # with single underscores it may not be ours: Kubernetes makes AIRFLOW_COMMUNICATION_TRENDS_SERVICE_HOST
-    found = re.fullmatch(f"(?i)AIRFLOW_{SECTION}_(.+)", variable)
+    found = re.fullmatch(f"(?i)AIRFLOW_+{SECTION}_(.+)", variable)
     return found[1] if found and difflib.get_close_matches(found[1].lower(), DEFAULTS, 1, cutoff=0.8) else None

@@ -150,10 +150,10 @@ def finished(airflow, count):
 def test_the_check_and_the_monitor_of_the_command_line(installed):
     airflow, database = installed
 
-    def command(*arguments):
+    def command(*arguments, **changes):
         return subprocess.run(
             [sys.executable, "-m", "communication_trends", *arguments],
-            env={**os.environ, **airflow.environment},
+            env={**os.environ, **airflow.environment, **changes},
             capture_output=True,
             text=True,
             check=False,
@@ -162,6 +162,9 @@ def test_the_check_and_the_monitor_of_the_command_line(installed):
     check = command("check")
     assert check.returncode == 0, check.stdout + check.stderr
     assert "ok      plugin: registered with Airflow\n" in check.stdout
+    # of a setting that may be a secret
+    from_command = {"AIRFLOW__COMMUNICATION_TRENDS__DIGEST_NOTIFIER_KWARGS_CMD": "echo {}"}
+    assert command("check", "--no-database", **from_command).returncode == 0
     fresh = command("freshness", "--count", "1")
     assert fresh.returncode == 0
     assert fresh.stdout.startswith("ok      each of 3 organizations has its daily trends up to ")
