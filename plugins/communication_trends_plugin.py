@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from communication_trends import plugin
+from communication_trends import plugin, requirements
 
 # where an installed wheel is what Python imports, the wheel's entry point registers the plugin
-if Path(plugin.__file__).resolve().parents[1] == Path(__file__).resolve().parent:
+if not requirements.is_wheel():
     CommunicationTrendsPlugin = plugin.CommunicationTrendsPlugin

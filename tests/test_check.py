@@ -100,6 +100,20 @@ def test_without_its_airflowignore_airflow_goes_on_and_the_check_says_so(tmp_pat
     assert failed[0].endswith(f".airflowignore to the one in {plugins}.")
 
 
+def test_a_plugins_folder_with_links_to_the_package(tmp_path):
+    (tmp_path / "communication_trends").symlink_to(ROOT / "plugins" / "communication_trends")
+    for name in ("communication_trends_plugin.py", ".airflowignore"):
+        shutil.copy(ROOT / "plugins" / name, tmp_path)
+    code, said = command(
+        "check",
+        "--no-database",
+        package=tmp_path / "communication_trends",
+        AIRFLOW__CORE__PLUGINS_FOLDER=str(tmp_path),
+    )
+    assert code == 0, said
+    assert "ok      plugin: registered with Airflow\n" in said
+
+
 def test_sql_that_was_copied_without_its_folders_is_not_whole(tmp_path):
     (tmp_path / "sql").mkdir()
     for path in (ROOT / "sql").iterdir():
@@ -107,7 +121,27 @@ def test_sql_that_was_copied_without_its_folders_is_not_whole(tmp_path):
             shutil.copy(path, tmp_path / "sql")
     code, said = command("check", "--no-database", AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH=str(tmp_path / "sql"))
     assert code == 1
+    assert "-       page: this Airflow has one\n" in said
     assert f"FAILED  SQL: [Errno 2] No such file or directory: '{tmp_path}/sql/web/freshness.sql'\n" in said
+
+
+def test_a_package_without_the_pages_files_and_a_dag_file_that_cannot_be_read_are_named(tmp_path):
+    plugins, dags = tmp_path / "plugins", tmp_path / "dags"
+    shutil.copytree(ROOT / "plugins", plugins, ignore=shutil.ignore_patterns("__pycache__", "index.html", "static"))
+    dags.mkdir()
+    # root may read any file; this one nobody can
+    (dags / "communication_trends_periods.py").symlink_to(tmp_path / "nowhere")
+    code, said = command(
+        "check",
+        "--no-database",
+        package=plugins / "communication_trends",
+        AIRFLOW__CORE__PLUGINS_FOLDER=str(plugins),
+        AIRFLOW__CORE__DAGS_FOLDER=str(dags),
+        AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH=str(ROOT / "sql"),
+    )
+    assert code == 1
+    assert "FAILED  page: [Errno 2] No such file or directory: " in said
+    assert f"FAILED  DAG file: {dags} does not make communication_trends_daily" in said
 
 
 def test_dag_files_of_before_0_2_0_and_two_that_make_the_same_dags_are_named(tmp_path):

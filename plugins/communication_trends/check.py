@@ -83,7 +83,7 @@ def check_installation(dags: Path | None = None, *, with_database: bool = True) 
         yield (
             FAILED,
             "plugin: Airflow loads each module of the package as a plugin, under names that may be those of others. "
-            f"Add the line of the package's .airflowignore to the one in {settings.conf.get('core', 'plugins_folder')}.",
+            f"Add the package's line of .airflowignore to the one in {settings.conf.get('core', 'plugins_folder')}.",
         )
     else:
         yield OK, "plugin: registered with Airflow"
@@ -91,8 +91,7 @@ def check_installation(dags: Path | None = None, *, with_database: bool = True) 
     yield from _tried("SQL", _sql)
     yield from _tried_all("DAG file", _dag_files(dags or Path(settings.conf.get("core", "dags_folder"))))
     if HAS_EXTERNAL_VIEWS:
-        plotly = requirements.is_installed("plotly")
-        yield NOTE, "page: this Airflow has one" + ("" if plotly else "; without plotly its charts are missing")
+        yield from _tried_all("page", _page())
     if with_database:
         yield from _tried("database", _database)
 
@@ -133,7 +132,8 @@ def _tried(what: str, attempt: Callable[[], str]) -> Iterator[tuple[str, str]]:
 
 def _dag_files(folder: Path) -> Iterator[tuple[str, str]]:
     mine = (
-        [path for path in sorted(folder.rglob("*.py")) if "communication_trends" in _text(path)]
+        # by its name as well: one that cannot be read is no DAG file to Airflow either
+        [path for path in sorted(folder.rglob("*.py")) if "communication_trends" in path.name + _text(path)]
         if folder.is_dir()
         else []
     )
@@ -161,6 +161,15 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+
+
+def _page() -> Iterator[tuple[str, str]]:
+    # not at the top: Airflow 2 has nothing of the web that it needs
+    from communication_trends.web.app import create_app
+
+    create_app()
+    plotly = requirements.is_installed("plotly")
+    yield NOTE, "page: this Airflow has one" + ("" if plotly else "; without plotly its charts are missing")
 
 
 def _database() -> str:

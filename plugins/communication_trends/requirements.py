@@ -86,12 +86,18 @@ def check_sql_release(folder: Path) -> None:
     except FileNotFoundError:
         version = "one before 0.2.0"
     except (OSError, ValueError) as error:
-        raise InvalidInputError(f"[{SECTION}] sql_path: {folder / 'VERSION'} cannot be read: {error}") from error
+        raise InvalidInputError(f"sql_path: {folder / 'VERSION'} cannot be read: {error}") from error
     if version != __version__:
         raise InvalidInputError(
             f"The SQL in {folder} is of release {version[:60]}, the package communication_trends of release "
             f"{__version__}: take DAGs, plugins and SQL from the same release, and restart all components."
         )
+
+
+def is_wheel() -> bool:
+    """Return whether this is the package of an installed wheel, not the one of a folder."""
+    wheel = _wheel()
+    return wheel is not None and _package_of(wheel).resolve() == Path(__file__).parent.resolve()
 
 
 def installed_twice() -> str | None:
@@ -102,11 +108,8 @@ def installed_twice() -> str | None:
     """
     used = Path(__file__).parent.resolve()
     others = {Path(conf.get("core", "plugins_folder")) / used.name: "the copy in the plugins folder"}
-    try:
-        wheel = importlib.metadata.distribution(DISTRIBUTION)
-        others[Path(str(wheel.locate_file(used.name)))] = f"the wheel ({wheel.version})"
-    except importlib.metadata.PackageNotFoundError:
-        pass
+    if wheel := _wheel():
+        others[_package_of(wheel)] = f"the wheel ({wheel.version})"
     for path, what in others.items():
         if path.resolve() != used and (path / "__init__.py").is_file():
             return (
@@ -114,6 +117,17 @@ def installed_twice() -> str | None:
                 f"{what}, or the other one, and restart this component."
             )
     return None
+
+
+def _wheel() -> importlib.metadata.Distribution | None:
+    try:
+        return importlib.metadata.distribution(DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _package_of(wheel: importlib.metadata.Distribution) -> Path:
+    return Path(str(wheel.locate_file("communication_trends")))
 
 
 def _numbers(version: str) -> tuple[int, ...]:

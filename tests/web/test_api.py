@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import shutil
 from collections import Counter
 
 import pytest
 
+from local import ROOT
 from web import rows
 from web.conftest import API
 
@@ -268,6 +270,17 @@ def test_a_lock_that_another_session_holds_is_named_as_such(api, server):
         "Another session has held a lock on the trends for 5 seconds. Try again in a moment.",
     )
     assert api.get(f"{API}/trends", params=RANGE).status_code == 200
+
+
+def test_a_file_of_the_sql_that_cannot_be_read_is_a_problem_of_the_installation(api, monkeypatch, tmp_path):
+    shutil.copytree(ROOT / "sql", tmp_path / "sql")
+    (tmp_path / "sql" / "web" / "freshness.sql").unlink()
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH", str(tmp_path / "sql"))
+    answer = api.get(f"{API}/freshness")
+    assert answer.status_code == 503
+    assert "The API server's log says which" in answer.json()["detail"]
+    # a monitor takes 503 for trends that are missing
+    assert api.get(f"{API}/freshness", params={"fail": "true"}).status_code == 502
 
 
 def test_it_describes_itself(api):
