@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import textwrap
 import zipfile
 from pathlib import Path
 
@@ -29,8 +30,8 @@ def git(folder, *arguments):
     subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
 
 
-def dist(folder, *tag):
-    environment = {**os.environ, "UV": str(Path(sys.executable).parent / "uv")}
+def dist(folder, *tag, **changes):
+    environment = {**os.environ, "UV": str(Path(sys.executable).parent / "uv"), **changes}
     return subprocess.run([".ci/dist", *tag], cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -97,13 +98,52 @@ def test_a_tag_that_is_not_the_version_or_has_no_section_in_the_changelog_is_ref
     assert dist(repository, "v0.9.0").stderr.strip() == "CHANGELOG.md has no section '## [0.9.0] - YYYY-MM-DD'"
     changelog = repository / "CHANGELOG.md"
     changelog.write_text(
-        changelog.read_text().replace("## [0.1.0]", "## [0.9.0] - 2026-12-24\n\nWhat is new.\n\n## [0.1.0]")
+        changelog.read_text().replace(
+            "## [0.1.0]", "## [0.9.0] - 2026-12-24\n\n[What](docs/api.md#new) is new.\n\n## [0.1.0]"
+        )
     )
     git(repository, "commit", "--all", "--message", "two")
-    built = dist(repository, "v0.9.0")
+    built = dist(repository, "v0.9.0", GITHUB_SERVER_URL="https://example.com", GITHUB_REPOSITORY="owner/name")
     assert built.returncode == 0, built.stderr
-    assert (repository / "dist" / "RELEASE_NOTES.md").read_text().strip() == "What is new."
+    assert (repository / "dist" / "RELEASE_NOTES.md").read_text().strip() == (
+        "[What](https://example.com/owner/name/blob/v0.9.0/docs/api.md#new) is new."
+    )
     assert (repository / "dist" / "communication_trends-0.9.0-py3-none-any.whl").exists()
+
+
+def test_the_documented_commands_make_an_installation_of_the_archive_and_leave_what_was_there(repository, tmp_path):
+    dist(repository)
+    page = (ROOT / "docs" / "platforms.md").read_text()
+    (block,) = re.findall(r"^    tar -xzf .*\n(?:    .*\n)+", page, re.MULTILINE)
+    commands = textwrap.dedent(block)
+    released = re.sub(r"\.dev\d+$", "", __version__)
+    assert f"communication-trends-{released}.tar.gz" in commands
+    commands = commands.replace(released, __version__).replace("systemctl ", "true ")
+    home = tmp_path / "home"
+    (home / "plugins").mkdir(parents=True)
+    # without an end of line
+    (home / "plugins" / ".airflowignore").write_text("theirs/")
+    folders = {"AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"), "AIRFLOW__CORE__PLUGINS_FOLDER": str(home / "plugins")}
+    python = f'python() {{ "{sys.executable}" "$@" --no-database; }}\n'
+    run = subprocess.run(
+        ["bash", "-euc", python + commands],
+        cwd=repository / "dist",
+        env={**os.environ, **folders, "AIRFLOW_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"ok      package: {__version__} in {home}/plugins/communication_trends\n" in run.stdout
+    ignored = (home / "plugins" / ".airflowignore").read_text().split()
+    assert ignored == ["theirs/", *(ROOT / "plugins" / ".airflowignore").read_text().split()]
+
+
+def test_the_documentations_commands_have_the_version_that_is_or_will_be_released():
+    pages = "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
+    named = re.findall(r"(?:communication[_-]trends-|\"v|CONTAINER_TAG=)(\d+\.\d+\.\d+)", pages)
+    assert len(named) > 15
+    assert set(named) == {re.sub(r"\.dev\d+$", "", __version__)}
 
 
 def test_the_workflow_has_a_job_for_each_command_of_ci():
