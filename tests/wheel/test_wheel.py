@@ -57,7 +57,7 @@ def installed(server, tmp_path_factory):
     home = tmp_path_factory.mktemp("wheel")
     for folder in ("dags", "plugins"):
         (home / folder).mkdir()
-    (home / "dags" / "communication_trends.py").write_text(documented("installing.md", "# a DAG file for Airflow"))
+    (home / "dags" / "communication_trends_dags.py").write_text(documented("installing.md", "# a DAG file for Airflow"))
     (home / "dags" / "other.py").write_text(OTHER_DAG)
     with running_airflow_on(
         server,
