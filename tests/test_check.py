@@ -144,6 +144,17 @@ def test_a_package_without_the_pages_files_and_a_dag_file_that_cannot_be_read_ar
     assert f"FAILED  DAG file: {dags} does not make communication_trends_daily" in said
 
 
+def test_a_folder_without_dag_files_is_a_failure_only_if_it_was_asked_for(tmp_path):
+    code, said = command("check", "--no-database", "--dags", str(tmp_path / "nowhere"))
+    assert (code, f"FAILED  DAG file: none in {tmp_path}/nowhere; " in said) == (1, True)
+    environment = {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "nowhere"),
+        "AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH": str(ROOT / "sql"),
+    }
+    code, said = command("check", "--no-database", **environment)
+    assert (code, f"-       DAG file: none in {tmp_path}/nowhere; " in said) == (0, True)
+
+
 def test_dag_files_of_before_0_2_0_and_two_that_make_the_same_dags_are_named(tmp_path):
     text = (ROOT / "dags" / "communication_trends_periods.py").read_text()
     (tmp_path / "one.py").write_text(text)

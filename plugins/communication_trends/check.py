@@ -151,7 +151,9 @@ def _dag_files(folder: Path) -> Iterator[tuple[str, str]]:
             if made_by.setdefault(dag_id, path) != path:
                 yield FAILED, f"DAG file: {path} makes {dag_id}, as {made_by[dag_id]} does: remove one of them"
     if not mine:
-        yield NOTE, f"DAG file: none in {folder}; the DAG processor and the workers need it (a bundle's: --dags)"
+        # a component that needs none has none where Airflow looks
+        state = NOTE if folder == Path(settings.conf.get("core", "dags_folder")) else FAILED
+        yield state, f"DAG file: none in {folder}; the DAG processor and the workers need it (a bundle's: --dags)"
     elif not {kind.dag_id for kind in KINDS.values()} <= set(made_by):
         yield FAILED, f"DAG file: {folder} does not make {', '.join(kind.dag_id for kind in KINDS.values())}"
 
