@@ -29,8 +29,9 @@ def refuse_unknown_settings() -> None:
     """
     wrong = []
     for section in conf.sections():
+        is_ours = _is_like_section(section)
         for name in conf.options(section):
-            if _is_misplaced(section, name) or (_is_like_section(section) and not _is_known(section, name)):
+            if _is_misplaced(section, name) or (is_ours and not _is_known(section, name)):
                 wrong.append((f"[{section}] {name}", name, f"[{SECTION}] %s"))
     for variable in sorted(os.environ):
         if name := _misspelled_name(variable):
@@ -54,8 +55,11 @@ def _is_like_section(name: str) -> bool:
 
 def _is_misplaced(section: str, name: str) -> bool:
     """Whether a setting of ours is in a section of Airflow's own, such as the last one of airflow.cfg."""
-    described = {} if section == SECTION else conf.configuration_description
-    return name in DEFAULTS and section in described and name not in described[section]["options"]
+    # first what costs nothing: each task process asks this of each option
+    if name not in DEFAULTS or section == SECTION:
+        return False
+    described = conf.configuration_description
+    return section in described and name not in described[section]["options"]
 
 
 def _is_known(section: str, name: str) -> bool:
