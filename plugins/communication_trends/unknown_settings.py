@@ -14,7 +14,6 @@ from communication_trends.provider_info import DEFAULTS, SECTION
 VARIABLE = f"AIRFLOW__{SECTION.upper()}__"
 """What the environment variables of the settings begin with."""
 
-
 MIN_LIKENESS = 0.9
 """From which ratio of `difflib` on the name of a section is taken for a misspelled one."""
 
