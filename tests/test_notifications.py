@@ -14,7 +14,7 @@ from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import DAILY, WEEKLY, Period
 from communication_trends.core.period_range import Range
 from communication_trends.core.stored_anomalies import MAX_FINDINGS
-from communication_trends.notifiers import digest, notify_digest
+from communication_trends.notifiers import _attention_message, digest, find_attention, notify_digest
 from local import ROOT
 
 SMTP = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
@@ -150,6 +150,59 @@ def test_what_lasts_is_sent_when_it_begins_and_when_it_is_over(database, run_dag
     # one day as usual does not end it
     over = "Communication trends, Tue, 10 Nov 2026: 1 no longer unusual"
     assert sent == [[first]] * 6 + [[first, over]]
+
+
+def test_a_weekend_on_which_nothing_comes_is_no_end_of_a_silence(database, run_dag, mailbox):
+    """120 messages on each working day for eight weeks; none from Wednesday to Monday."""
+    wednesday = TUESDAY + D(1)
+    for back in range(1, 57):
+        date = wednesday - D(back)
+        store(database, "acme", date, topics={"general": 120} if date.weekday() < 5 else {})
+    database.classify("acme", topic="general", at=f"{TUESDAY - D(60)} 12:00")
+    for day in (6, 7):
+        database.classify("acme", topic="general", at=f"{wednesday + D(day)} 12:00", count=120)
+    sent, named = [], []
+    for day in range(8):
+        run = run_dag({"date": str(wednesday + D(day)), "lookback": 0})
+        named += [one["sentence"] for one in run.summary["attention"]["findings"]]
+        sent.append(len(mailbox.mails))
+    assert named == [
+        "0 messages; on Wednesdays usually 120",
+        "silent since 4 Nov, 2 days; on Thursdays usually 120 messages",
+        "silent since 4 Nov, 3 days; on Fridays usually 120 messages",
+        # there is nothing to say of the days themselves
+        "silent since 4 Nov, 4 days; on Fridays usually 120 messages",
+        "silent since 4 Nov, 5 days; on Fridays usually 120 messages",
+        "silent since 4 Nov, 6 days; on Mondays usually 120 messages",
+    ]
+    assert sent == [1] * 7 + [2]
+    assert mailbox.mails[0][1]["subject"] == "Communication trends, Wed, 4 Nov 2026: 1 unusual metric"
+    content = mailbox.mails[1][1].get_body(("html",)).get_content()
+    assert "until Mon, 9 Nov 2026: silent since 4 Nov, 6 days; on Mondays usually 120 messages" in content
+
+
+def test_a_holiday_is_sent_once(database, run_dag, mailbox, given, tmp_path):
+    """Six organizations have a fifth of their messages on two days; the last of them begins on the second."""
+    marks = tmp_path / "marks.txt"
+    marks.write_text(f"{TUESDAY}..{TUESDAY + D(1)} <!channel> Day\n", encoding="utf-8")
+    given("marks_path", str(marks))
+    for number in range(6):
+        for back in range(-3, 57):
+            is_holiday = back in (0, -1) and not (number == 5 and back == 0)
+            store(database, f"t{number}", TUESDAY - D(back), topics={"general": 20 if is_holiday else 100})
+    database.connection.execute("update organizations set created_at = '2026-01-01'")
+    ids = [str(database.organization(f"t{number}")) for number in range(6)]
+    messages = []
+    for day in range(4):
+        period = Period(DAILY, TUESDAY + D(day))
+        found = find_attention(period, ids)
+        assert found
+        messages.append(_attention_message(period, found, ids, None))
+    assert messages[0]
+    text = messages[0].text
+    assert messages[1:] == [None, None, None]
+    assert "Many organizations\n- 5 of 6 organizations: messages far below usual; ‹!channel› Day" in text
+    assert ": 20 messages; on Tuesdays usually 100 (‹!channel› Day)" in text
 
 
 def test_a_run_that_finds_nothing_sends_nothing(database, run_dag, mailbox):

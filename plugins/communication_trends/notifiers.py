@@ -24,6 +24,7 @@ from communication_trends.core.stored_anomalies import (
     MAX_FINDINGS,
     OrganizationFinding,
     StoredAnomalies,
+    ended_states,
     find_stored_anomalies,
 )
 from communication_trends.core.trend_reader import TrendReader
@@ -32,8 +33,8 @@ from communication_trends.params import requested_organizations
 
 log = logging.getLogger(__name__)
 
-_LOOKED_BACK = 6
-"""Periods in which a lasting state must have been found for it to have been sent."""
+_LOOKED_BACK = 7
+"""Periods in which a lasting state must have been found for it to have been sent: of days, each weekday once."""
 
 
 def find_attention(
@@ -71,8 +72,8 @@ def notify_attention(
     """
     Call the notifier of ``attention_notifier`` with what begins in a run's period, and what is over.
 
-    A lasting state is not sent again by each run; it is over after two judged periods without it. Nothing is sent for
-    a backfill, which is the past.
+    A lasting state is not sent again by each run; it is over after two periods that do not continue it. Nothing is sent
+    for a backfill, which is the past.
 
     :param notifier: the setting's; None for none.
     :param context: Airflow's.
@@ -150,14 +151,24 @@ def _attention_message(
 ) -> Message | None:
     """Return what begins in a period, and what has been over since the period before; None where neither is."""
     with open_trends(sql_path) as reader:
-        new = _begun(reader, period, found)
-        over = _ended(reader, period, found, organizations)
-        before = _anomalies(reader, [period.previous()], organizations) if found.together else None
+        earlier = _anomalies(reader, period.earlier(_LOOKED_BACK), organizations)
+        last = {one.state_key: one for one in sorted(earlier.findings, key=lambda one: one.date)}
+        now = {one.state_key for one in found.findings}
+        # the end of a holiday is no news of each organization
+        lasted = [one for key, one in last.items() if key not in now and one.finding.days > 1 and not one.is_together]
+        over = ended_states(reader, lasted, period, settings.hotspot_topics())
+    before = period.previous().first_date
+    alike = {(one.figure, one.direction) for one in earlier.together if one.date == before}
+    together = [one for one in found.together if (one.figure, one.direction) not in alike]
+    new = [
+        one
+        for one in found.findings
+        if (one.finding.days == 1 or one.state_key not in last or last[one.state_key].date < one.finding.since)
+        # what many have had in common since the period before
+        and not (one.is_together and one.state_key[1:] in alike)
+    ]
     if not new and not over:
         return None
-    alike = {(one.figure, one.direction) for one in before.together} if before else set()
-    together = [one for one in found.together if (one.figure, one.direction) not in alike]
-    until = f"until {period_text(period.minus(2))}: "
     lasting = len(found.findings) - len(new)
     lines = [_attention_line(one, period) for one in new[:MAX_FINDINGS]] + _more(len(new))
     if lasting:
@@ -165,7 +176,7 @@ def _attention_message(
     sections = [
         ("Many organizations", [Line(one.sentence) for one in together]),
         ("Unusual", lines),
-        ("No longer unusual", [_attention_line(one, period, until) for one in over[:MAX_FINDINGS]] + _more(len(over))),
+        ("No longer unusual", [_over_line(one, period) for one in over[:MAX_FINDINGS]] + _more(len(over))),
     ]
     subject = count_text(len(new), "unusual metric") if new else f"{len(over):,} no longer unusual"
     return Message(
@@ -174,36 +185,6 @@ def _attention_message(
         url=_page_url(**_compared(period)),
         findings=[one.as_json() for one in new[:MAX_FINDINGS]],
     )
-
-
-def _begun(reader: TrendReader, period: Period, found: StoredAnomalies) -> list[OrganizationFinding]:
-    """Return what has not been found since its state began: a single finding, or the first of a state."""
-    lasting = [one for one in found.findings if one.finding.days > 1]
-    ids = list({one.organization_id for one in lasting})
-    earlier = _anomalies(reader, period.earlier(_LOOKED_BACK), ids).findings if ids else []
-    last_found: dict[tuple[str, str, str], datetime.date] = {}
-    for one in earlier:
-        last_found[one.state_key] = max(one.date, last_found.get(one.state_key, one.date))
-    return [
-        one
-        for one in found.findings
-        if one.finding.days == 1 or last_found.get(one.state_key, datetime.date.min) < one.finding.since
-    ]
-
-
-def _ended(
-    reader: TrendReader, period: Period, found: StoredAnomalies, organizations: Sequence[str]
-) -> list[OrganizationFinding]:
-    """Return the states of two periods ago that are over: one period that is as usual does not end a state."""
-    *since, last = period.earlier(2)
-    lasted = [one for one in _anomalies(reader, [last], organizations).findings if one.finding.days > 1]
-    ids = list({one.organization_id for one in lasted})
-    if not ids:
-        return []
-    known = {one.state_key for one in [*found.findings, *_anomalies(reader, since, ids).findings]}
-    candidates = [one for one in lasted if one.state_key not in known][: 2 * MAX_FINDINGS]
-    # what could not be judged is not over
-    return [one for one in candidates if _anomalies(reader, [period, *since], [one.organization_id]).judged == 2]
 
 
 def _anomalies(reader: TrendReader, periods: Sequence[Period], organizations: Sequence[str]) -> StoredAnomalies:
@@ -217,12 +198,16 @@ def _anomalies(reader: TrendReader, periods: Sequence[Period], organizations: Se
     )
 
 
-def _attention_line(one: OrganizationFinding, period: Period, until: str = "") -> Line:
+def _attention_line(one: OrganizationFinding, period: Period, before: str = "") -> Line:
     return Line(
-        f"{until}{one.finding.sentence}",
+        f"{before}{one.finding.sentence}",
         printable(one.name),
         _page_url(organization=one.organization_id, **_compared(period)),
     )
+
+
+def _over_line(one: OrganizationFinding, period: Period) -> Line:
+    return _attention_line(one, period, f"until {period_text(period.kind.containing(one.date))}: ")
 
 
 def _more(total: int) -> list[Line]:

@@ -78,6 +78,7 @@ suspects as (
     select
         compared.organization_id,
         compared.trend_date,
+        compared.is_judged,
         existence.name,
         existence.slug
     from compared
@@ -138,7 +139,8 @@ select
     suspects.organization_id::text as organization_id,
     suspects.name,
     suspects.slug,
-    suspects.trend_date::date as date
+    suspects.trend_date::date as date,
+    suspects.is_judged
 from (
     select
         (

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import random
+from dataclasses import replace
 
 import pytest
 
 from communication_trends.core.anomalies import find_anomalies, find_together, is_suspect
+from communication_trends.core.anomaly_states import is_over
 from communication_trends.core.anomaly_thresholds import DISPERSION
 from communication_trends.core.baseline import baseline_of, baseline_periods, history_periods, z_score
 from communication_trends.core.counts import METRICS, Counts
@@ -218,6 +220,107 @@ def test_a_state_is_over_on_an_ordinary_day_and_goes_on_after_one():
     assert found(Counts(100, 24, 2, 12), ended)[RISK].days == 1
 
 
+NOTHING = Counts(0, 0, 0, 0)
+
+
+def working_days(number: int, last: Period, ordinary: Counts = ORDINARY, changed: Counts = ORDINARY, since=None):
+    """Return a number of days, newest first, the last one included: nothing at weekends; others from a date on."""
+    days = [last, *last.earlier(number - 1)]
+    return [
+        NOTHING if day.first_date.weekday() >= 5 else changed if since and day.first_date >= since else ordinary
+        for day in days
+    ]
+
+
+def test_a_weekend_on_which_nothing_comes_ends_no_state():
+    """Three times the risk from Tuesday, 3 November, on, of a tenant that is silent each weekend."""
+    named = {}
+    for days in range(1, 50):
+        day = Period(DAILY, TUESDAY.first_date + datetime.timedelta(days - 1))
+        current, *before = working_days(57, day, changed=Counts(100, 24, 2, 12), since=TUESDAY.first_date)
+        named[day.first_date] = [
+            (one.figure, one.since, one.days) for one in find_anomalies(current, before, day, RISKY)
+        ]
+    on = [datetime.date(2026, 11, day) for day in (3, 5, 6, 9, 10, 11, 12, 13, 16, 17, 18, 19, 20, 23, 24, 25, 26, 27)]
+    assert [named[day] for day in on[1:]] == [[(RISK, TUESDAY.first_date, days)] for days in range(3, 20)]
+    assert not any(found for day, found in named.items() if day.weekday() >= 5)
+    # usual in the fifth week
+    assert not any(found for day, found in named.items() if day >= datetime.date(2026, 12, 8))
+
+
+def test_a_silence_begins_on_a_day_on_which_something_usually_comes():
+    monday = datetime.date(2026, 11, 9)
+    for days, said in (
+        (1, "0 messages; on Mondays usually 100"),
+        (9, "silent since 9 Nov, 9 days; on Tuesdays usually"),
+    ):
+        day = Period(DAILY, monday + datetime.timedelta(days - 1))
+        current, *before = working_days(57, day, changed=NOTHING, since=monday)
+        [one] = find_anomalies(current, before, day, RISKY)
+        assert (one.state, one.since, one.days) == ("silent", monday, days)
+        assert one.sentence.startswith(said)
+
+
+def test_when_a_state_is_over():
+    [risk] = [metric for metric in METRICS if metric.name == RISK]
+    more, few = Counts(100, 24, 2, 12), Counts(3, 1, 0, 0)
+    cases: list[tuple[list[Counts | None], bool]] = [
+        ([ORDINARY, ORDINARY, more, more], True),
+        ([ORDINARY, more, more, more], False),
+        # said once
+        ([ORDINARY, ORDINARY, ORDINARY, more], False),
+        # a third of the risk's messages on a holiday are as risky; without any, nothing is known
+        ([few, few, more, more], False),
+        ([NOTHING, NOTHING, more, more], False),
+        ([ORDINARY, None, ORDINARY, more], True),
+        ([None, ORDINARY, ORDINARY, more], False),
+    ]
+    for days, is_end in cases:
+        current, *before = [*days, *[ORDINARY] * 53]
+        is_found = current is not None and is_over(risk, current, before, 7, is_up=True)
+        assert is_found == is_end, days
+    [volume] = [metric for metric in METRICS if metric.name == VOLUME]
+    for date, is_end in (("2026-11-08", False), ("2026-11-09", False), ("2026-11-10", True), ("2026-11-11", False)):
+        day = Period(DAILY, datetime.date.fromisoformat(date))
+        # silent from Wednesday to Friday
+        current, *before = [
+            NOTHING if datetime.date(2026, 11, 4) <= each.first_date <= datetime.date(2026, 11, 6) else counts
+            for each, counts in zip([day, *day.earlier(56)], working_days(57, day), strict=True)
+        ]
+        assert is_over(volume, current, before, 7, is_up=False) == is_end, date
+
+
+def test_a_share_that_lasts_is_named_on_a_day_with_few_messages():
+    """Three times the risk for twelve days, on the last one with a third of the messages: 8 risky ones, as usual."""
+    before = [*[Counts(100, 24, 2, 12)] * 11, *[ORDINARY] * 45]
+    findings = found(Counts(33, 8, 1, 4), before)
+    assert (findings[RISK].value, findings[RISK].days) == (24, 12)
+    # a share as usual is not, and neither is one of hardly any messages
+    assert set(found(Counts(33, 3, 1, 4), before)) == {VOLUME}
+    assert set(found(Counts(4, 2, 0, 0), before)) == {VOLUME}
+
+
+def test_what_happens_again_and_again_is_no_anomaly():
+    zeros = [(back, NOTHING) for back in (4, 13, 22, 31, 40)]
+    assert found(NOTHING, history(*zeros[:4]))
+    assert found(NOTHING, history(*zeros)) == {}
+    # five days in a row are one time
+    assert found(NOTHING, history(*[(back, NOTHING) for back in range(20, 25)]))
+    # it was a day each time: two are as much chance, three are not
+    assert found(NOTHING, history((1, NOTHING), *zeros)) == {}
+    assert found(NOTHING, history((1, NOTHING), (2, NOTHING), *zeros))[VOLUME].days == 3
+    bursts = [(back, Counts(90, 8, 2, 12)) for back in (4, 13, 22, 31, 40)]
+    assert found(ORDINARY, history(*bursts, ordinary=NOTHING)) == {}
+    assert VOLUME in found(ORDINARY, history(*bursts[:4], ordinary=NOTHING))
+
+
+def test_a_young_tenant_that_falls_silent_stays_named():
+    before = [*[NOTHING] * 3, *[Counts(50, 4, 0, 6)] * 9, *[None] * 44]
+    [one] = find_anomalies(NOTHING, before, TUESDAY, RISKY)
+    assert one.sentence == "silent since 31 Oct, 4 days; at least 50 on each of the 9 days before"
+    assert (one.state, one.since, one.days) == ("silent", datetime.date(2026, 10, 31), 4)
+
+
 def test_days_that_are_not_stored_are_neither_usual_nor_anomalous():
     gaps = [(back, None) for back in (1, 2, 3, 7, 14)]
     assert set(found(Counts(240, 80, 38, 12), history(*gaps))) == {ALERTS, RISK, VOLUME}
@@ -266,6 +369,14 @@ def test_many_organizations_that_move_alike_are_said_once():
     assert find_together([finding] * 5, 10, TUESDAY)
     assert find_together([finding] * 5, 60, TUESDAY) == []
     assert find_together([finding] * 6, 60, TUESDAY)
+    # who began before so many did is known by the date
+    earlier = [replace(finding, since=TUESDAY.first_date - datetime.timedelta(days)) for days in (30, 4, 1)]
+    [one] = find_together([*[finding] * 3, *earlier], 60, TUESDAY)
+    assert (one.organizations, one.since) == (6, TUESDAY.first_date)
+    [one] = find_together([*[finding] * 3, *earlier], 20, TUESDAY)
+    assert one.since == TUESDAY.first_date
+    [one] = find_together([*[earlier[2]] * 4, finding, *earlier], 20, TUESDAY)
+    assert one.since == TUESDAY.first_date - datetime.timedelta(1)
 
 
 def test_what_is_left_out_beforehand_is_never_anomalous():

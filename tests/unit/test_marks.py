@@ -8,7 +8,7 @@ import pytest
 
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.marks import Mark, marks_between, names_in, parse_marks
-from communication_trends.core.period import DAILY, WEEKLY
+from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
 
 D = datetime.date.fromisoformat
 FRIDAY = Mark(D("2026-11-27"), D("2026-11-27"), "Black Friday")
@@ -40,6 +40,16 @@ def test_a_line_that_is_none_is_named(line, problem):
     with pytest.raises(InvalidInputError) as error:
         parse_marks(f"2026-11-27 Black Friday\n{line}")
     assert str(error.value).startswith(problem)
+
+
+def test_a_name_is_one_line_without_what_turns_other_text():
+    assert [mark.name for mark in parse_marks("2026-11-27 Black\t\u202eFriday \u200b")] == ["Black Friday"]
+
+
+def test_a_month_with_many_names_says_three():
+    marks = parse_marks("\n".join(f"2026-12-{day:02} Sale {day}" for day in (1, 3, 5, 7, 7, 9)))
+    assert names_in(marks, MONTHLY.containing(D("2026-12-01"))) == "Sale 1, Sale 3, Sale 5 and 2 more"
+    assert names_in(marks, DAILY.containing(D("2026-12-07"))) == "Sale 7"
 
 
 def test_which_days_of_a_period_have_a_name():

@@ -425,8 +425,34 @@ def test_attention_names_a_state_until_it_is_over(api, made):
     ]
 
 
+def test_attention_names_a_silence_on_a_weekend_that_is_always_silent(api, made):
+    sunday = D("2026-10-25")
+    days = [sunday - datetime.timedelta(back) for back in range(70)]
+    working = [day for day in days if day.weekday() < 5 and day < D("2026-10-21")]
+    made("workdays", [(day, ordinary() if day in working else {}) for day in days])
+    asked = {"from": "2026-10-25", "to": "2026-10-25", "organization": "workdays"}
+    [one] = api.get(f"{API}/attention", params=asked).json()["findings"]
+    assert (one["date"], one["state"], one["since"], one["days"]) == ("2026-10-25", "silent", "2026-10-21", 5)
+    assert one["sentence"] == "silent since 21 Oct, 5 days; on Fridays usually 100 messages"
+    every = api.get(f"{API}/attention", params={**asked, "from": "2026-10-19", "limit": 200}).json()
+    dates = [found["date"] for found in every["findings"]]
+    assert sorted(dates) == [f"2026-10-{day}" for day in range(21, 26)]
+    # of a Saturday that is not stored nothing is known
+    api.connection.execute(
+        "delete from communication_trends using organizations where slug = 'workdays' and organization_id ="
+        " organizations.id and trend_date = '2026-10-24'"
+    )
+    assert api.get(f"{API}/attention", params=asked).json()["findings"] == []
+
+
 def test_attention_says_once_what_many_have_in_common(api, made):
     day = D("2026-10-27")
+    # who began before is named by itself; the young are not among those compared
+    busy = days_before(day + datetime.timedelta(1), 4, ordinary(messages=300))
+    made("earlier", [*busy, *days_before(day - datetime.timedelta(3), 56, ordinary())])
+    for number in range(6):
+        young = [(day, ordinary(alerts=40)), *days_before(day, 9, ordinary(alerts=0))]
+        made(f"young-{number}", young, created="2026-10-18")
     for number in range(7):
         alerts = 40 if number == 6 else 2
         made(f"alike-{number}", [(day, ordinary(alerts, messages=300)), *days_before(day, 56, ordinary())])
@@ -439,11 +465,13 @@ def test_attention_says_once_what_many_have_in_common(api, made):
         "date": "2026-10-27",
         "figure": "totalClassifications",
         "direction": "up",
-        "organizations": 7,
+        "organizations": 8,
         "organizationsCompared": compared,
-        "sentence": f"7 of {compared} organizations: messages far above usual; a holiday, a release or the platform?",
+        "sentence": f"8 of {compared} organizations: messages far above usual; a holiday, a release or the platform?",
     }
+    assert [one["figure"] for one in answer["together"]] == ["totalClassifications"]
     found = [(one["organization"]["slug"], one["figure"], one["together"]) for one in answer["findings"]]
+    assert ("earlier", "totalClassifications", False) in found
     own = found.index(("alike-6", "escalations", False))
     assert found[own + 1] == ("alike-6", "totalClassifications", True)
     # a single tenant's own is on top of what all have

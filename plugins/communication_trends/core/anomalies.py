@@ -14,11 +14,12 @@ The rule was chosen by measuring false positives and detection (``bench/attentio
 from __future__ import annotations
 
 import datetime
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from communication_trends.core.anomaly_states import find_state, silence_of
+from communication_trends.core.anomaly_states import State, find_state, silence_of
 from communication_trends.core.anomaly_thresholds import (
     DISPERSION,
     HIGH_Z,
@@ -29,6 +30,7 @@ from communication_trends.core.anomaly_thresholds import (
     MIN_MEAN,
     MIN_RATIO,
     MIN_RATIO_SMALL_MEAN,
+    MIN_RECURRENCES,
     MIN_SHARE_TOGETHER,
     MIN_SHORT_BASELINE,
     MIN_TOGETHER,
@@ -44,8 +46,8 @@ from communication_trends.core.anomaly_thresholds import (
     SURE_RATIO,
     VERY_SMALL_MEAN,
 )
-from communication_trends.core.anomaly_wording import sentence_of, sentence_of_many
-from communication_trends.core.baseline import Baseline, baseline_of, cycle_of, median, quantile, z_score
+from communication_trends.core.anomaly_wording import sentence_of, sentence_of_many, silent_text
+from communication_trends.core.baseline import Baseline, baseline_of, cycle_of, median, quantile, recurrences, z_score
 from communication_trends.core.counts import METRICS, Counts, History, Metric
 from communication_trends.core.period import Period
 
@@ -91,6 +93,7 @@ class Together:
     :param direction: up or down.
     :param organizations: how many.
     :param organizations_compared: of how many that could be judged.
+    :param since: date by which so many that it is said of all had begun to; who began earlier has reasons of its own.
     :param sentence: the same in words.
     """
 
@@ -99,6 +102,7 @@ class Together:
     direction: str
     organizations: int
     organizations_compared: int
+    since: datetime.date
     sentence: str
 
 
@@ -152,26 +156,43 @@ def find_together(found: Iterable[Finding], compared: int, period: Period, named
     """
     Return what many organizations have in common in a period.
 
-    :param found: what was found in it, each metric of an organization once.
+    :param found: what was found in it of those that could be judged, each metric of an organization once.
     :param compared: how many organizations could be judged.
     :param period: the period.
     :param named: what its days are called; nothing where they have no name.
     """
-    numbers: dict[tuple[str, str], int] = defaultdict(int)
+    begun: dict[tuple[str, str], list[datetime.date]] = defaultdict(list)
     for one in found:
-        numbers[one.figure, one.direction] += 1
+        begun[one.figure, one.direction].append(one.since)
+    enough = math.ceil(max(MIN_TOGETHER, MIN_SHARE_TOGETHER * compared))
     return [
         Together(
             period.first_date,
             figure,
             direction,
-            number,
+            len(dates),
             compared,
-            sentence_of_many(figure, direction, number, compared, named),
+            sorted(dates)[enough - 1],
+            sentence_of_many(figure, direction, len(dates), compared, named),
         )
-        for (figure, direction), number in numbers.items()
-        if number >= max(MIN_TOGETHER, MIN_SHARE_TOGETHER * compared)
+        for (figure, direction), dates in begun.items()
+        if len(dates) >= enough
     ]
+
+
+def still_silent(finding: Finding, period: Period, more: int) -> Finding:
+    """
+    Return a silence of a period as of a later one, on which it is no anomaly by itself.
+
+    :param finding: the silence.
+    :param period: the period that it was found in.
+    :param more: how many periods have been stored since then.
+    """
+    [metric] = [one for one in METRICS if one.sinks]
+    days, usual = finding.days + more, (finding.usual_low, finding.usual_high)
+    since = period.kind.containing(finding.since)
+    sentence = sentence_of(metric, 0, usual, period, since, days, finding.state, (), is_up=False)
+    return replace(finding, days=days, sentence=sentence)
 
 
 def _judged(
@@ -180,14 +201,20 @@ def _judged(
     """Return whether one metric is anomalous, of an organization with enough history."""
     cycle, count = cycle_of(period), metric.of(current)
     same = [one for one in history[cycle - 1 :: cycle] if one is not None]
-    if not is_suspect(count, [metric.of(one) for one in same], sinks=metric.sinks):
-        return None
+    suspect = is_suspect(count, [metric.of(one) for one in same], sinks=metric.sinks)
+    # a share can still be as high as the day before, among fewer messages
+    if not suspect:
+        few = current.messages < median([one.messages for one in same])
+        if not (metric.is_share and few and count >= MIN_COUNT):
+            return None
     values = [None if one is None else metric.of(one) for one in history]
     weekday = period.first_date.weekday()
     baseline = baseline_of(values, cycle, weekday)
-    is_up = count > median([metric.of(one) for one in same])
-    score = _event_score(metric, current, same, baseline, is_up=is_up)
+    is_up = not metric.sinks or count > median([metric.of(one) for one in same])
+    score = _event_score(metric, current, same, baseline, is_up=is_up) if suspect else None
     state = find_state(metric, current, history, weekday, cycle, is_up=is_up)
+    if suspect and (score or state) and _is_habit(count, values, cycle, state):
+        return None
     if score is None and state is None:
         return None
     back, periods, state_score = 0, 1, 0.0
@@ -203,7 +230,7 @@ def _judged(
         kind = "new"
     elif not is_up and not count:
         kind = "silent"
-        back, periods = silence_of(values)
+        back, periods = silence_of(history, cycle)
     since = period.earlier(back)[-1] if back else period
     sentence = sentence_of(metric, value, (low, high), period, since, periods, kind, risky_topics, is_up=is_up)
     return Finding(
@@ -219,6 +246,13 @@ def _judged(
         since.first_date,
         periods,
     )
+
+
+def _is_habit(count: int, values: Sequence[int | None], cycle: int, state: State | None) -> bool:
+    """Return whether a count has been like this time and again, and for half as long as now."""
+    begun = state.back if state else 0
+    times, longest = recurrences(count, [None if back < begun else one for back, one in enumerate(values)], cycle)
+    return times >= MIN_RECURRENCES and (state is None or state.periods <= 2 * longest)
 
 
 def _event_score(
@@ -240,7 +274,7 @@ def _event_score(
         return None
     # twice the complaints among twice the messages are no risk: the messages are what is unusual
     if metric.is_share:
-        share = median([metric.rate(one) for one in same])
+        share = median([metric.rate(one) for one in same if metric.says(one)] or [0])
         if baseline.score(count, share * current.messages) < SHARE_Z:
             return None
     return score
@@ -248,14 +282,17 @@ def _event_score(
 
 def _sure(metric: Metric, current: Counts, history: History, period: Period, _: Sequence[str]) -> Finding | None:
     """Return whether one metric is anomalous beyond doubt, of an organization with too little history for the rule."""
-    known = [metric.of(one) for one in history if one is not None]
     count = metric.of(current)
+    back, periods = silence_of(history, cycle_of(period)) if metric.sinks and not count else (0, 1)
+    known = [metric.of(one) for one in history[back:] if one is not None]
     if len(known) < MIN_SHORT_BASELINE[period.kind.name]:
         return None
     least, most = min(known), max(known)
     noun = period.kind.noun
+    since = period.earlier(back)[-1] if back else period
     if metric.sinks and not count and least >= SURE_COUNT:
-        sentence = f"no messages; at least {least:,} on each of the {len(known)} {noun}s before"
+        said = "no messages" if periods == 1 else silent_text(since, periods)
+        sentence = f"{said}; at least {least:,} on each of the {len(known)} {noun}s before"
         kind, direction, mean = "silent", "down", sum(known) / len(known)
     elif metric.attribute == "alerts" and count >= max(SURE_COUNT, SURE_RATIO * most):
         before = f"at most {most:,} on each" if most else "none on any"
@@ -264,4 +301,16 @@ def _sure(metric: Metric, current: Counts, history: History, period: Period, _: 
     else:
         return None
     score = abs(z_score(count, mean, DISPERSION * 2))
-    return Finding(metric.name, direction, count, least, most, len(known), score, sentence, kind, period.first_date, 1)
+    return Finding(
+        metric.name,
+        direction,
+        count,
+        least,
+        most,
+        len(known),
+        score,
+        sentence,
+        kind,
+        since.first_date,
+        periods,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from communication_trends.core.anomaly_thresholds import (
@@ -12,6 +12,7 @@ from communication_trends.core.anomaly_thresholds import (
     MIN_MEAN,
     MIN_RATIO,
     MIN_STATE_PERIODS,
+    QUIET_SHARE,
     STATE_Z,
 )
 from communication_trends.core.baseline import Baseline, baseline_of, median, z_score
@@ -42,9 +43,9 @@ def find_state(
     Return the state that a period continues; None where it continues none.
 
     It goes back as long as periods are on the same side of their weekday's median; one alone that is not does not end
-    it. Of such a run, it began where the z-score of all since then is the highest. The run's own periods are no part of
-    the baseline that it is compared with. So it has become usual on the day on which the median of the eight is of the
-    new level, in its fifth week.
+    it, and a weekday with hardly any messages says nothing of it. Of such a run, it began where the z-score of all
+    since then is the highest. The run's own periods are no part of the baseline that it is compared with. So it has
+    become usual on the day on which the median of the eight is of the new level, in its fifth week.
 
     :param metric: what is counted.
     :param current: the period's counts.
@@ -54,8 +55,8 @@ def find_state(
     :param is_up: whether the state is one of more.
     """
     everything = (current, *history)
-    run = _same_side(metric, everything, cycle, is_up=is_up)
-    if len(run) < MIN_STATE_PERIODS:
+    run = _run(metric, everything, cycle, is_up=is_up)
+    if len(run) < MIN_STATE_PERIODS or run[0]:
         return None
     before = [None if back <= run[-1] else one for back, one in enumerate(everything)][1:]
     baseline = baseline_of([None if one is None else metric.of(one) for one in before], cycle, weekday)
@@ -82,37 +83,76 @@ def find_state(
     return best
 
 
-def _same_side(metric: Metric, everything: History, cycle: int, *, is_up: bool) -> list[int]:
-    """Return how many periods ago each was that is on the same side of its weekday's median, without a break."""
-    medians = [
-        median([metric.rate(one) for one in everything[phase or cycle :: cycle] if one is not None] or [0])
+def is_over(metric: Metric, current: Counts, history: History, cycle: int, *, is_up: bool) -> bool:
+    """
+    Return whether a state ends with a period: it and the one before it continue none, and the one before these does.
+
+    :param metric: what is counted.
+    :param current: the period's counts.
+    :param history: those of the periods before it, newest first.
+    :param cycle: after how many periods one is like another.
+    :param is_up: whether the state was one of more.
+    """
+    sides = list(_sides(metric, (current, *history), cycle, is_up=is_up))
+    return [back for back, _ in sides[:1]] == [0] and [is_same for _, is_same in sides[:3]] == [False, False, True]
+
+
+def quiet_phases(history: History, cycle: int) -> set[int]:
+    """Return the weekdays with hardly any messages, by how many days before the current one they are."""
+    usual = [
+        median([one.messages for one in history[(phase or cycle) - 1 :: cycle] if one is not None] or [0])
         for phase in range(cycle)
     ]
-    run: list[int] = []
-    last_known = 0
-    for back, counts in enumerate(everything):
+    return {phase for phase, messages in enumerate(usual) if messages < QUIET_SHARE * max(usual)}
+
+
+def silence_of(history: History, cycle: int) -> tuple[int, int]:
+    """
+    Return since how many periods nothing has come, and how many of them are stored, the current one included.
+
+    It begins on a day on which something usually comes.
+
+    :param history: the periods before, newest first.
+    :param cycle: after how many periods one is like another.
+    """
+    quiet = quiet_phases(history, cycle)
+    first, number, stored = 0, 1, 1
+    for back, counts in enumerate(history, start=1):
         if counts is None:
             continue
-        usual = medians[back % cycle] * (counts.messages if metric.is_share else 1)
-        count = metric.of(counts)
-        if count > CONTINUING_RATIO * usual if is_up else count <= CONTINUING_RATIO_LOW * usual:
-            run.append(back)
-        elif not run or last_known != run[-1]:
+        if counts.messages:
             break
-        last_known = back
+        stored += 1
+        if back % cycle not in quiet:
+            first, number = back, stored
+    return first, number
+
+
+def _run(metric: Metric, everything: History, cycle: int, *, is_up: bool) -> list[int]:
+    """Return how many periods ago each was that is on the same side, without a break of two."""
+    run: list[int] = []
+    was_same = True
+    for back, is_same in _sides(metric, everything, cycle, is_up=is_up):
+        if is_same:
+            run.append(back)
+        elif not run or not was_same:
+            break
+        was_same = is_same
     return run
 
 
-def silence_of(values: Sequence[int | None]) -> tuple[int, int]:
-    """
-    Return since how many periods nothing is stored but zero, and how many of them are, the current one included.
-
-    :param values: the counts of the periods before, newest first; None for one that is not known.
-    """
-    first, number = 0, 1
-    for back, value in enumerate(values, start=1):
-        if value:
-            break
-        if value == 0:
-            first, number = back, number + 1
-    return first, number
+def _sides(metric: Metric, everything: History, cycle: int, *, is_up: bool) -> Iterator[tuple[int, bool]]:
+    """Return of each period that says something how many periods ago it was, and whether it continues a state."""
+    medians = [
+        median([metric.rate(one) for one in everything[phase or cycle :: cycle] if one and metric.says(one)] or [0])
+        for phase in range(cycle)
+    ]
+    quiet = quiet_phases(everything[1:], cycle)
+    for back, counts in enumerate(everything):
+        if counts is None or not metric.says(counts):
+            continue
+        usual = medians[back % cycle] * (counts.messages if metric.is_share else 1)
+        count = metric.of(counts)
+        is_same = count > CONTINUING_RATIO * usual if is_up else count <= CONTINUING_RATIO_LOW * usual
+        if back % cycle not in quiet or (is_same and count):
+            yield back, is_same

@@ -74,6 +74,15 @@ STATE_Z = 6.0
 MIN_STATE_PERIODS = 2
 """Number of periods from which a state lasts."""
 
+QUIET_SHARE = 0.1
+"""Part of the busiest weekday's messages below which a weekday, such as a weekend's, says nothing of a state."""
+
+MIN_RECURRENCES = 5
+"""How many separate times in eight weeks make it a habit, and no anomaly, unless it lasts more than twice as long."""
+
+RECURRENCE = 0.8
+"""Change from its weekday's median, as a multiple of today's, from which a count was like it."""
+
 MIN_SHORT_BASELINE = {"daily": 7, "weekly": 3, "monthly": 3}
 """Stored periods from which clear cases are reported where the baseline is too short for the rule."""
 

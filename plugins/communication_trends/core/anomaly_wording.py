@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from communication_trends.core.counts import Metric
 from communication_trends.core.period import DAILY, Period
+from communication_trends.core.wording import date_text
 
 PLURALS = {"complaint": "complaints", "escalation": "escalations", "request": "requests"}
 """Topics that can be counted, as a sentence has them; others have their own name."""
@@ -74,13 +75,23 @@ def sentence_of(
     said = f"{value:,}{unit} {singular}; {_when(period)} usually {usually}{unit}"
     if periods == 1:
         return said
-    date = f"{since.first_date.day} {since.first_date:%b}"
+    date = date_text(since.first_date)
     lasting = f"{periods:,} {period.kind.noun}s"
     if kind == "silent":
-        return f"silent since {date}, {lasting}; {_when(period)} usually {usually} {noun}"
+        return f"{silent_text(since, periods)}; {_when(period)} usually {usually} {noun}"
     if kind == "new":
         return f"{value:,}{unit} {singular}; new since {date}, none before"
     return f"{said}; {'above' if is_up else 'below'} usual for {lasting}, since {date}"
+
+
+def silent_text(since: Period, periods: int) -> str:
+    """
+    Say since when nothing has come.
+
+    :param since: the first period of the silence.
+    :param periods: how many of its periods are stored.
+    """
+    return f"silent since {date_text(since.first_date)}, {periods:,} {since.kind.noun}s"
 
 
 def _risky(topics: Sequence[str]) -> str:

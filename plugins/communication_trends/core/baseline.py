@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from communication_trends.core.anomaly_thresholds import (
     BASELINE_PERIODS,
     DISPERSION,
+    MIN_COUNT,
     MIN_MEAN,
     OUTLIER_Z,
+    RECURRENCE,
     SHRINKAGE,
     TRIMMED_VARIANCE,
 )
@@ -165,6 +167,32 @@ def _level(
 def _stabilized(count: float) -> float:
     """Return a count so that its variance is nearly its dispersion, whatever its mean (Anscombe's transform)."""
     return 2 * math.sqrt(count + 0.375)
+
+
+def recurrences(count: int, values: Sequence[int | None], cycle: int) -> tuple[int, int]:
+    """
+    Return how many separate times before a count was nearly as far from its weekday's median, in parts of it and on the
+    same side, and for how many periods at most.
+
+    :param count: the period's count, which is not its weekday's median.
+    :param values: those of the periods before, newest first; None for one that is not known.
+    :param cycle: after how many periods one is like another.
+    """
+    usual = [
+        max(MIN_MEAN, median([value for value in values[(phase or cycle) - 1 :: cycle] if value is not None] or [0]))
+        for phase in range(cycle)
+    ]
+    change = count / usual[0] - 1
+    times = longest = streak = 0
+    for back, value in enumerate(values, start=1):
+        if value is None:
+            continue
+        expected = usual[back % cycle]
+        # what could never be anomalous is no such time
+        is_alike = (value if change > 0 else expected) >= MIN_COUNT and (value / expected - 1) / change >= RECURRENCE
+        streak = streak + 1 if is_alike else 0
+        times, longest = times + (streak == 1), max(longest, streak)
+    return times, longest
 
 
 def median(values: Sequence[float]) -> float:

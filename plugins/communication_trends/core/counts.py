@@ -50,10 +50,12 @@ class Metric:
         return getattr(counts, self.attribute)
 
     def rate(self, counts: Counts) -> float:
-        """Return the count; of a share, that share."""
-        if not self.is_share:
-            return self.of(counts)
-        return self.of(counts) / counts.messages if counts.messages else 0
+        """Return the count; of a share, that share, of a period with messages."""
+        return self.of(counts) / counts.messages if self.is_share else self.of(counts)
+
+    def says(self, counts: Counts | None) -> bool:
+        """Whether a period says anything of it: of no messages there is no share."""
+        return counts is not None and (not self.is_share or counts.messages > 0)
 
     def shown(self, counts: Counts) -> int:
         """Return the metric as a person reads it: the count, or a share in percent."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from communication_trends.core.errors import InvalidInputError
+from communication_trends.core.messages import MAX_NAME_LENGTH, printable
 from communication_trends.core.period import Period
 
 MAX_BYTES = 1_000_000
@@ -18,8 +19,8 @@ MAX_BYTES = 1_000_000
 MAX_MARKS = 10_000
 """More of them are a mistake, and would be sent with each answer."""
 
-MAX_NAME = 80
-"""Characters of a name at most."""
+NAMED = 3
+"""Names that a sentence has at most: a month may have many."""
 
 _LINE = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?\s+(\S.*)")
 
@@ -76,7 +77,7 @@ def parse_marks(text: str) -> list[Mark]:
             continue
         try:
             first, last, name = _LINE.fullmatch(entry).groups()  # type: ignore[union-attr]
-            mark = Mark(datetime.date.fromisoformat(first), datetime.date.fromisoformat(last or first), name)
+            mark = Mark(datetime.date.fromisoformat(first), datetime.date.fromisoformat(last or first), printable(name))
         except (AttributeError, ValueError):
             raise InvalidInputError(
                 f"line {number} is {entry[:80]!r}: give a date and a name, such as "
@@ -84,8 +85,8 @@ def parse_marks(text: str) -> list[Mark]:
             ) from None
         if mark.last < mark.first:
             raise InvalidInputError(f"line {number} ends before it begins")
-        if len(name) > MAX_NAME:
-            raise InvalidInputError(f"line {number} has a name of more than {MAX_NAME} characters")
+        if len(name) > MAX_NAME_LENGTH:
+            raise InvalidInputError(f"line {number} has a name of more than {MAX_NAME_LENGTH} characters")
         marks.append(mark)
     if len(marks) > MAX_MARKS:
         raise InvalidInputError(f"it has {len(marks):,} named days; {MAX_MARKS:,} at most")
@@ -100,4 +101,6 @@ def marks_between(marks: Iterable[Mark], first: datetime.date, last: datetime.da
 def names_in(marks: Iterable[Mark], period: Period) -> str:
     """Return what the days of a period are called, or nothing."""
     found = marks_between(marks, period.first_date, period.next_date - datetime.timedelta(1))
-    return ", ".join(dict.fromkeys(mark.name for mark in found))
+    names = list(dict.fromkeys(mark.name for mark in found))
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

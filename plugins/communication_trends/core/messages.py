@@ -19,7 +19,7 @@ class Line:
     """
     One entry of a message.
 
-    :param text: what it says; ours, without anything that others have named.
+    :param text: what it says; ours, but for topics and named days.
     :param name: whom it is about; any text.
     :param url: where to read more.
     """
@@ -51,7 +51,7 @@ class Message:
         parts = [self.subject]
         for heading, lines in self.sections:
             named = [
-                f"- {f'{printable(one.name).translate(_HARMLESS)}: ' if one.name else ''}{one.text}" for one in lines
+                f"- {f'{printable(one.name)}: ' if one.name else ''}{one.text}".translate(_HARMLESS) for one in lines
             ]
             parts.append("\n".join([heading, *named]))
         return "\n\n".join([*parts, self.url] if self.url else parts)

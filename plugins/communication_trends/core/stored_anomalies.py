@@ -7,17 +7,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from communication_trends.core.anomalies import SCREEN, Finding, Together, find_anomalies, find_together
-from communication_trends.core.baseline import baseline_periods, history_periods
+from communication_trends.core.anomalies import (
+    SCREEN,
+    Finding,
+    Together,
+    find_anomalies,
+    find_together,
+    still_silent,
+)
+from communication_trends.core.anomaly_states import is_over
+from communication_trends.core.baseline import baseline_periods, cycle_of, history_periods
 from communication_trends.core.counts import METRICS, Counts
 from communication_trends.core.marks import Mark, names_in
 from communication_trends.core.messages import printable
-from communication_trends.core.period import Granularity, Period, utc_now
+from communication_trends.core.period import DAILY, Granularity, Period, utc_now
 from communication_trends.core.period_range import ended_parameters
 from communication_trends.core.trend_reader import TrendReader
 
 MAX_FINDINGS = 10
 """Findings that a summary names, the most unusual first: few, so that XComs and asset events stay small."""
+
+
+FRIDAY = 4
 
 
 @dataclass(frozen=True)
@@ -30,7 +41,7 @@ class OrganizationFinding:
     :param slug: its slug.
     :param date: the period's first date.
     :param finding: what is anomalous.
-    :param is_together: whether many organizations have moved alike.
+    :param is_together: whether many organizations have moved alike, and this one not before them.
     """
 
     organization_id: str
@@ -44,6 +55,11 @@ class OrganizationFinding:
     def state_key(self) -> tuple[str, str, str]:
         """What stays the same of it as long as its state lasts."""
         return self.organization_id, self.finding.figure, self.finding.direction
+
+    @property
+    def movement_key(self) -> tuple[datetime.date, str, str]:
+        """What it has in common with others that move alike."""
+        return self.date, self.finding.figure, self.finding.direction
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the summary and the notifications have it."""
@@ -144,6 +160,7 @@ def find_stored_anomalies(
     needed = {date: [period, *history_periods(period)] for date, period in by_date.items()}
     counts = _counts(reader, suspects, needed, shared)
     names = {date: names_in(marks, period) for date, period in by_date.items()}
+    judged = {(row["organization_id"], row["date"]) for row in suspects if row["is_judged"]}
     found = [
         OrganizationFinding(
             row["organization_id"], row["name"], row["slug"], row["date"], _named(finding, names[row["date"]])
@@ -152,7 +169,15 @@ def find_stored_anomalies(
         for finding in _findings(counts[row["organization_id"]], needed[row["date"]], risky_topics)
     ]
     is_of_one = organizations is not None and len(organizations) <= 1
-    together = [] if is_of_one else _together(found, rows[0]["compared_by_date"], by_date, names)
+    of_judged = [one for one in found if (one.organization_id, one.date) in judged]
+    together = [] if is_of_one else _together(of_judged, rows[0]["compared_by_date"], by_date, names)
+    weekend = [period for period in periods if kind is DAILY and period.first_date.weekday() > FRIDAY]
+    if weekend:
+        fridays = sorted({_friday_before(day) for day in weekend}, key=lambda one: one.first_date)
+        before = find_stored_anomalies(
+            reader, kind, fridays, organizations=organizations, risky_topics=risky_topics, marks=marks
+        )
+        found += _still_silent(reader, before.findings, found, weekend, shared)
     return StoredAnomalies(
         _in_order(found, together),
         sorted(together, key=lambda one: (-one.organizations, one.date, one.figure)),
@@ -160,6 +185,66 @@ def find_stored_anomalies(
         rows[0]["organizations_total"],
         sum(rows[0]["compared_by_date"].values()),
     )
+
+
+def _friday_before(day: Period) -> Period:
+    return day.minus(day.first_date.weekday() - FRIDAY)
+
+
+def _still_silent(
+    reader: TrendReader,
+    before: Sequence[OrganizationFinding],
+    found: Sequence[OrganizationFinding],
+    weekend: Sequence[Period],
+    shared: Mapping[str, Any],
+) -> list[OrganizationFinding]:
+    """
+    Return who has been silent since before a weekend on which that is no anomaly.
+
+    :param before: what was found on the Fridays.
+    :param found: what was found on the days of the weekends.
+    :param weekend: these days.
+    """
+    silent = [one for one in before if one.finding.state == "silent"]
+    needed = {day.first_date: [day, *day.earlier(day.first_date.weekday() - FRIDAY)] for day in weekend}
+    rows = [{"organization_id": one.organization_id, "date": day} for one in silent for day in needed]
+    counts = _counts(reader, rows, needed, shared)
+    known = {(one.organization_id, one.movement_key) for one in found}
+    more = []
+    for day, (*since_friday, friday) in needed.items():
+        for one in silent:
+            now = replace(one, date=day)
+            stored = [counts.get(one.organization_id, {}).get(str(period.first_date)) for period in since_friday]
+            is_silent = all(each is not None and not each.messages for each in stored)
+            if one.date == friday.first_date and is_silent and (one.organization_id, now.movement_key) not in known:
+                more.append(replace(now, finding=still_silent(one.finding, friday, len(stored))))
+    return more
+
+
+def ended_states(
+    reader: TrendReader, findings: Sequence[OrganizationFinding], period: Period, risky_topics: Sequence[str]
+) -> list[OrganizationFinding]:
+    """
+    Return those states that end with a period.
+
+    :param reader: reads the trends.
+    :param findings: states that were found in periods before it.
+    :param period: the period.
+    :param risky_topics: those of the settings.
+    """
+    shared = {**ended_parameters(period.kind, period), "hotspot_topics": risky_topics}
+    needed = {period.first_date: [period, *history_periods(period)]}
+    rows = [{"organization_id": one.organization_id, "date": period.first_date} for one in findings]
+    counts = _counts(reader, rows, needed, shared)
+    metrics = {metric.name: metric for metric in METRICS}
+    ended = []
+    for one in findings:
+        stored = counts.get(one.organization_id, {})
+        current, *history = [stored.get(str(each.first_date)) for each in needed[period.first_date]]
+        metric, is_up = metrics[one.finding.figure], one.finding.direction == "up"
+        if current and is_over(metric, current, history, cycle_of(period), is_up=is_up):
+            ended.append(one)
+    return ended
 
 
 def _counts(
@@ -211,8 +296,10 @@ def _together(
 
 def _in_order(found: Sequence[OrganizationFinding], together: Sequence[Together]) -> list[OrganizationFinding]:
     """Return what was found as people should read it."""
-    alike = {(one.date, one.figure, one.direction) for one in together}
-    marked = [replace(one, is_together=(one.date, one.finding.figure, one.finding.direction) in alike) for one in found]
+    begun = {(one.date, one.figure, one.direction): one.since for one in together}
+    marked = [
+        replace(one, is_together=one.finding.since >= begun.get(one.movement_key, datetime.date.max)) for one in found
+    ]
     names = [metric.name for metric in METRICS]
     is_volume = {metric.name: metric.sinks for metric in METRICS}
     weights: dict[str, list[float]] = {}
