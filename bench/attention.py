@@ -52,6 +52,7 @@ class History:
     :param level_cv: coefficient of variation of a day's level, which all metrics share.
     :param share_cv: the same of each metric but the messages, by itself.
     :param has_rare_alerts: whether alerts are zero on 85% of days.
+    :param silent_part: part of the days on which nothing comes, by chance.
     :param rhythm: share of an average day that a weekday has.
     :param shares: mean of each metric, per message.
     :param is_other: whether levels and shares are lognormal, and a share is a binomial part of the day's messages: as
@@ -64,12 +65,15 @@ class History:
     level_cv: float = 0.0
     share_cv: float = 0.0
     has_rare_alerts: bool = False
+    silent_part: float = 0.0
     rhythm: Sequence[float] = field(default_factory=lambda: RHYTHM)
     shares: dict[str, float] = field(default_factory=lambda: SHARES)
     is_other: bool = False
 
     def day(self, number: int, chance: random.Random) -> Counts:
         """Return a day, by its number from a Monday on."""
+        if self.silent_part and chance.random() < self.silent_part:
+            return Counts(0, 0, 0, 0)
         factor = lognormal if self.is_other else scattered
         level = self.size * self.rhythm[number % 7] * (1 + self.growth) ** (number / 7) * factor(self.level_cv, chance)
         counts: dict[str, int] = {}
@@ -110,6 +114,9 @@ OTHER_HISTORIES: dict[str, dict[str, Any]] = {
     "shares, CV 0.25": {"share_cv": 0.25},
     "variance 3 × the mean, all CV 0.2": {"dispersion": 3, "level_cv": 0.2, "share_cv": 0.2},
     "no messages at the weekend": {"rhythm": [1.1, 1.0, 1.0, 1.0, 0.9, 0.0, 0.0]},
+    "no messages on a fifth of the days": {"silent_part": 0.2},
+    "no messages on half of the days": {"silent_part": 0.5},
+    "no messages on four of five days": {"silent_part": 0.8},
 }
 """Histories of another kind, with `History.is_other`."""
 

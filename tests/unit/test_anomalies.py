@@ -276,7 +276,8 @@ def test_when_a_state_is_over():
         ([None, ORDINARY, ORDINARY, more], False),
     ]
     for days, is_end in cases:
-        current, *before = [*days, *[ORDINARY] * 53]
+        everything = days + [ORDINARY] * 53
+        current, before = everything[0], everything[1:]
         is_found = current is not None and is_over(risk, current, before, 7, is_up=True)
         assert is_found == is_end, days
     [volume] = [metric for metric in METRICS if metric.name == VOLUME]

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from communication_trends.core.anomaly_thresholds import (
     BASELINE_PERIODS,
     DISPERSION,
-    MIN_COUNT,
     MIN_MEAN,
     OUTLIER_Z,
     RECURRENCE,
@@ -188,8 +187,8 @@ def recurrences(count: int, values: Sequence[int | None], cycle: int) -> tuple[i
         if value is None:
             continue
         expected = usual[back % cycle]
-        # what could never be anomalous is no such time
-        is_alike = (value if change > 0 else expected) >= MIN_COUNT and (value / expected - 1) / change >= RECURRENCE
+        is_chance = abs(_stabilized(value) - _stabilized(expected)) < OUTLIER_Z * math.sqrt(DISPERSION)
+        is_alike = not is_chance and (value / expected - 1) / change >= RECURRENCE
         streak = streak + 1 if is_alike else 0
         times, longest = times + (streak == 1), max(longest, streak)
     return times, longest
