@@ -98,6 +98,7 @@ matched_days as (
 changes as (
     select
         matched_days.organization_id,
+        count(*) as days,
         sum(matched_days.messages) as messages,
         sum(matched_days.previous_messages) as previous_messages,
         sum(matched_days.risky) as risky,
@@ -127,6 +128,8 @@ found_organizations as (
         (totals.risky + totals.alerts)
         / nullif(totals.messages + totals.alerts, 0) as weight,
         case %(sort)s::text
+            when 'escalationsPerThousand'
+                then totals.alerts / nullif(totals.messages, 0)
             when 'riskScore' then totals.risky / nullif(totals.messages, 0)
             -- as core/totals.py has it
             when 'adjustedRisk'
@@ -154,17 +157,7 @@ found_organizations as (
             when 'avgConfidence' then totals.confidence / nullif(totals.confident, 0)
             when 'daysStored' then coalesce(totals.days_stored, 0)
             when 'missingDays'
-                then (
-                    select count(*)
-                    from
-                        generate_series(
-                            %(first_day)s::timestamp,
-                            least(%(last_day)s::timestamp, %(last_due)s::timestamp),
-                            %(step)s::interval
-                        ) as periods (first_day)
-                    where
-                        periods.first_day + %(step)s::interval > existence.exists_from
-                ) - coalesce(there.days, 0)
+                then due.days - coalesce(there.days, 0)
             when 'totalClassificationsChange'
                 then
                     (changes.messages - changes.previous_messages)
@@ -182,11 +175,27 @@ found_organizations as (
                     changes.confidence / nullif(changes.confident, 0)
                     - changes.previous_confidence
                     / nullif(changes.previous_confident, 0)
-        end as sort_key
+        end as sort_key,
+        -- of too few periods a change says nothing (core/totals.py)
+        %(by_change)s::boolean
+        and 100 * coalesce(changes.days, 0)
+        < %(min_matched_percent)s::integer * due.days as is_not_comparable
     from existence
     left join totals on existence.id = totals.organization_id
     left join changes on existence.id = changes.organization_id
     left join there on existence.id = there.organization_id
+    left join lateral (
+        select count(*) as days
+        from
+            generate_series(
+                %(first_day)s::timestamp,
+                least(%(last_day)s::timestamp, %(last_due)s::timestamp),
+                %(step)s::interval
+            ) as periods (first_day)
+        where
+            (%(by_change)s::boolean or %(sort)s::text = 'missingDays')
+            and periods.first_day + %(step)s::interval > existence.exists_from
+    ) as due on true
     where
         strpos(lower(existence.name), lower(%(search)s::text)) > 0
         or strpos(lower(existence.slug), lower(%(search)s::text)) > 0
@@ -226,6 +235,8 @@ page as (
                     when %(sort)s::text = 'rank' and not %(ascending)s::boolean
                         then ranked.position
                 end desc,
+                ranked.sort_key is null asc,
+                ranked.is_not_comparable asc,
                 case when %(ascending)s::boolean then ranked.sort_key end asc
                 nulls last,
                 ranked.sort_key desc nulls last,

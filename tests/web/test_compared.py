@@ -298,6 +298,7 @@ SORTS = {
     "riskScoreChange": lambda entry: entry["riskScoreChange"],
     "totalClassificationsChange": lambda entry: entry["totalClassificationsChange"],
     "escalationsChange": lambda entry: entry["escalationsChange"],
+    "escalationsPerThousand": lambda entry: entry["escalationsPerThousand"],
     "avgConfidenceChange": lambda entry: entry["avgConfidenceChange"],
 }
 
@@ -307,13 +308,37 @@ SORTS = {
 def test_the_overview_in_any_order(api, sort, order):
     answer = api.get(f"{API}/overview", params={**WEEK, "sort": sort, "order": order, "limit": 200}).json()
     values = [SORTS[sort](entry) for entry in answer["organizations"]]
-    known = [value for value in values if value is not None]
+    # a change of too few days comes after those that say something; what is null comes last in either order
+    few = [sort.endswith("Change") and not entry["comparable"] for entry in answer["organizations"]]
+    parts = [
+        sorted(
+            (value for value, is_few in zip(values, few, strict=True) if value is not None and is_few == last),
+            reverse=order == "desc",
+        )
+        for last in (False, True)
+    ]
+    known = parts[0] + parts[1]
     assert len(known) > 5
-    # what is null comes last in either order
-    assert values == sorted(known, reverse=order == "desc") + [None] * (len(values) - len(known))
+    assert values == known + [None] * (len(values) - len(known))
     assert [entry["rank"] for entry in answer["organizations"]] == list(range(1, 11))
     table = read_csv(api.get(f"{API}/overview", params={**WEEK, "sort": sort, "order": order, "format": "csv"}))
     assert [row["organizationSlug"] for row in table] == [e["organization"]["slug"] for e in answer["organizations"]]
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_a_change_of_too_few_days_ranks_nobody_first(api, made, order):
+    """Ten times as many messages, and none at all, over five of seven days: less than 80%."""
+    for slug, now, before in (("risen", 1000, 100), ("fallen", 0, 100)):
+        days = [D(WEEK["from"]) + datetime.timedelta(number) for number in range(7)]
+        stored = [(day, ordinary(messages=now, complaints=0)) for day in days]
+        earlier = [(day - datetime.timedelta(7), ordinary(messages=before, complaints=0)) for day in days[:5]]
+        made(slug, [*stored, *earlier])
+    asked = {**WEEK, "sort": "totalClassificationsChange", "order": order, "limit": 200}
+    found = api.get(f"{API}/overview", params=asked).json()["organizations"]
+    slugs = [one["organization"]["slug"] for one in found]
+    changes = {one["organization"]["slug"]: one["totalClassificationsChange"] for one in found}
+    assert (changes["risen"], changes["fallen"]) == (900.0, -100.0)
+    assert slugs[-2:] == (["risen", "fallen"] if order == "desc" else ["fallen", "risen"])
 
 
 def test_each_change_in_the_overview_is_that_of_the_comparison(api):
@@ -467,6 +492,7 @@ def test_attention_says_once_what_many_have_in_common(api, made):
         "direction": "up",
         "organizations": 8,
         "organizationsCompared": compared,
+        "since": "2026-10-27",
         "sentence": f"8 of {compared} organizations: messages far above usual; a holiday, a release or the platform?",
     }
     assert [one["figure"] for one in answer["together"]] == ["totalClassifications"]
@@ -609,6 +635,7 @@ def test_what_is_just_written_is_not_read_once_for_each_organization(database, s
         "ascending": True,
         "hotspot_min_messages": 10,
         "risk_prior": 200,
+        "min_matched_percent": 80,
     }
     sql = compose(ROOT / "sql" / "web" / f"{statement}.sql")
     plan = connection.execute(f"explain (analyze, format json) {sql}", parameters).fetchone()["QUERY PLAN"]

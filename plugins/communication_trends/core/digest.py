@@ -122,6 +122,7 @@ class Digest:
             offset=0,
             hotspot_min_messages=self.rule.min_messages,
             risk_prior=totals.RISK_PRIOR,
+            min_matched_percent=totals.MIN_MATCHED_PERCENT,
             **self._compared(),
         )
         for row in ranked:

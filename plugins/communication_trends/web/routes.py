@@ -58,6 +58,7 @@ Sort = Annotated[
         "totalClassificationsChange",
         "escalations",
         "escalationsChange",
+        "escalationsPerThousand",
         "criticalEscalations",
         "hotspotCount",
         "avgConfidence",

@@ -98,7 +98,7 @@ def changes_table(found: Changing) -> str:
 
 def comparison_table(comparison: Comparison) -> str:
     """Return a comparison as CSV, one row per figure."""
-    of_days = ["matchedDays", "possibleDays", "storedDays", "notFinalDays"]
+    of_days = ["matchedDays", "possibleDays", "comparable", "storedDays", "notFinalDays"]
     columns = ["figure", "current", "previous", "changePercent", "changePoints", "total", "leftOut", *of_days]
     entry = comparison.model_dump(mode="json", by_alias=True)
     shared = {name: entry[name] for name in of_days}

@@ -34,6 +34,7 @@ def overview(
         hotspot_topics=settings.hotspot_topics(),
         hotspot_min_messages=settings.hotspot_min_messages(),
         risk_prior=totals.RISK_PRIOR,
+        min_matched_percent=totals.MIN_MATCHED_PERCENT,
         # what nothing is ordered by need not be read
         **{**compared, **({} if by_change else asked.parameters)},
     )

@@ -26,7 +26,9 @@ class Finding(Model):
     )
     since: datetime.date = Field(description="First date of the first period of the state.")
     days: int = Field(description="How many periods of the state are stored, this one included.")
-    together: bool = Field(description="Whether many organizations have moved alike in the period.")
+    together: bool = Field(
+        description="Whether many organizations have moved alike in the period, and this one not before them."
+    )
 
 
 class Together(Model):
@@ -37,6 +39,10 @@ class Together(Model):
     direction: Literal["up", "down"]
     organizations: int
     organizations_compared: int = Field(description="Of how many that could be judged in the period.")
+    since: datetime.date = Field(
+        description="First date of the first period by which so many had begun to that it is said of all: who began "
+        "earlier has a finding of its own."
+    )
     sentence: str = Field(description="The same in words.")
 
 

@@ -30,7 +30,9 @@ export function drawAttention(box, answer, { total, marked, csv, show, more }) {
     );
   const quiet = (text) => h("p", { class: "quiet" }, text);
   const rest = totalEntries - findings.length;
-  const earlier = onceEach([...findings, ...marked.findings]).filter(({ date }) => date !== from);
+  const earlier = onceEach([...findings, ...marked.findings])
+    .filter(({ date }) => date !== from)
+    .toSorted((one, other) => (one.date < other.date) - (one.date > other.date));
   const title = every ? "Who needs a call" : "Unusual";
   update(
     box,

@@ -72,5 +72,9 @@ export function leaveTo(href) {
   link.click();
 }
 
+/** Return the address of a view. */
+export const addressOf = (view) =>
+  `${bar.location.origin}${bar.location.pathname}${formatView(view)}`;
+
 /** Return the address that a person would come back to. */
 export const here = () => bar.location.href;

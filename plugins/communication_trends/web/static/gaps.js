@@ -61,7 +61,9 @@ export function drawGaps(box, trends, { mayRun, runs, today, offer }) {
     box,
     parts.flatMap(group),
     runAll(all.map(entry), { mayRun, runs, offer }),
-    notes.map((note) => h("p", { class: "quiet" }, note)),
+    notes.map((note, index) =>
+      h("p", { class: "quiet", id: parts.length || index ? null : "gaps-title" }, note),
+    ),
   );
 }
 

@@ -3,7 +3,7 @@
 import { h, themed } from "./dom.js";
 import { lastDate, widthOf } from "./periods.js";
 import { isNotFinal, isPartial } from "./series.js";
-import { shortPeriod, span } from "./words.js";
+import { list, shortPeriod } from "./words.js";
 
 const GAPS = new Set(["missing", "unreadable"]);
 
@@ -22,9 +22,12 @@ export function gapKeys({ figure }, { trends, marked }) {
     figure && (findings.some((one) => one.figure === figure) || since)
       ? key(h("b", { "aria-hidden": "true" }, "▾"), `unusual${since}`)
       : null,
-    ...(trends.marks ?? []).map((one) =>
-      key(h("b", { "aria-hidden": "true" }, "◆"), `${span(one)}: ${one.name}`),
-    ),
+    trends.marks?.length
+      ? key(
+          h("b", { class: "mark", "aria-hidden": "true" }, "◆"),
+          `named days: ${list(namesOf(trends))}`,
+        )
+      : null,
     figure && problem ? key(null, `what is unusual is not marked: ${problem}`) : null,
   ];
 }
@@ -83,6 +86,8 @@ export function gapTraces(kind, days) {
 }
 
 const isSomeFinal = (day) => day.organizationsNotFinal < day.organizationsStored;
+
+const namesOf = ({ marks }) => [...new Set(marks.map(({ name }) => name))];
 
 /** The named days that lie in a period. */
 export const marksOn = ({ marks }, period, date) =>

@@ -2,7 +2,7 @@
 
 import { changed, isId } from "./address.js";
 import { ask, Problem, route } from "./ask.js";
-import { here, onBack, readPlace, writeView } from "./bar.js";
+import { addressOf, onBack, readPlace, writeView } from "./bar.js";
 import { makeControls } from "./controls.js";
 import { byId } from "./dom.js";
 import { draw, drawPanel, showBar } from "./draw.js";
@@ -86,7 +86,9 @@ async function identify(signal) {
  */
 async function fill(signal) {
   const { view } = state;
-  const { range, trends, before, marked, panels } = askForAll(view, signal);
+  const isOther = !isDrawn(view);
+  const hasChanges = Boolean(!isOther && state.drawn.answers.get("changes")?.value);
+  const { range, trends, before, marked, panels } = askForAll(view, signal, hasChanges);
   const answers = {
     ...panels,
     gaps: panels.gaps.then(([answer, runs, latest]) => {
@@ -97,7 +99,6 @@ async function fill(signal) {
   };
   // none may fail unheard while the first is waited for
   const settled = Object.entries(answers).map(([id, answer]) => [id, Promise.allSettled([answer])]);
-  const isOther = !isDrawn(view);
   const [drawnTrends, earlier, drawnMarked] = await Promise.all([trends, before, marked]);
   signal.throwIfAborted();
   state.drawn = {
@@ -127,7 +128,7 @@ async function fill(signal) {
 
 /** Copy what the page says as text, for a report. */
 async function copyReport() {
-  const { trends, answers } = state.drawn;
+  const { view, range, trends, answers } = state.drawn;
   const answer = (id) => answers.get(id)?.value ?? null;
   const text = reportText({
     trends,
@@ -135,7 +136,8 @@ async function copyReport() {
     attention: answer("attention"),
     freshness: trends.organization ? null : answer("gaps"),
     time: state.drawn.time,
-    href: here(),
+    // of the same days whenever it is opened, and of what is on the page while another view is asked for
+    href: addressOf({ ...view, last: null, ...range }),
   });
   try {
     await navigator.clipboard.writeText(text);

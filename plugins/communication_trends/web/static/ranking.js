@@ -17,7 +17,7 @@ const COLUMNS = [
   ["", null, "extra"],
   ["Messages", "totalClassifications", "number optional", "totalClassificationsChange"],
   ["Alerts", "escalations", "number", "escalationsChange"],
-  ["per 1,000", null, "number extra"],
+  ["per 1,000", "escalationsPerThousand", "number extra"],
   ["Hotspots", "hotspotCount", "number extra"],
   ["Confidence", "avgConfidence", "number extra"],
   ["Stored", "daysStored", "number extra"],
@@ -82,7 +82,7 @@ function headings(view, show) {
         "aria-label": long,
         "aria-sort": sorted ? (ascending ? "ascending" : "descending") : null,
       },
-      name ? button(name, text, `Sort by ${text.toLowerCase()}`) : text,
+      name ? button(name, text, `Sort by ${(long ?? text).toLowerCase()}`) : text,
       changeName ? button(changeName, "▲▼", `Sort by the change of ${text.toLowerCase()}`) : null,
     );
   };

@@ -22,10 +22,11 @@ const AT_ONCE = 2;
  *
  * @param {object} view what is to be shown
  * @param {AbortSignal} signal ends the asking
+ * @param {boolean} hasChanges whether topics and tones have been compared on this page, by itself or not
  * @returns {object} promises of answers: what the charts are of (`trends`, `before`, `marked`), and by the id of their panels
  *   those of the panels, where `gaps` has the runs of the DAG too; and the `range`
  */
-export function askForAll(view, signal) {
+export function askForAll(view, signal, hasChanges) {
   const { organization, period, compare } = view;
   const range = rangeOf(view, due(period));
   const inTurn = queue(AT_ONCE);
@@ -56,7 +57,7 @@ export function askForAll(view, signal) {
   const attention = get("attention", { organization, to: range.to, limit: FINDINGS });
   // the charts' answer says how many organizations there are
   const changes = trends.then((answer) =>
-    isSmall(answer) ? get("topic-changes", { ...own, compare }) : null,
+    isSmall(answer) || hasChanges ? get("topic-changes", { ...own, compare }) : null,
   );
   return {
     range,
