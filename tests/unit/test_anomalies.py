@@ -301,6 +301,16 @@ def test_a_share_that_lasts_is_named_on_a_day_with_few_messages():
     assert set(found(Counts(4, 2, 0, 0), before)) == {VOLUME}
 
 
+def test_a_share_within_its_usual_range_is_no_anomaly():
+    """Two and a half times the messages, of which 10% are risky; usually 7 to 10%."""
+    weeks = [
+        (7 * week, Counts(400, risky, 2, 48)) for week, risky in enumerate([28, 30, 32, 28, 40, 34, 40, 30], start=1)
+    ]
+    before = history(*weeks, ordinary=Counts(400, 32, 2, 48))
+    assert set(found(Counts(1000, 104, 2, 120), before)) == {VOLUME}
+    assert set(found(Counts(1000, 110, 2, 120), before)) == {RISK, VOLUME}
+
+
 def test_what_happens_again_and_again_is_no_anomaly():
     zeros = [(back, NOTHING) for back in (4, 13, 22, 31, 40)]
     assert found(NOTHING, history(*zeros[:4]))

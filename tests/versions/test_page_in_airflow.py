@@ -107,6 +107,30 @@ def test_reload_back_forward_and_a_link_for_another_user(airflow, new_page):
     shows(other, "Dune Retail", 7)
 
 
+def test_a_report_is_copied_inside_airflow_and_its_link_opens_the_same_days(airflow, new_page):
+    page = new_page()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{airflow.url}/plugin/communication-trends?organization=borealis&days=7")
+    shows(page, "Borealis Energy", 7)
+    place = "iframe[title='Communication trends']"
+    frame = page.frame_locator(place)
+    frame.get_by_role("button", name="Copy as text").click()
+    expect(frame.locator("#progress")).to_contain_text("Copied as text.")
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert text.startswith("Communication trends: Borealis Energy, 23 Oct – 29 Oct 2026\n")
+    other = new_page()
+    other.goto(text.splitlines()[-1])
+    opened = other.frame_locator(place)
+    expect(opened.locator(".titles")).to_contain_text("Borealis Energy")
+    expect(opened.get_by_label("From (UTC)")).to_have_value("2026-10-23")
+    expect(opened.get_by_label("To (UTC)")).to_have_value("2026-10-29")
+    # Airflow before 3.3.2 allows no downloads in there
+    if "allow-downloads" in (page.locator(place).get_attribute("sandbox") or ""):
+        with page.expect_download() as download:
+            frame.get_by_role("button", name="Topics as PNG").click()
+        assert download.value.path().read_bytes().startswith(b"\x89PNG")
+
+
 def test_from_the_navigation_and_back_to_airflow(airflow, new_page):
     page = new_page()
     page.goto(f"{airflow.url}/dags")

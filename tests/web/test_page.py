@@ -784,6 +784,17 @@ def test_text_never_becomes_markup(visit, web):
         web.connection.execute("delete from organizations where slug = 'evil'")
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_name_without_spaces_fits(visit, web, width):
+    web.connection.execute("update organizations set name = %s where slug = 'dune'", ("X" * 130,))
+    try:
+        page = visit(width=width).open(f"organization=dune&{RANGE}")
+        expect(page.get_by_role("heading", level=1)).to_have_text("X" * 130)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    finally:
+        web.connection.execute("update organizations set name = 'Dune Retail' where slug = 'dune'")
+
+
 def test_a_gap_is_filled_by_a_run(visit, web, dag):
     one = visit(user="admin")
     page = one.open(f"organization=acme&{RANGE}")

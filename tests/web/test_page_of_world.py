@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from conftest import running_airflow_on
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from web import chromium, world
 from web.chromium import NOW, PATIENCE
@@ -196,6 +197,16 @@ def test_a_report_is_copied_printed_and_downloaded(visit, tmp_path):
     assert f"Who needs a call: Thu, 29 Oct 2026\n- {world.CRISIS}: 31 alerts" in text
     assert f"\n- 27 Oct: {world.LATE}\n" in text
     assert text.endswith(page.url)
+    # of the same days, whenever it is opened
+    page = visit("days=7")
+    page.route("**/api/v1/**", lambda route: None)
+    page.get_by_role("button", name="90 days").click()
+    page.get_by_role("button", name="Copy as text").click()
+    expect(page.locator("#progress")).to_contain_text("Copied as text.")
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert text.startswith("Communication trends: 60 organizations, 23 Oct – 29 Oct 2026\n")
+    assert text.endswith("/communication-trends/?from=2026-10-23&to=2026-10-29")
+    page = visit()
     with page.expect_download() as download:
         page.get_by_role("link", name="Figures as CSV").click()
     lines = download.value.path().read_text(encoding="utf-8-sig").splitlines()
@@ -241,8 +252,80 @@ def test_named_days_are_marked_in_the_charts(visit):
     page = visit()
     marks = page.locator("#topics").evaluate("box => box.data.find(one => one.meta === 'marks').x")
     assert marks == [str(world.PROMOTION)]
-    expect(page.locator("#topics-legend")).to_contain_text("29 Oct 2026: Big Thursday")
+    expect(page.locator("#topics-legend")).to_contain_text("named days: Big Thursday")
     page.locator("#topics").focus()
     page.keyboard.press("ArrowLeft")
     expect(page.locator("#topics-readout")).to_contain_text("Big Thursday")
     expect(page.locator("#attention .together")).to_contain_text("messages far above usual; Big Thursday")
+
+
+def test_many_named_days_are_one_key(visit):
+    names = [f"Sale {number}" for number in range(40)]
+    page = visit()
+    shown_days(page, [{"from": "2026-10-01", "to": "2026-10-02", "name": name} for name in names])
+    expect(page.locator("#risk-legend .key").filter(has_text="named days")).to_have_text(
+        "◆named days: Sale 0, Sale 1, Sale 2 and 37 more"
+    )
+    # a picture has all of the key, in as many lines as it takes: those of 29 topics too
+    page.route("**/api/v1/trends?*", lambda route: with_topics(route, 29))
+    page.reload()
+    drawn(page)
+    page.locator("#topics-legend").get_by_role("button", name="more").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Topics as PNG").click()
+    png = download.value.path().read_bytes()
+    assert int.from_bytes(png[20:24]) >= 848 + 2 * 20
+
+
+def shown_days(page: Page, marks: list[dict[str, str]]) -> None:
+    """Reload the page with named days."""
+
+    def answer(route: Route) -> None:
+        found = route.fetch()
+        route.fulfill(response=found, json={**found.json(), "marks": marks})
+
+    page.route("**/api/v1/trends?*", answer)
+    page.reload()
+    drawn(page)
+
+
+def with_topics(route: Route, number: int) -> None:
+    """Answer with so many topics more."""
+    found = route.fetch()
+    content = found.json()
+    more = {f"a topic with a name {one}": 1 for one in range(number)}
+    for day in content["days"]:
+        day["topics"] = {**day["topics"], **more}
+    content["totals"]["topics"] = {**content["totals"]["topics"], **more}
+    route.fulfill(response=found, json=content)
+
+
+def test_topics_that_were_asked_for_stay(visit):
+    page = visit()
+
+    def many(route: Route) -> None:
+        found = route.fetch()
+        route.fulfill(response=found, json={**found.json(), "organizationsTotal": 2_000})
+
+    page.route("**/api/v1/trends?*", many)
+    page.reload()
+    drawn(page)
+    page.get_by_role("button", name="Compare topics and tones").click()
+    expect(page.locator("#changes tbody tr").first).to_be_visible()
+    # as five minutes later
+    with page.expect_response("**/api/v1/topic-changes?*"):
+        page.context.clock.set_fixed_time(NOW + datetime.timedelta(minutes=6))
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        page.evaluate("dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#main")).to_have_attribute("aria-busy", "false")
+    page.context.clock.set_fixed_time(NOW)
+    expect(page.locator("#changes tbody tr").first).to_be_visible()
+    expect(page.get_by_role("button", name="Compare topics and tones")).to_have_count(0)
+
+
+def test_what_was_earlier_in_the_range_is_newest_first(visit):
+    page = visit(f"from=2026-08-01&to=2026-10-28&organization={world.organization_id(world.WORSE)}")
+    days = page.locator("#attention [data-key=earlier] li strong").all_inner_texts()
+    found = [datetime.datetime.strptime(f"{day} 2026", "%d %b %Y") for day in days]
+    assert len(found) >= 3
+    assert found == sorted(found, reverse=True)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 
 from communication_trends.core.anomaly_states import State, find_state, silence_of
 from communication_trends.core.anomaly_thresholds import (
+    CONTINUING_RATIO,
     DISPERSION,
     HIGH_Z,
     LOW_Z,
@@ -202,11 +203,8 @@ def _judged(
     cycle, count = cycle_of(period), metric.of(current)
     same = [one for one in history[cycle - 1 :: cycle] if one is not None]
     suspect = is_suspect(count, [metric.of(one) for one in same], sinks=metric.sinks)
-    # a share can still be as high as the day before, among fewer messages
-    if not suspect:
-        few = current.messages < median([one.messages for one in same])
-        if not (metric.is_share and few and count >= MIN_COUNT):
-            return None
+    if not suspect and not _may_last(metric, current, same):
+        return None
     values = [None if one is None else metric.of(one) for one in history]
     weekday = period.first_date.weekday()
     baseline = baseline_of(values, cycle, weekday)
@@ -224,6 +222,9 @@ def _judged(
     # outliers are no more usual than they are expected
     usual = sorted(shown)[1:-1] if len(shown) > 2 else sorted(shown)
     low, high, value = usual[0], usual[-1], metric.shown(current)
+    # "10%, usually 7 to 10%", of many more messages than usual: these are what is anomalous
+    if metric.is_share and not state and value <= high:
+        return None
     before = [one for one in values[back:] if one is not None]
     kind = "lasting" if periods > 1 else "single"
     if is_up and before and not any(before):
@@ -245,6 +246,17 @@ def _judged(
         kind,
         since.first_date,
         periods,
+    )
+
+
+def _may_last(metric: Metric, current: Counts, same: Sequence[Counts]) -> bool:
+    """Return whether a share may still be as high as the day before, among fewer messages than usual."""
+    if not metric.is_share or not metric.says(current) or metric.of(current) < MIN_COUNT:
+        return False
+    if current.messages >= median([one.messages for one in same]):
+        return False
+    return metric.rate(current) > CONTINUING_RATIO * median(
+        [metric.rate(one) for one in same if metric.says(one)] or [0]
     )
 
 

@@ -6,7 +6,7 @@ const WIDTH = 960;
 const HEIGHT = 360;
 const MARGIN = 12;
 /** Where the key begins, and how high each line of it is. */
-const KEYS = 43;
+const KEYS = 44;
 const LINE = 20;
 /** Pixels of the picture for each of the page's: sharp on paper. */
 const SCALE = 2;
