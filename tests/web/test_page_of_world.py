@@ -195,6 +195,11 @@ def test_a_report_is_copied_printed_and_downloaded(visit, tmp_path):
     assert re.match(rf"{heading}As of 30 Oct 2026, 12:0\d UTC\.\n\nMessages: ", text)
     assert re.search(r"^Risk: \d+% \((unchanged|[▲▼] [\d.]+ points?), \d+% compared with \d+%", text, re.MULTILINE)
     assert f"Who needs a call: Thu, 29 Oct 2026\n- {world.CRISIS}: 31 alerts" in text
+    # what many have in common is said once, as on the page
+    alike = page.locator("#attention [data-key=alike] summary").inner_text()
+    assert f"messages far above usual; Big Thursday\n- {alike}\n" in text
+    listed = text.partition("Who needs a call")[2].partition("\n\n")[0].count("\n- ")
+    assert listed == page.locator("#attention [data-key=own] li").count() + 2
     assert f"\n- 27 Oct: {world.LATE}\n" in text
     assert text.endswith(page.url)
     # of the same days, whenever it is opened

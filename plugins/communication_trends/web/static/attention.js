@@ -89,14 +89,12 @@ function ofAll({ findings, together }, show) {
       h("strong", {}, organizationLink(organization, show)),
       h("span", {}, reasons.map(({ sentence }) => sentence).join(" · ")),
     );
-  const tenants = byOrganization(findings);
-  const own = tenants.filter(({ reasons }) => reasons.some((one) => !one.together));
-  const others = tenants.filter(({ reasons }) => reasons.every((one) => one.together));
+  const { own, others } = ownAndOthers(findings);
   const alike = others.length
     ? h(
         "details",
         {},
-        h("summary", {}, `${count(others.length, "organization")} with nothing else unusual`),
+        h("summary", {}, othersText(others)),
         h("ul", { class: "findings" }, others.map(tenant)),
       )
     : null;
@@ -108,6 +106,17 @@ function ofAll({ findings, together }, show) {
     group("alike", alike),
   ];
 }
+
+/** Return what was found by tenant: those with findings of their own, and those that have only moved with many others. */
+export function ownAndOthers(findings) {
+  const tenants = byOrganization(findings);
+  const isOwn = ({ reasons }) => reasons.some((one) => !one.together);
+  return { own: tenants.filter(isOwn), others: tenants.filter((one) => !isOwn(one)) };
+}
+
+/** "47 organizations with nothing else unusual" */
+export const othersText = (others) =>
+  `${count(others.length, "organization")} with nothing else unusual`;
 
 /** Return what was found by organization, in the order of the answer. */
 export function byOrganization(findings) {

@@ -1,6 +1,6 @@
 // What the page says as text, to be copied into a report.
 
-import { attentionNotes, byOrganization } from "./attention.js";
+import { attentionNotes, othersText, ownAndOthers } from "./attention.js";
 import { changeText, figuresOf, leftOutText, notFinalText, sidesText, writerOf } from "./cards.js";
 import { completeText, gapsByPeriod } from "./gaps.js";
 import { isNotFinal } from "./series.js";
@@ -50,14 +50,19 @@ function figureLines(comparison, { totals, days, period }) {
 
 function attentionLines(answer, { organization, organizationsTotal }) {
   const { findings, together, from, period } = answer;
-  const lines = byOrganization(findings).map(
-    (one) =>
-      `- ${organization ? "" : `${one.organization.name}: `}${one.reasons.map(({ sentence }) => sentence).join(" · ")}`,
-  );
   const title = organization ? "Unusual" : "Who needs a call";
+  const heading = `${title}: ${longPeriod(period, from)}`;
   const notes = attentionNotes(answer, organization ? null : organizationsTotal);
-  const alike = organization ? [] : together.map(({ sentence }) => `- ${sentence}`);
-  return [`${title}: ${longPeriod(period, from)}`, ...lines, ...alike, ...notes];
+  if (organization) return [heading, ...findings.map(({ sentence }) => `- ${sentence}`), ...notes];
+  const { own, others } = ownAndOthers(findings);
+  const said = ({ reasons }) => reasons.map(({ sentence }) => sentence).join(" · ");
+  return [
+    heading,
+    ...own.map((one) => `- ${one.organization.name}: ${said(one)}`),
+    ...together.map(({ sentence }) => `- ${sentence}`),
+    ...(others.length ? [`- ${othersText(others)}`] : []),
+    ...notes,
+  ];
 }
 
 function storedLines({ totals, period }) {
