@@ -117,7 +117,7 @@ for kind, which in PERIODS:
             period=kind.name,
             aggregate_sql="aggregate_trends.sql",
             upsert_sql="upsert_trends.sql",
-            map_index_template="{{ batch_name }}",
+            map_index_template="{{ task.batch_name }}",
             max_active_tis_per_dag=settings.max_parallel_organizations(),
         ).expand(batch=list_organizations.output)
         summarize = SummarizeTrendsOperator(

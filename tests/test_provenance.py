@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from test_aggregation import NOV_8, changes, opened, since
 
+from communication_trends.core import trend_writer
 from communication_trends.core.aggregation import Aggregation
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY, Period
 from communication_trends.core.report import AggregationReport, TrendStatus
@@ -589,8 +590,15 @@ def test_a_failed_batch_is_split_until_only_what_is_broken_has_failed(
     assert attempts_at(database) == attempts
 
 
+@pytest.fixture(params=["in one transaction", "in several"])
+def splitting(request, monkeypatch):
+    """A transaction that splits for as long as it takes, or one that leaves the rest to others at once."""
+    monkeypatch.setattr(trend_writer, "MAX_SPLITTING", 60 if request.param == "in one transaction" else 0)
+    return request.param
+
+
 @pytest.mark.parametrize("databases", [1, 2])
-def test_where_storing_fails_the_trends_are_not_aggregated_again(server, database, databases, caplog):
+def test_where_storing_fails_only_the_broken_are_not_stored(server, database, databases, splitting, caplog):
     for number in range(20):
         database.classify(f"o{number:02}", at="2026-11-08 10:00", count=number + 1)
     # of two weeks before, so that the days between them cannot be known to be whole
@@ -636,11 +644,12 @@ def test_where_storing_fails_the_trends_are_not_aggregated_again(server, databas
     assert provenance(database, "o05")["is_final"] is False
     assert provenance(database, "o06")["is_final"] is True
     splits = [record.message for record in caplog.records if "Splitting it" in record.message]
-    assert splits
+    # what storing splits is not aggregated again, so far as one transaction does
+    assert splits[0].startswith("A batch of 20 trends failed")
     assert not [said for said in splits if "trends failed" not in said]
 
 
-def test_over_periods_as_well_only_the_broken_pair_fails(database, work_on):
+def test_over_periods_as_well_only_the_broken_pair_fails(database, work_on, splitting):
     for slug in ("acme", "beta"):
         for day in range(1, 9):
             database.classify(slug, at=f"2026-11-0{day} 12:00")
@@ -652,6 +661,8 @@ def test_over_periods_as_well_only_the_broken_pair_fails(database, work_on):
     report = work_on(lookback_periods=NOV_8.earlier(7))
     assert [(report.name(one.organization), str(one.period)) for one in report.of("failed")] == [("beta", "2026-11-03")]  # type: ignore[arg-type]
     assert len(database.trends()) == 15
+    # each once, also where what was left over was of several periods
+    assert len(report.results) == len({(one.organization, one.period) for one in report.results}) == 16
 
 
 def test_after_an_error_that_affects_all_every_pair_that_was_not_tried_has_failed(database, work_on):

@@ -207,17 +207,14 @@ def flush_metrics() -> None:
 
 def name_task_instance(context: Any, name: str) -> None:
     """
-    Name a mapped task instance in the UI, even while it waits for its next attempt.
+    Name a mapped task instance in the UI from now on, even while it waits for its next attempt.
 
-    Airflow 3 sends the name with the end state of the attempt. From 3.3 on it would send it before as well, in a
-    separate request, if ``map_index_template`` could be rendered by then.
+    Airflow 3.3 has done so by itself before the task runs, from ``map_index_template``; earlier ones do it at the end.
 
     :param context: Airflow's context.
     :param name: the name, 250 characters at most.
     """
     ti = context["ti"]
-    # what map_index_template reads
-    context["batch_name"] = name
     if not AIRFLOW_V_3_0_PLUS:
         from airflow.models import TaskInstance
         from airflow.utils.session import create_session
@@ -236,6 +233,7 @@ def name_task_instance(context: Any, name: str) -> None:
                 .execution_options(synchronize_session=False)
             )
     else:
+        # reaches the API server with the end state of this attempt
         ti.rendered_map_index = name
 
 

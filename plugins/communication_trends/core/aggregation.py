@@ -28,6 +28,9 @@ from communication_trends.core.work import Work
 
 log = logging.getLogger(__name__)
 
+Batch = tuple[Sequence[Period], Sequence[str]]
+"""Periods, and ids of organizations, whose trends are stored in one transaction."""
+
 MAX_TRENDS_PER_TRANSACTION = 20_000
 """Trends of earlier periods that are computed in one transaction, which bounds what it holds in memory."""
 
@@ -89,12 +92,14 @@ class Aggregation:
 
     def _process(self, periods: Sequence[Period], ids: Sequence[str]) -> None:
         """Store some periods of some organizations; what fails is split until only what is broken has failed."""
-        pending = [(periods, ids)]
+        pending: list[Batch] = [(periods, ids)]
         while pending:
             periods, ids = pending.pop()
-            error = self._report.ended_by or self._attempt(periods, ids)
-            if error is None:
+            outcome = self._report.ended_by or self._attempt(periods, ids)
+            if isinstance(outcome, list):
+                pending += outcome
                 continue
+            error = outcome
             if self._report.ended_by or len(ids) * len(periods) == 1 or affects_all(error):
                 self._fail(periods, ids, error)
                 continue
@@ -112,12 +117,12 @@ class Aggregation:
             self._look_up_names()
         self._report.results += [failed_result(error, id_, period) for period in periods for id_ in ids]
 
-    def _attempt(self, periods: Sequence[Period], ids: Sequence[str]) -> Exception | None:
-        """Store in one transaction, and return the error that prevented it."""
+    def _attempt(self, periods: Sequence[Period], ids: Sequence[str]) -> list[Batch] | Exception:
+        """Store in one transaction, and return what is left to others, or the error that prevented it."""
         for _ in range(MAX_CONFLICT_RETRIES):
             self._is_writing = False
             try:
-                results = self._aggregate_and_store(periods, ids)
+                results, left = self._aggregate_and_store(periods, ids)
             # any error: one organization's odd data must not cost the others theirs
             except Exception as error:
                 conflict = error
@@ -130,10 +135,12 @@ class Aggregation:
                     return error
             else:
                 self._report.results += results
-                return None
+                return left
         return conflict
 
-    def _aggregate_and_store(self, periods: Sequence[Period], ids: Sequence[str]) -> list[TrendResult]:
+    def _aggregate_and_store(
+        self, periods: Sequence[Period], ids: Sequence[str]
+    ) -> tuple[list[TrendResult], list[Batch]]:
         parameters = {
             **period_bounds(periods),
             "organization_ids": list(ids),
@@ -165,9 +172,9 @@ class Aggregation:
 
     def _store(
         self, reading: Transaction, writing: Transaction, trends: Sequence[dict[str, Any]], periods: Sequence[Period]
-    ) -> list[TrendResult]:
+    ) -> tuple[list[TrendResult], list[Batch]]:
         self._is_writing = True
-        return TrendWriter(
+        writer = TrendWriter(
             self.work,
             self._report,
             reading=reading,
@@ -175,7 +182,14 @@ class Aggregation:
             periods=periods,
             upsert_sql=self._upsert_sql,
             newest_known=self._newest_known,
-        ).store(trends)
+        )
+        results = writer.store(trends)
+        left = [
+            ([period], [trend["organization_id"] for trend in part if trend["period_start"] == period.start])
+            for part in writer.left
+            for period in periods
+        ]
+        return results, [(those, ids) for those, ids in left if ids]
 
     def _look_up_names(self) -> None:
         """Learn the slugs of organizations that have not been aggregated; one that is not found is called by its id."""

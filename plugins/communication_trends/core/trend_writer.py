@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
@@ -41,6 +42,10 @@ Of 2,500 with one broken, halves have three times as many rows stored again, qua
 """
 
 
+MAX_SPLITTING = 10.0
+"""Seconds after which a transaction splits no further: what is stored is committed, and the rest is left to another."""
+
+
 class TrendWriter:
     """
     Stores the trends of some organizations and periods, in a transaction that the caller commits.
@@ -74,6 +79,8 @@ class TrendWriter:
         self._is_own = list(periods) == [work.period]
         self._upsert_sql = upsert_sql
         self._newest_known = newest_known
+        self.left: list[Sequence[Trend]] = []
+        """What is left to another transaction, in parts, since splitting has taken long enough."""
         self._incomplete: dict[Key, str] = {}
         self._has_written = False
         self._parameters = {
@@ -94,7 +101,8 @@ class TrendWriter:
         Store what differs, with its provenance, and verify it against the source and against what was computed.
 
         Where that fails, the trends are split, and split again, until only what is broken has failed. They are not
-        aggregated again for that, and what has been stored of the others stays.
+        aggregated again for that, and what has been stored of the others stays. After `MAX_SPLITTING` the rest is
+        `left` to another transaction.
 
         :param trends: rows of sql/aggregate_trends.sql.
         :returns: what became of each, the latest period first.
@@ -117,7 +125,12 @@ class TrendWriter:
     def _store_splitting(self, trends: Sequence[Trend]) -> list[TrendResult]:
         results = []
         pending = [trends]
+        began = time.monotonic()
         while pending:
+            # so that what can be stored is stored, however long what cannot takes to fail
+            if len(pending) > 1 and time.monotonic() - began > MAX_SPLITTING:
+                self.left = pending
+                break
             part = pending.pop()
             try:
                 with self._savepoint():

@@ -42,6 +42,11 @@ class AggregateTrendsOperator(TrendsOperator):
         self.aggregate_sql = aggregate_sql
         self.upsert_sql = upsert_sql
 
+    @property
+    def batch_name(self) -> str:
+        """What the task instance is called in the UI; ``map_index_template`` reads it."""
+        return self.batch.partition("\n")[0]
+
     def execute(self, context: Any) -> None:
         """
         Store the trends.
@@ -49,7 +54,7 @@ class AggregateTrendsOperator(TrendsOperator):
         :param context: Airflow's context.
         :raises AirflowException: when a trend failed, after all others were stored.
         """
-        name_task_instance(context, self.batch.partition("\n")[0])
+        name_task_instance(context, self.batch_name)
         forget_mapped_xcom(context, REPORT_KEY)
         dag_run, ti = context["dag_run"], context["ti"]
         work = self._work(context)
