@@ -160,8 +160,8 @@ def test_dag_files_of_before_0_2_0_and_two_that_make_the_same_dags_are_named(tmp
     (tmp_path / "one.py").write_text(text)
     environment = {"AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH": str(ROOT / "sql")}
 
-    def failed():
-        _, said = command("check", "--no-database", "--dags", str(tmp_path), **environment)
+    def failed(**where):
+        _, said = command("check", "--no-database", "--dags", str(tmp_path), **{**environment, **where})
         return [line.removeprefix("FAILED  ") for line in said.splitlines() if line.startswith("FAILED")]
 
     assert failed() == []
@@ -175,6 +175,16 @@ def test_dag_files_of_before_0_2_0_and_two_that_make_the_same_dags_are_named(tmp
     assert failed() == [
         f"DAG file: {tmp_path}/two.py is of a release before 0.2.0, the package of release {__version__}"
     ]
+    # a user's own DAG, and the plugins in the DAGs folder, as git-sync of a whole repository may have them
+    (tmp_path / "two.py").write_text(
+        "from airflow.providers.common.compat.sdk import DAG\n"
+        "from communication_trends.operators import ASSETS\n"
+        "DAG('consumer', schedule=list(ASSETS.values()))\n"
+    )
+    plugins = tmp_path / "plugins"
+    shutil.copytree(ROOT / "plugins", plugins)
+    where = {"AIRFLOW__CORE__PLUGINS_FOLDER": str(plugins), "PYTHONPATH": str(plugins)}
+    assert failed(package=plugins / "communication_trends", **where) == []
 
 
 def test_a_table_that_lacks_a_column_a_connection_that_is_not_there_and_a_component_without_database(database):

@@ -284,7 +284,8 @@ def test_an_empty_connection_id_is_named_with_its_setting(given):
 
 
 @pytest.mark.parametrize(
-    "written", ['["complaint", "escalation"]', "'complaint, escalation'", '"complaint"', "{complaint}"]
+    "written",
+    ['["complaint", "escalation"]', "'complaint, escalation'", '"complaint"', "{complaint}", 'complaint, "escalation"'],
 )
 def test_hotspot_topics_in_quotes_or_as_a_list_are_refused(given, written):
     given("hotspot_topics", written)

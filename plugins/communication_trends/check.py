@@ -131,18 +131,22 @@ def _tried(what: str, attempt: Callable[[], str]) -> Iterator[tuple[str, str]]:
 
 
 def _dag_files(folder: Path) -> Iterator[tuple[str, str]]:
-    mine = (
+    ours = {kind.dag_id for kind in KINDS.values()}
+    mine = [
+        path
+        for path in (sorted(folder.rglob("*.py")) if folder.is_dir() else ())
         # by its name as well: one that cannot be read is no DAG file to Airflow either
-        [path for path in sorted(folder.rglob("*.py")) if "communication_trends" in path.name + _text(path)]
-        if folder.is_dir()
-        else []
-    )
+        if "communication_trends" in path.name + _text(path)
+        # the plugins folder may be in the DAGs folder
+        and settings.PACKAGE.resolve() not in path.resolve().parents
+    ]
     made_by: dict[str, Path] = {}
     for path in mine:
-        if "communication_trends.operators" in (text := _text(path)) and "RELEASE = " not in text:
+        found, errors = load_dag_file(path)
+        text = _text(path)
+        if ours & set(found) and "communication_trends.operators" in text and "RELEASE = " not in text:
             yield FAILED, f"DAG file: {path} is of a release before 0.2.0, the package of release {__version__}"
             continue
-        found, errors = load_dag_file(path)
         for error in errors.values():
             yield FAILED, f"DAG file: {path}: {error.strip().splitlines()[-1]}"
         if found:
@@ -154,7 +158,7 @@ def _dag_files(folder: Path) -> Iterator[tuple[str, str]]:
         # a component that needs none has none where Airflow looks
         state = NOTE if folder == Path(settings.conf.get("core", "dags_folder")) else FAILED
         yield state, f"DAG file: none in {folder}; the DAG processor and the workers need it (a bundle's: --dags)"
-    elif not {kind.dag_id for kind in KINDS.values()} <= set(made_by):
+    elif not ours <= set(made_by):
         yield FAILED, f"DAG file: {folder} does not make {', '.join(kind.dag_id for kind in KINDS.values())}"
 
 

@@ -124,7 +124,7 @@ def hotspot_topics() -> list[str]:
     except UnicodeEncodeError:
         topics = []
     # written as a list or in quotes, it would name topics that no message has
-    if not topics or given.strip()[0] in "[{\"'":
+    if not topics or any(topic[0] in "[{\"'" for topic in topics):
         raise InvalidInputError(
             f"[{SECTION}] hotspot_topics: {_short(given)} names no topic. Give one or more, comma-separated, without "
             f"quotes. The default is {DEFAULTS['hotspot_topics']}."

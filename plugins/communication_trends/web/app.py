@@ -56,8 +56,9 @@ def create_app() -> FastAPI:
     app.add_exception_handler(reading.AbandonedError, _abandoned)
     app.add_exception_handler(AirflowFailException, _misconfigured)  # type: ignore[arg-type]
     app.add_exception_handler(InvalidInputError, _misconfigured)  # type: ignore[arg-type]
-    # a file of the SQL that this server's user may not read
-    app.add_exception_handler(OSError, _misconfigured)  # type: ignore[arg-type]
+    # of a file of the SQL
+    for error in (FileNotFoundError, PermissionError):
+        app.add_exception_handler(error, _misconfigured)
     _add_page(app)
     app.include_router(routes.router, prefix=API)
 
