@@ -205,6 +205,29 @@ def test_a_holiday_is_sent_once(database, run_dag, mailbox, given, tmp_path):
     assert ": 20 messages; on Tuesdays usually 100 (‹!channel› Day)" in text
 
 
+def test_a_holiday_on_a_friday_is_sent_once(database, given):
+    """Six organizations without messages at weekends have none on Friday, 6 November, either."""
+    friday = TUESDAY + D(3)
+    for number in range(6):
+        for back in range(-5, 60):
+            date = friday - D(back)
+            messages = 0 if back == 0 or date.weekday() >= 5 else 120
+            store(database, f"t{number}", date, topics={"general": messages} if messages else {})
+    database.connection.execute("update organizations set created_at = '2026-01-01'")
+    ids = [str(database.organization(f"t{number}")) for number in range(6)]
+    named, messages = [], []
+    for day in range(6):
+        period = Period(DAILY, friday + D(day))
+        found = find_attention(period, ids)
+        assert found
+        named.append([(one.finding.days, one.is_together) for one in found.findings])
+        messages.append(_attention_message(period, found, ids, None))
+    assert named == [[(1, True)] * 6, [(2, True)] * 6, [(3, True)] * 6, [], [], []]
+    assert messages[0]
+    assert "Many organizations\n- 6 of 6 organizations: messages far below usual;" in messages[0].text
+    assert messages[1:] == [None] * 5
+
+
 def test_a_run_that_finds_nothing_sends_nothing(database, run_dag, mailbox):
     an_alarming_tuesday(database, alerts=6)
     run = run_dag({"date": str(TUESDAY)})

@@ -297,8 +297,13 @@ def _together(
 def _in_order(found: Sequence[OrganizationFinding], together: Sequence[Together]) -> list[OrganizationFinding]:
     """Return what was found as people should read it."""
     begun = {(one.date, one.figure, one.direction): one.since for one in together}
+    # what has lasted since a Friday is as it was on that day
     marked = [
-        replace(one, is_together=one.finding.since >= begun.get(one.movement_key, datetime.date.max)) for one in found
+        replace(
+            one,
+            is_together=one.is_together or one.finding.since >= begun.get(one.movement_key, datetime.date.max),
+        )
+        for one in found
     ]
     names = [metric.name for metric in METRICS]
     is_volume = {metric.name: metric.sinks for metric in METRICS}
