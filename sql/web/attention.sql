@@ -1,9 +1,10 @@
 -- Periods that may be anomalous: one row per organization and period with a count that
--- is far from the median of its baseline, or that would be sure even with too short a
--- baseline; with all of them, how many organizations there are, and of how many enough
+-- is far from the median of its baseline, with a share that may last among fewer
+-- messages than usual, or that would be sure even with too short a baseline; with all
+-- of them, how many organizations there are, and of how many enough
 -- is stored, in all and in each period. Looked at are trends that can be read and are
--- final. What is anomalous is decided in core/anomalies.py; is_suspect() there asks
--- the same, with the same values.
+-- final. What is anomalous is decided in core/anomalies.py; is_suspect() and
+-- may_last() there ask the same, with the same values.
 -- reads: existence, trend_sums
 with
 -- one row per trend
@@ -65,7 +66,18 @@ compared as materialized (
         filter (where not placed.is_current) as usual_alerts,
         percentile_cont(array[0.25, 0.5, 0.75])
         within group (order by placed.negative)
-        filter (where not placed.is_current) as usual_negative
+        filter (where not placed.is_current) as usual_negative,
+        -- of no messages there is no share
+        percentile_cont(0.5)
+        within group (
+            order by placed.risky::float / nullif(placed.messages, 0)
+        )
+        filter (where not placed.is_current) as usual_risky_share,
+        percentile_cont(0.5)
+        within group (
+            order by placed.negative::float / nullif(placed.messages, 0)
+        )
+        filter (where not placed.is_current) as usual_negative_share
     from placed
     group by
         placed.organization_id,
@@ -90,38 +102,61 @@ suspects as (
                     select
                     from (
                         values
-                        (compared.messages, compared.usual_messages, true),
-                        (compared.risky, compared.usual_risky, false),
-                        (compared.alerts, compared.usual_alerts, false),
-                        (compared.negative, compared.usual_negative, false)
-                    ) as metrics (number, quartiles, sinks)
+                        (compared.messages, compared.usual_messages, true, null),
+                        (
+                            compared.risky,
+                            compared.usual_risky,
+                            false,
+                            compared.usual_risky_share
+                        ),
+                        (compared.alerts, compared.usual_alerts, false, null),
+                        (
+                            compared.negative,
+                            compared.usual_negative,
+                            false,
+                            compared.usual_negative_share
+                        )
+                    ) as metrics (number, quartiles, sinks, share)
                     where
-                        (metrics.number - metrics.quartiles[2])
-                        * (metrics.number - metrics.quartiles[2])
-                        >= %(screen_variance)s::float * metrics.quartiles[2]
-                        and case
-                            when metrics.number > metrics.quartiles[2]
-                                then
-                                    metrics.number >= greatest(
-                                        %(min_count)s::float,
-                                        %(screen_ratio)s::float * metrics.quartiles[2],
+                        (
+                            (metrics.number - metrics.quartiles[2])
+                            * (metrics.number - metrics.quartiles[2])
+                            >= %(screen_variance)s::float * metrics.quartiles[2]
+                            and case
+                                when metrics.number > metrics.quartiles[2]
+                                    then
+                                        metrics.number >= greatest(
+                                            %(min_count)s::float,
+                                            %(screen_ratio)s::float
+                                            * metrics.quartiles[2],
+                                            metrics.quartiles[2]
+                                            + %(screen_quartiles)s::float
+                                            * (
+                                                metrics.quartiles[2]
+                                                - metrics.quartiles[1]
+                                            )
+                                        )
+                                else
+                                    metrics.sinks
+                                    and metrics.quartiles[2] >= %(min_count)s::float
+                                    and metrics.number <= least(
+                                        %(screen_ratio_low)s::float
+                                        * metrics.quartiles[2],
                                         metrics.quartiles[2]
-                                        + %(screen_quartiles)s::float
-                                        * (metrics.quartiles[2] - metrics.quartiles[1])
+                                        - %(screen_quartiles)s::float
+                                        * least(
+                                            metrics.quartiles[2] - metrics.quartiles[1],
+                                            metrics.quartiles[3] - metrics.quartiles[2]
+                                        )
                                     )
-                            else
-                                metrics.sinks
-                                and metrics.quartiles[2] >= %(min_count)s::float
-                                and metrics.number <= least(
-                                    %(screen_ratio_low)s::float * metrics.quartiles[2],
-                                    metrics.quartiles[2]
-                                    - %(screen_quartiles)s::float
-                                    * least(
-                                        metrics.quartiles[2] - metrics.quartiles[1],
-                                        metrics.quartiles[3] - metrics.quartiles[2]
-                                    )
-                                )
-                        end
+                            end
+                        )
+                        or (
+                            metrics.number >= %(min_count)s::float
+                            and compared.messages < compared.usual_messages[2]
+                            and metrics.number::float / nullif(compared.messages, 0)
+                            > %(continuing_ratio)s::float * metrics.share
+                        )
                 )
             else
                 compared.alerts >= %(sure_count)s::integer

@@ -13,7 +13,7 @@ import pytest
 from conftest import rows_handled
 
 from communication_trends.connections import open_trends
-from communication_trends.core.anomalies import SCREEN, is_suspect
+from communication_trends.core.anomalies import SCREEN, is_suspect, may_last
 from communication_trends.core.baseline import baseline_periods
 from communication_trends.core.counts import METRICS, Counts
 from communication_trends.core.period import DAILY
@@ -450,6 +450,17 @@ def test_attention_names_a_state_until_it_is_over(api, made):
     ]
 
 
+def test_attention_names_a_share_that_lasts_on_a_day_with_fewer_messages(api, made):
+    last = D("2026-10-27")
+    days = days_before(last, 11, ordinary(complaints=24)) + days_before(last - datetime.timedelta(11), 45, ordinary())
+    # no count is far from its own median, 8 risky ones among 100 messages; the share is
+    made("quieter", [(last, ordinary(complaints=10, messages=65)), *days])
+    asked = {"from": "2026-10-27", "to": "2026-10-27", "organization": "quieter"}
+    [risk] = api.get(f"{API}/attention", params=asked).json()["findings"]
+    assert (risk["figure"], risk["state"], risk["days"]) == ("riskScore", "lasting", 12)
+    assert risk["sentence"].startswith("15% of the messages are complaints or escalations; on Tuesdays usually 8%")
+
+
 def test_attention_names_a_silence_on_a_weekend_that_is_always_silent(api, made):
     sunday = D("2026-10-25")
     days = [sunday - datetime.timedelta(back) for back in range(70)]
@@ -541,17 +552,18 @@ def test_attention_says_what_is_sure_of_the_young(api, made):
 
 
 def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
-    """The statement and is_suspect() ask the same, for counts of every size and spread."""
+    """The statement asks the same as is_suspect() and may_last(), for counts of every size and spread."""
     chance = random.Random(11)
     day = DAILY.containing(D("2026-10-27"))
     days = [day, *baseline_periods(day)]
-    expected = {}
+    expected, lasting = {}, 0
     for number in range(250):
         mean, spread = chance.choice([0, 1, 4, 9, 40, 300]), chance.choice([0.1, 0.3, 0.6])
         series = []
         for back in range(9):
             times = chance.choice([0, 0.3, 0.6, 1, 1.4, 2]) if back == 0 else chance.gauss(1, spread)
-            messages, risky, negative, alerts = (max(0, round(mean * share * times)) for share in (1, 0.3, 0.4, 0.5))
+            risk = chance.choice([0.3, 0.38, 0.6]) if back == 0 else 0.3
+            messages, risky, negative, alerts = (max(0, round(mean * share * times)) for share in (1, risk, 0.4, 0.5))
             series.append(Counts(messages, risky, alerts, negative))
             made = {
                 "topic_distribution": json.dumps({"complaint": risky}),
@@ -565,10 +577,13 @@ def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
                 (database.organization(f"o{number}"), days[back].start, *made.values(), messages),
             )
         current, *baseline = series
-        expected[f"o{number}"] = any(
+        is_far = any(
             is_suspect(metric.of(current), [metric.of(one) for one in baseline], sinks=metric.sinks)
             for metric in METRICS
         )
+        may_go_on = any(may_last(metric, current, baseline) for metric in METRICS)
+        expected[f"o{number}"] = is_far or may_go_on
+        lasting += may_go_on and not is_far
     database.connection.execute("update organizations set created_at = '2026-01-01'")
     sql = compose(ROOT / "sql" / "web" / "attention.sql")
     parameters = {
@@ -588,6 +603,7 @@ def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
     found = database.connection.execute(sql, parameters).fetchall()
     assert {row["slug"] for row in found} == {slug for slug, is_one in expected.items() if is_one}
     assert 50 < len(found) < 200
+    assert lasting > 5
     assert {row["organizations_compared"] for row in found} == {250}
 
 

@@ -114,6 +114,7 @@ SCREEN = {
     "screen_quartiles": SCREEN_QUARTILES,
     "screen_ratio": SCREEN_RATIO,
     "screen_ratio_low": SCREEN_RATIO_LOW,
+    "continuing_ratio": CONTINUING_RATIO,
     "sure_count": SURE_COUNT,
 }
 """What sql/web/attention.sql binds, to leave out organizations of which nothing can be anomalous."""
@@ -137,7 +138,7 @@ def find_anomalies(current: Counts, history: History, period: Period, risky_topi
 
 def is_suspect(count: int, baseline: Sequence[int], *, sinks: bool = False) -> bool:
     """
-    Whether a count may be anomalous at all: what sql/web/attention.sql asks of all organizations, with these values.
+    Whether a count may be anomalous by itself: what sql/web/attention.sql asks of all organizations, with these values.
 
     :param count: the count.
     :param baseline: those of the stored baseline periods.
@@ -151,6 +152,24 @@ def is_suspect(count: int, baseline: Sequence[int], *, sinks: bool = False) -> b
         return count >= max(MIN_COUNT, SCREEN_RATIO * median, median + away)
     away = SCREEN_QUARTILES * min(median - lower, upper - median)
     return sinks and median >= MIN_COUNT and count <= min(SCREEN_RATIO_LOW * median, median - away)
+
+
+def may_last(metric: Metric, current: Counts, same: Sequence[Counts]) -> bool:
+    """
+    Whether a share may still be as high as the day before, among fewer messages than usual; sql/web/attention.sql asks
+    the same.
+
+    :param metric: what is counted.
+    :param current: the period's counts.
+    :param same: those of the stored baseline periods.
+    """
+    if not metric.is_share or not metric.says(current) or metric.of(current) < MIN_COUNT:
+        return False
+    if current.messages >= median([one.messages for one in same]):
+        return False
+    return metric.rate(current) > CONTINUING_RATIO * median(
+        [metric.rate(one) for one in same if metric.says(one)] or [0]
+    )
 
 
 def find_together(found: Iterable[Finding], compared: int, period: Period, named: str = "") -> list[Together]:
@@ -203,7 +222,7 @@ def _judged(
     cycle, count = cycle_of(period), metric.of(current)
     same = [one for one in history[cycle - 1 :: cycle] if one is not None]
     suspect = is_suspect(count, [metric.of(one) for one in same], sinks=metric.sinks)
-    if not suspect and not _may_last(metric, current, same):
+    if not suspect and not may_last(metric, current, same):
         return None
     values = [None if one is None else metric.of(one) for one in history]
     weekday = period.first_date.weekday()
@@ -246,17 +265,6 @@ def _judged(
         kind,
         since.first_date,
         periods,
-    )
-
-
-def _may_last(metric: Metric, current: Counts, same: Sequence[Counts]) -> bool:
-    """Return whether a share may still be as high as the day before, among fewer messages than usual."""
-    if not metric.is_share or not metric.says(current) or metric.of(current) < MIN_COUNT:
-        return False
-    if current.messages >= median([one.messages for one in same]):
-        return False
-    return metric.rate(current) > CONTINUING_RATIO * median(
-        [metric.rate(one) for one in same if metric.says(one)] or [0]
     )
 
 
