@@ -11,7 +11,7 @@ import pytest
 from communication_trends.core.anomalies import find_anomalies, find_together, is_suspect, may_last
 from communication_trends.core.anomaly_states import is_over
 from communication_trends.core.anomaly_thresholds import DISPERSION
-from communication_trends.core.baseline import baseline_of, baseline_periods, history_periods, z_score
+from communication_trends.core.baseline import baseline_of, baseline_periods, history_periods, recurrences, z_score
 from communication_trends.core.counts import METRICS, Counts
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY, Period
 
@@ -323,6 +323,24 @@ def test_what_happens_again_and_again_is_no_anomaly():
     bursts = [(back, Counts(90, 8, 2, 12)) for back in (4, 13, 22, 31, 40)]
     assert found(ORDINARY, history(*bursts, ordinary=NOTHING)) == {}
     assert VOLUME in found(ORDINARY, history(*bursts[:4], ordinary=NOTHING))
+
+
+def test_a_state_whose_days_before_were_as_high_is_no_habit():
+    """Three times as many for 27 days, but on Tuesdays; the median of those before them is today's count."""
+    before = [Counts(330 if back <= 27 else 110, 0, 0, 0) for back in range(1, 57)]
+    for week, messages in enumerate([10, 10, 10, 30, 30, 30, 10, 10], start=1):
+        before[7 * week - 1] = Counts(messages, 0, 0, 0)
+    [one] = found(Counts(30, 0, 0, 0), before).values()
+    # of the 28 days, the three Tuesdays before have less than a tenth of the others' messages
+    assert (one.figure, one.direction, one.state, one.days) == (VOLUME, "up", "lasting", 25)
+
+
+def test_low_days_are_no_recurrence_of_a_high_one():
+    """60 is below the median of 100, and so are five separate days."""
+    values = [60 if back in (3, 9, 17, 25, 33) else 100 for back in range(1, 57)]
+    assert recurrences(60, values, 7, is_up=False) == (5, 1)
+    assert recurrences(60, values, 7, is_up=True) == (0, 0)
+    assert recurrences(100, values, 7, is_up=True) == (0, 0)
 
 
 def test_a_young_tenant_that_falls_silent_stays_named():

@@ -230,7 +230,7 @@ def _judged(
     is_up = not metric.sinks or count > median([metric.of(one) for one in same])
     score = _event_score(metric, current, same, baseline, is_up=is_up) if suspect else None
     state = find_state(metric, current, history, weekday, cycle, is_up=is_up)
-    if suspect and (score or state) and _is_habit(count, values, cycle, state):
+    if suspect and (score or state) and _is_habit(count, values, cycle, state, is_up=is_up):
         return None
     if score is None and state is None:
         return None
@@ -268,10 +268,11 @@ def _judged(
     )
 
 
-def _is_habit(count: int, values: Sequence[int | None], cycle: int, state: State | None) -> bool:
+def _is_habit(count: int, values: Sequence[int | None], cycle: int, state: State | None, *, is_up: bool) -> bool:
     """Return whether a count has been like this time and again, and for half as long as now."""
     begun = state.back if state else 0
-    times, longest = recurrences(count, [None if back < begun else one for back, one in enumerate(values)], cycle)
+    before = [None if back < begun else one for back, one in enumerate(values)]
+    times, longest = recurrences(count, before, cycle, is_up=is_up)
     return times >= MIN_RECURRENCES and (state is None or state.periods <= 2 * longest)
 
 

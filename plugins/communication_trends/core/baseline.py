@@ -168,20 +168,24 @@ def _stabilized(count: float) -> float:
     return 2 * math.sqrt(count + 0.375)
 
 
-def recurrences(count: int, values: Sequence[int | None], cycle: int) -> tuple[int, int]:
+def recurrences(count: int, values: Sequence[int | None], cycle: int, *, is_up: bool) -> tuple[int, int]:
     """
     Return how many separate times before a count was nearly as far from its weekday's median, in parts of it and on the
     same side, and for how many periods at most.
 
-    :param count: the period's count, which is not its weekday's median.
+    :param count: the period's count.
     :param values: those of the periods before, newest first; None for one that is not known.
     :param cycle: after how many periods one is like another.
+    :param is_up: whether the count is anomalously high; where it is on the other side of the median of these periods,
+        or that median itself, it was like none of them.
     """
     usual = [
         max(MIN_MEAN, median([value for value in values[(phase or cycle) - 1 :: cycle] if value is not None] or [0]))
         for phase in range(cycle)
     ]
     change = count / usual[0] - 1
+    if not change or (change > 0) != is_up:
+        return 0, 0
     times = longest = streak = 0
     for back, value in enumerate(values, start=1):
         if value is None:
