@@ -52,6 +52,8 @@ compared as materialized (
         count(*) filter (where not placed.is_current)
         >= %(min_baseline)s::integer as is_judged,
         max(placed.messages) filter (where placed.is_current) as messages,
+        -- of a silence that lasts, the others are part of it
+        max(placed.messages) filter (where not placed.is_current) as most_messages,
         max(placed.risky) filter (where placed.is_current) as risky,
         max(placed.alerts) filter (where placed.is_current) as alerts,
         max(placed.negative) filter (where placed.is_current) as negative,
@@ -162,7 +164,7 @@ suspects as (
                 compared.alerts >= %(sure_count)s::integer
                 or (
                     compared.messages = 0
-                    and compared.usual_messages[2] >= %(sure_count)s::float
+                    and compared.most_messages >= %(sure_count)s::integer
                 )
         end
 )

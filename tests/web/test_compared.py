@@ -551,6 +551,16 @@ def test_attention_says_what_is_sure_of_the_young(api, made):
     }
 
 
+def test_attention_names_a_young_tenant_as_long_as_it_is_silent(api, made):
+    """Twelve messages on each of eight days, Monday, 5 October, to Monday, 12 October, then none for 15."""
+    days = [D("2026-10-27") - datetime.timedelta(back) for back in range(23)]
+    made("starter", [(day, ordinary(messages=12) if day < D("2026-10-13") else {}) for day in days], "2026-10-05")
+    asked = {"from": "2026-10-13", "to": "2026-10-27", "organization": "starter"}
+    findings = api.get(f"{API}/attention", params=asked).json()["findings"]
+    assert sorted((one["date"], one["days"]) for one in findings) == [(f"2026-10-{12 + n}", n) for n in range(1, 16)]
+    assert all(one["sentence"].endswith("at least 12 on each of the 8 days before") for one in findings)
+
+
 def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
     """The statement asks the same as is_suspect() and may_last(), for counts of every size and spread."""
     chance = random.Random(11)

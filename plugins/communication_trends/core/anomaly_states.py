@@ -99,11 +99,12 @@ def is_over(metric: Metric, current: Counts, history: History, cycle: int, *, is
 
 def quiet_phases(history: History, cycle: int) -> set[int]:
     """Return the weekdays with hardly any messages, by how many days before the current one they are."""
-    usual = [
-        median([one.messages for one in history[(phase or cycle) - 1 :: cycle] if one is not None] or [0])
+    stored = {
+        phase: [one.messages for one in history[(phase or cycle) - 1 :: cycle] if one is not None]
         for phase in range(cycle)
-    ]
-    return {phase for phase, messages in enumerate(usual) if messages < QUIET_SHARE * max(usual)}
+    }
+    usual = {phase: median(messages) for phase, messages in stored.items() if messages}
+    return {phase for phase, messages in usual.items() if messages < QUIET_SHARE * max(usual.values())}
 
 
 def silence_of(history: History, cycle: int) -> tuple[int, int]:
@@ -115,13 +116,13 @@ def silence_of(history: History, cycle: int) -> tuple[int, int]:
     :param history: the periods before, newest first.
     :param cycle: after how many periods one is like another.
     """
-    quiet = quiet_phases(history, cycle)
+    length = next((back for back, counts in enumerate(history) if counts and counts.messages), len(history))
+    # the silence itself does not say on which weekdays nothing comes
+    quiet = quiet_phases([None] * length + list(history[length:]), cycle)
     first, number, stored = 0, 1, 1
-    for back, counts in enumerate(history, start=1):
+    for back, counts in enumerate(history[:length], start=1):
         if counts is None:
             continue
-        if counts.messages:
-            break
         stored += 1
         if back % cycle not in quiet:
             first, number = back, stored
