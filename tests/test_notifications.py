@@ -205,9 +205,12 @@ def test_a_holiday_is_sent_once(database, run_dag, mailbox, given, tmp_path):
     assert ": 20 messages; on Tuesdays usually 100 (‹!channel› Day)" in text
 
 
-def test_a_holiday_on_a_friday_is_sent_once(database, given):
+def test_a_holiday_on_a_friday_is_sent_once(database, given, tmp_path):
     """Six organizations without messages at weekends have none on Friday, 6 November, either."""
     friday = TUESDAY + D(3)
+    marks = tmp_path / "marks.txt"
+    marks.write_text(f"{friday} Harvest Day\n", encoding="utf-8")
+    given("marks_path", str(marks))
     for number in range(6):
         for back in range(-5, 60):
             date = friday - D(back)
@@ -215,16 +218,22 @@ def test_a_holiday_on_a_friday_is_sent_once(database, given):
             store(database, f"t{number}", date, topics={"general": messages} if messages else {})
     database.connection.execute("update organizations set created_at = '2026-01-01'")
     ids = [str(database.organization(f"t{number}")) for number in range(6)]
-    named, messages = [], []
+    named, messages, sentences = [], [], []
     for day in range(6):
         period = Period(DAILY, friday + D(day))
         found = find_attention(period, ids)
         assert found
+        sentences += sorted({one.finding.sentence for one in found.findings})
         named.append([(one.finding.days, one.is_together) for one in found.findings])
         messages.append(_attention_message(period, found, ids, None))
     assert named == [[(1, True)] * 6, [(2, True)] * 6, [(3, True)] * 6, [], [], []]
+    assert sentences == [
+        "0 messages; on Fridays usually 120 (Harvest Day)",
+        "silent since 6 Nov, 2 days; on Fridays usually 120 (Harvest Day)",
+        "silent since 6 Nov, 3 days; on Fridays usually 120 (Harvest Day)",
+    ]
     assert messages[0]
-    assert "Many organizations\n- 6 of 6 organizations: messages far below usual;" in messages[0].text
+    assert "Many organizations\n- 6 of 6 organizations: messages far below usual; Harvest Day" in messages[0].text
     assert messages[1:] == [None] * 5
 
 

@@ -311,6 +311,15 @@ def test_a_share_within_its_usual_range_is_no_anomaly():
     assert set(found(Counts(1000, 110, 2, 120), before)) == {RISK, VOLUME}
 
 
+def test_of_days_without_messages_there_is_no_usual_share():
+    """Six Tuesdays with 4 of 50, two without messages, which are no outliers; then 30 of 75."""
+    today, usual = Counts(75, 30, 1, 3), Counts(50, 4, 1, 2)
+    findings = found(today, history((7, NOTHING), (14, NOTHING), ordinary=usual))
+    assert findings[RISK].sentence == "40% of the messages are complaints or escalations; on Tuesdays usually 8%"
+    # where no Tuesday has any, the messages are what is unusual
+    assert set(found(today, history(*[(7 * week, NOTHING) for week in range(1, 9)], ordinary=usual))) == {VOLUME}
+
+
 def test_what_happens_again_and_again_is_no_anomaly():
     zeros = [(back, NOTHING) for back in (4, 13, 22, 31, 40)]
     assert found(NOTHING, history(*zeros[:4]))

@@ -481,6 +481,22 @@ def test_attention_names_a_silence_on_a_weekend_that_is_always_silent(api, made)
     assert api.get(f"{API}/attention", params=asked).json()["findings"] == []
 
 
+def test_attention_says_of_the_young_on_a_weekend_what_it_said_on_friday(api, made):
+    """Of nine working days 50 to 90 messages, nothing stored of the weekend between; silent from a Friday on."""
+    friday = D("2026-10-23")
+    before = [friday - datetime.timedelta(back) for back in (1, 2, 3, 4, 7, 8, 9, 10, 11)]
+    busy = [(day, ordinary(messages=50 + 5 * number)) for number, day in enumerate(before)]
+    made("weekdays", [*busy, *[(friday + datetime.timedelta(day), {}) for day in range(3)]], created="2026-10-12")
+    asked = {"from": "2026-10-23", "to": "2026-10-25", "organization": "weekdays"}
+    findings = api.get(f"{API}/attention", params=asked).json()["findings"]
+    before_it = "at least 50 on each of the 9 days before"
+    assert [one["sentence"] for one in sorted(findings, key=lambda one: one["date"])] == [
+        f"no messages; {before_it}",
+        f"silent since 23 Oct, 2 days; {before_it}",
+        f"silent since 23 Oct, 3 days; {before_it}",
+    ]
+
+
 def test_attention_says_once_what_many_have_in_common(api, made):
     day = D("2026-10-27")
     # who began before is named by itself; the young are not among those compared

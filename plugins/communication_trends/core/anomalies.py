@@ -208,10 +208,10 @@ def still_silent(finding: Finding, period: Period, more: int) -> Finding:
     :param period: the period that it was found in.
     :param more: how many periods have been stored since then.
     """
-    [metric] = [one for one in METRICS if one.sinks]
-    days, usual = finding.days + more, (finding.usual_low, finding.usual_high)
-    since = period.kind.containing(finding.since)
-    sentence = sentence_of(metric, 0, usual, period, since, days, finding.state, (), is_up=False)
+    days = finding.days + more
+    # what is usual is that of the period, whatever baseline it was found with
+    _, usual = finding.sentence.split("; ", 1)
+    sentence = f"{silent_text(period.kind.containing(finding.since), days)}; {usual}"
     return replace(finding, days=days, sentence=sentence)
 
 
@@ -237,7 +237,10 @@ def _judged(
     back, periods, state_score = 0, 1, 0.0
     if state:
         back, periods, state_score, baseline = state.back, state.periods, state.score, state.baseline
-    shown = [metric.shown(one) for position in baseline.positions if (one := history[position - 1])]
+    usual_days = [one for position in baseline.positions if (one := history[position - 1]) and metric.says(one)]
+    if not usual_days:
+        return None
+    shown = [metric.shown(one) for one in usual_days]
     # outliers are no more usual than they are expected
     usual = sorted(shown)[1:-1] if len(shown) > 2 else sorted(shown)
     low, high, value = usual[0], usual[-1], metric.shown(current)
