@@ -237,6 +237,32 @@ def test_a_holiday_on_a_friday_is_sent_once(database, given, tmp_path):
     assert messages[1:] == [None] * 5
 
 
+def test_a_holiday_from_friday_to_monday_is_sent_once(database, given):
+    """Of six organizations none has messages from Friday, 6 November, to Monday; a seventh has alerts on Monday."""
+    friday = TUESDAY + D(3)
+    for number in range(7):
+        for back in range(-3, 60):
+            date = friday - D(back)
+            is_free = date.weekday() >= 5 or (number < 6 and back in (0, -3))
+            alerts = 40 if number == 6 and back == -3 else 0
+            store(database, f"t{number}", date, topics={} if is_free else {"general": 120}, alerts=alerts)
+    database.connection.execute("update organizations set created_at = '2026-01-01'")
+    ids = [str(database.organization(f"t{number}")) for number in range(7)]
+    texts = []
+    for day in (0, 3):
+        period = Period(DAILY, friday + D(day))
+        found = find_attention(period, ids)
+        assert found
+        assert [one.organizations for one in found.together] == [6]
+        message = _attention_message(period, found, ids, None)
+        assert message
+        texts.append(message.text)
+    assert "Many organizations\n- 6 of 7 organizations: messages far below usual;" in texts[0]
+    assert "Many organizations" not in texts[1]
+    assert "- T6: 40 alerts; on Mondays usually 0\n" in texts[1]
+    assert "silent" not in texts[1]
+
+
 def test_a_run_that_finds_nothing_sends_nothing(database, run_dag, mailbox):
     an_alarming_tuesday(database, alerts=6)
     run = run_dag({"date": str(TUESDAY)})

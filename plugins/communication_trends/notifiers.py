@@ -158,7 +158,9 @@ def _attention_message(
         lasted = [one for key, one in last.items() if key not in now and one.finding.days > 1 and not one.is_together]
         over = ended_states(reader, lasted, period, settings.hotspot_topics())
     before = period.previous().first_date
-    alike = {(one.figure, one.direction) for one in earlier.together if one.date == before}
+    # on a weekend on which nothing comes, many have nothing in common; what they had before it may go on
+    begun = {(one.figure, one.direction): min(before, one.since) for one in found.together}
+    alike = {key for one in earlier.together if one.date >= begun.get(key := (one.figure, one.direction), before)}
     together = [one for one in found.together if (one.figure, one.direction) not in alike]
     new = [
         one
