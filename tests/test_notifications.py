@@ -13,7 +13,7 @@ from communication_trends import settings
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import DAILY, WEEKLY, Period
 from communication_trends.core.period_range import Range
-from communication_trends.core.stored_anomalies import MAX_FINDINGS
+from communication_trends.core.stored_anomalies import AT_ONCE, MAX_FINDINGS
 from communication_trends.notifiers import _attention_message, digest, find_attention, notify_digest
 from local import ROOT
 
@@ -261,6 +261,28 @@ def test_a_holiday_from_friday_to_monday_is_sent_once(database, given):
     assert "Many organizations" not in texts[1]
     assert "- T6: 40 alerts; on Mondays usually 0\n" in texts[1]
     assert "silent" not in texts[1]
+
+
+def test_more_organizations_than_are_held_at_once_are_all_found(database):
+    """Each has 20 messages on eight Tuesdays, and 60 and more on the ninth."""
+    number = 2 * AT_ONCE + 1
+    database.connection.execute(
+        "insert into organizations (name, slug, created_at)"
+        " select 't' || n, 't' || n, '2026-01-01' from generate_series(1, %s) as ns (n)",
+        (number,),
+    )
+    database.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, total_classifications)"
+        " select id, %s::timestamp - back * interval '7 days', 'daily',"
+        " case when back = 0 then 59 + substr(slug, 2)::integer else 20 end"
+        " from organizations cross join generate_series(0, 8) as weeks (back)",
+        (TUESDAY,),
+    )
+    ids = [str(row["id"]) for row in database.connection.execute("select id from organizations")]
+    found = find_attention(Period(DAILY, TUESDAY), ids)
+    assert found
+    assert sorted(one.finding.value for one in found.findings) == list(range(60, 60 + number))
+    assert [one.organizations for one in found.together] == [number]
 
 
 def test_a_run_that_finds_nothing_sends_nothing(database, run_dag, mailbox):

@@ -1,4 +1,4 @@
-"""Finds the anomalies among the stored trends, of all organizations with two queries. No Airflow in here."""
+"""Finds the anomalies among the stored trends, of all organizations with a few queries. No Airflow in here."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ from communication_trends.core.trend_reader import TrendReader
 MAX_FINDINGS = 10
 """Findings that a summary names, the most unusual first: few, so that XComs and asset events stay small."""
 
+AT_ONCE = 1_000
+"""Suspect organizations whose counts are held in memory at a time."""
 
 FRIDAY = 4
 
@@ -158,16 +160,21 @@ def find_stored_anomalies(
     # the first row is there even where nothing is suspect, for the number of organizations
     suspects = [row for row in rows if row["organization_id"]]
     needed = {date: [period, *history_periods(period)] for date, period in by_date.items()}
-    counts = _counts(reader, suspects, needed, shared)
     names = {date: names_in(marks, period) for date, period in by_date.items()}
     judged = {(row["organization_id"], row["date"]) for row in suspects if row["is_judged"]}
-    found = [
-        OrganizationFinding(
-            row["organization_id"], row["name"], row["slug"], row["date"], _named(finding, names[row["date"]])
-        )
-        for row in suspects
-        for finding in _findings(counts[row["organization_id"]], needed[row["date"]], risky_topics)
-    ]
+    found: list[OrganizationFinding] = []
+    ids = list(dict.fromkeys(row["organization_id"] for row in suspects))
+    for first in range(0, len(ids), AT_ONCE):
+        part = set(ids[first : first + AT_ONCE])
+        of_part = [row for row in suspects if row["organization_id"] in part]
+        counts = _counts(reader, of_part, needed, shared)
+        found += [
+            OrganizationFinding(
+                row["organization_id"], row["name"], row["slug"], row["date"], _named(finding, names[row["date"]])
+            )
+            for row in of_part
+            for finding in _findings(counts[row["organization_id"]], needed[row["date"]], risky_topics)
+        ]
     is_of_one = organizations is not None and len(organizations) <= 1
     of_judged = [one for one in found if (one.organization_id, one.date) in judged]
     together = [] if is_of_one else _together(of_judged, rows[0]["compared_by_date"], by_date, names)
