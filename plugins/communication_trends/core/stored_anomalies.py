@@ -162,19 +162,7 @@ def find_stored_anomalies(
     needed = {date: [period, *history_periods(period)] for date, period in by_date.items()}
     names = {date: names_in(marks, period) for date, period in by_date.items()}
     judged = {(row["organization_id"], row["date"]) for row in suspects if row["is_judged"]}
-    found: list[OrganizationFinding] = []
-    ids = list(dict.fromkeys(row["organization_id"] for row in suspects))
-    for first in range(0, len(ids), AT_ONCE):
-        part = set(ids[first : first + AT_ONCE])
-        of_part = [row for row in suspects if row["organization_id"] in part]
-        counts = _counts(reader, of_part, needed, shared)
-        found += [
-            OrganizationFinding(
-                row["organization_id"], row["name"], row["slug"], row["date"], _named(finding, names[row["date"]])
-            )
-            for row in of_part
-            for finding in _findings(counts[row["organization_id"]], needed[row["date"]], risky_topics)
-        ]
+    found = _found(reader, suspects, needed, names, shared)
     is_of_one = organizations is not None and len(organizations) <= 1
     of_judged = [one for one in found if (one.organization_id, one.date) in judged]
     together = [] if is_of_one else _together(of_judged, rows[0]["compared_by_date"], by_date, names)
@@ -192,6 +180,30 @@ def find_stored_anomalies(
         rows[0]["organizations_total"],
         sum(rows[0]["compared_by_date"].values()),
     )
+
+
+def _found(
+    reader: TrendReader,
+    suspects: Sequence[Mapping[str, Any]],
+    needed: Mapping[datetime.date, Sequence[Period]],
+    names: Mapping[datetime.date, str],
+    shared: Mapping[str, Any],
+) -> list[OrganizationFinding]:
+    """Return what is anomalous of the suspects, for as many organizations at a time as are held in memory."""
+    found: list[OrganizationFinding] = []
+    ids = list(dict.fromkeys(row["organization_id"] for row in suspects))
+    for first in range(0, len(ids), AT_ONCE):
+        part = set(ids[first : first + AT_ONCE])
+        of_part = [row for row in suspects if row["organization_id"] in part]
+        counts = _counts(reader, of_part, needed, shared)
+        found += [
+            OrganizationFinding(
+                row["organization_id"], row["name"], row["slug"], row["date"], _named(finding, names[row["date"]])
+            )
+            for row in of_part
+            for finding in _findings(counts[row["organization_id"]], needed[row["date"]], shared["hotspot_topics"])
+        ]
+    return found
 
 
 def _friday_before(day: Period) -> Period:
