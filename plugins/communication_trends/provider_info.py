@@ -57,7 +57,7 @@ _OPTIONS: dict[str, tuple[str, str, str]] = {
     "max_parallel_organizations": (
         "integer",
         "16",
-        "Maximum concurrent aggregation tasks per DAG, and so the maximum connections per database; 1 to 10,000.",
+        "Maximum concurrent aggregation tasks per DAG, and so the connections per DAG and database; 1 to 10,000.",
     ),
     "organizations_per_task": (
         "integer",

@@ -257,7 +257,7 @@ def test_the_failed_run_says_what_to_do_in_the_summary_and_the_error(database, r
     before_writing(database, "acme", "raise 'poisoned';")
     run = run_dag(NOV_1)
     assert json.loads(json.dumps(run.summary))["failedOrganizations"] == ["acme"]
-    assert "Clear the failed task instances of aggregate_organization to try again" in run.log
+    assert "Clear the failed task instances of aggregate_organization, with Downstream, to try again" in run.log
     assert datetime.date.fromisoformat(run.summary["trendDate"]) == datetime.date(2026, 11, 1)
 
 

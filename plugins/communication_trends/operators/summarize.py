@@ -95,7 +95,7 @@ class SummarizeTrendsOperator(TrendsOperator):
                 for asset in self.outlets:
                     emit_asset_event(context, asset, extra)
             raise AirflowFailException(
-                f"{problem} Clear the failed task instances of {self.aggregate_task_id} to try again."
+                f"{problem} Clear the failed task instances of {self.aggregate_task_id}, with Downstream, to try again."
             )
         for asset in self.outlets:
             context["outlet_events"][asset].extra = extra
@@ -113,8 +113,8 @@ class SummarizeTrendsOperator(TrendsOperator):
         if not isinstance(listed, list | tuple) or not all(isinstance(batch, str) for batch in listed):
             raise AirflowFailException(
                 f"{self.list_task_id} has left no list of organizations: it was marked as success by hand, or its XCom "
-                f"has been deleted. Whether {period} is complete cannot be known. Clear {self.list_task_id}, with what "
-                "follows it."
+                f"has been deleted. Whether {period} is complete cannot be known. Clear {self.list_task_id}, with "
+                "Downstream."
             )
         return [batch.partition("\n")[2].split(",") for batch in listed]
 
