@@ -178,7 +178,7 @@ def moved(change: float, unit: str) -> str:
 def ignored_text(world: World, ids: list[str] | None, last: datetime.date) -> list[str]:
     found = world.ignored(ids, last)
     why = {
-        "offGrid": f"whose date begins no {NOUNS[world.kind]}",
+        "offGrid": f"whose date is not the start of a {NOUNS[world.kind]}",
         "ofNoOrganization": "of an organization that does not exist",
         "beforeExistence": "from before the organization existed",
     }
@@ -305,7 +305,7 @@ def completeness(world: World) -> list[str] | None:
     behind = {one: dates for one, dates in behind.items() if dates}
     if begun is None and not behind:
         to = last + world.step - ONE
-        return [f"Nothing is stored up to {span(to, to)}: what is missing cannot be said.", *notes]
+        return [f"Nothing is stored up to {span(to, to)}, so gaps are unknown.", *notes]
     total = count(len(ids), "organization")
     everybody = "the organization" if len(ids) == 1 else f"all {total}"
     whom = f"{len(ids) - len(behind)} of {total}" if behind else everybody

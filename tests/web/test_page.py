@@ -1175,7 +1175,7 @@ def test_numbers_of_days_ago_say_their_date(visit):
     page.evaluate(hide, False)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))")
     # asked at once; what is there until the answer comes is of then
-    expect(page.locator("#notice")).to_have_text("Showing data from 30 Oct 2026, 12:00 UTC. Asking for newer ones…")
+    expect(page.locator("#notice")).to_have_text("Showing data from 30 Oct 2026, 12:00 UTC. Refreshing…")
     while not held:
         page.wait_for_timeout(50)
     for route in held:

@@ -289,7 +289,7 @@ test("complete is said of the range, and nothing of nothing", () => {
   );
   assert.equal(
     of(0, { completeThrough: null, fresh: false }),
-    "Nothing is stored up to 3 Nov 2026: what is missing cannot be said.",
+    "Nothing is stored up to 3 Nov 2026, so gaps are unknown.",
   );
 });
 
@@ -309,7 +309,7 @@ test("rows that count for nothing are said", () => {
   assert.equal(ignoredText({ offGrid: 0, ofNoOrganization: 0 }, "weekly"), null);
   assert.equal(
     ignoredText({ offGrid: 1, ofNoOrganization: 2 }, "weekly"),
-    "Ignored: 1 stored row whose date begins no week, 2 stored rows of an organization that does not exist.",
+    "Ignored: 1 stored row whose date is not the start of a week, 2 stored rows of an organization that does not exist.",
   );
 });
 
@@ -330,7 +330,7 @@ test("nothing unusual is said only of those that can be judged", () => {
     attentionNotes({ ...answer, organizationsCompared: 9, organizationsNotCompared: 3 }, 12),
     [
       "Nothing unusual for 9 organizations: Wed, 25 Nov 2026.",
-      `3 organizations do not have enough history yet to judge more than what is certain: ${needed}`,
+      `3 organizations do not have enough history; only clear cases are shown: ${needed}`,
     ],
   );
   const [none] = attentionNotes(
@@ -340,7 +340,7 @@ test("nothing unusual is said only of those that can be judged", () => {
   assert.match(none, /^Not enough history to judge Wed, 25 Nov 2026/);
   assert.match(
     attentionNotes({ ...answer, findings: [{}], organizationsNotCompared: 1 }, 13)[0],
-    /^1 organization does not have enough history yet/,
+    /^1 organization does not have enough history; only clear cases/,
   );
 });
 

@@ -1,4 +1,4 @@
-// What is shown, as the address has it.
+// What is shown, as in the URL.
 
 import { addPeriods, KINDS, lastDate } from "./periods.js";
 
@@ -41,7 +41,7 @@ export function parseView(search) {
   };
 }
 
-/** Whether a text is the id of an organization, and no slug that may hold anything. */
+/** Whether a text is the id of an organization: an id, not a slug, which may contain anything. */
 export const isId = (text) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text ?? "");
 
 /** Whether a text is a day of the calendar, not before the API's first. */
@@ -51,7 +51,7 @@ export function isDate(text) {
   return !Number.isNaN(moment.getTime()) && moment.toISOString().startsWith(text);
 }
 
-/** Return the query string of a view, without what is as by default. */
+/** Return the query string of a view, without defaults. */
 export function formatView(view) {
   const given = new URLSearchParams();
   const set = (name, value) => value !== null && value !== false && given.set(name, value);

@@ -2,7 +2,7 @@
 
 const PREFIX = "/communication-trends/";
 
-/** How often a question is asked that others keep from being answered: for some minutes, then it is a problem. */
+/** How often to retry while the server is busy: for some minutes. */
 const MOST_TIMES = 30;
 
 /** Where Airflow's API server is, which may have a path of its own before the page's. */
@@ -12,7 +12,7 @@ export const base = () => location.pathname.slice(0, location.pathname.indexOf(P
 export class Problem extends Error {
   /**
    * @param {string} message in words
-   * @param {"broken"|"login"|"forbidden"|"invalid"} kind whose turn it is: ours, or the person's
+   * @param {"broken"|"login"|"forbidden"|"invalid"} kind who has to act: we, or the person
    * @param {Object<string, string>} fields what is wrong with which part of the question
    */
   constructor(message, kind = "broken", fields = {}) {
@@ -38,13 +38,13 @@ export function route(path, parameters = {}) {
 /**
  * Return the path of the trends of one organization, or of all for null.
  *
- * @param {string|null} organization its id: a slug may be no part of a path
+ * @param {string|null} organization its id: a slug may not be valid in a path
  */
 export const trendsPath = (organization) =>
   organization ? `organizations/${encodeURIComponent(organization)}/trends` : "trends";
 
 /**
- * Return the JSON that an address answers with. Where others have all the places, it is asked again, when the answer says.
+ * Return the JSON that an address answers with. While all slots are taken, it is asked again, when the answer says.
  *
  * @throws {Problem} in words for the person who reads the page
  * @throws {DOMException} named AbortError, when `options.signal` says so
@@ -84,7 +84,7 @@ function pause(milliseconds, signal) {
   });
 }
 
-/** Return the problem of an answer that is none. */
+/** Return the problem of an error response. */
 export function problemOf(status, detail) {
   if (status === 401) return new Problem("Your session has ended.", "login");
   if (status === 403) return new Problem("You don't have permission for this.", "forbidden");
@@ -98,7 +98,7 @@ export function problemOf(status, detail) {
 }
 
 /**
- * Return a function that calls others, a few at a time: the API has few places, and other people want one too.
+ * Return a function that calls others, a few at a time: the API has few slots, and other people want one too.
  *
  * @param {number} most
  * @returns {function(function(): Promise): Promise}
@@ -112,7 +112,7 @@ export function queue(most) {
     try {
       return await work();
     } finally {
-      // the place goes to the next one, or is free again
+      // the slot goes to the next one, or is free again
       const next = waiting.shift();
       if (next) next();
       else free += 1;

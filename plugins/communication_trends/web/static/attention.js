@@ -129,7 +129,7 @@ export function byOrganization(findings) {
   return [...tenants.values()];
 }
 
-/** Leave out of one organization's findings those of a state that a later one says again. */
+/** Leave out of one organization's findings those of a state that a later finding repeats. */
 export const onceEach = (findings) =>
   findings.filter(
     (one) =>
@@ -159,7 +159,7 @@ export function attentionNotes(answer, total) {
   }
   if (unknown > 0) {
     notes.push(
-      `${count(unknown, "organization")} ${unknown === 1 ? "does" : "do"} not have enough history yet to judge more than what is certain: ${when} and ${needed} must be stored and final.`,
+      `${count(unknown, "organization")} ${unknown === 1 ? "does" : "do"} not have enough history; only clear cases are shown: ${when} and ${needed} must be stored and final.`,
     );
   }
   return notes;

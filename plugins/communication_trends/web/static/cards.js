@@ -45,7 +45,7 @@ export function drawCards(box, comparison, { totals, days }, { csv, copy }) {
       { class: "panel card", id: `card-${id}` },
       h("div", { class: "name" }, name),
       h("div", { class: "value" }, writerOf(part)(value)),
-      // of a small part of the days, it is no change of the range
+      // a change over few days says nothing about the range
       comparable || !matchedDays
         ? h(
             "div",
@@ -120,14 +120,14 @@ export function leftOutText(comparison) {
   return comparable ? `${over}.` : `${over}: too few to say how the range has changed.`;
 }
 
-/** Say which numbers may still grow, and that they are compared with nothing. */
+/** Say which numbers may still grow, and that no comparison has them. */
 export function notFinalText(open, period) {
   const one = open.length === 1;
   const which = one
     ? longPeriod(period, open[0].date).replace(/^./, (letter) => letter.toUpperCase())
     : list(open.map(({ date }) => shortPeriod(period, date)));
-  const [is, it] = one ? ["is", "it counts"] : ["are", "they count"];
-  return `${which} ${is} not final: ${it} in the numbers above, which may be too low, and ${is} compared with nothing.`;
+  const [is, it] = one ? ["is", "it"] : ["are", "they"];
+  return `${which} ${is} not final: included above, where ${it} may be too low, and left out of the comparison.`;
 }
 
 function moodOf(value, worse) {

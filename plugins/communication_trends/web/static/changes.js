@@ -5,7 +5,7 @@ import { h, update } from "./dom.js";
 import { head, organizationLink } from "./panels.js";
 import { change, label, list, percent, shown, span } from "./words.js";
 
-/** Organization-periods up to which topics are compared without being asked to: it reads each entry of each trend. */
+/** Organization-periods up to which topics are compared automatically: it reads each entry of each trend. */
 const COMPARED_AT_ONCE = 30_000;
 
 /** Whether a comparison of topics is small enough to be made whenever the page is drawn. */

@@ -27,7 +27,7 @@ export function h(tag, attributes, ...children) {
 
 const LISTENERS = Symbol("listeners");
 
-/** Listen through a table, so that drawing again can exchange what is called. */
+/** Listen through a table, so that drawing again can replace the handler. */
 function listen(node, type, listener) {
   node[LISTENERS] ??= {};
   if (!(type in node[LISTENERS]))
@@ -47,7 +47,7 @@ export function update(box, ...children) {
   const focused = document.activeElement;
   const wanted = h("div", {}, ...children).childNodes;
   reconcile(box, [...wanted]);
-  // an element that was moved has lost it
+  // moving an element loses its focus
   if (document.activeElement !== focused && focused?.isConnected)
     focused.focus({ preventScroll: true });
 }

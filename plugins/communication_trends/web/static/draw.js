@@ -85,7 +85,7 @@ const TITLES = {
 const titleOf = (id) =>
   TITLES[id] ?? (state.drawn.view.organization ? "Unusual" : "Who needs a call");
 
-/** Where what had the focus is gone after drawing, going on with the keys begins at what came instead. */
+/** If the focused element is gone after a redraw, focus its replacement. */
 function keepFocus(drawing) {
   const wasInside = byId("main").contains(document.activeElement);
   drawing();

@@ -23,7 +23,7 @@ export function drawGaps(box, trends, { mayRun, runs, today, offer }) {
   const { days, organization, period, ignored } = trends;
   const missing = days.filter(({ state }) => state === "missing");
   const unreadable = days.filter(({ state }) => state === "unreadable");
-  // one that goes on becomes final by itself
+  // a running period becomes final by itself
   const open = days.filter((day) => isNotFinal(day) && lastDate(period, day.date) < today);
   const parts = [
     ["No data for", missing],
@@ -89,7 +89,7 @@ function runChip(period, entry, { mayRun, runs, offer }) {
   );
 }
 
-/** The offer to run whatever is missing and has no run yet; what has one is said. */
+/** The offer to run whatever is missing and has no run yet, with how many have one. */
 function runAll(periods, { mayRun, runs, offer }, least = 2) {
   if (!mayRun) return null;
   const rest = periods.filter((entry) => !covers(runs, entry));
@@ -198,7 +198,7 @@ export function gapsByPeriod({ incompletePeriods, behind }) {
 export function completeText({ from, to, organizationsTotal, organizationsBehind, ...more }) {
   const { checkedFrom, completeThrough, fresh } = more;
   if (!organizationsBehind && completeThrough === null && !fresh)
-    return `Nothing is stored up to ${span({ from: to, to })}: what is missing cannot be said.`;
+    return `Nothing is stored up to ${span({ from: to, to })}, so gaps are unknown.`;
   const total = count(organizationsTotal, "organization");
   const all = organizationsTotal === 1 ? "the organization" : `all ${total}`;
   const whom = organizationsBehind
@@ -238,7 +238,7 @@ export function ignoredText(ignored, period) {
   const { offGrid = 0, ofNoOrganization = 0, beforeExistence = 0 } = ignored ?? {};
   const part = (number, why) => (number ? [`${count(number, "stored row")} ${why}`] : []);
   const parts = [
-    ...part(offGrid, `whose date begins no ${NOUNS[period]}`),
+    ...part(offGrid, `whose date is not the start of a ${NOUNS[period]}`),
     ...part(ofNoOrganization, "of an organization that does not exist"),
     ...part(beforeExistence, "from before the organization existed"),
   ];

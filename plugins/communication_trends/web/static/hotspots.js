@@ -132,7 +132,7 @@ export function drawChannel(box, { days, period }, channel, show) {
       h("td", { class: "number" }, shown(messageCount)),
     );
   const known = count(days.filter(isStored).length, `stored ${NOUNS[period]}`);
-  const about = `Hot on ${shown(hot.length)} of ${known}. Of a channel only its hot ${NOUNS[period]}s are stored.`;
+  const about = `A hotspot on ${shown(hot.length)} of ${known}. Only hotspot ${NOUNS[period]}s are stored.`;
   update(
     box,
     head("channel-title", `Channel ${channel || "(empty id)"}`, about, null),

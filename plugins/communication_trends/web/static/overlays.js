@@ -28,7 +28,7 @@ export function gapKeys({ figure }, { trends, marked }) {
           `named days: ${list(namesOf(trends))}`,
         )
       : null,
-    figure && problem ? key(null, `what is unusual is not marked: ${problem}`) : null,
+    figure && problem ? key(null, `anomalies are not marked: ${problem}`) : null,
   ];
 }
 

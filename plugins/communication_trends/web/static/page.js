@@ -17,7 +17,7 @@ import { asOf, broken, finished, report, setStatus } from "./status.js";
 import { PLURALS } from "./words.js";
 
 const REFRESH = 5 * 60_000;
-/** How often it is looked whether that time is over: a computer that slept for days has no other clock. */
+/** How often to check for a refresh: timers stop while a computer sleeps. */
 const LOOK = 15_000;
 
 const actions = {
@@ -47,7 +47,7 @@ async function load() {
     // the numbers of the view before are still there, dimmed: what is asked for is not
     byId("subtitle").textContent = "Loading…";
   } else if (state.askedAt - state.drawn.time > 2 * REFRESH) {
-    setStatus("stale", `${asOf()} Asking for newer ones…`);
+    setStatus("stale", `${asOf()} Refreshing…`);
   }
   showBar();
   try {
@@ -97,7 +97,7 @@ async function fill(signal) {
       return answer;
     }),
   };
-  // none may fail unheard while the first is waited for
+  // handle the others' failures while the first is awaited
   const settled = Object.entries(answers).map(([id, answer]) => [id, Promise.allSettled([answer])]);
   const [drawnTrends, earlier, drawnMarked] = await Promise.all([trends, before, marked]);
   signal.throwIfAborted();
@@ -107,7 +107,7 @@ async function fill(signal) {
     trends: drawnTrends,
     before: earlier,
     marked: drawnMarked,
-    // until the new ones come, those of a moment ago
+    // keep the old ones until the new ones arrive
     answers: isOther ? new Map() : state.drawn.answers,
     time: Date.now(),
   };

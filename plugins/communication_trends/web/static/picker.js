@@ -48,7 +48,7 @@ export function makePicker(onChoose, onLeave, current) {
     ArrowDown: () => step(1),
     ArrowUp: () => step(-1),
     Enter: async () => {
-      // who types fast means what was typed, not what is still listed
+      // a fast typist means the typed text, not the old list
       await questions.settle();
       if (list.isOpen()) list.choose();
     },
@@ -63,8 +63,7 @@ export function makePicker(onChoose, onLeave, current) {
 /** What is asked while a person types. */
 function makeQuestions(input, onFound) {
   let timer = 0;
-  // answers may come in another order than they were asked for: only that to the last question counts, and none
-  // once the list is closed
+  // only the latest request's answer counts, and none once the list is closed
   let wanted = null;
   let listed = null;
   let asking = null;

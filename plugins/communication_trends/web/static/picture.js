@@ -31,7 +31,7 @@ export async function downloadPicture(id, title) {
   context.font = fontOf("12px");
   const { places, lines } = placed(context, keysOf(id));
   const head = KEYS + lines * LINE;
-  // which forgets the font
+  // resizing the canvas resets the font
   canvas.width = SCALE * WIDTH;
   canvas.height = SCALE * (head + HEIGHT);
   context.scale(SCALE, SCALE);

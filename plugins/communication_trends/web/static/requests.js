@@ -14,7 +14,7 @@ const BEHIND = 200;
 /** Periods that the API judges in one answer. */
 const JUDGED = 92;
 const MEAN_REACH = 6;
-/** The API has four places for everybody together. */
+/** The API has four slots for all users together. */
 const AT_ONCE = 2;
 
 /**
@@ -76,7 +76,7 @@ export const askForChanges = ({ view: { organization, period, compare }, range }
 export const askForMore = ({ findings, period, to }, organization) =>
   ask(route("attention", { period, organization, to, limit: FINDINGS, offset: findings.length }));
 
-/** What cannot be read keeps no panel from being drawn; before a run is started it is asked again. */
+/** An unreadable answer does not block panels; it is asked again before a run is started. */
 function none(error) {
   if (error instanceof Problem) return [];
   throw error;

@@ -24,7 +24,7 @@ export async function drawRun(box, run, leaveTo) {
   const one = encodeURIComponent(run.runId);
   const api = `${base()}/api/v2/${path}/dagRuns/${one}`;
   const [{ state }, summary, { instances, more, unknown }] = await Promise.all([
-    // it may have gone on since the page was opened
+    // it may have progressed since the page was opened
     ask(api).catch(() => run),
     ask(`${api}/taskInstances/summarize/xcomEntries/return_value`).then(
       ({ value }) => read(value),
@@ -47,7 +47,7 @@ export async function drawRun(box, run, leaveTo) {
     ...more.map((text) => h("li", {}, text)),
     ...figures(summary).map((text) => h("li", {}, text)),
   ];
-  if (unknown) items.push(h("li", {}, "What became of each organization cannot be read."));
+  if (unknown) items.push(h("li", {}, "The result of each organization cannot be read."));
   update(
     box,
     h("h2", { id: "run-title" }, `This run, for ${longPeriod(run.period, run.date)}: ${state}`),

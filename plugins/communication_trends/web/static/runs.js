@@ -164,7 +164,7 @@ async function startAll(dag, periods, signal, onStart) {
     }
     for (const entry of periods) {
       if (signal.aborted) break;
-      // not ended in the middle: whether it was started would not be known
+      // not aborted mid-request: we would not know whether it started
       started.push(await start(dag, entry));
       onStart(started.at(-1), started.length);
     }
@@ -176,7 +176,7 @@ async function startAll(dag, periods, signal, onStart) {
 }
 
 function explain(error, started) {
-  if (error.kind === "forbidden") return "You may not trigger this DAG. Ask someone who may.";
+  if (error.kind === "forbidden") return "You don't have permission to trigger this DAG.";
   return started.length
     ? `${count(started.length, "run")} started, then: ${error.message}`
     : error.message;

@@ -15,7 +15,7 @@ const countOf = (day, field, name) => (Object.hasOwn(day[field], name) ? day[fie
 
 export const isStored = (day) => day.state === "stored";
 
-/** Whether some of what a day's figures are of goes on, or was computed before it was over. */
+/** Whether a period of these figures is still running, or was computed before it ended. */
 export const isNotFinal = (day) =>
   isStored(day) && (day.isFinal === false || day.organizationsNotFinal > 0);
 
@@ -43,27 +43,27 @@ export function windowsOf(days, before) {
 }
 
 /**
- * Return the runs of indexes at which there is something to draw. An area ends at a gap, and where a day is not final: what
- * goes on must not look like a fall.
+ * Return the stretches of indexes at which there is something to draw. An area ends at a gap, and where a day is not final:
+ * a running day must not look like a fall.
  */
 export function segments(windows) {
-  const runs = [];
+  const stretches = [];
   const isOpen = (window) => window.some(isNotFinal);
   windows.forEach((window, index) => {
     if (!window) return;
     const last = index ? windows[index - 1] : null;
-    if (last && !isOpen(last) && !isOpen(window)) runs.at(-1).push(index);
-    else runs.push([index]);
+    if (last && !isOpen(last) && !isOpen(window)) stretches.at(-1).push(index);
+    else stretches.push([index]);
   });
-  return runs;
+  return stretches;
 }
 
 /** Return the mean over a window of what a function says of a day. */
 export const meanOf = (window, of) => sum(window.map(of)) / window.length;
 
 /**
- * Return a quotient of sums over a window in percent, not rounded; null where nothing is below the line. Divided once: a
- * half that is two quotients' quotient is rounded down as often as up.
+ * Return a quotient of sums over a window in percent, not rounded; null if the denominator is 0. Divided once, so that
+ * exact halves round up.
  */
 export function shareOf(window, above, below) {
   const all = sum(window.map(below));

@@ -66,7 +66,7 @@ export function drawStack(chart, context) {
       };
     }),
   );
-  // nothing counted is a zero, of what is stored
+  // nothing counted in a stored day is zero
   const columns = every.length ? every : [{ text: plural(chart), of: () => 0 }];
   drawTable(
     id,

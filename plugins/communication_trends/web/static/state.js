@@ -25,7 +25,7 @@ export const state = {
   runs: [],
   /** the latest run that has ended; null where that is not known */
   latest: null,
-  /** ends the asking that is under way, and when it began */
+  /** aborts the current requests, and when they began */
   asking: null,
   askedAt: 0,
   /** the run whose tab this is */

@@ -57,7 +57,7 @@ async function explainPaused(view) {
   setStatus("empty", text);
 }
 
-/** Say what went wrong; numbers of the same view stay, and are said to be old. */
+/** Say what went wrong; numbers of the same view stay, and are marked outdated. */
 export function broken(problem, load) {
   const isSame = isDrawn(state.view);
   if (problem.kind === "invalid") showProblems(problem.fields);
