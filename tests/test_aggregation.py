@@ -221,12 +221,12 @@ def before_writing(database, action: str, slug: str = "acme", moment: str = "bef
 @pytest.mark.parametrize(
     ("action", "problem"),
     [
-        ("new.topic_distribution := '{\"general\": 2}';", "topic_distribution came out differently"),
-        ("new.sentiment_distribution := '{}';", "sentiment_distribution came out differently"),
-        ("new.escalation_counts := '{\"high\": 7}';", "escalation_counts came out differently"),
-        ("new.channel_hotspots := '[{}]';", "channel_hotspots came out differently"),
-        ("new.total_classifications := 1;", "total_classifications came out differently"),
-        ("new.avg_confidence := null;", "avg_confidence came out differently"),
+        ("new.topic_distribution := '{\"general\": 2}';", "topic_distribution is different"),
+        ("new.sentiment_distribution := '{}';", "sentiment_distribution is different"),
+        ("new.escalation_counts := '{\"high\": 7}';", "escalation_counts is different"),
+        ("new.channel_hotspots := '[{}]';", "channel_hotspots is different"),
+        ("new.total_classifications := 1;", "total_classifications is different"),
+        ("new.avg_confidence := null;", "avg_confidence is different"),
         ("new.trend_date := '2026-11-07';", "no row is there"),
         ("new.trend_period := 'weekly';", "no row is there"),
         ("return null;", "no row is there"),
@@ -247,7 +247,7 @@ def test_what_a_trigger_makes_of_a_trend_is_not_stored_as_a_success(database, wo
 def test_what_a_trigger_changes_after_the_row_was_written_is_seen_as_well(database, work_on):
     database.classify("acme", at="2026-11-08 10:00")
     before_writing(database, "update communication_trends set avg_confidence = 1 where id = new.id;", moment="after")
-    assert "avg_confidence came out differently" in work_on().results[0].reason
+    assert "avg_confidence is different" in work_on().results[0].reason
     assert database.trends() == {}
 
 
@@ -340,7 +340,10 @@ def test_an_organization_that_the_target_does_not_know_is_named_and_the_others_a
             outcome = Aggregation(work, source=opened(reader), open_target=lambda: nullcontext(target)).run()
             stored = connection.execute("select total_classifications from communication_trends").fetchall()
         assert changes(outcome) == {("acme", "2026-11-08"): "failed", ("beta", "2026-11-08"): "filled"}
-        assert "the target's organizations do not have it" in outcome.of(TrendStatus.FAILED)[0].reason
+        assert (
+            "the organization is missing in the target's organizations table"
+            in outcome.of(TrendStatus.FAILED)[0].reason
+        )
         assert stored == [(1,)]
     finally:
         server.drop_database(name)

@@ -178,7 +178,7 @@ def test_how_large_a_batch_is(requested, organizations, size):
         ({"organizations": ["acme", "nobody", "'; drop table organizations; --"]}, "organizations: unknown 'nobody'"),
         ({"organizations": ["{{ 7 * 191 }}"]}, "organizations: unknown '{{ 7 * 191 }}'"),
         ({"organizations": []}, "organizations: [] names no organization"),
-        ({"datum": "2026-11-01"}, "conf: unknown 'datum'. Known are date, organizations, force"),
+        ({"datum": "2026-11-01"}, "conf: unknown key 'datum'. Allowed keys: date, organizations, force"),
     ],
 )
 def test_bad_input_is_rejected_by_an_error_that_names_it_before_anything_is_written(database, run_dag, conf, message):
@@ -612,7 +612,7 @@ def test_an_organization_that_the_target_does_not_know_fails_the_run_by_name(ser
         monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "source")
         run = run_dag(NOV_1)
         assert run.state == "failed"
-        assert "acme: the target's organizations do not have it" in run.log
+        assert "acme: the organization is missing in the target's organizations table" in run.log
         assert (run.summary["organizationsProcessed"], run.summary["errors"]) == (1, 1)
         assert list(database.trends()) == [("beta", "2026-11-01")]
         # marked as a success by hand, it is none either

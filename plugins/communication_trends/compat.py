@@ -1,4 +1,4 @@
-"""What differs between Airflow 2.11 and Airflow 3. Nothing else in the package asks for the version."""
+"""What differs between Airflow 2.11 and Airflow 3. Only requirements.py asks for the version as well."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ __all__ = [
     "TASKS_HAVE_METADATA_DATABASE",
     "UI_ADDRESS",
     "clear_number",
+    "discard_mapped_xcom",
     "exponential_backoff",
     "flush_metrics",
-    "forget_mapped_xcom",
     "load_dag_file",
     "name_task_instance",
     "pull_mapped_xcoms",
@@ -45,10 +45,10 @@ exponential_backoff: Any = 2.0 if AIRFLOW_V_3_2_PLUS else True
 
 
 class _Airflow2DAG(sdk.DAG):
-    """Airflow 2's DAG, with a backfill command and a callback of failed runs that can be relied on."""
+    """Airflow 2's DAG, with a reliable backfill command and failure callback."""
 
     def get_task(self, *args: Any, **kwargs: Any) -> Any:
-        """Return a task; a mapped one has a template context even where nothing has been mapped."""
+        """Return a task; a mapped one can build its template context even if it was never expanded."""
         from airflow.models.mappedoperator import MappedOperator
 
         task: Any = super().get_task(*args, **kwargs)
@@ -66,15 +66,15 @@ class _Airflow2DAG(sdk.DAG):
 
 def _mapped_ti_count(task: Any, run_id: str, **kwargs: Any) -> int:
     """
-    Count the task instances of a mapped task; raise an error that Airflow takes for "not mapped" where none are.
+    Count the task instances of a mapped task, or raise an error that Airflow also takes for NotMapped.
 
-    The callback of a failed run gets the context of any of its task instances. Of a mapped one whose list failed
-    Airflow 2 cannot make one, and does not call back (apache/airflow#49297).
+    The callback of a failed run gets the context of any of its task instances. For a mapped task whose list failed,
+    Airflow 2 cannot build that context, and skips the callback (apache/airflow#49297).
     """
     from airflow.models.abstractoperator import NotMapped
     from airflow.models.expandinput import NotFullyPopulated
 
-    # both: Airflow handles the one where it asks how many to make
+    # both bases: Airflow catches the other one where it counts the instances to create
     class NothingMappedError(NotFullyPopulated, NotMapped):
         pass
 
@@ -85,10 +85,10 @@ def _mapped_ti_count(task: Any, run_id: str, **kwargs: Any) -> int:
 
 
 DAG = sdk.DAG if AIRFLOW_V_3_0_PLUS else _Airflow2DAG
-"""Airflow's DAG; on Airflow 2 one that works around two of its faults."""
+"""Airflow's DAG; on Airflow 2 one that works around two of its bugs."""
 
 
-# Airflow 3.1.0 has them as well, but its API server accepts no session cookie: a page in a browser has nothing else
+# Airflow 3.1.0 has them as well, but its API server accepts no session cookie, the only thing a page can send
 HAS_EXTERNAL_VIEWS = _AIRFLOW >= (3, 1, 2)
 """Whether Airflow's UI can show a page of a plugin."""
 
@@ -107,7 +107,7 @@ TASKS_HAVE_METADATA_DATABASE = not AIRFLOW_V_3_0_PLUS
 
 def rest_api_authentication(client: Any, login: str, password: str) -> None:
     """
-    Log in to Airflow's REST API: for a token on Airflow 3; on Airflow 2 each request has the password.
+    Log in to Airflow's REST API: on Airflow 3, get a token; on 2, send the password with each request.
 
     :param client: an httpx client whose base URL is the API server's.
     :param login: user name.
@@ -122,7 +122,7 @@ def rest_api_authentication(client: Any, login: str, password: str) -> None:
 
 
 def run_after(dag_run: Any) -> datetime.datetime:
-    """Return when the run was due, aware; before Airflow 3 that is its logical date."""
+    """Return when the run was due, timezone-aware; before Airflow 3 that is its logical date."""
     return dag_run.run_after if AIRFLOW_V_3_0_PLUS else dag_run.logical_date
 
 
@@ -161,15 +161,15 @@ def pull_mapped_xcoms(context: Any, task_id: str, key: str, count: int) -> dict[
     Return what the task instances of a mapped task have pushed in the current run, by map index.
 
     One request, however many instances there are: Airflow 3 hands over the values in the order of their map indexes,
-    but without them, so each value needs its own as ``mapIndex``. ``xcom_pull`` of a list of task ids would do
-    the same from 3.0.3 on; on 3.0.2 it finds nothing (apache/airflow#50982), a slice finds all of it.
+    but without them, so each value must carry its own as ``mapIndex``. ``xcom_pull`` of a list of task ids would
+    do the same from 3.0.3 on; on 3.0.2 it finds nothing (apache/airflow#50982), a slice returns everything.
 
     What is found may be from an earlier attempt: Airflow removes it when the task instance starts again, not before.
 
     :param context: Airflow's context.
     :param task_id: the mapped task.
     :param key: the XComs' key.
-    :param count: map indexes from here on are left out: of a longer list, before the run was cleared.
+    :param count: ignore indexes from this one on: leftovers of a longer list before a clear.
     """
     if AIRFLOW_V_3_0_PLUS:
         mapped = context["task"].dag.get_task(task_id)
@@ -179,12 +179,12 @@ def pull_mapped_xcoms(context: Any, task_id: str, key: str, count: int) -> dict[
     return {value["mapIndex"]: value for value in values if 0 <= value["mapIndex"] < count}
 
 
-def forget_mapped_xcom(context: Any, key: str) -> None:
+def discard_mapped_xcom(context: Any, key: str) -> None:
     """
-    Take back what a mapped task instance has pushed in an earlier attempt, when it starts again.
+    Discard what a mapped task instance has pushed in an earlier attempt, when it starts again.
 
-    Airflow has done so by then, but for 3.0, which removes XComs without regard to the map index: there the value is
-    replaced by one that `pull_mapped_xcoms` leaves out. It cannot be removed, the request for that has no map index.
+    Airflow does this itself, except 3.0, which ignores the map index: there the value is replaced by one that
+    `pull_mapped_xcoms` ignores. It cannot be removed, because the request for that has no map index.
 
     :param context: Airflow's context.
     :param key: the XCom's key.
@@ -194,7 +194,7 @@ def forget_mapped_xcom(context: Any, key: str) -> None:
 
 
 def flush_metrics() -> None:
-    """Send metrics that wait for an interval: before 3.1, Airflow ends a task process without doing so."""
+    """Flush buffered metrics: before 3.1 a task process exits without flushing."""
     if AIRFLOW_V_3_1_PLUS or not sdk.conf.getboolean("metrics", "otel_on", fallback=False):
         return
     from opentelemetry import metrics

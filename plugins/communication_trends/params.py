@@ -13,13 +13,13 @@ from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import Granularity
 
 _SCHEMA: dict[str, Any] = {"$schema": "http://json-schema.org/draft-07/schema#"}
-"""Airflow checks each param's schema several times in each task process: a third of the work in this draft."""
+"""Airflow validates the schema several times per task process; this draft takes a third of the time."""
 
 AUTOMATIC_BATCH = 2500
-"""Organizations in a batch that grows by itself: where a larger one is no faster (docs/performance.md)."""
+"""Size of automatic batches; larger ones are no faster (docs/performance.md)."""
 
 AUTOMATIC_BATCHES = 4
-"""Batches to make at least, so that they run side by side."""
+"""Minimum number of automatic batches, so that they run in parallel."""
 
 
 def dag_params(kind: Granularity) -> dict[str, Param]:
@@ -37,8 +37,8 @@ def dag_params(kind: Granularity) -> dict[str, Param]:
             type=["null", "string"],
             format="date",
             title="Date",
-            description=f"{which}, YYYY-MM-DD. Empty: the last completed {noun}. Not for backfills: each of their "
-            f"runs has its {noun}.",
+            description=f"{which}, YYYY-MM-DD. Empty: the last completed {noun}. Not in backfills: each run has "
+            f"its {noun}.",
         ),
         "organizations": Param(
             None,
@@ -46,15 +46,15 @@ def dag_params(kind: Granularity) -> dict[str, Param]:
             type=["null", "array"],
             items={"type": "string"},
             title="Organizations",
-            description="Ids or slugs, one a line. Empty: all organizations.",
+            description="Ids or slugs, one per line. Empty: all organizations.",
         ),
         "force": Param(
             False,
             **_SCHEMA,
             type="boolean",
             title="Force",
-            description="Overwrite a stored trend even where less is left in the source than it was made from. "
-            f"Holds for the run's own {noun}, not for lookback.",
+            description="Overwrite a stored trend even if the source now has fewer rows than it was made from. "
+            f"Applies to the run's own {noun}, not to lookback.",
         ),
         "organizations_per_task": Param(
             settings.organizations_per_task(),
@@ -63,7 +63,7 @@ def dag_params(kind: Granularity) -> dict[str, Param]:
             minimum=1,
             maximum=settings.MAX_PER_TASK,
             title="Organizations per task",
-            description="1: each organization is its own task instance. More: faster for thousands of them.",
+            description="1: one task instance per organization. Higher: faster with thousands of them.",
         ),
         "lookback": Param(
             None,
@@ -73,7 +73,7 @@ def dag_params(kind: Granularity) -> dict[str, Param]:
             maximum=settings.MAX_LOOKBACK,
             title="Lookback",
             description=f"Earlier {noun}s to recompute as well, where their trends are missing or out of date. "
-            "Empty: as the settings say for scheduled runs, none for others.",
+            "Empty: the setting for scheduled runs, none for others.",
         ),
     }
 
@@ -147,12 +147,13 @@ def refuse_unknown_keys(conf: Any, known: Any) -> None:
     :raises InvalidInputError: when there is such a key.
     """
     if unknown := [key for key in conf or {} if key not in known]:
-        raise InvalidInputError(f"conf: unknown {', '.join(map(ascii, unknown))}. Known are {', '.join(known)}.")
+        keys = f"key{'s' if len(unknown) > 1 else ''} {', '.join(map(ascii, unknown))}"
+        raise InvalidInputError(f"conf: unknown {keys}. Allowed keys: {', '.join(known)}.")
 
 
 def refuse_ignored_conf(conf: Mapping[str, Any] | None, params: Mapping[str, Any]) -> None:
     """
-    Refuse a conf that Airflow does not pass on to the params, which would make it mean nothing.
+    Refuse a conf that Airflow does not pass on to the params, so that it would have no effect.
 
     :param conf: the run's conf, or None.
     :param params: the params as Airflow has made them from the defaults and the conf.

@@ -41,7 +41,7 @@ with DAG(dag_id="reporting", schedule=None, **ALWAYS):
 
     @task(retries=1, retry_delay=datetime.timedelta(seconds=1))
     def mapped(number, **context):
-        compat.forget_mapped_xcom(context, "outcome")
+        compat.discard_mapped_xcom(context, "outcome")
         ti = context["ti"]
         if number in asked()["reporting"]:
             ti.xcom_push(key="outcome", value={"mapIndex": ti.map_index, "try": ti.try_number})

@@ -36,9 +36,9 @@ Trend = dict[str, Any]
 
 PARTS = 4
 """
-Into how many parts is split what has failed.
+How many parts a failed batch is split into.
 
-Of 2,500 with one broken, halves have three times as many rows stored again, quarters 2.3 times, in as many statements.
+With one broken of 2,500, halving re-stores 3 times the rows, quartering 2.3 times, in as many statements.
 """
 
 
@@ -51,13 +51,13 @@ class TrendWriter:
     Stores the trends of some organizations and periods, in a transaction that the caller commits.
 
     :param work: what they are a part of.
-    :param report: learns which of them are incomplete or doubtful.
+    :param report: is told which of them are incomplete or doubtful.
     :param reading: where the source is read, on the snapshot that the trends are from.
     :param writing: where they are stored; may be the same.
     :param periods: the periods that they are of.
     :param upsert_sql: statement that stores.
-    :param newest_known: snapshot of a stored trend, as text, that is later than this one by a fault of the clock; None
-        where no such trend is known.
+    :param newest_known: snapshot of a stored trend, as text, that is later than this one because a clock was wrong;
+        None where no such trend is known.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class TrendWriter:
         self._parameters = {
             "trend_period": work.period.kind.name,
             "force": work.force and self._is_own,
-            # of a week or month, whether its days are still there has to be looked up
+            # for a week or month, check whether its days' rows still exist
             "final_before": _today(reading) if work.period.kind is DAILY else None,
             "may_be_filled": True if self._is_own and work.fill is Fill.ALWAYS else None,
             "computed_at": reading.began_at,
@@ -107,10 +107,9 @@ class TrendWriter:
         :param trends: rows of sql/aggregate_trends.sql.
         :returns: what became of each, the latest period first.
         :raises OutdatedSnapshotError: when another run has stored from a later snapshot.
-        :raises Exception: when it would meet each organization alike, when there is nothing to split, or after a
-            timeout.
+        :raises Exception: when it would hit every organization, when there is nothing to split, or after a timeout.
         """
-        trends = self._without_unborn(trends)
+        trends = self._existing_only(trends)
         if self._is_own:
             self._look_up_unstored(trends)
         results = self._store_splitting(trends) if len(trends) > 1 else self._store_part(trends)
@@ -135,9 +134,9 @@ class TrendWriter:
             try:
                 with self._savepoint():
                     results += self._store_part(part)
-            # any error: one organization's odd data must not cost the others theirs
+            # any error: one organization's bad data must not block the others
             except Exception as error:
-                # after a timeout, so many more statements in this transaction could be as long
+                # stop after a timeout: each further statement could take as long
                 if isinstance(error, OutdatedSnapshotError) or affects_all(error) or sqlstate(error) in TIMEOUTS:
                     raise
                 if len(part) > 1:
@@ -150,7 +149,7 @@ class TrendWriter:
 
     @contextmanager
     def _savepoint(self) -> Iterator[None]:
-        """Take back what a block has done, where it fails; in the other database, go on after its error."""
+        """Roll back the block in both databases if it fails, so that both transactions can continue."""
         with ExitStack() as savepoints:
             for transaction in dict.fromkeys((self._reading, self._writing)):
                 savepoints.enter_context(transaction.savepoint())
@@ -162,7 +161,7 @@ class TrendWriter:
         if later := [row["details"]["computed_at"] for row in judged if row["status"] == "outdated"]:
             raise OutdatedSnapshotError(
                 f"Another run has stored trends of {len(later)} organizations and periods from a later snapshot",
-                # if it is as new again, that is not another run's work but the clock's
+                # just as new again: no other run wrote it, the clock was wrong
                 newest=max([*later, self._newest_known or ""]),
             )
         if unsure := {
@@ -179,7 +178,7 @@ class TrendWriter:
                 self._reading, [by_key[trend_key(row)] for row in traced], kind, name
             )
             computed = [_stored_form(by_key[trend_key(row)], row["details"]) for row in traced]
-            # so that what deferred triggers make of the rows is verified as well
+            # run deferred triggers first, so that their changes are verified too
             self._writing.run_deferred()
             verify_stored(self._writing, self._parameters, computed, name)
         self._has_written |= any(row["status"] != TrendStatus.UNCHANGED or row["is_traced"] for row in judged)
@@ -200,7 +199,7 @@ class TrendWriter:
         """
         Gather the evidence of trends of the run's own period that are not stored, before they are.
 
-        The statement that stores would ask for it, of all of them; of a day that has just ended it needs none.
+        Otherwise the upsert asks for all of it. A day that has just ended needs none.
         """
         if (self._work.fill is Fill.ALWAYS and self._work.period.kind is DAILY) or not trends:
             return
@@ -214,7 +213,7 @@ class TrendWriter:
             self._gather_evidence(wanted, {})
 
     def _gather_evidence(self, trends: Sequence[Trend], channels: Mapping[Key, Collection[str]]) -> None:
-        """Gather the evidence that `gather_evidence` does; what was asked for is stored whatever it says."""
+        """Gather evidence of trends; a period that was asked for explicitly is stored in any case."""
         self._incomplete |= gather_evidence(
             self._reading, self._writing, trends, channels=channels, periods=self._periods
         )
@@ -223,14 +222,14 @@ class TrendWriter:
                 trend["may_be_filled"] = trend["may_be_filled"] or trend["period_start"] == self._work.period.start
 
     def _keep_partial(self, judged: Sequence[Mapping[str, Any]], trends: Mapping[Key, Trend]) -> None:
-        """Keep what was stored as not final after its period had ended, and is the same again, not final."""
+        """Leave a trend not final if it was stored so after its period had ended and is unchanged."""
         for row in judged:
             key, since = trend_key(row), row["details"] and row["details"].get("partial_since")
             if since and self._periods[row["period_start"]].has_ended(datetime.datetime.fromisoformat(since)):
                 trends[key]["is_final"] = False
                 self._incomplete.setdefault(key, "it was incomplete when it was stored, and no rows have come since")
 
-    def _without_unborn(self, trends: Sequence[Trend]) -> list[Trend]:
+    def _existing_only(self, trends: Sequence[Trend]) -> list[Trend]:
         """
         Leave out empty trends of earlier periods that had ended before the organization existed.
 
@@ -238,7 +237,7 @@ class TrendWriter:
         an application may reset ``created_at``.
         """
         own_start = self._work.period.start
-        unborn = [
+        early = [
             trend
             for trend in trends
             if not trend.pop("existed")
@@ -246,12 +245,12 @@ class TrendWriter:
             and not trend["total_classifications"]
             and not trend["alerts"]
         ]
-        if not unborn:
+        if not early:
             return list(trends)
-        beginnings = first_seen(self._reading, self._writing, unborn, self._periods)
+        beginnings = first_seen(self._reading, self._writing, early, self._periods)
         left_out = {
             trend_key(trend)
-            for trend in unborn
+            for trend in early
             if not (
                 (first := beginnings[trend["organization_id"]]) and first < self._periods[trend["period_start"]].end
             )
@@ -289,12 +288,12 @@ def failed_result(error: Exception, organization: str, period: Period) -> TrendR
 
 
 def _result(row: Mapping[str, Any] | None, trend: Mapping[str, Any], period: Period, incomplete: str) -> TrendResult:
-    """Return what became of a trend, from its row of sql/upsert_trends.sql; none where all of it was stored already."""
+    """Return what became of a trend, from its row of sql/upsert_trends.sql; no row: it was up to date."""
     id_, messages, alerts = trend["organization_id"], trend["total_classifications"], trend["alerts"]
     if row is None:
         return TrendResult(id_, period, TrendStatus.UNCHANGED, messages, alerts, messages, reason=incomplete)
     if row["status"] == "unknown":
-        reason = "the target's organizations do not have it. Add it there, or correct the setting source_conn_id"
+        reason = "the organization is missing in the target's organizations table. Add it, or correct source_conn_id"
         return TrendResult(id_, period, TrendStatus.FAILED, messages, alerts, reason=reason)
     details = row["details"] or {}
     guarded = details.get("guards_messages", False) or details.get("guards_alerts", False)

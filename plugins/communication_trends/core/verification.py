@@ -94,7 +94,8 @@ def difference(row: Mapping[str, Any]) -> str:
 
     :param row: of sql/verify_trends.sql.
     """
-    return "no row is there" if row["is_missing"] else f"{row['different_columns']} came out differently"
+    columns = row["different_columns"]
+    return "no row is there" if row["is_missing"] else f"{columns} {'are' if ', ' in columns else 'is'} different"
 
 
 def _require_percentages(trend: Mapping[str, Any], counted: Mapping[str, Any], name: Callable[[str], str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from communication_trends.sdk import AirflowException, AirflowFailException
 
 from communication_trends import __version__, settings
-from communication_trends.compat import clear_number, forget_mapped_xcom, name_task_instance, triggered_by
+from communication_trends.compat import clear_number, discard_mapped_xcom, name_task_instance, triggered_by
 from communication_trends.connections import translate_errors
 from communication_trends.core.aggregation import Aggregation
 from communication_trends.core.database import Database
@@ -55,7 +55,7 @@ class AggregateTrendsOperator(TrendsOperator):
         :raises AirflowException: when a trend failed, after all others were stored.
         """
         name_task_instance(context, self.batch_name)
-        forget_mapped_xcom(context, REPORT_KEY)
+        discard_mapped_xcom(context, REPORT_KEY)
         dag_run, ti = context["dag_run"], context["ti"]
         work = self._work(context)
         templates = self.get_template_env()

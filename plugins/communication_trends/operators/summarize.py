@@ -37,7 +37,7 @@ class SummarizeTrendsOperator(TrendsOperator):
 
     :param list_task_id: task that returned the batches of organizations
     :param aggregate_task_id: mapped task that aggregated them
-    :param attention_notifier: called where something is unusual
+    :param attention_notifier: called for new anomalies
     :param digest_notifier: called once a week
     """
 

@@ -1,1 +1,1 @@
-"""What the routes answer: rows of the SQL in, models out. No HTTP in here but for what is not there."""
+"""What the routes answer: rows of the SQL in, models out. No HTTP in here except 404."""

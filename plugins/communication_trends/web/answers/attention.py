@@ -1,4 +1,4 @@
-"""What is unusual in the periods of a range."""
+"""The anomalies in the periods of a range."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from communication_trends.core.period_range import Range
 from communication_trends.core.stored_anomalies import find_stored_anomalies
 from communication_trends.core.trend_reader import TrendReader
 from communication_trends.web.answers.organizations import find
-from communication_trends.web.answers.ranged import ranged
+from communication_trends.web.answers.ranged import range_fields
 from communication_trends.web.models.attention import Attention, Finding, Together
 from communication_trends.web.models.organizations import Organization
 
@@ -15,7 +15,7 @@ from communication_trends.web.models.organizations import Organization
 def attention(
     database: TrendReader, asked: Range, *, organization: str | None, limit: int | None, offset: int
 ) -> Attention:
-    """Return a page of what is unusual in the periods of a range whose run is due, or all of it without a limit."""
+    """Return a page of the anomalies in the periods of a range whose run is due, or all of it without a limit."""
     one = find(database, organization)
     periods = [period for period in asked.periods() if period.first_date <= asked.due.first_date]
     answer = find_stored_anomalies(
@@ -28,7 +28,7 @@ def attention(
     )
     found = answer.findings
     return Attention(
-        **ranged(asked),
+        **range_fields(asked),
         organizations_compared=answer.organizations,
         organization_days_compared=answer.judged,
         organizations_total=answer.organizations_total,

@@ -9,7 +9,7 @@ from communication_trends.core import totals
 from communication_trends.core.period_range import Range
 from communication_trends.core.trend_reader import TrendReader
 from communication_trends.web.answers.organizations import find
-from communication_trends.web.answers.ranged import ignored, ranged
+from communication_trends.web.answers.ranged import ignored, range_fields
 from communication_trends.web.models.base import Dates
 from communication_trends.web.models.comparison import ChangeInPercent, ChangeInPoints, Comparison
 from communication_trends.web.models.organizations import Organization
@@ -64,7 +64,7 @@ def compared(asked: Range, one: Organization | None, matched: int, possible: int
     """Return what all answers about a range and the one that it is compared with have in common."""
     previous = asked.earlier(asked.shift())
     return {
-        **ranged(asked),
+        **range_fields(asked),
         "organization": one,
         "current": Dates(from_=asked.from_, to=asked.to),
         "previous": Dates(from_=previous.from_, to=previous.to),

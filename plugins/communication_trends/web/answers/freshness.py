@@ -6,7 +6,7 @@ from communication_trends.core.period import ONE_DAY
 from communication_trends.core.period_range import Range
 from communication_trends.core.trend_reader import TrendReader
 from communication_trends.web.answers.organizations import find, organization_of
-from communication_trends.web.answers.ranged import ignored, ranged
+from communication_trends.web.answers.ranged import ignored, range_fields
 from communication_trends.web.models.freshness import Behind, Freshness, IncompletePeriod
 from communication_trends.web.ranges import MAX_OF_ALL, MAX_OF_ONE
 
@@ -20,7 +20,7 @@ def freshness(
     :param asked: a range whose end should be stored by now.
     """
     one = find(database, organization)
-    # complete is said of all that could be asked for up to the last period, not of the range alone
+    # complete_through covers all that can be asked for, not just this range
     checked = asked.longest(MAX_OF_ONE if one else MAX_OF_ALL)
     rows = database.rows(
         "freshness",
@@ -38,7 +38,7 @@ def freshness(
     elif known and first > found["checked_from"]:
         complete = asked.kind.containing(first).first_date - ONE_DAY
     return Freshness(
-        **ranged(asked),
+        **range_fields(asked),
         expected_through=asked.to,
         complete_through=complete,
         checked_from=found["checked_from"] if known else None,

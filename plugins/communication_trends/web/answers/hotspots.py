@@ -9,7 +9,7 @@ from communication_trends.core.period_range import Range
 from communication_trends.core.trend_reader import TrendReader
 from communication_trends.core.work import read_rule
 from communication_trends.web.answers.organizations import find, organization_of
-from communication_trends.web.answers.ranged import ranged
+from communication_trends.web.answers.ranged import range_fields
 from communication_trends.web.models.hotspots import HotspotRule, Hotspots, RankedHotspot
 
 
@@ -20,7 +20,7 @@ def hotspots(
     one = find(database, organization)
     rows = database.rows("hotspots", organization_id=one and one.id, limit=limit, offset=offset, **asked.parameters)
     return Hotspots(
-        **ranged(asked),
+        **range_fields(asked),
         hotspots=[
             RankedHotspot(
                 organization=organization_of(row),

@@ -10,7 +10,7 @@ from communication_trends.core import totals
 from communication_trends.core.period_range import Range
 from communication_trends.core.trend_reader import TrendReader
 from communication_trends.web.answers.organizations import organization_of
-from communication_trends.web.answers.ranged import ranged
+from communication_trends.web.answers.ranged import range_fields
 from communication_trends.web.models.overview import Overview, RankedOrganization
 
 CHUNK = 500
@@ -35,12 +35,12 @@ def overview(
         hotspot_min_messages=settings.hotspot_min_messages(),
         risk_prior=totals.RISK_PRIOR,
         min_matched_percent=totals.MIN_MATCHED_PERCENT,
-        # what nothing is ordered by need not be read
+        # not needed for this order
         **{**compared, **({} if by_change else asked.parameters)},
     )
     page = [row for row in rows if row["organization_id"]]
     # the first row is there even where the page is empty
-    usual = (rows[0]["overall_risky"], rows[0]["overall_messages"])
+    overall = (rows[0]["overall_risky"], rows[0]["overall_messages"])
     ranked: list[RankedOrganization] = []
     for start in range(0, len(page), CHUNK):
         found = database.rows(
@@ -49,11 +49,11 @@ def overview(
             hotspot_topics=settings.hotspot_topics(),
             **compared,
         )
-        ranked += [_ranked(row, usual, rank=page[start + index]["rank"]) for index, row in enumerate(found)]
-    return Overview(**ranged(asked), organizations=ranked, total_entries=rows[0]["total_entries"])
+        ranked += [_ranked(row, overall, rank=page[start + index]["rank"]) for index, row in enumerate(found)]
+    return Overview(**range_fields(asked), organizations=ranked, total_entries=rows[0]["total_entries"])
 
 
-def _ranked(row: Mapping[str, Any], usual: tuple[int, int], *, rank: int) -> RankedOrganization:
+def _ranked(row: Mapping[str, Any], overall: tuple[int, int], *, rank: int) -> RankedOrganization:
     sums, now, before = (totals.sums_of(row, prefix) for prefix in ("", "matched_", "previous_"))
     stored, matched = row["days_stored"] > 0, row["matched_days"] > 0
     return RankedOrganization(
@@ -61,7 +61,7 @@ def _ranked(row: Mapping[str, Any], usual: tuple[int, int], *, rank: int) -> Ran
         organization=organization_of(row),
         risk_score=sums.risk_score,
         risk_score_change=totals.risk_change(now, before),
-        adjusted_risk=totals.shrunk_percent((sums.risky + sums.alerts, sums.messages + sums.alerts), usual),
+        adjusted_risk=totals.shrunk_percent((sums.risky + sums.alerts, sums.messages + sums.alerts), overall),
         days_stored=row["days_stored"],
         expected_days=row["expected_days"],
         missing_days=row["missing_days"],

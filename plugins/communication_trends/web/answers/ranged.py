@@ -11,7 +11,7 @@ from communication_trends.web.models.base import Ignored
 from communication_trends.web.models.organizations import Organization
 
 
-def ranged(asked: Range) -> dict[str, Any]:
+def range_fields(asked: Range) -> dict[str, Any]:
     """Return what all answers about a range have in common."""
     return {
         "period": asked.kind.name,
@@ -22,6 +22,6 @@ def ranged(asked: Range) -> dict[str, Any]:
 
 
 def ignored(database: TrendReader, asked: Range, one: Organization | None) -> Ignored:
-    """Return how many stored trends of a range count for nothing."""
+    """Return how many stored trends of a range are ignored."""
     [row] = database.rows("ignored", organization_id=one and one.id, **asked.parameters)
     return Ignored(**row)

@@ -21,7 +21,7 @@ def run_period(kind: Granularity, run_id: str) -> RunPeriod:
     """
     Return the period that a run is for.
 
-    :param kind: the length of its periods; says of which DAG the run is.
+    :param kind: the length of its periods; determines the DAG.
     :raises HTTPException: when there is no such run, or when it is for no period.
     """
     with create_session() as session:

@@ -14,10 +14,10 @@ from communication_trends.web.answers.organizations import find, organization_of
 from communication_trends.web.models.topic_changes import ChannelChange, TopicChange, TopicChanges, TopicOrganization
 
 NAMED_ORGANIZATIONS = 3
-"""Organizations that are named for a topic or tone, those with most to do with its rise."""
+"""Organizations that are named for a topic or tone: those that contributed most to its rise."""
 
 MIN_POINTS = 1.0
-"""Points by which a topic's share has risen at least for an organization that is named."""
+"""Minimum rise in points of a topic's share for an organization to be named."""
 
 NAMED_CHANNELS = 3
 """Channels that are named for an organization."""

@@ -14,7 +14,7 @@ from communication_trends.core.period_range import Range
 from communication_trends.core.trend_reader import TrendReader
 from communication_trends.web.answers.hotspots import hotspot_rules
 from communication_trends.web.answers.organizations import find_one
-from communication_trends.web.answers.ranged import ignored, ranged
+from communication_trends.web.answers.ranged import ignored, range_fields
 from communication_trends.web.models.hotspots import Hotspot
 from communication_trends.web.models.trends import (
     AllTrendDay,
@@ -33,12 +33,12 @@ def trends_of_one(
     """Return one organization's trends."""
     found = find_one(database, organization)
     rows = database.rows("trends", organization_id=found.id, **asked.parameters)
-    # where it cannot be read by which rules hotspots were computed, neither can this
+    # provenance can be read for both, hotspot rules and origins, or for neither
     origins = database.rows("origins", organization_id=found.id, **asked.parameters) if database.knows_origins else []
     by_date = {row["date"]: row for row in origins}
     entries = [_entry_of_one(row, by_date.get(row["date"], {}), asked) for row in rows]
     return OrganizationTrends(
-        **ranged(asked),
+        **range_fields(asked),
         **_changes(database, asked, changed_since, found.id),
         organization=found,
         totals=_totals(entries),
@@ -54,7 +54,7 @@ def trends_of_all(database: TrendReader, asked: Range, changed_since: datetime.d
     rows = database.rows("trends_of_all", **asked.parameters)
     entries = [_entry_of_all(row) for row in rows]
     return AllTrends(
-        **ranged(asked),
+        **range_fields(asked),
         **_changes(database, asked, changed_since, None),
         organizations_total=rows[0]["organizations_total"],
         totals=_totals(entries),
@@ -106,7 +106,7 @@ def _entry_of_one(row: Mapping[str, Any], origin: Mapping[str, Any], asked: Rang
     is_expected = row["state"] == "missing" or (row["state"] == "unreadable" and is_due) or sums is not None
     if sums:
         hotspots = [_hotspot(entry) for entry in row["channel_hotspots"]]
-        # what is not final by the calendar is not, whatever has been recorded
+        # a period that has not ended is never final, whatever is recorded
         is_final = origin.get("is_final") if row["is_final"] else False
         day.update(hotspots=hotspots, is_final=is_final, computed_at=origin.get("computed_at"))
     is_whole = bool(sums and is_due and row["is_final"])
@@ -132,7 +132,7 @@ def _entry_of_all(row: Mapping[str, Any]) -> _Entry:
         sums,
         stored=stored,
         not_final=not_final,
-        # of a period that is not due, what is there
+        # before it is due, expect only what is stored
         expected=max(expected, stored),
     )
 
@@ -162,7 +162,7 @@ def _day(row: Mapping[str, Any]) -> tuple[dict[str, Any], totals.Sums | None]:
         "tones": tones,
         "escalations": escalations,
         "total_classifications": sums.messages,
-        # of one trend its own, also where it has no message to weigh it by
+        # a single trend keeps its own average, even without messages to weight it
         "avg_confidence": row.get("avg_confidence", sums.avg_confidence),
         "hotspot_count": sums.hotspots,
         "risk_score": sums.risk_score,
