@@ -175,6 +175,15 @@ def test_dag_files_of_before_0_2_0_and_two_that_make_the_same_dags_are_named(tmp
     assert failed() == [
         f"DAG file: {tmp_path}/two.py is of a release before 0.2.0, the package of release {__version__}"
     ]
+    # and with an import of then
+    (tmp_path / "two.py").write_text(
+        "# a DAG file of Airflow\n"
+        "from communication_trends import installation\n"
+        "from communication_trends.operators import AggregateTrendsOperator\n"
+    )
+    assert failed() == [
+        f"DAG file: {tmp_path}/two.py is of a release before 0.2.0, the package of release {__version__}"
+    ]
     # a user's own DAG, and the plugins in the DAGs folder, as git-sync of a whole repository may have them
     (tmp_path / "two.py").write_text(
         "from airflow.providers.common.compat.sdk import DAG\n"

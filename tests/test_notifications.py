@@ -218,13 +218,14 @@ def test_a_holiday_on_a_friday_is_sent_once(database, given, tmp_path):
             store(database, f"t{number}", date, topics={} if is_free else {"general": 120})
     database.connection.execute("update organizations set created_at = '2026-01-01'")
     ids = [str(database.organization(f"t{number}")) for number in range(6)]
-    named, messages, sentences = [], [], []
+    named, messages, sentences, alike = [], [], [], []
     for day in range(6):
         period = Period(DAILY, friday + D(day))
         found = find_attention(period, ids)
         assert found
         sentences += sorted({one.finding.sentence for one in found.findings})
         named.append([(one.finding.days, one.is_together) for one in found.findings])
+        alike += [(one.date - friday, one.sentence) for one in found.together]
         messages.append(_attention_message(period, found, ids, None))
     assert named == [[(1, True)] * 6, [(2, True)] * 6, [(3, True)] * 6, [], [], []]
     assert sentences == [
@@ -235,6 +236,8 @@ def test_a_holiday_on_a_friday_is_sent_once(database, given, tmp_path):
     assert messages[0]
     assert "Many organizations\n- 6 of 6 organizations: messages far below usual; Harvest Day" in messages[0].text
     assert messages[1:] == [None] * 5
+    # on each day that marks them, also where a silence lasts over a weekend; in the digest of the week once
+    assert alike == [(D(day), "6 of 6 organizations: messages far below usual; Harvest Day") for day in range(3)]
 
 
 def test_a_holiday_from_friday_to_monday_is_sent_once(database, given):
@@ -261,6 +264,25 @@ def test_a_holiday_from_friday_to_monday_is_sent_once(database, given):
     assert "Many organizations" not in texts[1]
     assert "- T6: 40 alerts; on Mondays usually 0\n" in texts[1]
     assert "silent" not in texts[1]
+
+
+def test_an_outage_is_sent_though_some_have_been_silent_since_a_friday(database):
+    """Of sixty organizations six have a holiday from Friday, 6 November, to Monday; on Monday nearly all fail."""
+    friday = TUESDAY + D(3)
+    for number in range(60):
+        for back in range(-3, 60):
+            date = friday - D(back)
+            is_free = date.weekday() >= 5 or (back == -3 and number < 47) or (back == 0 and number < 6)
+            store(database, f"t{number:02}", date, topics={} if is_free else {"general": 120})
+    database.connection.execute("update organizations set created_at = '2026-01-01'")
+    ids = [str(database.organization(f"t{number:02}")) for number in range(60)]
+    monday = Period(DAILY, friday + D(3))
+    found = find_attention(monday, ids)
+    assert found
+    message = _attention_message(monday, found, ids, None)
+    assert message
+    assert "Many organizations\n- 47 of 60 organizations: messages far below usual;" in message.text
+    assert message.subject.endswith(": 41 unusual metrics")
 
 
 def test_more_organizations_than_are_held_at_once_are_all_found(database):

@@ -219,7 +219,7 @@ def test_a_list_of_organizations_that_is_gone_is_no_empty_list(running):
     assert clear(airflow, run_id, "summarize")["state"] == "failed"
     log = airflow.request("GET", f"{DAG_URL}/dagRuns/{run_id}/taskInstances/summarize/logs/2?full_content=true").text
     assert "list_organizations has left no list of organizations" in log
-    assert "Clear list_organizations, with what follows it" in log
+    assert "Clear list_organizations, with Downstream" in log
 
     # done as the log says; then without the middle task, where summarize has to wait for the list itself
     assert clear(airflow, run_id, "list_organizations", "aggregate_organization", "summarize")["state"] == "success"

@@ -7,6 +7,7 @@ import datetime
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import median_low
 from typing import Any
 from urllib.parse import urlencode
 
@@ -158,9 +159,18 @@ def _attention_message(
         lasted = [one for key, one in last.items() if key not in now and one.finding.days > 1 and not one.is_together]
         over = ended_states(reader, lasted, period, settings.hotspot_topics())
     before = period.previous().first_date
+    since: dict[tuple[str, str], list[datetime.date]] = {}
+    for one in found.findings:
+        since.setdefault((one.finding.figure, one.finding.direction), []).append(one.finding.since)
     # on a weekend on which nothing comes, many have nothing in common; what they had before it may go on
     begun = {(one.figure, one.direction): min(before, one.since) for one in found.together}
-    alike = {key for one in earlier.together if one.date >= begun.get(key := (one.figure, one.direction), before)}
+    alike = {
+        key
+        for one in earlier.together
+        if one.date >= begun.get(key := (one.figure, one.direction), before)
+        # most of them: where few had it before, what the others have now is news
+        and median_low(since.get(key, [before])) < period.first_date
+    }
     together = [one for one in found.together if (one.figure, one.direction) not in alike]
     new = [
         one

@@ -359,6 +359,15 @@ def test_a_young_tenant_that_falls_silent_stays_named():
     assert (one.state, one.since, one.days) == ("silent", datetime.date(2026, 10, 31), 4)
 
 
+def test_a_silence_of_a_young_tenant_may_begin_on_a_weekday_with_few_messages():
+    # Tuesday, 3 November; from Sunday on nothing, on Saturdays and Sundays usually 12
+    before = [
+        NOTHING if back <= 2 else Counts(12 if (back - 2) % 7 in (0, 1) else 500, 4, 0, 2) for back in range(1, 17)
+    ]
+    [one] = find_anomalies(NOTHING, [*before, *[None] * 40], TUESDAY, RISKY)
+    assert one.sentence == "silent since 1 Nov, 3 days; at least 12 on each of the 14 days before"
+
+
 def test_days_that_are_not_stored_are_neither_usual_nor_anomalous():
     gaps = [(back, None) for back in (1, 2, 3, 7, 14)]
     assert set(found(Counts(240, 80, 38, 12), history(*gaps))) == {ALERTS, RISK, VOLUME}

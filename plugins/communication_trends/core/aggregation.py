@@ -4,7 +4,7 @@ Aggregates the trends of some organizations, and has them stored. No Airflow in 
 What to do comes in as plain values (`Work`), with a database to read from and one to write to, which may be the same;
 what became of it goes out (`AggregationReport`). All organizations are aggregated together, in one transaction on one
 snapshot. Where aggregating or the commit fails, the batch is split, and split again, until only what is broken has
-failed; where storing fails, `TrendWriter` does so within the transaction.
+failed; where storing fails, `TrendWriter` does so within the transaction, for some seconds.
 
 Usage::
 
@@ -184,12 +184,16 @@ class Aggregation:
             newest_known=self._newest_known,
         )
         results = writer.store(trends)
-        left = [
-            ([period], [trend["organization_id"] for trend in part if trend["period_start"] == period.start])
-            for part in writer.left
-            for period in periods
-        ]
-        return results, [(those, ids) for those, ids in left if ids]
+        left: list[Batch] = []
+        for part in writer.left:
+            # periods of the same organizations together
+            by_ids: dict[tuple[str, ...], list[Period]] = {}
+            for period in periods:
+                ids = tuple(trend["organization_id"] for trend in part if trend["period_start"] == period.start)
+                by_ids.setdefault(ids, []).append(period)
+            # the last one is taken first: the newest
+            left += [(those, ids) for ids, those in reversed(by_ids.items()) if ids]
+        return results, left
 
     def _look_up_names(self) -> None:
         """Learn the slugs of organizations that have not been aggregated; one that is not found is called by its id."""

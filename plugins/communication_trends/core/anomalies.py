@@ -308,6 +308,9 @@ def _sure(metric: Metric, current: Counts, history: History, period: Period, _: 
     """Return whether one metric is anomalous beyond doubt, of an organization with too little history for the rule."""
     count = metric.of(current)
     back, periods = silence_of(history, cycle_of(period)) if metric.sinks and not count else (0, 1)
+    # an empty day before it belongs to it, also that of a weekday with few messages
+    while metric.sinks and not count and back < len(history) and (one := history[back]) and not metric.of(one):
+        back, periods = back + 1, periods + 1
     known = [metric.of(one) for one in history[back:] if one is not None]
     if len(known) < MIN_SHORT_BASELINE[period.kind.name]:
         return None

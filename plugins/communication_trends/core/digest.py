@@ -69,7 +69,10 @@ class Digest:
         except Exception:
             log.warning("The anomalies of that week are not known; the digest is sent without them.", exc_info=True)
         findings = _once_each(found.findings) if found else []
-        together = found.together if found else []
+        # what goes on for days is said of the first of them
+        by_date = sorted(found.together, key=lambda one: one.date, reverse=True) if found else []
+        first = {(one.figure, one.direction, one.since): one for one in by_date}
+        together = sorted(first.values(), key=lambda one: (one.date, -one.organizations, one.figure))
         with open_trends() as reader:
             changes = self._changes(reader)
             to_look_at = self._organizations_to_look_at(reader, findings)

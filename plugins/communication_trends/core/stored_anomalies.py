@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from communication_trends.core.anomalies import (
     still_silent,
 )
 from communication_trends.core.anomaly_states import is_over
+from communication_trends.core.anomaly_wording import sentence_of_many
 from communication_trends.core.baseline import baseline_periods, cycle_of, history_periods
 from communication_trends.core.counts import METRICS, Counts
 from communication_trends.core.marks import Mark, names_in
@@ -172,7 +174,9 @@ def find_stored_anomalies(
         before = find_stored_anomalies(
             reader, kind, fridays, organizations=organizations, risky_topics=risky_topics, marks=marks
         )
-        found += _still_silent(reader, before.findings, found, weekend, shared)
+        silent = _still_silent(reader, before.findings, found, weekend, shared)
+        found += silent
+        together += _still_together(before.together, silent, marks)
     return StoredAnomalies(
         _in_order(found, together),
         sorted(together, key=lambda one: (-one.organizations, one.date, one.figure)),
@@ -238,6 +242,29 @@ def _still_silent(
             if one.date == friday.first_date and is_silent and (one.organization_id, now.movement_key) not in known:
                 more.append(replace(now, finding=still_silent(one.finding, friday, len(stored))))
     return more
+
+
+def _still_together(
+    before: Sequence[Together], silent: Sequence[OrganizationFinding], marks: Sequence[Mark]
+) -> list[Together]:
+    """
+    Return what those have in common who have been silent since before a weekend.
+
+    :param before: what many had in common on the Fridays.
+    :param silent: who has been silent since, of the days of the weekends.
+    :param marks: named days, for the sentences.
+    """
+    numbers = Counter(one.movement_key for one in silent if one.is_together)
+    still = []
+    for (date, figure, direction), number in numbers.items():
+        friday = _friday_before(DAILY.containing(date))
+        for one in before:
+            if (one.date, one.figure, one.direction) == (friday.first_date, figure, direction):
+                sentence = sentence_of_many(
+                    figure, direction, number, one.organizations_compared, names_in(marks, friday)
+                )
+                still.append(replace(one, date=date, organizations=number, sentence=sentence))
+    return still
 
 
 def ended_states(
