@@ -354,7 +354,7 @@ STORING = {
         "alter table communication_trends drop constraint communication_trends_pkey;"
         " create publication p for all tables",
         'cannot update table "communication_trends" because it does not have a replica identity',
-        ("or give the table a primary key", "alter table communication_trends add primary key (id)"),
+        ("or give it a primary key", "alter table communication_trends add primary key (id)"),
     ),
     "a publication with the identity nothing": (
         "alter table communication_trends replica identity nothing; create publication p for all tables",
