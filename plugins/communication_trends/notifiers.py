@@ -19,11 +19,11 @@ from communication_trends.connections import open_trends
 from communication_trends.core.baseline import baseline_periods
 from communication_trends.core.digest import Digest
 from communication_trends.core.messages import Line, Message, printable
+from communication_trends.core.organization_findings import OrganizationFinding
 from communication_trends.core.period import DAILY, KINDS, ONE_DAY, WEEKLY, Period, utc_now
 from communication_trends.core.period_range import Range
 from communication_trends.core.stored_anomalies import (
     MAX_FINDINGS,
-    OrganizationFinding,
     StoredAnomalies,
     ended_states,
     find_stored_anomalies,

@@ -12,11 +12,11 @@ from typing import Any
 from communication_trends.core import totals
 from communication_trends.core.marks import Mark
 from communication_trends.core.messages import Line, Message
+from communication_trends.core.organization_findings import OrganizationFinding
 from communication_trends.core.period import DAILY
 from communication_trends.core.period_range import FRESHNESS_GRACE, Range
 from communication_trends.core.stored_anomalies import (
     MAX_FINDINGS,
-    OrganizationFinding,
     StoredAnomalies,
     find_stored_anomalies,
 )
