@@ -126,8 +126,10 @@ def _tried_all(what: str, lines: Iterator[tuple[str, str]]) -> Iterator[tuple[st
 
 
 def _tried(what: str, attempt: Callable[[], str]) -> Iterator[tuple[str, str]]:
-    # a generator, so that what it raises is caught where it is run
-    yield from _tried_all(what, ((OK, f"{what}: {run()}") for run in (attempt,)))
+    def line() -> Iterator[tuple[str, str]]:
+        yield OK, f"{what}: {attempt()}"
+
+    yield from _tried_all(what, line())
 
 
 def _dag_files(folder: Path) -> Iterator[tuple[str, str]]:

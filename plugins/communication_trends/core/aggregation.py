@@ -123,7 +123,7 @@ class Aggregation:
             self._is_writing = False
             try:
                 results, left = self._aggregate_and_store(periods, ids)
-            # any error: one organization's odd data must not cost the others theirs
+            # any error: one organization's bad data must not block the others
             except Exception as error:
                 conflict = error
                 if isinstance(error, OutdatedSnapshotError):

@@ -62,30 +62,33 @@ class OrganizationFinding:
         }
 
 
-def in_order(found: Sequence[OrganizationFinding], together: Sequence[Together]) -> list[OrganizationFinding]:
+def mark_together(found: Sequence[OrganizationFinding], together: Sequence[Together]) -> list[OrganizationFinding]:
     """
-    Return what was found as people should read it: organization by organization, their own reasons first.
+    Return what was found, with whether many organizations have moved alike.
 
     :param found: what was found.
     :param together: what many organizations have in common.
     """
     begun = {(one.date, one.figure, one.direction): one.since for one in together}
-    # what has lasted since a Friday is as it was on that day
-    marked = [
-        replace(
-            one,
-            is_together=one.is_together or one.finding.since >= begun.get(one.movement_key, datetime.date.max),
-        )
-        for one in found
+    return [
+        replace(one, is_together=one.finding.since >= begun.get(one.movement_key, datetime.date.max)) for one in found
     ]
+
+
+def in_order(found: Sequence[OrganizationFinding]) -> list[OrganizationFinding]:
+    """
+    Return what was found as people should read it: organization by organization, their own reasons first.
+
+    :param found: what was found.
+    """
     names = [metric.name for metric in METRICS]
     is_volume = {metric.name: metric.sinks for metric in METRICS}
     weights: dict[str, list[float]] = {}
-    for one in marked:
+    for one in found:
         weight = weights.setdefault(one.organization_id, [0.0, 0.0, 0.0])
         weight[2 if one.is_together else is_volume[one.finding.figure]] -= one.finding.score
     return sorted(
-        marked,
+        found,
         key=lambda one: (
             weights[one.organization_id],
             one.slug,

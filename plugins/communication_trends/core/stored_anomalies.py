@@ -21,7 +21,7 @@ from communication_trends.core.anomaly_wording import sentence_of_many
 from communication_trends.core.baseline import baseline_periods, cycle_of, history_periods
 from communication_trends.core.counts import METRICS, Counts
 from communication_trends.core.marks import Mark, names_in
-from communication_trends.core.organization_findings import OrganizationFinding, in_order
+from communication_trends.core.organization_findings import OrganizationFinding, in_order, mark_together
 from communication_trends.core.period import DAILY, Granularity, Period, utc_now
 from communication_trends.core.period_range import ended_parameters
 from communication_trends.core.trend_reader import TrendReader
@@ -118,17 +118,21 @@ def find_stored_anomalies(
     is_of_one = organizations is not None and len(organizations) <= 1
     of_judged = [one for one in found if (one.organization_id, one.date) in judged]
     together = [] if is_of_one else _together(of_judged, rows[0]["compared_by_date"], by_date, names)
+    found = mark_together(found, together)
     weekend = [period for period in periods if kind is DAILY and period.first_date.weekday() > FRIDAY]
     if weekend:
-        fridays = sorted({_friday_before(day) for day in weekend}, key=lambda one: one.first_date)
-        before = find_stored_anomalies(
-            reader, kind, fridays, organizations=organizations, risky_topics=risky_topics, marks=marks
-        )
-        silent = _still_silent(reader, before.findings, found, weekend, shared)
-        found += silent
-        together += _still_together(before.together, silent, marks)
+        before, alike = found, together
+        fridays = sorted({_friday_before(day) for day in weekend} - set(periods), key=lambda one: one.first_date)
+        if fridays:
+            earlier = find_stored_anomalies(
+                reader, kind, fridays, organizations=organizations, risky_topics=risky_topics, marks=marks
+            )
+            before, alike = [*found, *earlier.findings], [*together, *earlier.together]
+        silent = _still_silent(reader, before, found, weekend, shared)
+        found = found + silent
+        together = together + _still_together(alike, silent, marks)
     return StoredAnomalies(
-        in_order(found, together),
+        in_order(found),
         sorted(together, key=lambda one: (-one.organizations, one.date, one.figure)),
         rows[0]["organizations_compared"],
         rows[0]["organizations_total"],
@@ -174,11 +178,12 @@ def _still_silent(
     """
     Return who has been silent since before a weekend on which that is no anomaly.
 
-    :param before: what was found on the Fridays.
+    :param before: what was found on the Fridays, and maybe on other days.
     :param found: what was found on the days of the weekends.
     :param weekend: these days.
     """
-    silent = [one for one in before if one.finding.state == "silent"]
+    fridays = {_friday_before(day).first_date for day in weekend}
+    silent = [one for one in before if one.finding.state == "silent" and one.date in fridays]
     needed = {day.first_date: [day, *day.earlier(day.first_date.weekday() - FRIDAY)] for day in weekend}
     rows = [{"organization_id": one.organization_id, "date": day} for one in silent for day in needed]
     counts = _counts(reader, rows, needed, shared)

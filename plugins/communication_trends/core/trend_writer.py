@@ -33,14 +33,12 @@ Item = TypeVar("Item")
 Trend = dict[str, Any]
 """A row of sql/aggregate_trends.sql, with the evidence that has been gathered of it."""
 
-
 PARTS = 4
 """
 How many parts a failed batch is split into.
 
 With one broken of 2,500, halving re-stores 3 times the rows, quartering 2.3 times, in as many statements.
 """
-
 
 MAX_SPLITTING = 10.0
 """Seconds after which a transaction splits no further: what is stored is committed, and the rest is left to another."""
@@ -78,7 +76,6 @@ class TrendWriter:
         self._periods = {period.start: period for period in periods}
         self._is_own = list(periods) == [work.period]
         self._upsert_sql = upsert_sql
-        self._newest_known = newest_known
         self.left: list[Sequence[Trend]] = []
         """What is left to another transaction, in parts, since splitting has taken long enough."""
         self._incomplete: dict[Key, str] = {}
@@ -162,7 +159,7 @@ class TrendWriter:
             raise OutdatedSnapshotError(
                 f"Another run has stored trends of {len(later)} organizations and periods from a later snapshot",
                 # just as new again: no other run wrote it, the clock was wrong
-                newest=max([*later, self._newest_known or ""]),
+                newest=max([*later, self._parameters["newest_known"] or ""]),
             )
         if unsure := {
             trend_key(row): list(row["details"]["suspects"] or ()) for row in judged if row["status"] == "unsure"
