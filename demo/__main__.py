@@ -106,7 +106,7 @@ def step(name: str, text: str) -> Iterator[None]:
 
     def remind() -> None:
         while not done.wait(10):
-            say(f"still at it since {time.monotonic() - began:.0f} s: {text}")
+            say(f"{text}: {time.monotonic() - began:.0f} s so far")
 
     thread = threading.Thread(target=remind, daemon=True)
     thread.start()
