@@ -15,17 +15,24 @@ from pathlib import Path
 import httpx
 import pytest
 import time_machine
-from conftest import server_folder
+from conftest import server_folder, today
 
 from demo import story
 from local import ROOT
 from local.servers import SERVER_VARIABLE, free_port, postgres
 
-YESTERDAY = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=1)
-LAST_MONDAY = YESTERDAY - datetime.timedelta(days=(YESTERDAY.weekday() + 1) % 7 + 6)
-"""First day of the last week that has ended."""
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()
 ONE_DAY = datetime.timedelta(days=1)
+
+
+def yesterday() -> datetime.date:
+    return today() - ONE_DAY
+
+
+def last_monday() -> datetime.date:
+    """Return the first day of the last week that has ended."""
+    return yesterday() - datetime.timedelta(days=(yesterday().weekday() + 1) % 7 + 6)
+
 
 pytestmark = [
     pytest.mark.slow,
@@ -52,10 +59,10 @@ def demo(environment, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_story_is_the_same_each_time(database, monkeypatch):
     monkeypatch.setattr(story, "DAYS", 10)
     counts = []
-    assert not story.is_loaded(database.connection, YESTERDAY)
+    assert not story.is_loaded(database.connection, yesterday())
     for _ in range(2):
-        assert story.load(database.connection, YESTERDAY) > 20_000
-        assert story.is_loaded(database.connection, YESTERDAY)
+        assert story.load(database.connection, yesterday()) > 20_000
+        assert story.is_loaded(database.connection, yesterday())
         counts.append(
             database.connection.execute(
                 "select slug, topic, count(*) as messages from topic_classifications"
@@ -69,23 +76,23 @@ def test_the_story_is_the_same_each_time(database, monkeypatch):
 def test_the_demo_shows_yesterdays_trends(environment):
     run = demo(environment, "run")
     assert run.returncode == 0, run.stdout + run.stderr
-    assert f"communication_trends, {YESTERDAY} (UTC)" in run.stdout
+    assert f"communication_trends, {yesterday()} (UTC)" in run.stdout
     for organization in story.ORGANIZATIONS:
         assert organization.name in run.stdout
     assert "returns-desk" in run.stdout
     assert '"organizationsProcessed": 12' in run.stdout
     # before 03:00 UTC a backfill that includes yesterday would wait until then
     due = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=3)).date() - ONE_DAY
-    assert due in (YESTERDAY, YESTERDAY - ONE_DAY)
+    assert due in (yesterday(), yesterday() - ONE_DAY)
     assert f"TO={due} " in run.stdout
     assert run.stderr == ""
 
     # of the last week a line for each organization, with as many messages as the story has
-    week = [LAST_MONDAY + age * ONE_DAY for age in range(7)]
+    week = [last_monday() + age * ONE_DAY for age in range(7)]
     title = f"communication_trends, {week[0]} to {week[6]} (UTC)"
     shown = run.stdout.partition(title)[2].partition("The summary")[0]
     for organization in story.ORGANIZATIONS:
-        told = sum(len(list(story._messages(organization, day, YESTERDAY))) for day in week)
+        told = sum(len(list(story._messages(organization, day, yesterday()))) for day in week)
         (line,) = [line for line in shown.splitlines() if organization.name in line]
         assert line.split(organization.name)[1].split()[0] == f"{told:,}"
 
@@ -133,7 +140,7 @@ def test_up_serves_airflow_and_says_how_to_log_in(environment, up):
 
 
 def test_a_backfill_while_up_runs_makes_the_days_from_first_to_last(environment, up):
-    first = YESTERDAY - datetime.timedelta(days=9)
+    first = yesterday() - datetime.timedelta(days=9)
     run = demo(environment, "backfill", str(first), str(first + datetime.timedelta(days=2)))
     assert run.returncode == 0, run.stdout + run.stderr
     assert "Using the Airflow that is up already" in run.stdout
@@ -142,15 +149,15 @@ def test_a_backfill_while_up_runs_makes_the_days_from_first_to_last(environment,
 
 
 def test_a_backfill_of_weeks_makes_those_that_begin_in_the_range(environment, up):
-    first = LAST_MONDAY - 8 * ONE_DAY
-    run = demo(environment, "backfill", str(first), str(LAST_MONDAY - ONE_DAY), "weekly")
+    first = last_monday() - 8 * ONE_DAY
+    run = demo(environment, "backfill", str(first), str(last_monday() - ONE_DAY), "weekly")
     assert run.returncode == 0, run.stdout + run.stderr
     shown = [line.split() for line in run.stdout.splitlines() if "success" in line]
     assert shown == [[str(first + ONE_DAY), "success", "12", "12", "0", "0"]]
 
 
 def test_a_backfill_right_after_another_is_made_and_tells_when_its_runs_fail(environment, up):
-    day = str(YESTERDAY - datetime.timedelta(days=9))
+    day = str(yesterday() - datetime.timedelta(days=9))
     home = Path(environment["COMMUNICATION_TRENDS_DEMO_HOME"])
     with postgres(home) as server, server.connect("communication_trends") as connection:
         # an error that retrying does not help

@@ -17,7 +17,6 @@ from communication_trends.rest_api import address
 from local.airflow import run_airflow
 
 DAILY, WEEKLY, MONTHLY = (f"communication_trends_{period}" for period in ("daily", "weekly", "monthly"))
-NOW = datetime.datetime.now(datetime.timezone.utc)
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +54,12 @@ def metadata(airflow) -> psycopg.Connection[Any]:
 
 def make_runs(airflow, dag_id, run_ids, state="success", **changes):
     """Make runs that have ended, the first one last."""
+    now = datetime.datetime.now(datetime.timezone.utc)
     with metadata(airflow) as connection:
         for age, run_id in enumerate(run_ids):
             body = {"logical_date": None, "dag_run_id": run_id}
             airflow.request("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body).raise_for_status()
-            ended = {"state": state, "end_date": NOW - datetime.timedelta(hours=age), **changes}
+            ended = {"state": state, "end_date": now - datetime.timedelta(hours=age), **changes}
             columns = ", ".join(f"{name} = %({name})s" for name in ended)
             connection.execute(
                 f"update dag_run set {columns} where dag_id = %(dag_id)s and run_id = %(run_id)s",
@@ -143,10 +143,11 @@ def test_a_run_that_airflow_fails_to_delete_does_not_keep_the_others(airflow, hi
 @pytest.mark.parametrize("run_type", ["scheduled", "backfill"])
 def test_the_run_without_which_airflow_would_make_its_period_again_stays(airflow, history, period, run_type):
     kind = KINDS[period]
-    due = kind.last_due(NOW)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    due = kind.last_due(now)
     make_runs(airflow, kind.dag_id, ["by hand"])
     for age, one in enumerate([due, *due.earlier(5)], start=1):
-        ended = NOW - age * datetime.timedelta(days=1)
+        ended = now - age * datetime.timedelta(days=1)
         logical_date = one.start.replace(tzinfo=datetime.timezone.utc)
         make_runs(airflow, kind.dag_id, [str(one)], run_type=run_type, logical_date=logical_date, end_date=ended)
     run = history(KEEP_COMPLETED_RUNS=1)

@@ -7,6 +7,7 @@ import os
 
 import pytest
 from airflow.providers.common.compat.sdk import ParamValidationError
+from conftest import today
 
 from communication_trends import __version__
 
@@ -33,7 +34,6 @@ OK = {
     "attention": {"organizationsCompared": 0, "totalEntries": 0, "findings": [], "together": []},
 }
 NOV_1 = {"date": "2026-11-01"}
-YESTERDAY = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=1)
 
 
 def test_a_run_stores_one_trend_for_each_organization(database, run_dag):
@@ -61,25 +61,26 @@ def test_a_run_stores_one_trend_for_each_organization(database, run_dag):
 
 
 def test_a_run_without_a_date_is_for_yesterday(database, run_dag):
-    database.classify("acme", at=f"{YESTERDAY} 23:59:59")
+    yesterday = today() - datetime.timedelta(days=1)
+    database.classify("acme", at=f"{yesterday} 23:59:59")
     run = run_dag()
     assert run.summary == {
         **OK,
-        "trendDate": str(YESTERDAY),
+        "trendDate": str(yesterday),
         "organizationsProcessed": 1,
         "trendsCreated": 1,
         "totalClassifications": 1,
     }
-    assert database.trend("acme", YESTERDAY)["total_classifications"] == 1
+    assert database.trend("acme", yesterday)["total_classifications"] == 1
 
 
 def test_a_run_for_today_is_allowed_and_warns(database, run_dag):
-    today = datetime.datetime.now(datetime.timezone.utc)
-    database.classify("acme", at=f"{today.date()} 00:00:00")
-    run = run_dag({"date": str(today.date())})
+    day = today()
+    database.classify("acme", at=f"{day} 00:00:00")
+    run = run_dag({"date": str(day)})
     assert run.state == "success"
-    assert f"{today.date()} (UTC) has not ended" in run.log
-    assert database.trend("acme", today.date())["total_classifications"] == 1
+    assert f"{day} (UTC) has not ended" in run.log
+    assert database.trend("acme", day)["total_classifications"] == 1
 
 
 def test_no_organizations_at_all_is_a_success_with_zeros(database, run_dag):
@@ -544,9 +545,9 @@ def test_a_date_is_in_the_week_or_month_that_is_stored(database, run_dag, dag_id
 
 
 def test_the_present_week_is_allowed_and_warns(database, run_dag):
-    today = datetime.datetime.now(datetime.timezone.utc).date()
-    database.classify("acme", at=f"{today} 00:00:00")
-    run = run_dag({"date": str(today)}, dag_id="communication_trends_weekly")
+    day = today()
+    database.classify("acme", at=f"{day} 00:00:00")
+    run = run_dag({"date": str(day)}, dag_id="communication_trends_weekly")
     assert run.state == "success"
     assert "(UTC) has not ended" in run.log
 

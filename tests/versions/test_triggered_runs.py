@@ -16,7 +16,7 @@ import httpx
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_dag import DAG_ID
-from conftest import running_airflow_on
+from conftest import running_airflow_on, today
 
 from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
@@ -45,21 +45,14 @@ for dag_id, given in {
         )
 """
 
-TODAY = datetime.datetime.now(datetime.timezone.utc).date()
-MONDAY = TODAY - datetime.timedelta(days=TODAY.weekday())
-FIRST = TODAY.replace(day=1)
-LAST_MONTH = (FIRST - datetime.timedelta(days=1)).replace(day=1)
-MONTH_BEFORE = (LAST_MONTH - datetime.timedelta(days=1)).replace(day=1)
-
 YESTERDAY = "the day before the run's logical date or run_after"
 NOT_ENDED = "It has not ended"
 CONTRADICTION = "contradicts the run's data interval"
-DUE = DAILY.last_due(datetime.datetime.now(datetime.timezone.utc)).first_date
-"""The day that the scheduler makes a run for, as soon as the DAG is unpaused."""
 
 
-def ago(days):
-    return TODAY - datetime.timedelta(days=days)
+def day_due() -> datetime.date:
+    """Return the day that the scheduler makes a run for, as soon as the DAG is unpaused."""
+    return DAILY.last_due(datetime.datetime.now(datetime.timezone.utc)).first_date
 
 
 def at(day, time="00:00:00+00:00"):
@@ -88,75 +81,86 @@ def operator(dag_id, **conf):
 
 LOGICAL_DATE = "--logical-date" if AIRFLOW_V_3_0_PLUS else "-e"
 
-RUNS = {
-    # REST, which is what the UI's trigger form of Airflow 3 uses
-    "rest": (rest(logical_date=None), YESTERDAY),
-    "rest, a first moment": (rest(logical_date=at(ago(10))), ago(10)),
-    "rest, a first moment in another time zone": (rest(logical_date=at(ago(11), "02:00:00+02:00")), ago(11)),
-    "rest, the first moment of the day that is due": (rest(logical_date=at(DUE)), DUE),
-    "rest, a day's middle": (rest(logical_date=at(ago(12), "12:00:00+00:00")), ago(13)),
-    "rest, midnight in another time zone": (rest(logical_date=at(ago(14), "00:00:00+02:00")), ago(16)),
-    "rest, the first moment of today": (rest(logical_date=at(TODAY)), NOT_ENDED),
-    "rest, an interval that agrees": (
-        rest(logical_date=at(ago(17), "12:00:00+00:00"), **between(ago(18), ago(17))),
-        ago(18),
-    ),
-    "rest, an interval of another day": (
-        rest(logical_date=at(ago(19), "12:00:00+00:00"), **between(ago(22), ago(21))),
-        CONTRADICTION,
-    ),
-    "rest, an interval of two days": (
-        rest(logical_date=at(ago(20), "12:00:00+00:00"), **between(ago(22), ago(20))),
-        "is not one UTC day",
-    ),
-    "rest, date": (rest(logical_date=None, conf={"date": str(ago(40))}), ago(40)),
-    "rest, date and another first moment": (
-        rest(logical_date=at(ago(23)), conf={"date": str(ago(41))}),
-        ago(41),
-    ),
-    "rest, week": (
-        rest(WEEKLY.dag_id, logical_date=at(MONDAY - datetime.timedelta(14))),
-        MONDAY - datetime.timedelta(14),
-    ),
-    "rest, a midnight in a week": (
-        rest(WEEKLY.dag_id, logical_date=at(MONDAY - datetime.timedelta(20))),
-        MONDAY - datetime.timedelta(28),
-    ),
-    "rest, this week": (rest(WEEKLY.dag_id, logical_date=at(MONDAY)), NOT_ENDED),
-    "rest, month": (rest(MONTHLY.dag_id, logical_date=at(LAST_MONTH)), LAST_MONTH),
-    "rest, a midnight in a month": (rest(MONTHLY.dag_id, logical_date=at(LAST_MONTH.replace(day=2))), MONTH_BEFORE),
-    "rest, this month": (rest(MONTHLY.dag_id, logical_date=at(FIRST)), NOT_ENDED),
-    # the command line: on Airflow 3 the interval is inferred from the current time
-    "command": (command(), YESTERDAY),
-    "command, a first moment": (command(LOGICAL_DATE, at(ago(24))), ago(24)),
-    "command, a day's middle": (
-        command(LOGICAL_DATE, at(ago(25), "12:00:00+00:00")),
-        CONTRADICTION if AIRFLOW_V_3_0_PLUS else ago(26),
-    ),
-    "command, date": (command("-c", json.dumps({"date": str(ago(42))})), ago(42)),
-    "command, week": (
-        command(LOGICAL_DATE, at(MONDAY - datetime.timedelta(21)), dag_id=WEEKLY.dag_id),
-        MONDAY - datetime.timedelta(21),
-    ),
-    # another DAG, backfilled for three days, and otherwise
-    "operator, a first moment": (operator("triggers_dated", logical_date=at(ago(5))), ago(5)),
-    "operator, the next first moment": (operator("triggers_dated", logical_date=at(ago(4))), ago(4)),
-    "operator, the one after": (operator("triggers_dated", logical_date=at(ago(3))), ago(3)),
-    "operator, a day's middle": (
-        operator("triggers_dated", logical_date=at(ago(7), "12:00:00+00:00")),
-        CONTRADICTION if AIRFLOW_V_3_0_PLUS else ago(8),
-    ),
-    "operator": (operator("triggers"), YESTERDAY),
-    "operator, date": (operator("triggers_for_a_date", date=str(ago(43))), ago(43)),
-    # airflow dags test
-    "dags test": (dag_test(), YESTERDAY),
-    "dags test, a date": (dag_test(str(ago(27))), ago(27)),
-    "dags test, a day's middle": (dag_test(at(ago(28), "12:00:00+00:00")), ago(29)),
-    "dags test, date": (dag_test("-c", json.dumps({"date": str(ago(44))})), ago(44)),
-}
-"""Of each way how it is triggered, and the first date of what it stores, or why it is refused."""
-if MONDAY.day == 2:
-    del RUNS["rest, a midnight in a month"]
+
+def runs_of(today: datetime.date, due: datetime.date) -> dict[str, tuple[Any, Any]]:
+    """Return of each way how a run is triggered, and the first date of what it stores, or why it is refused."""
+    monday = today - datetime.timedelta(days=today.weekday())
+    first_of_month = today.replace(day=1)
+    last_month = (first_of_month - datetime.timedelta(days=1)).replace(day=1)
+    month_before = (last_month - datetime.timedelta(days=1)).replace(day=1)
+
+    def ago(days):
+        return today - datetime.timedelta(days=days)
+
+    return {
+        # REST, which is what the UI's trigger form of Airflow 3 uses
+        "rest": (rest(logical_date=None), YESTERDAY),
+        "rest, a first moment": (rest(logical_date=at(ago(10))), ago(10)),
+        "rest, a first moment in another time zone": (rest(logical_date=at(ago(11), "02:00:00+02:00")), ago(11)),
+        "rest, the first moment of the day that is due": (rest(logical_date=at(due)), due),
+        "rest, a day's middle": (rest(logical_date=at(ago(12), "12:00:00+00:00")), ago(13)),
+        "rest, midnight in another time zone": (rest(logical_date=at(ago(14), "00:00:00+02:00")), ago(16)),
+        "rest, the first moment of today": (rest(logical_date=at(today)), NOT_ENDED),
+        "rest, an interval that agrees": (
+            rest(logical_date=at(ago(17), "12:00:00+00:00"), **between(ago(18), ago(17))),
+            ago(18),
+        ),
+        "rest, an interval of another day": (
+            rest(logical_date=at(ago(19), "12:00:00+00:00"), **between(ago(22), ago(21))),
+            CONTRADICTION,
+        ),
+        "rest, an interval of two days": (
+            rest(logical_date=at(ago(20), "12:00:00+00:00"), **between(ago(22), ago(20))),
+            "is not one UTC day",
+        ),
+        "rest, date": (rest(logical_date=None, conf={"date": str(ago(40))}), ago(40)),
+        "rest, date and another first moment": (
+            rest(logical_date=at(ago(23)), conf={"date": str(ago(41))}),
+            ago(41),
+        ),
+        "rest, week": (
+            rest(WEEKLY.dag_id, logical_date=at(monday - datetime.timedelta(14))),
+            monday - datetime.timedelta(14),
+        ),
+        "rest, a midnight in a week": (
+            rest(WEEKLY.dag_id, logical_date=at(monday - datetime.timedelta(20))),
+            monday - datetime.timedelta(28),
+        ),
+        "rest, this week": (rest(WEEKLY.dag_id, logical_date=at(monday)), NOT_ENDED),
+        "rest, month": (rest(MONTHLY.dag_id, logical_date=at(last_month)), last_month),
+        "rest, a midnight in a month": (rest(MONTHLY.dag_id, logical_date=at(last_month.replace(day=2))), month_before),
+        "rest, this month": (rest(MONTHLY.dag_id, logical_date=at(first_of_month)), NOT_ENDED),
+        # the command line: on Airflow 3 the interval is inferred from the current time
+        "command": (command(), YESTERDAY),
+        "command, a first moment": (command(LOGICAL_DATE, at(ago(24))), ago(24)),
+        "command, a day's middle": (
+            command(LOGICAL_DATE, at(ago(25), "12:00:00+00:00")),
+            CONTRADICTION if AIRFLOW_V_3_0_PLUS else ago(26),
+        ),
+        "command, date": (command("-c", json.dumps({"date": str(ago(42))})), ago(42)),
+        "command, week": (
+            command(LOGICAL_DATE, at(monday - datetime.timedelta(21)), dag_id=WEEKLY.dag_id),
+            monday - datetime.timedelta(21),
+        ),
+        # another DAG, backfilled for three days, and otherwise
+        "operator, a first moment": (operator("triggers_dated", logical_date=at(ago(5))), ago(5)),
+        "operator, the next first moment": (operator("triggers_dated", logical_date=at(ago(4))), ago(4)),
+        "operator, the one after": (operator("triggers_dated", logical_date=at(ago(3))), ago(3)),
+        "operator, a day's middle": (
+            operator("triggers_dated", logical_date=at(ago(7), "12:00:00+00:00")),
+            CONTRADICTION if AIRFLOW_V_3_0_PLUS else ago(8),
+        ),
+        "operator": (operator("triggers"), YESTERDAY),
+        "operator, date": (operator("triggers_for_a_date", date=str(ago(43))), ago(43)),
+        # airflow dags test
+        "dags test": (dag_test(), YESTERDAY),
+        "dags test, a date": (dag_test(str(ago(27))), ago(27)),
+        "dags test, a day's middle": (dag_test(at(ago(28), "12:00:00+00:00")), ago(29)),
+        "dags test, date": (dag_test("-c", json.dumps({"date": str(ago(44))})), ago(44)),
+    }
+
+
+WAYS = list(runs_of(datetime.date(2026, 11, 1), datetime.date(2026, 10, 31)))
 
 
 def run_id_of(way):
@@ -182,7 +186,9 @@ def started(server, home):
 def airflow(server, tmp_path_factory):
     with started(server, tmp_path_factory.mktemp("triggered")) as (airflow, database):
         airflow.database = database
-        database.classify("acme", at=f"{DUE} 12:00", count=3)
+        airflow.today, airflow.due = today(), day_due()
+        airflow.runs = runs_of(airflow.today, airflow.due)
+        database.classify("acme", at=f"{airflow.due} 12:00", count=3)
         if AIRFLOW_V_3_0_PLUS:
             airflow.start("api-server", "dag-processor")
         else:
@@ -224,7 +230,7 @@ def post_run(airflow, dag_id, body):
 
 def trigger(airflow, way):
     """Trigger a run in one way, and return its id."""
-    (kind, dag_id, given), _ = RUNS[way]
+    (kind, dag_id, given), _ = airflow.runs[way]
     run_id = run_id_of(way)
     if kind == "rest":
         # without an id of ours, as the UI and most scripts do
@@ -244,7 +250,7 @@ def trigger(airflow, way):
 def triggered(airflow):
     """The id of each run, by the way that it was triggered; all have ended."""
     # before there is a scheduler, which would run the same task instances
-    ways = sorted(RUNS, key=lambda way: RUNS[way][0][0] != "dags test")
+    ways = sorted(airflow.runs, key=lambda way: airflow.runs[way][0][0] != "dags test")
     ids = {way: trigger(airflow, way) for way in ways}
     airflow.start("scheduler")
     unpause(airflow, "triggers", "triggers_dated", "triggers_for_a_date", DAG_ID, WEEKLY.dag_id, MONTHLY.dag_id)
@@ -262,8 +268,8 @@ def triggered(airflow):
     return ids
 
 
-def dag_of(way):
-    kind, dag_id, _ = RUNS[way][0]
+def dag_of(airflow, way):
+    kind, dag_id, _ = airflow.runs[way][0]
     return DAG_ID if kind == "operator" else dag_id
 
 
@@ -298,10 +304,10 @@ def log_of(airflow, dag_id, run_id):
     return "".join(path.read_text(errors="replace") for path in files)
 
 
-@pytest.mark.parametrize("way", RUNS)
+@pytest.mark.parametrize("way", WAYS)
 def test_a_run_is_for_what_it_says_or_is_refused(airflow, triggered, way):
-    expected = RUNS[way][1]
-    dag_id, run_id = dag_of(way), triggered[way]
+    expected = airflow.runs[way][1]
+    dag_id, run_id = dag_of(airflow, way), triggered[way]
     run = the_run(airflow, dag_id, run_id)
     if expected in (NOT_ENDED, CONTRADICTION) or "is not one" in str(expected):
         assert run["state"] == "failed"
@@ -318,7 +324,7 @@ def test_a_run_is_for_what_it_says_or_is_refused(airflow, triggered, way):
 def test_the_page_says_the_same_of_each_run(airflow, triggered):
     said, expected = {}, {}
     for way, run_id in triggered.items():
-        dag_id = dag_of(way)
+        dag_id = dag_of(airflow, way)
         state = the_run(airflow, dag_id, run_id)["state"]
         expected[way] = stored_by(airflow, dag_id, run_id) if state == "success" else 404
         period = {"period": dag_id.removeprefix("communication_trends_")}
@@ -334,18 +340,19 @@ def test_the_day_whose_logical_date_a_manual_run_took_is_stored_and_not_run_agai
         "select run_id, run_type, state from dag_run where dag_id = %s"
         f" and {column} = %s::timestamp at time zone 'UTC'",
         DAG_ID,
-        str(DUE),
+        str(airflow.due),
     )
     run_id = triggered["rest, the first moment of the day that is due"]
     assert found == [{"run_id": run_id, "run_type": "manual", "state": "success"}]
-    assert airflow.database.trend("acme", DUE)["total_classifications"] == 3
+    assert airflow.database.trend("acme", airflow.due)["total_classifications"] == 3
     # where the manual run is for another day, its log says that the scheduler makes none
     log = log_of(airflow, DAG_ID, triggered["rest, date and another first moment"])
-    assert f"has the logical date of the scheduled run for {ago(23)}" in log
+    assert f"has the logical date of the scheduled run for {airflow.today - datetime.timedelta(days=23)}" in log
 
 
+LONG_AGO = "2026-09-30"
 CONFS: list[dict[str, Any]] = [
-    {"date": str(ago(50))},
+    {"date": LONG_AGO},
     {"organizations": ["acme"]},
     {"force": True},
     {"lookback": 1},
@@ -364,7 +371,7 @@ def test_a_conf_that_airflow_does_not_pass_on_is_refused(airflow, triggered):
             (key,) = conf
             run_id = f"ignored_{key}"
             # a moment for each: Airflow 2 makes no two runs with the same logical date
-            moment = None if AIRFLOW_V_3_0_PLUS else at(ago(60), f"12:00:0{len(ids)}+00:00")
+            moment = None if AIRFLOW_V_3_0_PLUS else at("2026-09-20", f"12:00:0{len(ids)}+00:00")
             ids.append(post_run(airflow, DAG_ID, {"dag_run_id": run_id, "logical_date": moment, "conf": conf}))
         harmless = post_run(airflow, DAG_ID, {"dag_run_id": "harmless", "logical_date": None, "conf": {"force": False}})
 
@@ -381,5 +388,5 @@ def test_a_conf_that_airflow_does_not_pass_on_is_refused(airflow, triggered):
         (key,) = conf
         said = f"Airflow ignores {key}, since [core] dag_run_conf_overrides_params is False"
         assert said in log_of(airflow, DAG_ID, run_id)
-    assert ("acme", str(ago(50))) not in airflow.database.trends()
+    assert ("acme", LONG_AGO) not in airflow.database.trends()
     assert before.keys() <= airflow.database.trends().keys()

@@ -22,7 +22,6 @@ from stored import COLUMNS, EMPTY
 from web.conftest import API
 from web.test_broken_rows import is_readable
 
-TODAY = datetime.datetime.now(datetime.timezone.utc).date()
 DAYS = 9
 """Periods of the range, of which the last is going on."""
 STEPS = {"daily": datetime.timedelta(1), "weekly": datetime.timedelta(7)}
@@ -112,11 +111,12 @@ class World:
     def make(self, kind, made, stored=24):
         """Store what has been drawn, of so many of the last periods."""
         self.kind, self.step = kind, STEPS[kind]
-        self.last = TODAY if kind == "daily" else TODAY - datetime.timedelta(TODAY.weekday())
+        now = datetime.datetime.now(datetime.timezone.utc)
+        self.today = now.date()
+        self.last = self.today - datetime.timedelta(0 if kind == "daily" else self.today.weekday())
         self.first = self.last - (DAYS - 1) * self.step
         # days are compared with the same weekdays
         self.shift = (14 if kind == "daily" else DAYS) * self.step
-        now = datetime.datetime.now(datetime.timezone.utc)
         # a period is expected an hour after its run is due
         self.due, self.expected = (
             max(one for one in (self.last - n * self.step for n in range(3)) if one + self.step <= moment.date())
@@ -196,7 +196,7 @@ class World:
         return {**row, "with_confidence": min(total, self.with_confidence.get((id_, date)) or total)}
 
     def is_final(self, id_, date):
-        return self.final.get((id_, date)) is not False and date + self.step <= TODAY
+        return self.final.get((id_, date)) is not False and date + self.step <= self.today
 
     def state(self, date, ids):
         """What an answer about these organizations says of a period."""

@@ -23,7 +23,6 @@ from web.chromium import PATIENCE
 from web.conftest import API
 from web.test_arithmetic import (
     RISKY,
-    TODAY,
     Sums,
     World,
     half_up,
@@ -344,7 +343,7 @@ def gaps_of(world: World, id_: str) -> list[str] | None:
         "Not final:": [
             date
             for date in world.dates()
-            if world.readable(id_, date) and not world.is_final(id_, date) and date + world.step <= TODAY
+            if world.readable(id_, date) and not world.is_final(id_, date) and date + world.step <= world.today
         ],
     }
     titles = [
@@ -553,7 +552,7 @@ usual_counts = st.fixed_dictionaries(dict.fromkeys([*RISKY, "complaint", "escala
 def test_the_findings_say_what_the_rows_say(airflow, world, topics):
     """Eight weeks of one organization and a day, more than another world has: only that day is an outlier."""
     world.make("daily", [])
-    id_, last = "00000000-0000-4000-8000-000000000000", TODAY - ONE
+    id_, last = "00000000-0000-4000-8000-000000000000", world.expected
     world.connection.execute("insert into organizations (id, name, slug) values (%s, '', '')", [id_])
     last_topics = {"billing": 300, "outage": 200, "complaint": 100, "general": 100}
     topics = [last_topics, *topics]
