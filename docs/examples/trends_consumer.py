@@ -17,8 +17,16 @@ with DAG(
 ) as dag:
 
     @task(inlets=[TRENDS])
-    def read_day(*, inlet_events=None):
-        """Return the day and the counts of the latest update."""
-        return inlet_events[TRENDS][-1].extra
+    def read_days(*, inlet_events=None):
+        """
+        Return the days to read from the table, and the organizations whose trend of the run's own day is missing.
 
-    read_day()
+        Of a failed run too: what it names has failed, all else is stored.
+        """
+        update = inlet_events[TRENDS][-1].extra
+        return {
+            "days": sorted(update["changedPeriods"]),
+            "missing": {update["trendDate"]: update["failedOrganizations"]} if update["hasFailed"] else {},
+        }
+
+    read_days()

@@ -73,7 +73,8 @@ def foreign(server, tmp_path_factory, mailbox, webhook, statsd) -> Iterator[tupl
     with (home / "plugins" / ".airflowignore").open("a") as ignored:
         ignored.write((ROOT / "plugins" / ".airflowignore").read_text())
     shutil.copytree(ROOT / "sql", home / "include" / "communication_trends" / "sql")
-    shutil.copy(ROOT / "docs" / "examples" / "trends_consumer.py", home / "dags")
+    for example in (ROOT / "docs" / "examples").glob("*.py"):
+        shutil.copy(example, home / "dags")
     failed = {"to": "oncall@example.com", "subject": "{{ run_id }} failed", "html_content": "{{ run_id }}"}
     # what docs/notifications.md says
     unusual = {"to": "lead@example.com", "subject": "{{ attention.subject }}", "html_content": "{{ attention.html }}"}

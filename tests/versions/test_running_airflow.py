@@ -28,6 +28,7 @@ from versions.test_every_version import DAYS, SLUGS, expected, insert, source_ro
 
 WEEKLY = "communication_trends_weekly"
 MONTHLY = "communication_trends_monthly"
+CHECK = "check_communication_trends"
 
 
 def metadata(airflow, statement, *values):
@@ -44,13 +45,13 @@ def pause(airflow, dag_id, is_paused):
         run_airflow(airflow.environment, "dags", "pause" if is_paused else "unpause", dag_id)
 
 
-def trigger(airflow, run_id, conf):
+def trigger(airflow, run_id, conf, dag_id=DAG_ID):
     """Make a manual run, in the same way."""
     if AIRFLOW_V_3_0_PLUS:
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
-        airflow.request("POST", f"/api/v2/dags/{DAG_ID}/dagRuns", json=body).raise_for_status()
+        airflow.request("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body).raise_for_status()
     else:
-        run_airflow(airflow.environment, "dags", "trigger", DAG_ID, "-r", run_id, "-c", json.dumps(conf))
+        run_airflow(airflow.environment, "dags", "trigger", dag_id, "-r", run_id, "-c", json.dumps(conf))
 
 
 def extra(event):
@@ -88,7 +89,7 @@ def test_both_are_listed(foreign):
     airflow, _ = foreign
     if not AIRFLOW_V_3_0_PLUS:
         run_airflow(airflow.environment, "dags", "reserialize")
-    ours = {DAG_ID, WEEKLY, MONTHLY, "theirs_operators_settings", "trends_consumer"}
+    ours = {DAG_ID, WEEKLY, MONTHLY, "theirs_operators_settings", "trends_consumer", CHECK}
 
     def listed():
         return {row["dag_id"] for row in metadata(airflow, "select dag_id from dag")} >= ours
@@ -126,6 +127,19 @@ def test_the_scheduler_runs_the_day_that_is_due(foreign):
         DAG_ID,
     )
     assert {row["name"] for row in names} == set(SLUGS)
+
+
+def test_the_example_checks_the_installation_on_a_worker(foreign):
+    airflow, _ = foreign
+    pause(airflow, CHECK, False)
+    trigger(airflow, "checked", {}, CHECK)
+    airflow.wait_until(lambda: run_states(airflow, CHECK)["checked"] in ("success", "failed"), what="it has ended")
+    (log,) = airflow.logs.glob(f"dag_id={CHECK}/run_id=checked/task_id=check/*.log")
+    said = log.read_text()
+    assert run_states(airflow, CHECK) == {"checked": "success"}, said
+    for part in ("ok plugin: registered", "ok settings:", "ok SQL:", f"communication_trends_periods.py: {DAG_ID}"):
+        assert part in said
+    assert "ok database: communication_trends_db: the source can be read and trends can be stored" in said
 
 
 def test_the_scheduler_runs_the_week_and_the_month_that_are_due_and_the_week_has_a_digest(foreign, webhook):

@@ -169,16 +169,16 @@ def _memories(
     wanted = [periods[trend["period_start"]] for trend in trends]
     kind = wanted[0].kind
     first_end = min(period.end for period in wanted)
-    source = {
-        row["organization_id"]: row
-        for row in reading.run("source_memory.sql", {"organization_ids": ids, "first_end": first_end})
-    }
     stored = {
         row["organization_id"]: row
         for row in writing.run(
             "stored_memory.sql", {"organization_ids": ids, "trend_period": kind.name, "numbers": NUMBERS}
         )
     }
+    # where nothing was stored and rows are there, nothing shows that any have been lost
+    doubted = {trend["organization_id"] for trend in trends if not trend["total_classifications"]} | stored.keys()
+    asked = {"organization_ids": [id_ for id_ in ids if id_ in doubted], "first_end": first_end}
+    source = {row["organization_id"]: row for row in reading.run("source_memory.sql", asked)} if doubted else {}
 
     def memory(id_: str, table: str) -> Memory:
         found, trends = source.get(id_, {}), stored.get(id_, {})
