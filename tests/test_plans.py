@@ -1,0 +1,129 @@
+"""What the planner makes of a day just written, of which it has no statistics: no row is read once for each other."""
+
+from __future__ import annotations
+
+import datetime
+import json
+
+import pytest
+from conftest import rows_handled
+
+from communication_trends.core.evidence import NUMBERS
+from communication_trends.core.statements import compose
+from communication_trends.core.work import HotspotRule
+from local import ROOT
+
+ORGANIZATIONS = 800
+DAY, DAY_BEFORE = datetime.datetime(2026, 11, 1), datetime.datetime(2026, 10, 31)
+END = DAY + datetime.timedelta(days=1)
+STATISTICS = {
+    "of an empty table": "",
+    # any day but those has no row, as far as it knows
+    "of ten organizations on eight other days": (
+        "insert into organizations (name, slug) select 'Other ' || n, 'other-' || n from generate_series(1, 10) as n;"
+        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
+        " sentiment_distribution, escalation_counts, channel_hotspots, total_classifications, avg_confidence)"
+        " select id, timestamp '2026-11-20' + back * interval '1 day', 'daily', '{\"general\": 9}', '{}', '{}', '[]',"
+        " 9, 80 from organizations cross join generate_series(1, 8) as backs (back);"
+        "insert into communication_trends_provenance (organization_id, trend_date, trend_period, computed_at,"
+        " changed_at, is_final, messages, alerts, messages_with_tone, messages_with_confidence, hotspot_rule, run_id)"
+        " select organization_id, trend_date, trend_period, now(), now(), true, 9, 0, 0, 9, '{}', 'earlier'"
+        " from communication_trends;"
+    ),
+}
+TREND = {
+    "topic_distribution": '{"general": 9}',
+    "sentiment_distribution": "{}",
+    "escalation_counts": "{}",
+    "channel_hotspots": "[]",
+    "total_classifications": 9,
+    "avg_confidence": 80,
+    "messages_with_tone": 0,
+    "messages_with_confidence": 9,
+    "alerts": 0,
+}
+
+
+@pytest.fixture(params=STATISTICS)
+def written(request, database):
+    """A day of all organizations, written after the planner has learned something else; their ids."""
+    connection = database.connection
+    tables = ("communication_trends", "communication_trends_provenance")
+    for table in tables:
+        connection.execute(f"alter table {table} set (autovacuum_enabled = false)")
+    connection.execute(STATISTICS[request.param])
+    connection.execute("analyze")
+    connection.execute(
+        "insert into organizations (name, slug) select 'Organization ' || n, 'organization-' || n"
+        f" from generate_series(1, {ORGANIZATIONS}) as n"
+    )
+    connection.execute("analyze organizations")
+    rows = connection.execute("select id::text from organizations where slug like 'organization-%%'").fetchall()
+    ids = [row["id"] for row in rows]
+    connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
+        " sentiment_distribution, escalation_counts, channel_hotspots, total_classifications, avg_confidence)"
+        " select id, %s, 'daily', '{\"general\": 9}', '{}', '{}', '[]', 9, 80"
+        " from organizations where slug like 'organization-%%'",
+        [DAY],
+    )
+    connection.execute(
+        "insert into communication_trends_provenance (organization_id, trend_date, trend_period, computed_at,"
+        " changed_at, is_final, messages, alerts, messages_with_tone, messages_with_confidence, hotspot_rule)"
+        " select organization_id, trend_date, trend_period, '2026-11-02 03:00+00', '2026-11-02 03:00+00', true,"
+        " 9, 0, 0, 9, '{}' from communication_trends where trend_date = %s",
+        [DAY],
+    )
+    return ids
+
+
+def parameters_of(ids):
+    trends = [
+        {**TREND, "organization_id": id_, "period_start": str(DAY), "is_final": True, "may_be_filled": True}
+        for id_ in ids
+    ]
+    return {
+        "organization_ids": ids,
+        "trend_period": "daily",
+        "unit": "day",
+        "run_id": "this one",
+        "numbers": NUMBERS,
+        "own_start": DAY,
+        "start_before": DAY_BEFORE,
+        "period_start": DAY,
+        "period_starts": [DAY, DAY_BEFORE],
+        "period_ends": [END, DAY],
+        "period_end": END,
+        "last_start": DAY,
+        "hotspot_rule": HotspotRule().as_json(),
+        "trends": json.dumps(trends),
+        "may_be_filled": True,
+        "computed_at": "2026-11-02 04:00+00",
+        "newest_known": None,
+        "final_before": END,
+        "force": False,
+        "dag_id": "communication_trends_daily",
+        "package_version": "0",
+    }
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "stored_trends",
+        "unstored_organizations",
+        "missing_trends",
+        "earlier_rules",
+        "stored_memory",
+        "daily_origins",
+        "organizations_with_trend",
+        "upsert_trends",
+        "verify_trends",
+    ],
+)
+def test_no_trend_is_read_once_for_each_organization(database, written, statement):
+    sql = compose(ROOT / "sql" / f"{statement}.sql")
+    with database.connection.transaction(force_rollback=True):
+        row = database.connection.execute(f"explain (analyze, format json) {sql}", parameters_of(written)).fetchone()
+    handled = rows_handled(row["QUERY PLAN"][0]["Plan"])
+    assert ORGANIZATIONS <= max(handled) <= 4 * ORGANIZATIONS
