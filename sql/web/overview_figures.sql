@@ -78,11 +78,13 @@ totals as (
         array_agg(figures.alerts::bigint order by days.first_day)
             as daily_escalations
     from days
-    left join found_trends
+    -- full joins are never made row by row, as others would be where the planner knows
+    -- nothing of days just written
+    full join found_trends
         on
             days.organization_id = found_trends.organization_id
             and days.first_day = found_trends.trend_date
-    left join figures
+    full join figures
         on
             days.organization_id = figures.organization_id
             and days.first_day = figures.trend_date
@@ -93,31 +95,50 @@ totals as (
 -- compared with none
 matched as (
     select
-        current.organization_id,
+        pairs.organization_id,
         count(*) as days,
-        sum(current.messages) as messages,
-        sum(previous.messages) as previous_messages,
-        sum(current.risky) as risky,
-        sum(previous.risky) as previous_risky,
-        sum(current.alerts) as alerts,
-        sum(previous.alerts) as previous_alerts,
-        sum(current.confidence) as confidence,
-        sum(previous.confidence) as previous_confidence,
-        sum(current.confident) as confident,
-        sum(previous.confident) as previous_confident
-    from figures as current
-    inner join figures as previous
-        on
-            current.organization_id = previous.organization_id
-            and current.trend_date
-            = previous.trend_date + %(shift)s::interval
-    where
-        current.trend_date >= %(first_day)s::timestamp
-        and current.trend_date <= %(last_day)s::timestamp
-        and current.trend_date <= %(last_due)s::timestamp
-        and current.is_final
-        and previous.is_final
-    group by current.organization_id
+        sum(pairs.messages) as messages,
+        sum(pairs.previous_messages) as previous_messages,
+        sum(pairs.risky) as risky,
+        sum(pairs.previous_risky) as previous_risky,
+        sum(pairs.alerts) as alerts,
+        sum(pairs.previous_alerts) as previous_alerts,
+        sum(pairs.confidence) as confidence,
+        sum(pairs.previous_confidence) as previous_confidence,
+        sum(pairs.confident) as confident,
+        sum(pairs.previous_confident) as previous_confident
+    from (
+        select
+            current.*,
+            previous.trend_date as previous_date,
+            previous.messages as previous_messages,
+            previous.risky as previous_risky,
+            previous.alerts as previous_alerts,
+            previous.confidence as previous_confidence,
+            previous.confident as previous_confident
+        from (
+            select figures.*
+            from figures
+            where
+                figures.trend_date >= %(first_day)s::timestamp
+                and figures.trend_date <= %(last_day)s::timestamp
+                and figures.trend_date <= %(last_due)s::timestamp
+                and figures.is_final
+        ) as current
+        full join (
+            select figures.*
+            from figures
+            where figures.is_final
+        ) as previous
+            on
+                current.organization_id = previous.organization_id
+                and current.trend_date
+                = previous.trend_date + %(shift)s::interval
+        -- so that it stays a full join
+        offset 0  -- noqa: AM09
+    ) as pairs
+    where pairs.trend_date is not null and pairs.previous_date is not null
+    group by pairs.organization_id
 )
 
 select

@@ -20,6 +20,7 @@ from communication_trends.core.counts import METRICS, Counts
 from communication_trends.core.period import DAILY
 from communication_trends.core.statements import compose
 from communication_trends.core.trend_reader import READING_PARAMETERS
+from communication_trends.core.work import HotspotRule
 from communication_trends.web.answers.comparison import comparison
 from communication_trends.web.answers.trends import trends_of_one
 from communication_trends.web.ranges import Range, range_of
@@ -636,7 +637,19 @@ def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
 
 @pytest.mark.parametrize(
     "statement",
-    ["attention", "attention_history", "comparison", "freshness", "overview", "trends_of_all", "hotspots"],
+    [
+        "attention",
+        "attention_history",
+        "comparison",
+        "freshness",
+        "overview",
+        "overview_figures",
+        "trends_of_all",
+        "hotspots",
+        "hotspot_rules",
+        "topic_changes",
+        "channel_changes",
+    ],
 )
 @pytest.mark.parametrize("known", STATISTICS)
 def test_what_is_just_written_is_not_read_once_for_each_organization(database, statement, known):
@@ -671,7 +684,9 @@ def test_what_is_just_written_is_not_read_once_for_each_organization(database, s
         **before.compared_parameters,
         "hotspot_topics": ["complaint", "escalation"],
         "organization_id": None,
-        "organization_ids": ids if statement == "attention_history" else None,
+        "organization_ids": ids if statement in ("attention_history", "channel_changes", "overview_figures") else None,
+        "named_organizations": 5,
+        "hotspot_rule": HotspotRule().as_json(),
         "read_days": [day.start, *earlier],
         "compared_days": [day.start] * (1 + len(earlier)),
         **SCREEN,
