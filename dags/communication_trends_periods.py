@@ -62,7 +62,7 @@ next one.
   (Airflow 2: `airflow dags backfill -s 2026-11-01 -e 2026-11-30 {kind.dag_id}`): the {kind.noun}s that begin from
   the first date to the last, both included. While the DAG is paused they only queue.
 
-Whether it can wait, and what each error means: `docs/troubleshooting.md` of the package.
+Whether it can wait, and what each error means: `docs/troubleshooting.md` of the repository.
 Re-running is always safe: rows are updated in place. A trend is never overwritten by one computed from fewer rows
 (`keptTrends` in the summary), unless the run is triggered with `{{"force": true}}`.
 """

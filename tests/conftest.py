@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from local.servers import SERVER_VARIABLE, Server, apply_schema, postgres
 DAY = datetime.date(2026, 11, 1)
 """The day that most tests are about."""
 
+MIDNIGHT = datetime.time()
 UNIT = Path(__file__).parent / "unit"
 """Tests that need neither PostgreSQL nor Airflow's database."""
 
@@ -141,18 +142,23 @@ def today() -> datetime.date:
     return datetime.datetime.now(datetime.timezone.utc).date()
 
 
+def let_pass(times: Iterable[datetime.time], minutes: float) -> None:
+    """Wait until some times of day (UTC) have passed that are fewer than so many minutes away."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    moments = [datetime.datetime.combine(now.date(), one, datetime.timezone.utc) for one in times]
+    moments += [moment + datetime.timedelta(days=1) for moment in moments]
+    left = [
+        moment - now for moment in moments if datetime.timedelta() < moment - now < datetime.timedelta(0, 60 * minutes)
+    ]
+    if left:
+        time.sleep(max(left).total_seconds() + 1)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Let a change of day pass before a test that would meet it: midnight, and 03:00 UTC, when runs are due."""
+    """Let a change pass before a test that would meet it: the day's, those of what is due, and of what is expected."""
     if not item.path.is_relative_to(UNIT):
-        now = datetime.datetime.now(datetime.timezone.utc)
-        changes = (
-            datetime.datetime.combine(date, datetime.time(hour), datetime.timezone.utc)
-            for date in (now.date(), now.date() + datetime.timedelta(days=1))
-            for hour in (0, 3)
-        )
-        left = min(change - now for change in changes if change > now)
-        if left < datetime.timedelta(minutes=2):
-            time.sleep(left.total_seconds() + 1)
+        due = ((3, 0), (3, 30), (4, 0), (4, 30), (5, 0))
+        let_pass([MIDNIGHT, *(datetime.time(*one) for one in due)], minutes=2)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

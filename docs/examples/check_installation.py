@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
+try:
+    from airflow.sdk import DAG, task
+except ImportError:  # Airflow 2
+    from airflow import DAG
+    from airflow.decorators import task
 
 with DAG(dag_id="check_communication_trends", schedule=None) as dag:
 
@@ -15,6 +19,6 @@ with DAG(dag_id="check_communication_trends", schedule=None) as dag:
         for state, text in found:
             print(state, text)
         if FAILED in dict(found):
-            raise AirflowFailException("The installation is not complete: the lines above say what is wrong.")
+            raise RuntimeError("The installation is not complete: the lines above say what is wrong.")
 
     check()

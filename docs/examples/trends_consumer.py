@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import datetime
 
-from airflow.providers.common.compat.sdk import DAG, Asset, task
+try:
+    from airflow.sdk import DAG, Asset, task
+except ImportError:  # Airflow 2
+    from airflow import DAG
+    from airflow.datasets import Dataset as Asset
+    from airflow.decorators import task
 
 TRENDS = Asset("communication_trends")
 
@@ -16,17 +21,20 @@ with DAG(
     catchup=False,
 ) as dag:
 
-    @task(inlets=[TRENDS])
-    def read_days(*, inlet_events=None):
+    @task
+    def read_days(*, triggering_asset_events=None, triggering_dataset_events=None):
         """
-        Return the days to read from the table, and the organizations whose trend of the run's own day is missing.
+        Return the days to read from the table, and who has no trend of which day.
 
-        Of a failed run too: what it names has failed, all else is stored.
+        Of failed runs too: whom they name has failed, all others are stored. One run may be for several updates.
         """
-        update = inlet_events[TRENDS][-1].extra
-        return {
-            "days": sorted(update["changedPeriods"]),
-            "missing": {update["trendDate"]: update["failedOrganizations"]} if update["hasFailed"] else {},
-        }
+        days, failed = set(), {}
+        for updates in (triggering_asset_events or triggering_dataset_events).values():
+            for update in updates:
+                # none in an event that somebody made by hand
+                if "changedPeriods" in update.extra:
+                    days.update(update.extra["changedPeriods"])
+                    failed[update.extra["trendDate"]] = update.extra["failedOrganizations"]
+        return {"days": sorted(days), "failed": {day: names for day, names in failed.items() if names}}
 
     read_days()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from airflow_dag import load_bag
 from versions.test_every_version import DAYS, SLUGS, expected, insert, source_rows, stored
 
 from communication_trends import __version__
@@ -41,6 +42,13 @@ def test_one_run_stores_the_trends_and_logs_its_summary(database):
     summary = json.loads(found[1])
     assert (summary["trendDate"], summary["organizationsProcessed"], summary["trendsCreated"]) == (str(day), 3, 3)
     assert summary["errors"] == 0
+
+
+@accepted
+def test_the_examples_of_the_documentation_are_read():
+    bag = load_bag(str(ROOT / "docs" / "examples"))
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {"check_communication_trends", "trends_consumer"}
 
 
 @accepted

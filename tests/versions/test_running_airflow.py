@@ -58,6 +58,13 @@ def extra(event):
     return event["extra"] if isinstance(event["extra"], dict) else json.loads(event["extra"])
 
 
+def from_xcom(value):
+    """Return a value as a task returned it: Airflow stores JSON, or JSON in a text."""
+    while not isinstance(value, dict):
+        value = json.loads(value)
+    return value
+
+
 def scheduled(event):
     return extra(event)["triggeredBy"] == "schedule"
 
@@ -315,6 +322,10 @@ def test_a_run_starts_the_dags_that_are_scheduled_on_the_trends_and_a_failed_one
     assert f"<b>Acme</b>{'</a>' if AIRFLOW_V_3_0_PLUS else ''}: {said}</li>" in mail.get_body(("html",)).get_content()
     consumed = airflow.wait_until(lambda: ended("trends_consumer"), what="the consumer has run")
     assert set(consumed) == {"success"}
+    rows = metadata(airflow, "select value from xcom where dag_id = 'trends_consumer' and key = 'return_value'")
+    read = [from_xcom(row["value"]) for row in rows]
+    assert "2026-11-05" in {day for one in read for day in one["days"]}
+    assert [one["failed"] for one in read] == [{}] * len(read)
 
     database.connection.execute("alter table communication_trends add constraint broken check (false) not valid")
     trigger(airflow, "bad", {"date": "2026-11-06"})

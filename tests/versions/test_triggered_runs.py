@@ -16,13 +16,13 @@ import httpx
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_dag import DAG_ID
-from conftest import running_airflow_on, today
+from conftest import MIDNIGHT, let_pass, running_airflow_on, today
 
 from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
 from local import ROOT
 from local.airflow import run_airflow
-from versions.test_running_airflow import metadata, run_states
+from versions.test_running_airflow import from_xcom, metadata, run_states
 
 TRIGGERS = """
 from airflow.providers.common.compat.sdk import DAG
@@ -184,6 +184,8 @@ def started(server, home):
 
 @pytest.fixture(scope="module")
 def airflow(server, tmp_path_factory):
+    # all of this module is about the day on which it begins
+    let_pass([MIDNIGHT], minutes=20)
     with started(server, tmp_path_factory.mktemp("triggered")) as (airflow, database):
         airflow.database = database
         airflow.today, airflow.due = today(), day_due()
@@ -293,10 +295,7 @@ def stored_by(airflow, dag_id, run_id):
         dag_id,
         run_id,
     )
-    value = row["value"]
-    while not isinstance(value, dict):
-        value = json.loads(value)
-    return value["trendDate"]
+    return from_xcom(row["value"])["trendDate"]
 
 
 def log_of(airflow, dag_id, run_id):

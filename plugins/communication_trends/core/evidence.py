@@ -42,7 +42,7 @@ class Memory:
     """
     How far back one source table goes for an organization, and since when it had rows.
 
-    :param oldest: its oldest row there is, or None.
+    :param oldest: its oldest row there is; None where there is none or it was not needed.
     :param oldest_of_all: the oldest row of any organization, or None where there is none or it was not needed.
     :param first_stored: first period whose stored trend was made from rows, or None.
     :param last_stored: last such period.
@@ -137,6 +137,8 @@ def first_seen(
 ) -> dict[str, datetime.datetime | None]:
     """
     Return, by organization, its first source row there is or its first stored trend that is not empty; UTC, or None.
+
+    Of trends without messages only: of others, a source row that is there is not looked up.
 
     :param reading: as of `gather_evidence`.
     :param writing: as of `gather_evidence`.
