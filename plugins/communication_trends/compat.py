@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 import importlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ __all__ = [
     "task_instance_states",
     "triggered_by",
 ]
+
+PARSING_CONTEXT = ("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "_AIRFLOW_PARSING_CONTEXT_TASK_ID")
+"""Environment variables by which Airflow says what of a DAG file is wanted."""
 
 AIRFLOW_V_3_0_PLUS = _AIRFLOW >= (3, 0)
 AIRFLOW_V_3_1_PLUS = _AIRFLOW >= (3, 1)
@@ -253,11 +257,16 @@ def registered_timetables() -> set[str]:
 
 def load_dag_file(path: Path) -> tuple[list[str], dict[str, str]]:
     """
-    Read a DAG file as Airflow does; return the ids of its DAGs, and its import errors.
+    Read a DAG file as the DAG processor does; return the ids of its DAGs, and its import errors.
 
     :param path: the file.
     """
     module = "airflow.dag_processing.dagbag" if AIRFLOW_V_3_2_PLUS else "airflow.models.dagbag"
     options = {} if AIRFLOW_V_3_2_PLUS else {"include_examples": False}
-    bag: Any = importlib.import_module(module).DagBag(str(path), **options)
+    # in a task process Airflow names the one DAG that is wanted, and a file may make no other
+    context = {name: os.environ.pop(name) for name in PARSING_CONTEXT if name in os.environ}
+    try:
+        bag: Any = importlib.import_module(module).DagBag(str(path), **options)
+    finally:
+        os.environ.update(context)
     return sorted(bag.dags), dict(bag.import_errors)
