@@ -29,7 +29,8 @@ with DAG(
         Of failed runs too: whom they name has failed, all others are stored. One run may be for several updates.
         """
         days, failed = set(), {}
-        for updates in (triggering_asset_events or triggering_dataset_events).values():
+        # none where a user has triggered the run
+        for updates in (triggering_asset_events or triggering_dataset_events or {}).values():
             for update in updates:
                 # none in an event that somebody made by hand
                 if "changedPeriods" in update.extra:
