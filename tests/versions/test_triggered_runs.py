@@ -22,7 +22,7 @@ from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
 from local import ROOT
 from local.airflow import run_airflow
-from versions.test_running_airflow import from_xcom, metadata, run_states
+from versions.test_running_airflow import as_dict, metadata, run_states
 
 TRIGGERS = """
 from airflow.providers.common.compat.sdk import DAG
@@ -295,7 +295,7 @@ def stored_by(airflow, dag_id, run_id):
         dag_id,
         run_id,
     )
-    return from_xcom(row["value"])["trendDate"]
+    return as_dict(row["value"])["trendDate"]
 
 
 def log_of(airflow, dag_id, run_id):
