@@ -28,6 +28,9 @@ DAY = datetime.date(2026, 11, 1)
 """The day that most tests are about."""
 
 MIDNIGHT = datetime.time()
+CHANGES = [MIDNIGHT, *(datetime.time(hour, minute) for hour, minute in ((3, 0), (3, 30), (4, 0), (4, 30), (5, 0)))]
+"""Times of day, UTC, at which the day changes, a run is due, or its trend is expected, an hour later."""
+
 UNIT = Path(__file__).parent / "unit"
 """Tests that need neither PostgreSQL nor Airflow's database."""
 
@@ -145,20 +148,17 @@ def today() -> datetime.date:
 def let_pass(times: Iterable[datetime.time], minutes: float) -> None:
     """Wait until some times of day (UTC) have passed that are fewer than so many minutes away."""
     now = datetime.datetime.now(datetime.timezone.utc)
-    moments = [datetime.datetime.combine(now.date(), one, datetime.timezone.utc) for one in times]
-    moments += [moment + datetime.timedelta(days=1) for moment in moments]
-    left = [
-        moment - now for moment in moments if datetime.timedelta() < moment - now < datetime.timedelta(0, 60 * minutes)
-    ]
-    if left:
-        time.sleep(max(left).total_seconds() + 1)
+    near = now + datetime.timedelta(minutes=minutes)
+    # near midnight the next ones are of the next day
+    moments = [datetime.datetime.combine(near.date(), one, datetime.timezone.utc) for one in times]
+    if ahead := [moment for moment in moments if now < moment < near]:
+        time.sleep((max(ahead) - now).total_seconds() + 1)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Let a change pass before a test that would meet it: the day's, those of what is due, and of what is expected."""
+    """Let a change pass before a test that would meet it."""
     if not item.path.is_relative_to(UNIT):
-        due = ((3, 0), (3, 30), (4, 0), (4, 30), (5, 0))
-        let_pass([MIDNIGHT, *(datetime.time(*one) for one in due)], minutes=2)
+        let_pass(CHANGES, minutes=2)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
