@@ -14,6 +14,8 @@ import pytest
 from conftest import running_airflow_on
 from receivers import StatsdServer, statsd_server
 
+from communication_trends.web import kept_answers
+from communication_trends.web.kept_answers import KeptAnswers, Made
 from local.airflow import Airflow
 from local.servers import free_port
 from web.conftest import API
@@ -139,7 +141,8 @@ def test_a_monitor_tells_what_is_not_fresh_from_what_is_busy_or_broken_by_the_st
     name = api.connection.info.dbname
     with server.connect(name) as locking, locking.transaction(), ThreadPoolExecutor(8) as threads:
         locking.execute("lock table communication_trends")
-        people = [threads.submit(ask, "overview") for _ in range(4)]
+        # of the same answer, one would wait for all of them
+        people = [threads.submit(ask, "overview", limit=str(number)) for number in range(1, 5)]
         wait_for(lambda: waiting_for_lock(api.connection) == 4, 10)
         # all slots are taken, but not the monitor's
         monitor = threads.submit(ask, "freshness", fail="true")
@@ -150,3 +153,102 @@ def test_a_monitor_tells_what_is_not_fresh_from_what_is_busy_or_broken_by_the_st
         assert {one.result().status_code for one in people} == {503}
     # without fail, and for everybody else, as ever
     assert ask("freshness").status_code == 200
+
+
+def test_requests_for_the_same_answer_wait_for_one_of_them_and_for_another_if_its_client_goes(web, server):
+    headers = {"Authorization": f"Bearer {web.token('viewer')}"}
+
+    asked = "from=2026-10-01&to=2026-10-29"
+
+    def ask(patience: float = 30) -> httpx.Response:
+        url = f"{web.airflow.url}{API}/trends?{asked}"
+        return httpx.get(url, headers=headers, timeout=httpx.Timeout(30, read=patience))
+
+    name = web.connection.info.dbname
+    with ThreadPoolExecutor(8) as threads:
+        with server.connect(name) as locking, locking.transaction():
+            locking.execute("lock table communication_trends")
+            leaving = threads.submit(ask, 1.5)
+            assert wait_for(lambda: waiting_for_lock(web.connection) == 1, 5)
+            # more than there are slots
+            staying = [threads.submit(ask) for _ in range(6)]
+            # another answer has a slot at once
+            assert web.get(f"{API}/organizations").status_code == 200
+            assert waiting_for_lock(web.connection) == 1
+            with pytest.raises(httpx.ReadTimeout):
+                leaving.result()
+            # canceled, and one of the others is in its place
+            time.sleep(1)
+            assert waiting_for_lock(web.connection) == 1
+        assert [one.result().status_code for one in staying] == [200] * 6
+        assert {one.result().content for one in staying} == {web.get(f"{API}/trends?{asked}").content}
+        # nor do they fail one after the other; another range, since that answer took long enough to be kept
+        asked = "from=2026-10-02&to=2026-10-29"
+        with server.connect(name) as locking, locking.transaction():
+            locking.execute("lock table communication_trends")
+            started = time.monotonic()
+            assert {one.result().status_code for one in [threads.submit(ask) for _ in range(6)]} == {503}
+            # once the time that a statement waits for a lock
+            assert time.monotonic() - started < 10
+
+
+def test_an_answer_that_took_long_is_kept_until_it_could_differ_one_that_did_not_is_made_again(api, server):
+    asked = {"from": "2026-10-01", "to": "2026-10-29"}
+
+    def ask(path: str, **parameters: str) -> httpx.Response:
+        return api.get(f"{API}/{path}", params={**asked, **parameters})
+
+    def ask_under_a_lock(path: str, seconds: float) -> httpx.Response:
+        with server.connect(api.connection.info.dbname) as locking, ThreadPoolExecutor(1) as threads:
+            with locking.transaction():
+                locking.execute("lock table communication_trends")
+                request = threads.submit(ask, path)
+                assert wait_for(lambda: waiting_for_lock(api.connection) == 1, 5)
+                time.sleep(seconds)
+            return request.result()
+
+    api.connection.execute("select pg_stat_force_next_flush()")
+    with pytest.MonkeyPatch.context() as patched:
+        # however busy the machine is
+        patched.setattr(kept_answers, "WORTH_KEEPING", 60)
+        quick = ask("comparison")
+    slow = ask_under_a_lock("trends", 1.2)
+    with server.connect(api.connection.info.dbname) as locking, locking.transaction():
+        locking.execute("lock table communication_trends")
+        again = ask("trends")
+        assert (again.status_code, again.content) == (200, slow.content)
+        assert again.headers["etag"] == slow.headers["etag"]
+        # not what others ask for
+        assert ask("trends", format="csv").status_code == 503
+    assert ask_under_a_lock("comparison", 0).content == quick.content
+    api.connection.execute("update communication_trends set total_classifications = total_classifications + 1")
+    try:
+        api.connection.execute("select pg_stat_force_next_flush()")
+        assert wait_for(lambda: ask("trends").headers["etag"] != slow.headers["etag"], 15)
+        more = sum(day["totalClassifications"] for day in ask("trends").json()["days"])
+        stored = sum(day["organizationsStored"] for day in slow.json()["days"])
+        assert more == sum(day["totalClassifications"] for day in slow.json()["days"]) + stored
+    finally:
+        api.connection.execute("update communication_trends set total_classifications = total_classifications - 1")
+        api.connection.execute("select pg_stat_force_next_flush()")
+
+
+def test_of_answers_that_are_kept_those_that_nobody_asks_for_make_room(monkeypatch):
+    monkeypatch.setattr(kept_answers, "WORTH_KEEPING", 0)
+    kept = KeptAnswers()
+
+    def make(tag: str, size: int) -> None:
+        assert kept.find_or_begin(tag) is None
+        kept.end(tag, Made(b"x" * size))
+
+    make("first", kept_answers.MAX_BYTES // 2)
+    make("second", kept_answers.MAX_BYTES // 2)
+    assert kept.find_or_begin("first")
+    make("third", 1)
+    assert [bool(kept.find_or_begin(tag)) for tag in ("first", "third", "second")] == [True, True, False]
+    # an error is not kept
+    kept.end("second", Made(status=503))
+    assert kept.find_or_begin("second") is None
+    # what is larger than all of the room is not
+    kept.end("second", Made(b"x" * (kept_answers.MAX_BYTES + 1)))
+    assert kept.find_or_begin("second") is None

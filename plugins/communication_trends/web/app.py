@@ -16,6 +16,7 @@ from communication_trends.web import reading, routes
 from communication_trends.web.access import requires_dag
 from communication_trends.web.assets import assets_version, load_assets, make_page
 from communication_trends.web.facts import facts
+from communication_trends.web.kept_answers import KeptAnswers
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ def create_app() -> FastAPI:
     app.state.slots = reading.Slots(reading.CONNECTIONS)
     # what a monitor gets does not depend on how many users ask
     app.state.monitor_slots = reading.Slots(1)
+    app.state.kept_answers = KeptAnswers()
     app.middleware("http")(_add_headers)
     for error in DATABASE_ERRORS:
         app.add_exception_handler(error, _database_error)

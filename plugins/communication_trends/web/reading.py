@@ -88,6 +88,12 @@ def connection() -> Iterator[Database]:
                 yield database
 
 
+def is_abandoned() -> bool:
+    """Whether the client of this thread's request has gone away."""
+    asking = _asking.get()
+    return asking is not None and asking.is_abandoned
+
+
 def _team_name() -> str | None:
     """Return the team of the daily DAG; None where Airflow (3.2 and newer) knows of no teams."""
     if not conf.getboolean("core", "multi_team", fallback=False):

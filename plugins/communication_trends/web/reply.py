@@ -1,5 +1,6 @@
 """How a request is answered: as JSON or as CSV, in pages or whole, and not again where the client has the answer."""
 
+import asyncio
 import datetime
 import hashlib
 from collections.abc import Callable
@@ -10,12 +11,14 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
 
 from communication_trends import __version__, settings
+from communication_trends.core.database import Database
 from communication_trends.core.period import KINDS
 from communication_trends.core.period_range import FRESHNESS_GRACE
 from communication_trends.core.trend_reader import TrendReader, open_reader, stored_version
 from communication_trends.web import tables
+from communication_trends.web.kept_answers import KeptAnswers, Made, Pending
 from communication_trends.web.ranges import present
-from communication_trends.web.reading import Slots, connection
+from communication_trends.web.reading import Slots, connection, is_abandoned
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -55,33 +58,49 @@ class Reply:
         :param for_monitor: whether it has a separate slot, and its errors other statuses.
         """
         now = present()
+        state = self.request.app.state
+        kept: KeptAnswers = state.kept_answers
 
-        def respond() -> Response:
-            with connection() as database:
-                version = None if with_changes else stored_version(database)
-                headers = {"ETag": self._tag(version, now), "Cache-Control": "private, no-cache"} if version else {}
-                if headers and headers["ETag"] in self.request.headers.get("if-none-match", ""):
-                    return Response(status_code=304, headers=headers)
-                with open_reader(database, with_changes=with_changes) as opened:
-                    found = answer(opened)
+        def make(database: Database, headers: dict[str, str]) -> Made:
+            with open_reader(database, with_changes=with_changes) as opened:
+                found = answer(opened)
             if status(found) != 200:
                 headers = {}
             if not self.as_csv:
-                content = found.model_dump_json(by_alias=True)
-                return Response(content, headers=headers, media_type="application/json", status_code=status(found))
-            name, content = table(found)
+                content = found.model_dump_json(by_alias=True).encode()
+                return Made(content, status=status(found), headers=headers)
+            name, text = table(found)
             disposition = f'attachment; filename="{tables.file_name(name)}.csv"'
-            return Response(
-                content,
-                media_type="text/csv",
-                headers={**headers, "Content-Disposition": disposition},
-                status_code=status(found),
-            )
+            headers = {**headers, "Content-Disposition": disposition}
+            return Made(text.encode(), "text/csv", status(found), headers)
 
-        state = self.request.app.state
+        def respond() -> Made | Pending:
+            with connection() as database:
+                version = None if with_changes else stored_version(database)
+                if version is None:
+                    return make(database, {})
+                tag = self._tag(version, now)
+                headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+                if tag in self.request.headers.get("if-none-match", ""):
+                    return Made(status=304, headers=headers)
+                if found := kept.find_or_begin(tag):
+                    return found
+                try:
+                    made = make(database, headers)
+                except Exception as error:
+                    kept.end(tag, error=None if is_abandoned() else error)
+                    raise
+                kept.end(tag, made)
+                return made
+
         self.request.state.for_monitor = for_monitor
         slots: Slots = state.monitor_slots if for_monitor else state.slots
-        return await slots.run(respond, self.request.receive)
+        while True:
+            found = await slots.run(respond, self.request.receive)
+            # without a slot; shielded, since others wait for it as well
+            made = found if isinstance(found, Made) else await asyncio.shield(asyncio.wrap_future(found))
+            if made:
+                return made.response()
 
     def _tag(self, version: str, now: datetime.datetime) -> str:
         """Return what names the answer: what is stored, what is asked, what is due, and by which settings."""
