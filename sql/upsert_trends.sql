@@ -430,7 +430,9 @@ written_provenance as (
         case
             when keeps_any then is_known_final and coalesce(was_final, false)
             -- forced, with less than there was
-            when has_fewer_messages or has_fewer_alerts then false
+            when
+                has_fewer_messages or has_fewer_alerts or shrunk_channels is not null
+                then false
             when is_unchanged
                 then coalesce(is_known_final, false) or coalesce(was_final, false)
             else is_known_final

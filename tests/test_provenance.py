@@ -430,6 +430,19 @@ def test_what_was_overwritten_with_less_by_force_is_not_final(database, work_on)
     assert (provenance(database)["messages"], provenance(database)["is_final"]) == (3, False)
 
 
+@pytest.mark.parametrize("lost", ["channel_id = null", "channel_id = 'C2'"])
+def test_a_hotspot_overwritten_by_force_without_its_channel_is_not_final(database, work_on, lost):
+    database.classify("acme", at="2026-11-01 10:00")
+    database.classify("acme", topic="complaint", at="2026-11-08 10:00", count=12)
+    since(database, "2026-11-01")
+    work_on()
+    database.connection.execute(f"update topic_classifications set {lost} where created_at >= '2026-11-08'")
+    assert changes(work_on(force=True)) == {("acme", "2026-11-08"): "corrected"}
+    assert provenance(database)["is_final"] is False
+    work_on(NOV_8.following(), lookback_periods=[NOV_8])
+    assert provenance(database)["is_final"] is False
+
+
 def test_daily_trends_prove_of_weeks_as_well_that_rows_were_there(database, work_on, an_outage):
     database.connection.execute("delete from topic_classifications where created_at < '2026-11-18'")
     week = WEEKLY.containing(datetime.date(2026, 11, 20))
