@@ -171,6 +171,22 @@ def test_a_partial_purge_shrinks_no_stored_trend(database, run_dag):
     assert database.trend("beta") == beta
 
 
+def test_the_log_has_the_messages_of_the_stored_trend_where_they_were_not_overwritten(database, run_dag):
+    database.classify("acme", count=10)
+    run_dag(NOV_1)
+    database.connection.execute(
+        "delete from topic_classifications where id in (select id from topic_classifications limit 6)"
+    )
+    database.escalate("acme", "high")
+    assert "Stored 2026-11-01, with so many classifications: acme (10)." in run_dag(NOV_1).log
+    database.escalate("acme", "high")
+    log = run_dag({"date": "2026-11-02", "lookback": 1}).log
+    assert "acme: 2026-11-01 corrected (10 → 10)" in log
+    assert "10 → 4" not in log
+    trend = database.trend("acme")
+    assert (trend["total_classifications"], trend["escalation_counts"]) == (10, {"high": 2})
+
+
 def test_an_organization_kept_in_a_batch_keeps_no_other_from_being_stored(database, run_dag):
     database.classify("acme", count=3)
     database.classify("beta", count=3)

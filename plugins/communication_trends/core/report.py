@@ -39,6 +39,7 @@ class TrendResult(NamedTuple):
     :param reason: why it failed and how to fix it; or what was not overwritten, and why.
     :param retryable: whether a retry may succeed.
     :param is_guarded: whether the shrink guard has left all of it or one half as it was.
+    :param keeps_messages: whether that half is the one made from messages.
     """
 
     organization: str
@@ -50,6 +51,12 @@ class TrendResult(NamedTuple):
     reason: str = ""
     retryable: bool = True
     is_guarded: bool = False
+    keeps_messages: bool = False
+
+    @property
+    def trend_messages(self) -> int | None:
+        """How many messages the stored trend has now, if it is stored."""
+        return self.stored_messages if self.keeps_messages else self.messages
 
 
 @dataclass

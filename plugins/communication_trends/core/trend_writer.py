@@ -303,6 +303,7 @@ def _result(row: Mapping[str, Any] | None, trend: Mapping[str, Any], period: Per
         row["stored_classifications"],
         reason=_kept_reason(details, trend) if guarded else incomplete,
         is_guarded=guarded,
+        keeps_messages=details.get("guards_messages", False),
     )
 
 

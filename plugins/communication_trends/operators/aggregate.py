@@ -116,7 +116,9 @@ class AggregateTrendsOperator(TrendsOperator):
             ((TrendStatus.FILLED, TrendStatus.CORRECTED), "Stored %s"),
             ((TrendStatus.UNCHANGED,), "%s is already up to date"),
         ):
-            names = [f"{report.name(one.organization)} ({one.messages})" for one in report.of(*statuses, period=own)]
+            names = [
+                f"{report.name(one.organization)} ({one.trend_messages})" for one in report.of(*statuses, period=own)
+            ]
             # a line for each would take longer than its aggregation
             for start in range(0, len(names), MAX_NAMED):
                 line = ", ".join(names[start : start + MAX_NAMED])
@@ -177,5 +179,5 @@ def _reason(result: TrendResult, work: Work, report: AggregationReport) -> str:
 
 def _change(result: TrendResult) -> str:
     if result.status is TrendStatus.FILLED:
-        return f"{result.period} filled ({result.messages} messages)"
-    return f"{result.period} corrected ({result.stored_messages} → {result.messages})"
+        return f"{result.period} filled ({result.trend_messages} messages)"
+    return f"{result.period} corrected ({result.stored_messages} → {result.trend_messages})"
