@@ -534,9 +534,11 @@ select
                                     judged_trends.stored_tones::text,
                                     'channel_hotspots',
                                     judged_trends.stored_hotspots::text,
+                                    -- as text: JSON's numbers become floating point
                                     'total_classifications',
-                                    judged_trends.stored_classifications,
-                                    'avg_confidence', judged_trends.stored_confidence,
+                                    judged_trends.stored_classifications::text,
+                                    'avg_confidence',
+                                    judged_trends.stored_confidence::text,
                                     'messages', judged_trends.earlier_messages,
                                     'messages_with_tone',
                                     judged_trends.earlier_with_tone,

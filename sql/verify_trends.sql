@@ -15,8 +15,9 @@ from
             sentiment_distribution text,
             escalation_counts text,
             channel_hotspots text,
-            total_classifications bigint,
-            avg_confidence bigint,
+            -- what is left as another writer has stored it may have decimals
+            total_classifications numeric,
+            avg_confidence numeric,
             messages bigint,
             messages_with_tone bigint,
             messages_with_confidence bigint,

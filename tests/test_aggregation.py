@@ -160,6 +160,31 @@ def test_alerts_stay_where_fewer_are_left_and_late_messages_are_stored(database,
     assert database.trend("acme", "2026-11-08")["escalation_counts"] == {}
 
 
+def test_decimals_that_another_writer_has_stored_stay_with_the_half_that_is_not_overwritten(database, work_on):
+    """Its columns are numeric, and it has stored its mean as avg() gives it: more digits than a float has."""
+    database.connection.execute(
+        "alter table communication_trends alter total_classifications type numeric(10, 2),"
+        " alter avg_confidence type numeric"
+    )
+    database.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, total_classifications,"
+        " avg_confidence) values (%s, '2026-11-08', 'daily', 30, 79.6666666666666667)",
+        [database.organization("acme")],
+    )
+    database.classify("acme", at="2026-11-08 10:00", count=5)
+    database.escalate("acme", "high", at="2026-11-08 10:00")
+    report = work_on()
+    assert changes(report) == {("acme", "2026-11-08"): "corrected"}
+    assert "(messages 30 → 5)" in report.guarded()[0].reason
+    trend = database.trend("acme", "2026-11-08")
+    assert (trend["total_classifications"], trend["avg_confidence"], trend["escalation_counts"]) == (
+        30,
+        decimal.Decimal("79.6666666666666667"),
+        {"high": 1},
+    )
+    assert changes(work_on()) == {("acme", "2026-11-08"): "kept"}
+
+
 HOTSPOT = [{"channelId": "C1", "riskScore": 100, "messageCount": 12}]
 
 
