@@ -218,8 +218,10 @@ from checked_tables
 inner join namesakes on checked_tables.table_name = namesakes.name
 left join pg_partition_tree(namesakes.table_oid) as partitions on true
 where
-    checked_tables.kind = 'r'
-    and not checked_tables.has_children
+    (
+        checked_tables.kind = 'p'
+        or (checked_tables.kind = 'r' and not checked_tables.has_children)
+    )
     and namesakes.schema_oid::regnamespace::text in (
         select quote_ident(visible.name)
         from unnest(current_schemas(false)) as visible (name)
@@ -230,7 +232,14 @@ group by
     checked_tables.table_oid,
     checked_tables.schema_name
 -- not before: it would wait for a lock on a table that no other one competes with
-having pg_relation_size(checked_tables.table_oid) = 0
+having
+    pg_relation_size(checked_tables.table_oid) = 0
+    and not exists (
+        select 1
+        from pg_partition_tree(checked_tables.table_oid) as parts
+        inner join pg_class as relations on parts.relid = relations.oid
+        where relations.relkind = 'f' or pg_relation_size(relations.oid) > 0
+    )
 union all
 select
     checked_tables.table_name || ': ' || min(attachments.inhrelid::regclass::text)

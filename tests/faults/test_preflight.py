@@ -650,6 +650,22 @@ def test_an_empty_table_that_the_search_path_finds_first_is_no_source(server, da
     assert checked(server, database) == {}
 
 
+def test_an_empty_partitioned_table_that_the_search_path_finds_first_is_no_source(server, database):
+    database.classify("acme", count=3)
+    database.connection.execute(
+        "create schema scratch; create table scratch.topic_classifications (like public.topic_classifications)"
+        " partition by range (created_at);"
+        f" alter database {database.name} set search_path = scratch, public"
+    )
+    problem = "topic_classifications of the schema scratch is empty and hides that of the schema public"
+    assert [problem in found for found in checked(server, database)] == [True]
+    database.connection.execute("create table scratch.november partition of scratch.topic_classifications default")
+    assert [problem in found for found in checked(server, database)] == [True]
+    # rows in a partition are rows
+    database.connection.execute("insert into scratch.topic_classifications select * from public.topic_classifications")
+    assert checked(server, database) == {}
+
+
 def test_a_new_database_whose_tables_are_all_empty_is_ready(server, database):
     database.connection.execute(
         "create schema other; create table other.topic_classifications (like public.topic_classifications);"
