@@ -127,3 +127,19 @@ def test_no_trend_is_read_once_for_each_organization(database, written, statemen
         row = database.connection.execute(f"explain (analyze, format json) {sql}", parameters_of(written)).fetchone()
     handled = rows_handled(row["QUERY PLAN"][0]["Plan"])
     assert ORGANIZATIONS <= max(handled) <= 4 * ORGANIZATIONS
+
+
+def test_a_trend_older_than_those_looked_at_is_looked_up_by_its_organization(database, written):
+    """The day before is the first of the periods, of which none is stored; an older one decides."""
+    sql = compose(ROOT / "sql" / "missing_trends.sql")
+    values = {**parameters_of(written), "period_start": DAY_BEFORE}
+    row = database.connection.execute(f"explain (analyze, format json) {sql}", values).fetchone()
+    assert ORGANIZATIONS <= max(rows_handled(row["QUERY PLAN"][0]["Plan"])) <= 4 * ORGANIZATIONS
+    assert database.connection.execute(sql, values).fetchall() == []
+    database.connection.execute(
+        "update communication_trends set trend_date = trend_date - interval '9 days' where organization_id = %s",
+        [written[0]],
+    )
+    assert database.connection.execute(sql, values).fetchall() == [
+        {"organization_id": written[0], "missing": 2, "first_missing": DAY_BEFORE}
+    ]

@@ -243,6 +243,24 @@ def test_a_run_of_a_day_before_an_organization_existed_makes_no_gap_of_those_sin
     assert run.summary["missingTrends"] == {"total": 19, "from": "2026-11-06", "notInSource": 0}
 
 
+def test_a_gap_that_began_longer_ago_than_366_days_is_counted_from_there_on(database, run_dag):
+    """Trends of 2024 to 12 October 2025 are stored; a run of 1 November 2026 looks back to 31 October 2025."""
+    database.classify("acme", at="2023-12-31 12:00")
+    database.classify("newbie", at="2026-10-30 12:00")
+    database.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, total_classifications)"
+        " select id, days, 'daily', 1 from organizations"
+        " cross join generate_series('2024-01-01'::timestamp, '2025-10-12', '1 day') as days where slug = 'acme'"
+    )
+    database.connection.execute(
+        "update organizations set created_at = case slug when 'acme' then '2023-12-01'::date else '2026-10-30' end"
+    )
+    run = run_dag({**NOV_1, "lookback": 1})
+    # 366 days before the run's own, one of which it has filled; newbie has none from before the lookback
+    assert run.summary["missingTrends"] == {"total": 365, "from": "2025-10-31", "notInSource": 0}
+    assert database.connection.execute("select count(*) as n from communication_trends").fetchone() == {"n": 651 + 4}
+
+
 @pytest.mark.parametrize("nothing", ['{"high": 0, "critical": 0}', '"{}"'])
 def test_an_empty_trend_of_another_writer_is_no_sign_that_the_organization_existed(database, run_dag, nothing):
     database.classify("acme", at="2026-11-27 12:00")
