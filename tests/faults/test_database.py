@@ -381,6 +381,26 @@ def test_organizations_that_the_source_lacks_since_the_period_before_fail_the_ru
     assert (run.state, run.summary["failedOrganizations"]) == ("failed", ["acme"])
 
 
+def test_an_organization_that_the_source_has_lost_since_it_was_listed_has_no_trend_of_this_run(
+    database, other_source, run_dag
+):
+    """The target has one of an earlier run."""
+    add_organizations(database, "acme", "beta")
+    add_organizations(other_source, "acme", "beta")
+    assert run_dag(NOV_1).summary["trendsCreated"] == 2
+    # who lists beta finds it; who aggregates or looks for it again does not
+    other_source.connection.execute(
+        "alter table organizations rename to all_organizations;"
+        " create view organizations as select * from all_organizations"
+        " where slug <> 'beta' or current_query() !~ 'in one pass over|of some ids, that there is'"
+    )
+    run = run_dag(NOV_1)
+    assert run.state == "failed"
+    assert (run.summary["failedOrganizations"], run.summary["trendsCreated"]) == (["beta"], 1)
+    assert "of which the target has trends of this day or the one before: beta." in run.log
+    assert run_dag({**NOV_1, "organizations": ["acme", "beta"]}).state == "failed"
+
+
 def test_an_idle_session_timeout_of_the_target_ends_no_run_with_a_slow_source(
     database, other_source, run_dag, monkeypatch
 ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from typing import Any
 
 from communication_trends.core.period import DAILY, Period
@@ -211,7 +212,7 @@ def test_a_report_survives_the_way_through_json():
         TrendResult("a", NOV_6, TrendStatus.NOT_IN_SOURCE),
         TrendResult("c", NOV_8, TrendStatus.FILLED),
     ]
-    work = AggregationReport(results, incomplete={("c", NOV_8): "why"})
+    work = AggregationReport(results, incomplete={("c", NOV_8): "why"}, deleted=["d"])
     told = TaskReport.of(NOV_8, work, map_index=3, clear_number=2, is_last_attempt=False)
     assert told
     assert told.as_json() == {
@@ -224,7 +225,11 @@ def test_a_report_survives_the_way_through_json():
         "failedEarlier": [["2026-11-07", "b"]],
         "notInSource": {"2026-11-06": ["a"]},
         "incomplete": [("c", "2026-11-08", "why")],
+        "deleted": ["d"],
     }
     assert TaskReport.from_json(told.as_json()) == told
+    # of a release before this
+    earlier = {key: value for key, value in told.as_json().items() if key != "deleted"}
+    assert TaskReport.from_json(earlier) == replace(told, deleted=())
     nothing = AggregationReport([TrendResult("c", NOV_8, TrendStatus.FILLED)])
     assert TaskReport.of(NOV_8, nothing, map_index=0, clear_number=0, is_last_attempt=True) is None

@@ -187,6 +187,7 @@ class RunSummary:
     def problem(self) -> str:
         """Return why the run has failed; nothing where it has not."""
         evidence, problems = self.evidence, []
+        noun = evidence.period.kind.noun
         if self.failed:
             total = len(self.failed) + len(self.processed)
             others = " The others are stored." if self.processed else ""
@@ -196,15 +197,14 @@ class RunSummary:
             )
         if evidence.unknown_to_source:
             problems.append(
-                "The source does not have these organizations, of which the target has trends of the "
-                f"{evidence.period.kind.noun} before: {list_text(sorted(evidence.unknown_to_source.values()))}. Is the "
-                "source complete, and is source_conn_id the right connection?"
+                "The source does not have these organizations, of which the target has trends of this "
+                f"{noun} or the one before: {list_text(sorted(evidence.unknown_to_source.values()))}. "
+                "Is the source complete, and is source_conn_id the right connection?"
             )
         if self.failed_earlier:
             failures = [f"{self.name(id_)} {period.first_date}" for period, id_ in self.failed_earlier]
             problems.append(
-                f"{len(failures)} trends of earlier {evidence.period.kind.noun}s failed and are unchanged: "
-                f"{list_text(failures)}."
+                f"{len(failures)} trends of earlier {noun}s failed and are unchanged: {list_text(failures)}."
             )
         return " ".join(problems)
 

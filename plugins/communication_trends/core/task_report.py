@@ -25,6 +25,7 @@ class TaskReport:
     :param not_in_source: by first date of a period, ids of organizations whose trend stays missing, since the source
         may have lost its rows.
     :param incomplete: of trends that the source has lost rows of: id, first date, reason.
+    :param deleted: ids of organizations that the source does not have any more.
     """
 
     map_index: int
@@ -36,6 +37,7 @@ class TaskReport:
     failed_earlier: Sequence[Sequence[str]] = ()
     not_in_source: Mapping[str, Sequence[str]] = field(default_factory=dict)
     incomplete: Sequence[Sequence[str]] = ()
+    deleted: Sequence[str] = ()
 
     @classmethod
     def of(
@@ -63,9 +65,11 @@ class TaskReport:
             ],
             not_in_source=_not_in_source(report),
             incomplete=[(id_, str(period.first_date), why) for (id_, period), why in report.incomplete.items()],
+            deleted=list(report.deleted),
         )
         has_any = reported.kept or reported.failed or reported.earlier or reported.failed_earlier
-        return reported if has_any or reported.not_in_source or reported.incomplete else None
+        has_more = reported.not_in_source or reported.incomplete or reported.deleted
+        return reported if has_any or has_more else None
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON, for an XCom."""
@@ -73,8 +77,8 @@ class TaskReport:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> TaskReport:
-        """Return a report from its JSON."""
-        return cls(**{name: value[_camel(name)] for name in cls.__dataclass_fields__})
+        """Return a report from its JSON; a run from before an upgrade has left one with less in it."""
+        return cls(**{name: value[_camel(name)] for name in cls.__dataclass_fields__ if _camel(name) in value})
 
 
 def _earlier(own: Period, report: AggregationReport) -> dict[str, dict[str, int]]:

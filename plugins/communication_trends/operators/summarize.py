@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from communication_trends.sdk import AirflowFailException
@@ -137,8 +137,12 @@ class SummarizeTrendsOperator(TrendsOperator):
             )
         trends = sum(len(periods) - len(row.missing) for row in stored.values())
         self.rows_read = {settings.conn_id(): {"organizations": len(stored), "communication_trends": trends}}
-        unknown_to_target, unknown_to_source = self._compare_sides(context, period, ids, stored)
-        reports = pull_mapped_xcoms(context, self.aggregate_task_id, REPORT_KEY, len(batches))
+        reports = {
+            index: TaskReport.from_json(value)
+            for index, value in pull_mapped_xcoms(context, self.aggregate_task_id, REPORT_KEY, len(batches)).items()
+        }
+        deleted = {id_ for report in reports.values() for id_ in report.deleted}
+        unknown_to_target, unknown_to_source = self._compare_sides(context, period, ids, stored, deleted)
         run = summarize_run(
             Evidence(
                 period=period,
@@ -146,7 +150,7 @@ class SummarizeTrendsOperator(TrendsOperator):
                 triggered_by=triggered_by(dag_run),
                 batches=batches,
                 states=task_instance_states(context, self.aggregate_task_id),
-                reports={index: TaskReport.from_json(value) for index, value in reports.items()},
+                reports=reports,
                 clear_number=clear_number(dag_run),
                 stored=stored,
                 unknown_to_target=unknown_to_target,
@@ -243,18 +247,25 @@ class SummarizeTrendsOperator(TrendsOperator):
         }
 
     def _compare_sides(
-        self, context: Any, period: Period, ids: Sequence[str], stored: Mapping[str, StoredOrganization]
+        self,
+        context: Any,
+        period: Period,
+        ids: Sequence[str],
+        stored: Mapping[str, StoredOrganization],
+        deleted: Collection[str],
     ) -> tuple[frozenset[str], dict[str, str]]:
         """
         Return which organizations only one of two databases has.
 
+        :param deleted: ids of listed ones that a task instance did not find in the source.
         :returns: ids of listed ones that the source has and the target has not, others have been deleted; and, by id,
-            names of those that the target has a trend of in the period before, and the source has not.
+            names of those that the target has a trend of in the period before, or one of the run's own period that it
+            cannot have computed, and the source has not.
         """
         if settings.source_conn_id() == settings.conn_id():
             return frozenset(), {}
         missing = [id_ for id_ in ids if id_ not in stored]
-        expected: dict[str, str] = {}
+        expected = {id_: row.name for id_ in deleted if (row := stored.get(id_)) and row.own}
         # where the conf names organizations, those are all that the run is about
         if context["params"]["organizations"] is None and (before := period.earlier(1)):
             bounds = {"trend_period": period.kind.name, "period_start": before[0].start}
@@ -262,7 +273,8 @@ class SummarizeTrendsOperator(TrendsOperator):
                 rows = database.read(
                     lambda transaction: transaction.run("organizations_with_trend.sql", bounds), TARGET_TABLES
                 )
-            expected = {row["id"]: row["slug"] or row["id"] for row in rows if row["id"] not in set(ids)}
+            listed = set(ids)
+            expected |= {row["id"]: row["slug"] or row["id"] for row in rows if row["id"] not in listed}
         if not missing and not expected:
             return frozenset(), {}
         wanted = {"organization_ids": [*missing, *expected]}
