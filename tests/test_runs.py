@@ -92,6 +92,7 @@ def test_no_organizations_at_all_is_a_success_with_zeros(database, run_dag):
         ("summarize", -1): "success",
     }
     assert run.summary == {**OK, "organizationsProcessed": 0, "trendsCreated": 0, "totalClassifications": 0}
+    assert "There is no organization, so nothing was aggregated" in run.log
 
 
 def test_organizations_restricts_a_run_by_id_or_slug(database, run_dag):

@@ -203,6 +203,13 @@ def test_all_empty_after_a_day_with_messages_is_a_warning():
     )
 
 
+def test_no_organization_at_all_is_a_warning():
+    run = summed_up(batches=[], states={}, stored={})
+    assert (run.as_json()["organizationsProcessed"], run.problem()) == (0, "")
+    (said,) = run.warnings()
+    assert said.startswith("There is no organization, so nothing was aggregated.")
+
+
 def test_a_report_survives_the_way_through_json():
     results = [
         TrendResult("a", NOV_8, TrendStatus.KEPT, is_guarded=True),

@@ -212,6 +212,11 @@ class RunSummary:
         """Return what to say of a run though it does not fail for it."""
         evidence, said = self.evidence, []
         noun = evidence.period.kind.noun
+        if not evidence.batches:
+            said.append(
+                "There is no organization, so nothing was aggregated. Does the search_path of the connection find the "
+                "right table, and if it is a view, does that show organizations to this role?"
+            )
         before = sum(row.messages_before for row in evidence.stored.values())
         if self.processed and not self.messages and before:
             said.append(
