@@ -753,6 +753,28 @@ def test_sources_may_be_foreign_tables_but_not_the_target(server, database, run_
     assert problem == "communication_trends: it is a foreign table, which PostgreSQL cannot update on conflict"
 
 
+def test_that_a_materialized_view_may_be_old_is_said(database, run_dag):
+    """Its last refresh was before the day, so its trend is one of nothing."""
+    database.organization("acme")
+    database.connection.execute(
+        "alter table topic_classifications rename to messages;"
+        " create materialized view refreshed as select * from messages;"
+        " create view topic_classifications as select * from refreshed;"
+        " insert into messages (organization_id, topic, created_at)"
+        " select id, 'general', '2026-11-01' from organizations"
+    )
+    said = (
+        "topic_classifications is read from the materialized view refreshed: whether that has been refreshed since the"
+        " period ended cannot be known; refresh it before each run."
+    )
+    run = run_dag(NOV_1)
+    assert (run.state, run.summary["totalClassifications"]) == ("success", 0)
+    assert said in run.log
+    assert "escalation_alerts is read from" not in run.log
+    database.connection.execute("refresh materialized view refreshed")
+    assert run_dag(NOV_1).summary["totalClassifications"] == 1
+
+
 def test_what_cannot_be_known_of_a_foreign_server_is_said(server, database):
     database.connection.execute(
         "create foreign data wrapper any_wrapper; create server near foreign data wrapper any_wrapper"

@@ -200,6 +200,14 @@ class Replication:
             for row in self._database.read_rows("foreign_tables.sql", {"tables": self._tables})
         ]
 
+    def unseen_refreshes(self) -> list[str]:
+        """Return which source tables are as old as the last refresh of a materialized view; usually nothing."""
+        return [
+            f"{self._name}: {row['table_name']} is read from the materialized view {row['views']}: whether that has "
+            "been refreshed since the period ended cannot be known; refresh it before each run"
+            for row in self._database.read_rows("materialized_views.sql", {"tables": self._tables})
+        ]
+
     def _is_replica_of(self, target: Database, unknown: list[str]) -> bool:
         """Whether the target is this replica's primary; False where that cannot be known."""
         with self._if_it_can_be_known("whether the target is its primary", unknown):

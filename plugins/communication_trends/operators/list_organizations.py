@@ -121,7 +121,7 @@ class ListOrganizationsOperator(TrendsOperator):
                 with self.connected(settings.conn_id()) as target:
                     unknown = source.replication.wait_for_replica(period.end, target)
                     unknown += source.replication.require_fed(period.start, period.end, target)
-            for note in unknown + source.replication.unseen_servers():
+            for note in (*unknown, *source.replication.unseen_servers(), *source.replication.unseen_refreshes()):
                 self.log.warning("%s.", note)
 
             def listed_in(listing: Transaction) -> list[dict[str, Any]]:
