@@ -57,7 +57,9 @@ inner join lateral (  -- noqa: ST05
                     then 'escalation_counts'
             end,
             case
-                when stored.channel_hotspots = incoming.channel_hotspots::jsonb
+                when
+                    stored.channel_hotspots
+                    is not distinct from incoming.channel_hotspots::jsonb
                     then null
                 -- the same in another order, which was left as it is
                 when

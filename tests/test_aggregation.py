@@ -160,6 +160,24 @@ def test_alerts_stay_where_fewer_are_left_and_late_messages_are_stored(database,
     assert database.trend("acme", "2026-11-08")["escalation_counts"] == {}
 
 
+def test_nulls_that_another_writer_has_stored_stay_with_the_half_that_is_not_overwritten(database, work_on):
+    nullable = ("topic_distribution", "sentiment_distribution", "channel_hotspots")
+    changed = ", ".join(f"alter {column} drop not null, alter {column} drop default" for column in nullable)
+    database.connection.execute(f"alter table communication_trends {changed}")
+    database.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period, total_classifications)"
+        " values (%s, '2026-11-08', 'daily', 30)",
+        [database.organization("acme")],
+    )
+    database.classify("acme", at="2026-11-08 10:00", count=5)
+    database.escalate("acme", "high", at="2026-11-08 10:00")
+    assert changes(work_on()) == {("acme", "2026-11-08"): "corrected"}
+    trend = database.trend("acme", "2026-11-08")
+    assert [trend[column] for column in nullable] == [None, None, None]
+    assert (trend["total_classifications"], trend["escalation_counts"]) == (30, {"high": 1})
+    assert changes(work_on()) == {("acme", "2026-11-08"): "kept"}
+
+
 def test_decimals_that_another_writer_has_stored_stay_with_the_half_that_is_not_overwritten(database, work_on):
     """Its columns are numeric, and it has stored its mean as avg() gives it: more digits than a float has."""
     database.connection.execute(
