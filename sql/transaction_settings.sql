@@ -12,6 +12,8 @@ select
     set_config('datestyle', 'ISO', true) as datestyle,
     -- backslashes are plain characters,
     set_config('standard_conforming_strings', 'on', true) as conforming_strings,
+    -- a null in an array is one,
+    set_config('array_nulls', 'on', true) as array_nulls,
     -- and the warning that no standby has confirmed a commit arrives
     set_config('client_min_messages', 'notice', true) as messages,
     -- statement_timeout bounds it already

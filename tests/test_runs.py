@@ -8,6 +8,7 @@ import os
 import pytest
 from airflow.providers.common.compat.sdk import ParamValidationError
 from conftest import today
+from stored import EMPTY
 
 from communication_trends import __version__
 
@@ -280,6 +281,47 @@ def test_dates_are_read_whatever_way_the_database_writes_them(database, run_dag)
     database.connection.execute(f"alter database {database.name} set datestyle = 'German, DMY'")
     run = run_dag(NOV_1)
     assert (run.state, run.summary["trendsCreated"]) == ("success", 1)
+
+
+ODD_SETTINGS = (
+    "array_nulls = off",
+    "client_min_messages = error",
+    "default_transaction_deferrable = on",
+    "default_transaction_isolation = serializable",
+    "enable_hashagg = off",
+    "extra_float_digits = -15",
+    "intervalstyle = sql_standard",
+    "plan_cache_mode = force_generic_plan",
+    "quote_all_identifiers = on",
+    'search_path = "$user", public, pg_catalog',
+    "standard_conforming_strings = off",
+    "synchronous_commit = off",
+    "timezone = 'America/Los_Angeles'",
+    "transform_null_equals = on",
+)
+
+
+def test_whatever_the_database_has_set_the_trends_are_the_same(database, run_dag):
+    for setting in ODD_SETTINGS:
+        database.connection.execute(f"alter database {database.name} set {setting}")
+    tone, channel, severity = "a\\\"b'", "c\\'\"", "hi\\gh"
+    database.classify("acme", topic="complaint", at="2026-11-01", count=12, sentiment={"tone": tone}, channel=channel)
+    database.classify("acme", at="2026-11-01 23:59:59.999999", confidence=None)
+    database.classify("acme", at="2026-11-02", count=7)
+    database.escalate("acme", severity, count=2)
+    # the second one reads what the first has stored, and finds it the same
+    for conf in ({**NOV_1, "organizations": ["acme"]}, {"date": "2026-11-02", "lookback": 1}):
+        run = run_dag(conf)
+        assert (run.state, run.summary["lookback"]["corrected"]) == ("success", 0)
+    trend = database.trend("acme")
+    assert {name: trend[name] for name in EMPTY} == {
+        "topic_distribution": {"complaint": 12, "general": 1},
+        "sentiment_distribution": {tone: 12},
+        "escalation_counts": {severity: 2},
+        "channel_hotspots": [{"channelId": channel, "riskScore": 100, "messageCount": 12}],
+        "total_classifications": 13,
+        "avg_confidence": 80,
+    }
 
 
 def test_purged_source_rows_do_not_empty_a_stored_trend_unless_forced(database, run_dag):
