@@ -1,5 +1,5 @@
 -- One row per stored daily trend within a longer period: how many messages and alerts
--- it was made from.
+-- it was made from, and whether it was incomplete though its day had ended.
 select
     stored.organization_id::text as organization_id,
     stored.trend_date::timestamp as period_start,
@@ -14,7 +14,12 @@ select
                 ) as entries (numbers)
         ),
         0
-    ) as alerts
+    ) as alerts,
+    coalesce(
+        not provenance.is_final
+        and provenance.computed_at >= stored.trend_date + interval '1 day',
+        false
+    ) as is_incomplete
 from communication_trends as stored
 left join communication_trends_provenance as provenance
     on

@@ -542,6 +542,31 @@ def test_a_week_or_month_that_lacks_purged_days_is_not_final_though_its_sum_is_l
     assert provenance(database, "acme", str(period.first_date), kind.name)["is_final"] is False
 
 
+@pytest.mark.parametrize("kind", [WEEKLY, MONTHLY])
+def test_a_week_or_month_with_a_day_that_lacks_rows_is_not_final_either(database, work_on, kind):
+    """Six of ten messages of the 5th are deleted, and that day is overwritten by force; the 8th has not ended."""
+    for day in range(1, 9):
+        database.classify("acme", at=noon(day), count=10)
+    since(database, "2026-11-01")
+    work_on(lookback_periods=NOV_8.earlier(7))
+    database.connection.execute(
+        "delete from topic_classifications where id in"
+        " (select id from topic_classifications where created_at = '2026-11-05 12:00' limit 6)"
+    )
+    work_on(DAILY.containing(datetime.date(2026, 11, 5)), force=True)
+    # as if it had been stored on its day, of which more is in the source now
+    database.connection.execute(
+        "update communication_trends_provenance set is_final = false, computed_at = '2026-11-08 20:00+00'"
+        " where trend_date = '2026-11-08'"
+    )
+    period = kind.containing(NOV_8.first_date)
+    report = work_on(period)
+    assert provenance(database, "acme", str(period.first_date), kind.name)["is_final"] is False
+    assert report.incomplete[database.organization("acme"), period] == (
+        "the stored daily trends of 2026-11-05 are not final either"
+    )
+
+
 def test_a_week_whose_alerts_have_been_purged_is_not_final(database, work_on):
     for day in range(2, 9):
         database.classify("acme", at=noon(day), count=10)

@@ -101,7 +101,7 @@ def gather_evidence(
     """
     incomplete: dict[Key, list[str]] = {}
     messages, alerts = _memories(reading, writing, trends, periods)
-    purged_days = _days_with_fewer_rows(reading, writing, trends, periods)
+    lacking = _lacking_days(reading, writing, trends, periods)
     counted = _channel_messages(reading, trends, channels, periods)
     for trend in trends:
         key = trend_key(trend)
@@ -119,11 +119,14 @@ def gather_evidence(
         lost = own_alerts.may_have_lost_some if trend["alerts"] else own_alerts.may_have_lost_all
         if lost(period):
             reasons.append("the source has no alerts from before it any more, so some of it may have been purged")
-        if days := purged_days.get(key):
+        purged, not_final = lacking.get(key, ([], []))
+        if purged:
             reasons.append(
-                f"source rows have been purged: of {', '.join(map(str, days))} fewer are left than the stored daily "
+                f"source rows have been purged: of {', '.join(map(str, purged))} fewer are left than the stored daily "
                 "trends were made from"
             )
+        if not_final:
+            reasons.append(f"the stored daily trends of {', '.join(map(str, not_final))} are not final either")
         trend["is_final"] = period.has_ended(reading.began_at) and not reasons
         trend["channel_messages"] = counted.get(key, {})
     return {key: "; ".join(reasons) for key, reasons in incomplete.items() if reasons}
@@ -195,14 +198,19 @@ def _memories(
     return {id_: memory(id_, "message") for id_ in ids}, {id_: memory(id_, "alert") for id_ in ids}
 
 
-def _days_with_fewer_rows(
+def _lacking_days(
     reading: Transaction,
     writing: Transaction,
     trends: Sequence[Mapping[str, Any]],
     periods: Mapping[datetime.datetime, Period],
-) -> dict[Key, list[datetime.date]]:
-    """Return the days of weeks and months of which the source has fewer rows than their daily trends were made from."""
-    found: dict[Key, list[datetime.date]] = {}
+) -> dict[Key, tuple[list[datetime.date], list[datetime.date]]]:
+    """
+    Return the days of weeks and months that lack source rows, as far as their daily trends show.
+
+    :returns: by trend of a week or month: the days of which the source has fewer rows than their trends were made from;
+        and others, whose trends were incomplete when they were stored, though the day had ended.
+    """
+    found: dict[Key, tuple[list[datetime.date], list[datetime.date]]] = {}
     for start, period in periods.items():
         ids = [trend["organization_id"] for trend in trends if trend["period_start"] == start]
         if period.kind is DAILY or not ids:
@@ -227,8 +235,10 @@ def _days_with_fewer_rows(
         }
         for row in daily:
             left = counted.get((row["organization_id"], row["period_start"]))
-            if left and (left["messages"] < row["messages"] or left["alerts"] < row["alerts"]):
-                found.setdefault((row["organization_id"], start), []).append(row["period_start"].date())
+            has_fewer = left and (left["messages"] < row["messages"] or left["alerts"] < row["alerts"])
+            if has_fewer or row["is_incomplete"]:
+                purged, not_final = found.setdefault((row["organization_id"], start), ([], []))
+                (purged if has_fewer else not_final).append(row["period_start"].date())
     return found
 
 
