@@ -285,9 +285,13 @@ def test_an_empty_connection_id_is_named_with_its_setting(given):
 
 @pytest.mark.parametrize(
     "written",
-    ['["complaint", "escalation"]', "'complaint, escalation'", '"complaint"', "{complaint}", 'complaint, "escalation"'],
+    [
+        *('["complaint", "escalation"]', "'complaint, escalation'", '"complaint"', "{complaint}"),
+        # airflow.cfg takes the lines below, further in, as part of the value
+        *('complaint, "escalation"', "complaint; escalation", "complaint\nescalation"),
+    ],
 )
-def test_hotspot_topics_in_quotes_or_as_a_list_are_refused(given, written):
+def test_hotspot_topics_in_quotes_or_as_another_list_are_refused(given, written):
     given("hotspot_topics", written)
     with pytest.raises(InvalidInputError, match=r"^\[communication_trends\] hotspot_topics: .* names no topic"):
         settings.hotspot_topics()

@@ -13,6 +13,7 @@ import decimal
 import importlib
 import json
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -123,8 +124,8 @@ def hotspot_topics() -> list[str]:
         given.encode()
     except UnicodeEncodeError:
         topics = []
-    # written as a list or in quotes, it would name topics that no message has
-    if not topics or any(topic[0] in "[{\"'" for topic in topics):
+    # written as a list, in quotes or with another separator, it would name topics that no message has
+    if not topics or any(topic[0] in "[{\"'" or re.search(r"[;\r\n]", topic) for topic in topics):
         raise InvalidInputError(
             f"[{SECTION}] hotspot_topics: {_short(given)} names no topic. Give one or more, comma-separated, without "
             f"quotes. The default is {DEFAULTS['hotspot_topics']}."
