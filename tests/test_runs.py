@@ -25,6 +25,7 @@ OK = {
     "unknownOrigin": 0,
     "missingTrends": {"total": 0, "from": None, "notInSource": 0},
     "incompleteTrends": {"total": 0, "trends": []},
+    "doubtfulTrends": {"total": 0, "trends": []},
     "hotspotRule": {
         "topics": ["complaint", "escalation"],
         "minMessages": 10,

@@ -171,6 +171,18 @@ def test_a_partial_purge_shrinks_no_stored_trend(database, run_dag):
     assert database.trend("beta") == beta
 
 
+def test_rows_that_cannot_be_meant_are_in_the_summary_as_well(database, run_dag):
+    """The application has stored its JSON twice, as text in JSON: there is no tone in it."""
+    database.classify("acme", sentiment=json.dumps({"tone": "angry"}), count=4)
+    database.classify("beta", sentiment={"tone": "angry"})
+    run = run_dag(NOV_1)
+    doubtful = run.summary["doubtfulTrends"]
+    assert (run.state, doubtful["total"]) == ("success", 1)
+    assert (doubtful["trends"][0]["organization"], doubtful["trends"][0]["trendDate"]) == ("acme", "2026-11-01")
+    assert doubtful["trends"][0]["reason"].startswith("4 have a sentiment that is a text with JSON in it")
+    assert "1 trends that were written are of messages that cannot be meant as they are stored. Of acme" in run.log
+
+
 def test_the_log_has_the_messages_of_the_stored_trend_where_they_were_not_overwritten(database, run_dag):
     database.classify("acme", count=10)
     run_dag(NOV_1)

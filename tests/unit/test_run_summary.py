@@ -186,6 +186,24 @@ def test_trends_that_are_not_final_or_of_unknown_origin_are_counted():
     assert "1 trends are not final. a 2026-11-08: source rows have been purged." in run.warnings()
 
 
+def test_trends_of_rows_that_cannot_be_meant_are_counted_and_one_is_named():
+    told = [("a", "2026-11-08", "4 have a sentiment that is a text"), ("b", "2026-11-08", "1 has one")]
+    # a batch names no more than so many of those that it has
+    reports = {0: report(0, doubtful=told, doubtful_total=70), 1: report(1, doubtful=[told[1]], doubtful_total=1)}
+    run = summed_up(reports=reports)
+    doubtful = run.as_json()["doubtfulTrends"]
+    assert (doubtful["total"], len(doubtful["trends"])) == (71, 3)
+    assert doubtful["trends"][0] == {
+        "organization": "A",
+        "trendDate": "2026-11-08",
+        "reason": "4 have a sentiment that is a text",
+    }
+    (said,) = run.warnings()
+    assert said.startswith(
+        "71 trends that were written are of messages that cannot be meant as they are stored. Of A 2026"
+    )
+
+
 def test_a_changed_rule_is_said_once_with_what_it_was():
     rule = {"topics": ["complaint"], "minMessages": 10, "minRatio": 0.6}
     earlier = {**rule, "minRatio": 0.3, "organizations": 3}
@@ -220,6 +238,8 @@ def test_a_report_survives_the_way_through_json():
         TrendResult("c", NOV_8, TrendStatus.FILLED),
     ]
     work = AggregationReport(results, incomplete={("c", NOV_8): "why"}, deleted=["d"])
+    # of those that failed nothing is stored
+    work.doubtful = {("c", NOV_8): "odd", ("b", NOV_8): "odd"}
     told = TaskReport.of(NOV_8, work, map_index=3, clear_number=2, is_last_attempt=False)
     assert told
     assert told.as_json() == {
@@ -233,6 +253,8 @@ def test_a_report_survives_the_way_through_json():
         "notInSource": {"2026-11-06": ["a"]},
         "incomplete": [("c", "2026-11-08", "why")],
         "deleted": ["d"],
+        "doubtful": [("c", "2026-11-08", "odd")],
+        "doubtfulTotal": 1,
     }
     assert TaskReport.from_json(told.as_json()) == told
     # of a release before this

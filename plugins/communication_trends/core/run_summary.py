@@ -117,6 +117,8 @@ class RunSummary:
     :param not_in_source: periods that stay missing, since the source may have lost their rows, with the id.
     :param kept_earlier: how many earlier trends the shrink guard has not overwritten.
     :param incomplete: of trends that the source has lost rows of: id, first date, reason.
+    :param doubtful: of trends with source rows that cannot be meant: id, first date, reason; not of all of them.
+    :param doubtful_total: how many of these there are.
     """
 
     evidence: Evidence
@@ -127,6 +129,8 @@ class RunSummary:
     not_in_source: Sequence[tuple[Period, str]]
     kept_earlier: int
     incomplete: Sequence[Sequence[str]]
+    doubtful: Sequence[Sequence[str]]
+    doubtful_total: int
 
     def name(self, id_: str) -> str:
         """Return what to call an organization: its slug, or its id."""
@@ -174,15 +178,17 @@ class RunSummary:
             "notFinal": sum(trend.is_final is False for trend in own),
             "unknownOrigin": sum(trend.is_final is None for trend in own),
             "missingTrends": self._missing_trends(),
-            "incompleteTrends": {
-                "total": len(self.incomplete),
-                "trends": [
-                    {"organization": self.name(id_), "trendDate": date, "reason": reason}
-                    for id_, date, reason in self.incomplete[:MAX_NAMED]
-                ],
-            },
+            "incompleteTrends": self._named_trends(self.incomplete, len(self.incomplete)),
+            "doubtfulTrends": self._named_trends(self.doubtful, self.doubtful_total),
             "hotspotRule": {**evidence.hotspot_rule, "earlierRules": list(evidence.earlier_rules)},
         }
+
+    def _named_trends(self, trends: Sequence[Sequence[str]], total: int) -> dict[str, Any]:
+        named = [
+            {"organization": self.name(id_), "trendDate": date, "reason": reason}
+            for id_, date, reason in trends[:MAX_NAMED]
+        ]
+        return {"total": total, "trends": named}
 
     def problem(self) -> str:
         """Return why the run has failed; nothing where it has not."""
@@ -234,6 +240,12 @@ class RunSummary:
         if self.incomplete:
             listed = [f"{self.name(id_)} {date}: {reason}" for id_, date, reason in self.incomplete]
             said.append(f"{len(listed)} trends are not final. {list_text(listed, limit=5)}.")
+        if self.doubtful:
+            id_, date, reason = self.doubtful[0]
+            said.append(
+                f"{self.doubtful_total} trends that were written are of messages that cannot be meant as they are "
+                f"stored. Of {self.name(id_)} {date}, {reason}."
+            )
         for rule in evidence.earlier_rules:
             said.append(
                 f"The rule of hotspots has changed: the trends of {rule['organizations']} organizations from before "
@@ -302,4 +314,6 @@ def summarize_run(evidence: Evidence) -> RunSummary:
         not_in_source=sorted(not_in_source, key=lambda pair: (pair[0].first_date, pair[1])),
         kept_earlier=sum(counts.get("kept", 0) for report in reports for counts in report.earlier.values()),
         incomplete=[one for report in reports for one in report.incomplete],
+        doubtful=[one for report in reports for one in report.doubtful],
+        doubtful_total=sum(report.doubtful_total for report in reports),
     )

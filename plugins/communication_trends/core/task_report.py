@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from communication_trends.core.period import Period
-from communication_trends.core.report import AggregationReport, TrendStatus
+from communication_trends.core.report import DONE, AggregationReport, TrendStatus
+from communication_trends.core.wording import MAX_NAMED
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class TaskReport:
         may have lost its rows.
     :param incomplete: of trends that the source has lost rows of: id, first date, reason.
     :param deleted: ids of organizations that the source does not have any more.
+    :param doubtful: of trends with source rows that cannot be meant: id, first date, reason; `MAX_NAMED` at most.
+    :param doubtful_total: how many of these there are.
     """
 
     map_index: int
@@ -38,6 +41,8 @@ class TaskReport:
     not_in_source: Mapping[str, Sequence[str]] = field(default_factory=dict)
     incomplete: Sequence[Sequence[str]] = ()
     deleted: Sequence[str] = ()
+    doubtful: Sequence[Sequence[str]] = ()
+    doubtful_total: int = 0
 
     @classmethod
     def of(
@@ -52,6 +57,7 @@ class TaskReport:
         :param clear_number: how often the run has been cleared.
         :param is_last_attempt: whether no other attempt follows.
         """
+        doubtful = _doubtful(report)
         reported = cls(
             map_index,
             clear_number,
@@ -66,9 +72,11 @@ class TaskReport:
             not_in_source=_not_in_source(report),
             incomplete=[(id_, str(period.first_date), why) for (id_, period), why in report.incomplete.items()],
             deleted=list(report.deleted),
+            doubtful=doubtful[:MAX_NAMED],
+            doubtful_total=len(doubtful),
         )
         has_any = reported.kept or reported.failed or reported.earlier or reported.failed_earlier
-        has_more = reported.not_in_source or reported.incomplete or reported.deleted
+        has_more = reported.not_in_source or reported.incomplete or reported.deleted or reported.doubtful
         return reported if has_any or has_more else None
 
     def as_json(self) -> dict[str, Any]:
@@ -96,6 +104,15 @@ def _not_in_source(report: AggregationReport) -> dict[str, list[str]]:
     for result in report.of(TrendStatus.NOT_IN_SOURCE):
         found.setdefault(str(result.period.first_date), []).append(result.organization)
     return found
+
+
+def _doubtful(report: AggregationReport) -> list[tuple[str, str, str]]:
+    if not report.doubtful:
+        return []
+    done = {(result.organization, result.period) for result in report.of(*DONE)}
+    return [
+        (id_, str(period.first_date), why) for (id_, period), why in report.doubtful.items() if (id_, period) in done
+    ]
 
 
 def _camel(name: str) -> str:
