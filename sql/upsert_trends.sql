@@ -317,6 +317,21 @@ judged_trends as materialized (
         decided.*,
         decided.keeps_messages or decided.keeps_alerts as keeps_any,
         case
+            when decided.keeps_messages or decided.keeps_alerts
+                then decided.is_known_final and coalesce(decided.was_final, false)
+            -- forced, with less than there was
+            when
+                decided.has_fewer_messages
+                or decided.has_fewer_alerts
+                or decided.shrunk_channels is not null
+                then false
+            when decided.has_same_messages and decided.has_same_alerts
+                then
+                    coalesce(decided.is_known_final, false)
+                    or coalesce(decided.was_final, false)
+            else decided.is_known_final
+        end as becomes_final,
+        case
             when not decided.is_known then 'unknown'
             when decided.is_outdated then 'outdated'
             when decided.is_unsure then 'unsure'
@@ -427,16 +442,7 @@ written_provenance as (
         end as computed_at,
         case when is_unchanged then earlier_changed_at else now() end as changed_at,
         case when is_unchanged then earlier_change else status end as change,
-        case
-            when keeps_any then is_known_final and coalesce(was_final, false)
-            -- forced, with less than there was
-            when
-                has_fewer_messages or has_fewer_alerts or shrunk_channels is not null
-                then false
-            when is_unchanged
-                then coalesce(is_known_final, false) or coalesce(was_final, false)
-            else is_known_final
-        end as is_final,
+        becomes_final as is_final,
         case when keeps_messages then earlier_messages else total_classifications end
             as messages,
         case when keeps_messages then earlier_with_tone else messages_with_tone end
@@ -486,6 +492,7 @@ select
     judged_trends.status,
     judged_trends.stored_classifications,
     traced_trends.organization_id is not null as is_traced,
+    judged_trends.becomes_final,
     case
         when judged_trends.status = 'outdated'
             then json_build_object('computed_at', judged_trends.earlier_computed_at)

@@ -22,7 +22,8 @@ from
             messages_with_tone bigint,
             messages_with_confidence bigint,
             alerts bigint,
-            is_partial boolean
+            is_partial boolean,
+            becomes_final boolean
         )
 left join communication_trends as stored
     on
@@ -108,6 +109,10 @@ inner join lateral (  -- noqa: ST05
                         is distinct from %(hotspot_rule)s::jsonb
                     )
                     then 'provenance.computed_at or hotspot_rule'
+                when
+                    incoming.becomes_final is not null
+                    and provenance.is_final is distinct from incoming.becomes_final
+                    then 'provenance.is_final'
             end
         ) as columns
 ) as differences on true

@@ -338,7 +338,13 @@ def test_it_goes_with_its_organization(database, work_on):
 
 
 @pytest.mark.parametrize(
-    "action", ["return null;", "new.messages := 7; return new;", "new.alerts := null; return new;"]
+    "action",
+    [
+        "return null;",
+        "new.messages := 7; return new;",
+        "new.alerts := null; return new;",
+        "new.is_final := not new.is_final; return new;",
+    ],
 )
 def test_a_trend_whose_provenance_differs_from_what_was_computed_is_not_stored(database, work_on, action):
     for slug in ("acme", "beta"):

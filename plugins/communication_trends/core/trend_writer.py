@@ -174,7 +174,7 @@ class TrendWriter:
             self._report.doubtful |= verify_against_source(
                 self._reading, [by_key[trend_key(row)] for row in traced], kind, name
             )
-            computed = [_stored_form(by_key[trend_key(row)], row["details"]) for row in traced]
+            computed = [_stored_form(by_key[trend_key(row)], row) for row in traced]
             # run deferred triggers first, so that their changes are verified too
             self._writing.run_deferred()
             verify_stored(self._writing, self._parameters, computed, name)
@@ -326,12 +326,13 @@ def _kept_reason(details: Mapping[str, Any], trend: Mapping[str, Any]) -> str:
     return f"what was made from {' and '.join(kept)} was not overwritten: the source now has fewer ({'; '.join(fewer)})"
 
 
-def _stored_form(trend: Mapping[str, Any], details: Mapping[str, Any] | None) -> dict[str, Any]:
+def _stored_form(trend: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what has to be stored now: as it was computed, but for the half that was not overwritten."""
-    if not details:
-        return dict(trend)
+    expected = {**trend, "becomes_final": row["becomes_final"]}
+    if not (details := row["details"]):
+        return expected
     stored = {**(details["stored_messages"] or {}), **(details["stored_alerts"] or {})}
-    return {**trend, "messages": trend["total_classifications"], "is_partial": True, **stored}
+    return {**expected, "messages": trend["total_classifications"], "is_partial": True, **stored}
 
 
 def _today(transaction: Transaction) -> datetime.datetime:
