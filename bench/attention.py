@@ -1,9 +1,9 @@
 """
-The false positives and the detection rate of rules for anomalies, on simulated histories.
+The false positives and the detection rate of the rule for anomalies, on simulated histories.
 
-Usage: ``.venv/bin/python -m bench.attention``; docs/attention.md has the results and how long it takes. Every history
+Usage: ``.venv/bin/python -m bench.attention``; docs/attention.md has the results; minutes. Every history
 is a tenant of 5 to 10,000 messages a day with a week's rhythm, and negative binomial counts of four metrics, each of
-which varies by itself. Each rule judges the same days with the same 56 days before.
+which varies by itself.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from communication_trends.core.anomalies import find_anomalies
-from communication_trends.core.baseline import z_score
+from communication_trends.core.anomalies import Finding, find_anomalies
 from communication_trends.core.counts import METRICS, Counts
 from communication_trends.core.period import DAILY, Period
 
 DAYS = 56
-"""Days before one that a rule sees."""
+"""Days before one that the rule sees."""
 
 SIZES = [5, 10, 20, 40, 80, 150, 300, 1_000, 5_000, 10_000]
 """Messages a day."""
@@ -36,9 +35,6 @@ SHARES = {"messages": 1.0, "risky": 0.15, "alerts": 0.03, "negative": 0.2}
 """Mean of each metric, per message."""
 
 MONDAY = datetime.date(2026, 1, 5)
-
-Rule = Callable[[Counts, Sequence[Counts | None], Period], set[str]]
-"""From a day, the days before it, newest first, and which day it is: the names of the metrics that are anomalous."""
 
 
 @dataclass(frozen=True)
@@ -153,115 +149,34 @@ def count(mean: float, dispersion: float, chance: random.Random) -> int:
     return number
 
 
-def share_of(one: Counts, attribute: str) -> float:
-    """Return a metric as a share of the messages."""
-    return getattr(one, attribute) / one.messages if one.messages else 0
+def findings(current: Counts, history: Sequence[Counts | None], number: int) -> list[Finding]:
+    """Return what the package finds on a day, by its number from a Monday on; the days before it come newest first."""
+    return find_anomalies(current, history, Period(DAILY, MONDAY + datetime.timedelta(number)), ["complaint"])
 
 
-def of_eight(*, trim: bool) -> Rule:
-    """
-    Return the rule before this one: the mean of the same weekday, above all of which a count must be.
-
-    :param trim: without the highest and the lowest of the eight.
-    """
-
-    def rule(current: Counts, history: Sequence[Counts | None], _: Period) -> set[str]:
-        same = [one for one in history[6::7] if one]
-        found = set()
-        for metric in METRICS if len(same) >= 6 else []:
-            number, counts = metric.of(current), sorted(metric.of(one) for one in same)
-            counts = counts[1:-1] if trim else counts
-            mean, least = statistics.fmean(counts), len(counts)
-            own = statistics.variance(counts) / mean if mean else 0
-            spread = math.sqrt((own if own > 4 else 1.3) * (1 + 1 / least))
-            score = 2 * (math.sqrt(number + 0.375) - math.sqrt(mean + 0.375)) / spread
-            limit = (2.6 if trim else 2.38) if mean >= 8 else 3.0
-            is_high = number >= (1.5 if mean >= 26 else 2) * mean and number > counts[-1] and score >= limit
-            if metric.is_share and is_high:
-                shares = sorted(share_of(one, metric.attribute) for one in same)
-                is_high = share_of(current, metric.attribute) > shares[-2]
-            is_low = metric.sinks and number <= 0.5 * mean and number < counts[0] and score <= -4
-            if is_high or is_low:
-                found.add(metric.name)
-        return found
-
-    return rule
-
-
-def of_medians(current: Counts, history: Sequence[Counts | None], _: Period) -> set[str]:
-    """Medians of the weekdays, the level of the last 14 days, MAD, and a negative binomial tail of 1 in 1,000."""
-    found = set()
-    for metric in METRICS:
-        phases = [[metric.of(one) for one in history[(6 - 1 + phase) % 7 :: 7] if one] for phase in range(1, 8)]
-        # phases[0] is the same weekday, phases[1] the day after it
-        medians = [statistics.median(phase) if phase else 0 for phase in phases]
-        if len(phases[0]) < 6:
-            continue
-        distances = [
-            abs(number - medians[one]) / math.sqrt(medians[one] or 1) for one in range(7) for number in phases[one]
-        ]
-        dispersion = max(1.3, (1.4826 * statistics.median(distances)) ** 2)
-        recent = [(metric.of(one), medians[(7 - back) % 7]) for back, one in enumerate(history[:14], start=1) if one]
-        expected = sum(mean for _, mean in recent)
-        level = sum(number for number, _ in recent) / expected if expected else 1
-        number, mean = metric.of(current), max(0.1, medians[0] * level)
-        score = z_score(number, mean, dispersion)
-        is_high = score >= 3.09 and number >= (1.5 if mean >= 26 else 2) * mean
-        if metric.is_share and is_high:
-            is_high = share_of(current, metric.attribute) >= 1.25 * statistics.median(
-                [share_of(one, metric.attribute) for one in history[6::7] if one]
-            )
-        if is_high or (metric.sinks and score <= -3.09 and number <= 0.5 * mean):
-            found.add(metric.name)
-    return found
-
-
-def of_package(current: Counts, history: Sequence[Counts | None], period: Period) -> set[str]:
-    """Return what the package finds."""
-    return {one.figure for one in find_anomalies(current, history, period, ["complaint"])}
-
-
-RULES: dict[str, Rule] = {
-    "mean of eight": of_eight(trim=False),
-    "trimmed mean": of_eight(trim=True),
-    "medians, MAD": of_medians,
-    "the package's": of_package,
-}
-
-
-def period_of(number: int) -> Period:
-    """Return a day by its number."""
-    return Period(DAILY, MONDAY + datetime.timedelta(number))
-
-
-def print_line(title: str, numbers: Sequence[float], digits: int = 2) -> None:
+def print_line(title: str, number: float, digits: int = 2) -> None:
     """Print one line of a table."""
-    print(f"{title:44}", *(f"{number:16.{digits}f}" for number in numbers), flush=True)
+    print(f"{title:44} {number:7.{digits}f}", flush=True)
 
 
-def false_positives(
-    changes: Mapping[str, Any], tenants: int, days: int, chance: random.Random
-) -> dict[str, list[float]]:
-    """Return by rule the share of days with any finding, in percent, for each size."""
-    rates: dict[str, list[float]] = {name: [] for name in RULES}
+def false_positives(changes: Mapping[str, Any], tenants: int, days: int, chance: random.Random) -> list[float]:
+    """Return the share of days with any finding, in percent, for each size."""
+    rates = []
     for size in SIZES:
-        found = dict.fromkeys(RULES, 0)
+        found = 0
         for _ in range(tenants):
             history = History(size, **changes)
             series = [history.day(number, chance) for number in range(DAYS + days)]
             for number in range(DAYS, DAYS + days):
-                before = series[number - DAYS : number][::-1]
-                for name, rule in RULES.items():
-                    found[name] += bool(rule(series[number], before, period_of(number)))
-        for name in RULES:
-            rates[name].append(100 * found[name] / (tenants * days))
+                found += bool(findings(series[number], series[number - DAYS : number][::-1], number))
+        rates.append(100 * found / (tenants * days))
     return rates
 
 
 @dataclass(frozen=True)
 class Change:
     """
-    A change that a rule is to find.
+    A change that the rule is to find.
 
     :param title: what it is.
     :param metric: the name of the metric in the API.
@@ -293,14 +208,14 @@ CHANGES = [
 ]
 
 
-def detection(change: Change, cases: int, chance: random.Random, *, incidents: int) -> dict[str, float]:
+def detection(change: Change, cases: int, chance: random.Random, *, incidents: int) -> float:
     """
-    Return by rule in which share of cases a change is found on its first day, in percent.
+    Return in which share of cases a change is found on its first day, in percent.
 
     :param incidents: on the same weekday of how many of the eight weeks before there was one half as large again; that
         of a fall is a rise to 2.5 times.
     """
-    found = dict.fromkeys(RULES, 0)
+    found = 0
     for _ in range(cases):
         today = DAYS + chance.randrange(7)
         rhythm = [part / RHYTHM[today % 7] for part in RHYTHM]
@@ -318,9 +233,8 @@ def detection(change: Change, cases: int, chance: random.Random, *, incidents: i
                 # messages that are risky are messages as well
                 more = counts[change.attribute] - series[number].messages
                 series[number] = series[number]._replace(messages=series[number].messages + max(0, more))
-        for name, rule in RULES.items():
-            found[name] += change.metric in rule(series[-1], series[-2::-1], period_of(today))
-    return {name: 100 * number / cases for name, number in found.items()}
+        found += change.metric in {one.figure for one in findings(series[-1], series[-2::-1], today)}
+    return 100 * found / cases
 
 
 def after_event(
@@ -332,7 +246,7 @@ def after_event(
     :param plant: returns what a day, by its number from the event on, is made to; None for one that is not stored.
     """
     sizes, tenants = [20, 80, 300, 1_000], 12
-    found = {name: [0] * weeks for name in RULES}
+    found = [0] * weeks
     for size in sizes:
         for _ in range(tenants):
             history = History(size)
@@ -343,12 +257,9 @@ def after_event(
                 current = series[DAYS + number]
                 if current is not None:
                     before = series[number : DAYS + number][::-1]
-                    for name, rule in RULES.items():
-                        found[name][number // 7] += bool(rule(current, before, period_of(DAYS + number)))
-    for week in range(weeks):
-        print_line(
-            f"{title}, week {week + 1}", [100 * found[name][week] / (7 * len(sizes) * tenants) for name in RULES], 1
-        )
+                    found[number // 7] += bool(findings(current, before, DAYS + number))
+    for week, days in enumerate(found, start=1):
+        print_line(f"{title}, week {week}", 100 * days / (7 * len(sizes) * tenants), 1)
 
 
 def said_together(moved: float, times: float, chance: random.Random) -> list[float]:
@@ -366,7 +277,7 @@ def said_together(moved: float, times: float, chance: random.Random) -> list[flo
             history = History(SIZES[tenant % len(SIZES)], dispersion=2)
             series = [history.day(one, chance) for one in range(number - DAYS, number + 1)]
             current = scaled(series[-1], times) if tenant < moved * tenants else series[-1]
-            for one in find_anomalies(current, series[-2::-1], period_of(number), ["complaint"]):
+            for one in findings(current, series[-2::-1], number):
                 found[one.figure, one.direction] = found.get((one.figure, one.direction), 0) + 1
         numbers.append(max(found.values(), default=0))
     return [100 * sum(one >= share * tenants for one in numbers) / days for share in SHARES_TOGETHER]
@@ -399,25 +310,18 @@ EVENTS: dict[str, tuple[int, Callable[[int, Counts, random.Random], Counts | Non
 def main() -> None:
     """Print the tables."""
     chance, started = random.Random(17), time.perf_counter()
-    print(f"{'false positives, % of tenant-days':44}", *(f"{name:>16}" for name in RULES))
-    own: dict[str, list[float]] = {}
+    print(f"{'false positives, % of tenant-days':44} {'average':>7}", *(f"{size:>7,}" for size in SIZES))
     for title, changes in HISTORIES.items():
         rates = false_positives(changes, tenants=8, days=112, chance=chance)
-        own[title] = rates["the package's"]
-        print_line(title, [statistics.fmean(rates[name]) for name in RULES])
-    print(f"\n{'the package, by messages a day':44}", *(f"{size:>7,}" for size in SIZES))
-    for title, by_size in own.items():
-        print(f"{title:44}", *(f"{rate:7.2f}" for rate in by_size))
+        print(f"{title:44} {statistics.fmean(rates):7.2f}", *(f"{rate:7.2f}" for rate in rates), flush=True)
     for incidents in (0, 1, 3):
-        said = f"found on the first day, %, {incidents} incidents before"
-        print(f"\n{said:44}", *(f"{name:>16}" for name in RULES))
+        print(f"\nfound on the first day, %, {incidents} incidents before")
         for change in CHANGES:
-            rates_of = detection(change, 3_000, chance, incidents=incidents)
-            print_line(change.title, [rates_of[name] for name in RULES], 1)
-    print(f"\n{'days with a finding, %':44}", *(f"{name:>16}" for name in RULES))
+            print_line(change.title, detection(change, 3_000, chance, incidents=incidents), 1)
+    print("\ndays with a finding, %")
     for title, (weeks, plant) in EVENTS.items():
         after_event(title, plant, weeks, chance)
-    print(f"\n{'days on which many are said at once, %':44}", *(f"{100 * share:14.0f}%" for share in SHARES_TOGETHER))
+    print(f"\n{'days on which many are said at once, %':44}", *(f"{100 * share:6.0f}%" for share in SHARES_TOGETHER))
     for title, moved, times in (
         ("an ordinary day of 60 organizations", 0, 1),
         ("a fifth of them twice as high", 0.2, 2),
@@ -425,16 +329,17 @@ def main() -> None:
         ("half of them at 40%", 0.5, 0.4),
         ("all of them at 40%", 1, 0.4),
     ):
-        print_line(title, said_together(moved, times, chance), 1)
-    print(f"\n{'false positives on other histories, %':44}", *(f"{name:>16}" for name in RULES))
+        print(f"{title:44}", *(f"{share:7.1f}" for share in said_together(moved, times, chance)), flush=True)
+    print("\nfalse positives on other histories, % of tenant-days")
     for title, changes in OTHER_HISTORIES.items():
         rates = false_positives({**changes, "is_other": True}, tenants=8, days=112, chance=random.Random(29))
-        print_line(title, [statistics.fmean(rates[name]) for name in RULES])
+        print_line(title, statistics.fmean(rates))
     series = [History(300, level_cv=0.25).day(number, chance) for number in range(10 * DAYS)]
     judged = time.process_time()
     for number in range(DAYS, len(series)):
-        of_package(series[number], series[number - DAYS : number][::-1], period_of(number))
-        of_package(scaled(series[number], 3), series[number - DAYS : number][::-1], period_of(number))
+        before = series[number - DAYS : number][::-1]
+        findings(series[number], before, number)
+        findings(scaled(series[number], 3), before, number)
     spent = (time.process_time() - judged) / (2 * (len(series) - DAYS) * len(METRICS))
     print(f"\n{1e6 * spent:.0f} µs of CPU a metric, half of the days three times as high as usual")
     print(f"{time.perf_counter() - started:.0f} s, {time.process_time():.0f} s of CPU")
