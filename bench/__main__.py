@@ -2,8 +2,8 @@
 What the package costs, as ratios measured side by side in one run.
 
 Usage: ``python -m bench [--quick] [SECTION …]``. Prints one table, and writes what it measured in full to
-bench/results.json. Some sections are measured only when they are named: ``month`` and ``large`` need 9 GB, ``old``
-20 GB and half an hour; ``many`` is 100,000 organizations, ``inserts`` what the application notices of a run.
+bench/results.json. Two sections are measured only when they are named: ``many`` is 100,000 organizations, ``inserts``
+what the application notices of a run.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import inserts, large, many, month, old, runs, statement
+from bench import inserts, runs, statement
 from bench.report import Report, say
 from local.servers import postgres
 
 RUNS = ("runs", "range", "lookback", "batches", "broken")
 SECTIONS = ("sql", *RUNS)
-NAMED = ("month", "large", "old", "many", "inserts")
+NAMED = ("many", "inserts")
 
 
 def main() -> None:
@@ -39,15 +39,8 @@ def main() -> None:
             if "sql" in sections:
                 report.section = "sql"
                 statement.measure_all(server, report, quick=quick)
-            if set(RUNS) & set(sections):
+            if {*RUNS, "many"} & set(sections):
                 runs.measure(home, server, report, sections, quick=quick)
-            for name, module in (("month", month), ("large", large), ("old", old)):
-                if name in sections:
-                    report.section = name
-                    module.measure(server, report, quick=quick)
-            if "many" in sections:
-                report.section = "many"
-                many.measure(home, server, report, quick=quick)
         if "inserts" in sections:
             report.section = "inserts"
             inserts.measure(home, report, quick=quick)

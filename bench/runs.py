@@ -130,12 +130,12 @@ def runner(home: Path, server: Server, database: str, **settings: str) -> Iterat
 
 def measure(home: Path, server: Server, report: Report, sections: Collection[str], *, quick: bool) -> None:
     """
-    Measure whole runs, on 10 organizations of 20 messages at first, on 10,000 at last.
+    Measure whole runs, on 10 organizations of 20 messages at first, on 10,000 or more at last.
 
     :param home: where Airflow writes.
     :param server: where the databases are.
     :param report: what takes the results.
-    :param sections: which of ``runs``, ``batches``, ``range``, ``lookback``, ``broken``.
+    :param sections: which of ``runs``, ``range``, ``lookback``, ``batches``, ``broken``, ``many``.
     :param quick: fewer and smaller runs.
     """
     with open_database(server, "application") as connection:
@@ -150,6 +150,7 @@ def measure(home: Path, server: Server, report: Report, sections: Collection[str
                 "lookback": lookback,
                 "batches": batches,
                 "broken": broken,
+                "many": many,
             }.items():
                 if section in sections:
                     report.section = section
@@ -291,6 +292,18 @@ def broken(airflow: Runner, connection: psycopg.Connection[Any], report: Report,
         report.add(
             f"{number:,} organizations, default settings, {count} broken against none", taken[count], taken[0], "s"
         )
+
+
+def many(airflow: Runner, connection: psycopg.Connection[Any], report: Report, *, quick: bool) -> None:
+    """Measure whether the time of each organization stays the same with ten times as many, default settings."""
+    few, most = (1_000, 10_000) if quick else (10_000, 100_000)
+    each: dict[int, list[float]] = {}
+    for number in (few, most):
+        grow(connection, number)
+        taken = [all_trends_to_write(connection, partial(airflow.run, DAG_ID, date=DAY)) for _ in range(2)]
+        each[number] = [1000 * seconds / number for seconds in taken]
+        report.add(f"{number:,} organizations, default settings", taken, unit="s")
+    report.add(f"time of each organization, {most:,} against {few:,}", each[most], each[few])
 
 
 def _loop(connection: psycopg.Connection[Any]) -> float:

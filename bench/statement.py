@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,23 +31,6 @@ PARAMETERS: dict[str, Any] = {
     "hotspot_min_ratio": "0.3",
 }
 SMALL, LARGE, HUGE = 700, 20_000, 1_000_000
-
-OTHER_INDEXES = {
-    "covering, the tone left in the JSON": (
-        "create index other_idx on topic_classifications (organization_id, created_at)"
-        " include (topic, channel_id, confidence, sentiment)"
-    ),
-    "partial, only of the latest days": (
-        "create index other_idx on topic_classifications (organization_id, created_at, (sentiment ->> 'tone'))"
-        " include (topic, channel_id, confidence, sentiment) where created_at >= '2026-11-01'"
-    ),
-    "BRIN on created_at": "create index other_idx on topic_classifications using brin (created_at)",
-    "extended statistics on topic, tone and channel": (
-        "create statistics other_idx (ndistinct) on topic, channel_id, (sentiment ->> 'tone')"
-        " from topic_classifications"
-    ),
-}
-"""What has been tried besides sql/schema/indexes.sql."""
 
 Connection = psycopg.Connection[Any]
 
@@ -98,24 +81,6 @@ def without_indexes(connection: Connection) -> None:
         connection.execute(sql.SQL("drop index {}").format(sql.Identifier(name)))
 
 
-def make_bare(connection: Connection) -> None:
-    """Leave the messages without indexes, keys and write-ahead log, so that many millions are made in minutes."""
-    constraints = "select conname from pg_constraint where conrelid = 'topic_classifications'::regclass"
-    for (name,) in connection.execute(f"{constraints} and contype in ('p', 'u', 'f')").fetchall():
-        statement = sql.SQL("alter table topic_classifications drop constraint {}")
-        connection.execute(statement.format(sql.Identifier(name)))
-    without_indexes(connection)
-    connection.execute("alter table topic_classifications set unlogged, set (autovacuum_enabled = off)")
-
-
-def make_application_index(connection: Connection) -> None:
-    """Make the index of the application that finds an organization's rows of a day."""
-    connection.execute(
-        "create index topic_classifications_organization_created_idx"
-        " on topic_classifications (organization_id, created_at)"
-    )
-
-
 def make_optional_indexes(connection: Connection) -> None:
     """Apply sql/schema/indexes.sql."""
     for statement in read(ROOT / "sql" / "schema" / "indexes.sql").split(";"):
@@ -151,8 +116,7 @@ SESSION_PARAMETERS = {
 OURS = [read(ROOT / "sql" / "aggregate_trends.sql")]
 FIVE = [part for part in read(HERE / "sql" / "five_queries.sql").split(";") if part.strip()]
 COUNT = [read(HERE / "sql" / "count.sql")]
-# by topic: the least that a distribution takes
-WAYS = {"ours": OURS, "five": FIVE, "count": COUNT, "by topic": FIVE[:1]}
+WAYS = {"ours": OURS, "five": FIVE, "count": COUNT}
 
 
 def measure(
@@ -160,7 +124,6 @@ def measure(
     organizations: Sequence[str],
     tries: int,
     period: dict[str, Any] | None = None,
-    ways: Mapping[str, Sequence[str]] = WAYS,
 ) -> dict[str, list[float]]:
     """
     Measure the ways interleaved, so that a busy moment affects all of them.
@@ -169,11 +132,10 @@ def measure(
     :param organizations: ids, taken one after the other.
     :param tries: how often.
     :param period: another one than the day, from `bounds`.
-    :param ways: the statements of each way, by its name.
     :returns: milliseconds by way.
     """
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    order = list(ways)
+    taken: dict[str, list[float]] = {name: [] for name in WAYS}
+    order = list(WAYS)
     following = itertools.cycle(organizations)
     for attempt in range(tries + 1):
         for name in order:
@@ -185,7 +147,7 @@ def measure(
                 "organization_id": organization,
                 "organization_ids": [organization],
             }
-            milliseconds = timed(connection, ways[name], parameters)
+            milliseconds = timed(connection, WAYS[name], parameters)
             if attempt:  # the first one warms up
                 taken[name].append(milliseconds)
         order = order[1:] + order[:1]
@@ -208,11 +170,11 @@ def measure_all(server: Server, report: Report, *, quick: bool) -> None:
 
 def one_organization_day(server: Server, report: Report, *, quick: bool) -> None:
     """
-    Measure one organization-day of three sizes, without and with the optional indexes, and other indexes.
+    Measure one organization-day of three sizes, without and with the optional indexes.
 
     :param server: where.
     :param report: what takes the results.
-    :param quick: without the largest organization and the other indexes.
+    :param quick: without the largest organization.
     """
     with open_database(server, "statement") as connection:
         report.versions["postgresql"] = connection.info.parameter_status("server_version") or ""
@@ -248,12 +210,9 @@ def one_organization_day(server: Server, report: Report, *, quick: bool) -> None
                 report.add(f"{label}, against count(*)", taken["ours"], taken["count"])
                 plain.setdefault(size, taken["five"])
                 if indexes == "with":
-                    report.add(f"{label}, counted by topic alone, against count(*)", taken["by topic"], taken["count"])
                     report.add(f"{label}, against the five queries without them", taken["ours"], plain[size])
             if not quick:
                 _rows_of_a_day(connection, report, by_slug["huge"], indexes)
-        if not quick:
-            _other_indexes(connection, report, by_slug["large"])
 
 
 def _report_sizes(connection: Connection, report: Report) -> None:
@@ -271,21 +230,6 @@ def _rows_of_a_day(connection: Connection, report: Report, organization: str, in
         end = datetime.datetime.fromisoformat(PARAMETERS["day_start"]) + datetime.timedelta(days=rows / HUGE)
         taken = measure(connection, [organization], 7, bounds(PARAMETERS["day_start"], end.isoformat()))
         report.add(f"growth: {rows:,} rows of a day, {indexes} the optional indexes", taken["ours"], taken["five"])
-
-
-def _other_indexes(connection: Connection, report: Report, large: str) -> None:
-    ours = measure(connection, [large], 15)["ours"]
-    connection.execute("drop index topic_classifications_trends_idx")
-    for name, statement in OTHER_INDEXES.items():
-        connection.execute(statement)  # type: ignore[call-overload]
-        connection.execute("vacuum analyze topic_classifications")
-        taken = measure(connection, [large], 15)
-        size = connection.execute("select pg_relation_size(to_regclass('other_idx')) / 1e6").fetchone()
-        report.add(f"{LARGE:,} rows, the optional index against: {name}", ours, taken["ours"])
-        if size and size[0]:
-            report.add(f"size of: {name}", [float(size[0])], unit="MB")
-        kind = "statistics" if "statistics" in statement else "index"
-        connection.execute(sql.SQL("drop {} other_idx").format(sql.SQL(kind)))
 
 
 def writer(server: Server, report: Report, *, quick: bool) -> None:
