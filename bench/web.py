@@ -8,26 +8,33 @@ take 50 ms of database time, the overview of 1,000 organizations over 90 days 25
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
+import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from bench.browser import CHROMIUM, contexts
 from local.airflow import Airflow, airflow_environment, run_airflow
 from local.servers import Server, apply_schema, postgres
 
 ORGANIZATIONS = 1000
 MANY_ORGANIZATIONS = 50_000
 LAST_DAY = datetime.date(2026, 10, 29)
+NOON = datetime.datetime(2026, 10, 30, 12, tzinfo=datetime.timezone.utc)
+"""Now, for the API and for the browser: the day after the last one."""
+
 TRIES = 7
+
+CHROMIUM = shutil.which("chromium")
+"""Its path; None where it is not installed."""
 
 
 def fill(connection: psycopg.Connection[Any], organizations: int, days: int) -> None:
@@ -112,10 +119,9 @@ def measure_answers(server: Server, database: str, organizations: int) -> None:
     from communication_trends.web.ranges import Range, range_of
 
     os.environ["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"] = server.airflow_connection(database)
-    now = datetime.datetime.combine(LAST_DAY, datetime.time(12), datetime.timezone.utc) + datetime.timedelta(1)
 
     def last(days: int) -> Range:
-        return range_of(DAILY, LAST_DAY - datetime.timedelta(days - 1), LAST_DAY, now=now)
+        return range_of(DAILY, LAST_DAY - datetime.timedelta(days - 1), LAST_DAY, now=NOON)
 
     def ranked(days: int, sort: str = "rank", ascending: bool = True) -> Callable[[Any], Any]:
         ranking: dict[str, Any] = {"search": "", "sort": sort, "ascending": ascending, "limit": 25, "offset": 0}
@@ -149,6 +155,35 @@ def measure_answers(server: Server, database: str, organizations: int) -> None:
         measure(title, target, answer)
 
 
+@contextlib.contextmanager
+def browser(server: Server, home: Path, database: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """
+    Serve the page, start Chromium, and yield the page's URL and what makes a logged-in context with a separate cache.
+
+    :param server: where the database is.
+    :param home: AIRFLOW_HOME.
+    :param database: the one with the trends.
+    """
+    from playwright.sync_api import sync_playwright
+
+    airflow = Airflow(airflow_environment(home, server, metadata="bench_airflow", database=database))
+    try:
+        airflow.start("api-server")
+        with sync_playwright() as playwright:
+            chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+
+            def context() -> Any:
+                made = chromium.new_context(viewport={"width": 1440, "height": 1000})
+                made.clock.set_fixed_time(NOON)
+                made.add_cookies([{"name": "_token", "value": airflow.token, "url": airflow.url}])
+                return made
+
+            yield f"{airflow.url}/communication-trends/", context
+            chromium.close()
+    finally:
+        airflow.stop()
+
+
 DRAWN = """() => document.getElementById("main").getAttribute("aria-busy") === "false"
     && document.querySelector("#topics .main-svg")"""
 
@@ -163,7 +198,7 @@ CLICK = """label => new Promise(resolve => {
 })"""
 
 
-def measure_page(server: Server, home: Path, database: str, what: str, last: datetime.date, target: int) -> None:
+def measure_page(server: Server, home: Path, database: str, what: str, target: int) -> None:
     """
     Print the time until the page has drawn all of it: opened with an empty cache, opened again, and after a click.
 
@@ -171,43 +206,33 @@ def measure_page(server: Server, home: Path, database: str, what: str, last: dat
     :param home: AIRFLOW_HOME.
     :param database: the one with the trends.
     :param what: what it has, in words.
-    :param last: its last day; the browser's clock says the noon after it.
     :param target: ms from a click to the charts.
     """
-    if not CHROMIUM:
-        print("no Chromium: the page is not measured")
-        return
-    environment = airflow_environment(home, server, metadata="bench_airflow", database=database)
-    airflow = Airflow(environment)
     with server.connect(database) as connection:
         row = connection.execute("select slug from organizations order by slug limit 1").fetchone()
     assert row
-    try:
-        airflow.start("api-server")
-        with contexts(airflow, last) as context:
-            for title, query in {f"overview of {what}": "", f"one of {what}": f"organization={row[0]}"}.items():
-                kept = context()
-                opened, clicked = [], []
-                for _ in range(4):
-                    page = kept.new_page()
-                    started = time.perf_counter()
-                    page.goto(f"{airflow.url}/communication-trends/?{query}")
-                    page.wait_for_function(DRAWN)
-                    opened.append(1000 * (time.perf_counter() - started))
-                    for label in ("7 days", "90 days", "30 days"):
-                        clicked.append(page.evaluate(CLICK, label))
-                    page.close()
-                print(
-                    f"{title:34} opened {opened[0]:5.0f} ms, again {statistics.median(opened[1:]):5.0f} ms;"
-                    f" click to all drawn {statistics.median(clicked):5.0f} ms, at most {max(clicked):5.0f} ms"
-                    f" (target {target})",
-                    flush=True,
-                )
-    finally:
-        airflow.stop()
+    with browser(server, home, database) as (url, context):
+        for title, query in {f"overview of {what}": "", f"one of {what}": f"organization={row[0]}"}.items():
+            kept = context()
+            opened, clicked = [], []
+            for _ in range(4):
+                page = kept.new_page()
+                started = time.perf_counter()
+                page.goto(f"{url}?{query}")
+                page.wait_for_function(DRAWN)
+                opened.append(1000 * (time.perf_counter() - started))
+                for label in ("7 days", "90 days", "30 days"):
+                    clicked.append(page.evaluate(CLICK, label))
+                page.close()
+            print(
+                f"{title:34} opened {opened[0]:5.0f} ms, again {statistics.median(opened[1:]):5.0f} ms;"
+                f" click to all drawn {statistics.median(clicked):5.0f} ms, at most {max(clicked):5.0f} ms"
+                f" (target {target})",
+                flush=True,
+            )
 
 
-def measure_the_whole_page(server: Server, home: Path, database: str, what: str, last: datetime.date) -> None:
+def measure_the_whole_page(server: Server, home: Path, database: str, what: str) -> None:
     """
     Print how long one person, and three at once, wait until all of the page is drawn, and which answers they never got.
 
@@ -215,47 +240,39 @@ def measure_the_whole_page(server: Server, home: Path, database: str, what: str,
     :param home: AIRFLOW_HOME.
     :param database: the one with the trends.
     :param what: what it has, in words.
-    :param last: its last day; the browser's clock says the noon after it.
     """
-    if not CHROMIUM:
-        return
-    airflow = Airflow(airflow_environment(home, server, metadata="bench_airflow", database=database))
-    try:
-        airflow.start("api-server")
-        with contexts(airflow, last) as context:
-            for people in (1, 3):
-                statuses: list[int] = []
-                pages = []
-                started = time.perf_counter()
-                for _ in range(people):
-                    own = context()
-                    own.set_default_timeout(300_000)
-                    pages.append(own.new_page())
-                    pages[-1].on("response", lambda answer: statuses.append(answer.status))  # noqa: B023
-                    pages[-1].goto(f"{airflow.url}/communication-trends/", wait_until="commit")
-                charts, whole = [], []
-                for page in pages:
-                    page.wait_for_selector("#topics .main-svg")
-                    charts.append(time.perf_counter() - started)
-                    page.wait_for_function(DRAWN)
-                    whole.append(time.perf_counter() - started)
-                failures = sum(status >= 400 and status != 503 for status in statuses)
-                unanswered = [text for page in pages for text in page.locator("#main p.problem").all_inner_texts()]
-                print(
-                    f"{what}, {people} at once: charts after at most {max(charts):.1f} s, all of the page after"
-                    f" {max(whole):.1f} s; 503, which is asked again: {statuses.count(503)};"
-                    f" other failures: {failures}; panels without an answer: {unanswered or None}",
-                    flush=True,
-                )
-                for page in pages:
-                    page.context.close()
-    finally:
-        airflow.stop()
+    with browser(server, home, database) as (url, context):
+        for people in (1, 3):
+            statuses: list[int] = []
+            pages = []
+            started = time.perf_counter()
+            for _ in range(people):
+                own = context()
+                own.set_default_timeout(300_000)
+                pages.append(own.new_page())
+                pages[-1].on("response", lambda answer: statuses.append(answer.status))  # noqa: B023
+                pages[-1].goto(url, wait_until="commit")
+            charts, whole = [], []
+            for page in pages:
+                page.wait_for_selector("#topics .main-svg")
+                charts.append(time.perf_counter() - started)
+                page.wait_for_function(DRAWN)
+                whole.append(time.perf_counter() - started)
+            failures = sum(status >= 400 and status != 503 for status in statuses)
+            unanswered = [text for page in pages for text in page.locator("#main p.problem").all_inner_texts()]
+            print(
+                f"{what}, {people} at once: charts after at most {max(charts):.1f} s, all of the page after"
+                f" {max(whole):.1f} s; 503, which is asked again: {statuses.count(503)};"
+                f" other failures: {failures}; panels without an answer: {unanswered or None}",
+                flush=True,
+            )
+            for page in pages:
+                page.context.close()
 
 
-def fill_with_the_story(server: Server, database: str) -> datetime.date:
+def fill_with_the_story(server: Server, database: str) -> None:
     """
-    Make the demo's rows and their trends, and return the last day of them.
+    Make the demo's rows and their trends.
 
     :param server: where the database is.
     :param database: an empty one.
@@ -267,17 +284,15 @@ def fill_with_the_story(server: Server, database: str) -> datetime.date:
     from communication_trends.core.work import Work
     from demo import story
 
-    last = LAST_DAY
     with server.connect(database) as connection:
         apply_schema(connection, "source_tables.sql", "communication_trends.sql")
-        story.load(connection, last)
+        story.load(connection, LAST_DAY)
     os.environ["AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"] = server.airflow_connection(database)
-    period = DAILY.containing(last)
+    period = DAILY.containing(LAST_DAY)
     ids = [organization.id for organization in story.ORGANIZATIONS]
     with open_database("communication_trends_db") as opened:
         outcome = Aggregation(Work(ids, period, period.earlier(story.DAYS)), source=opened).run()
     assert not outcome.of(TrendStatus.FAILED)
-    return last
 
 
 def main() -> None:
@@ -296,17 +311,16 @@ def main() -> None:
                     apply_schema(connection, "source_tables.sql", "communication_trends.sql")
                     fill(connection, organizations, days)
                 measure_answers(server, database, organizations)
-            story_day = fill_with_the_story(server, "bench_demo")
-            environment = airflow_environment(
-                Path(folder) / "airflow", server, metadata="bench_airflow", database="bench_demo"
-            )
+            fill_with_the_story(server, "bench_demo")
+            home = Path(folder) / "airflow"
+            environment = airflow_environment(home, server, metadata="bench_airflow", database="bench_demo")
             run_airflow(environment, "db", "migrate")
-            for database, what, last, target in (
-                ("bench_demo", "the demo", story_day, 1000),
-                ("bench_web", "1,000", LAST_DAY, 2000),
-            ):
-                measure_page(server, Path(folder) / "airflow", database, what, last, target)
-            measure_the_whole_page(server, Path(folder) / "airflow", "bench_web_many", "50,000", LAST_DAY)
+            if not CHROMIUM:
+                print("no Chromium: the page is not measured")
+                return
+            measure_page(server, home, "bench_demo", "the demo", 1000)
+            measure_page(server, home, "bench_web", "1,000", 2000)
+            measure_the_whole_page(server, home, "bench_web_many", "50,000")
         finally:
             for database in (*databases, "bench_demo", "bench_airflow"):
                 server.drop_database(database)
