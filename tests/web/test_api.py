@@ -98,26 +98,6 @@ def test_an_id_means_the_same_as_a_slug(api):
     assert by_id["organization"]["slug"] == "iris"
 
 
-def test_trends_of_all_organizations(api):
-    answer = api.get(f"{API}/trends", params=RANGE).json()
-    assert answer["organizationsTotal"] == 10
-    assert answer["totals"]["topics"] == summed(rows.ORGANIZATIONS, "topic_distribution")
-    assert answer["totals"]["tones"] == summed(rows.ORGANIZATIONS, "sentiment_distribution")
-    assert answer["totals"]["escalations"] == summed(rows.ORGANIZATIONS, "escalation_counts")
-    stored_by_day = {day["date"]: day["organizationsStored"] for day in answer["days"]}
-    assert stored_by_day == {str(day): 9 if day in rows.GAPS else 10 for day in DAYS}
-    first = [rows.trend(slug, FROM) for slug in rows.ORGANIZATIONS]
-    weighted = sum(trend["avg_confidence"] * trend["total_classifications"] for trend in first)
-    assert answer["days"][0]["avgConfidence"] == int(weighted / sum(t["total_classifications"] for t in first) + 0.5)
-    assert answer["days"][0]["hotspotCount"] == sum(len(trend["channel_hotspots"]) for trend in first)
-
-
-def test_a_day_without_any_trend_is_missing(api):
-    answer = api.get(f"{API}/trends", params={"from": "2026-07-30", "to": "2026-08-01"}).json()
-    assert [day["missing"] for day in answer["days"]] == [True, True, False]
-    assert [day["totalClassifications"] is None for day in answer["days"]] == [True, True, False]
-
-
 def test_organizations_in_pages_and_by_search(api):
     answer = api.get(f"{API}/organizations", params={"limit": 4, "offset": 8}).json()
     assert [one["slug"] for one in answer["organizations"]] == ["iris", "juniper"]
@@ -128,29 +108,6 @@ def test_organizations_in_pages_and_by_search(api):
     assert api.get(f"{API}/organizations", params={"search": "%"}).json() == {"organizations": [], "totalEntries": 0}
     beyond = api.get(f"{API}/organizations", params={"offset": 100}).json()
     assert beyond == {"organizations": [], "totalEntries": 10}
-
-
-def test_the_overview_ranks_by_risk(api):
-    answer = api.get(f"{API}/overview", params={**RANGE, "limit": 3, "sort": "riskScore"}).json()
-    scores = {}
-    for slug in rows.ORGANIZATIONS:
-        messages = sum(trend["total_classifications"] for trend in stored(slug))
-        scores[slug] = int(sum(map(risky, stored(slug))) * 100 / messages + 0.5)
-    best = sorted(scores.values(), reverse=True)[:3]
-    assert [entry["riskScore"] for entry in answer["organizations"]] == best
-    assert [scores[entry["organization"]["slug"]] for entry in answer["organizations"]] == best
-    assert [entry["rank"] for entry in answer["organizations"]] == [1, 2, 3]
-    assert answer["totalEntries"] == 10
-    acme = answer["organizations"][0]
-    assert acme["organization"]["slug"] == "acme"
-    assert acme["dailyClassifications"] == [
-        None if day in rows.GAPS else rows.trend("acme", day)["total_classifications"] for day in DAYS
-    ]
-    assert acme["dailyRiskyClassifications"] == [
-        None if day in rows.GAPS else risky(rows.trend("acme", day)) for day in DAYS
-    ]
-    assert acme["escalations"] == sum(sum(trend["escalation_counts"].values()) for trend in stored("acme"))
-    assert acme["criticalEscalations"] == sum(t["escalation_counts"].get("critical", 0) for t in stored("acme"))
 
 
 def test_few_messages_rank_last(api):
@@ -169,30 +126,12 @@ def test_few_messages_rank_last(api):
 
 
 def test_hotspots_are_ranked_over_the_range(api):
-    answer = api.get(f"{API}/hotspots", params={**RANGE, "organization": "acme"}).json()
-    hot = [
-        (day, hotspot)
-        for day in DAYS
-        if day not in rows.GAPS
-        for hotspot in rows.trend("acme", day)["channel_hotspots"]
-        if hotspot["channelId"] == "C-acme-support"
-    ]
-    assert hot
-    messages = sum(hotspot["messageCount"] for _, hotspot in hot)
-    weighted = sum(hotspot["riskScore"] * hotspot["messageCount"] for _, hotspot in hot)
-    expected = {
-        "organization": {"id": rows.organization_id("acme"), "name": "Acme Logistics", "slug": "acme"},
-        "channelId": "C-acme-support",
-        "riskScore": int(weighted / messages + 0.5),
-        "peakRiskScore": max(hotspot["riskScore"] for _, hotspot in hot),
-        "messageCount": messages,
-        "daysHot": len(hot),
-        "lastHotDay": str(max(day for day, _ in hot)),
-    }
-    assert expected in answer["hotspots"]
-    scores = [entry["riskScore"] for entry in api.get(f"{API}/hotspots", params=RANGE).json()["hotspots"]]
+    every = api.get(f"{API}/hotspots", params=RANGE).json()["hotspots"]
+    scores = [entry["riskScore"] for entry in every]
     assert scores == sorted(scores, reverse=True)
-    assert len(scores) > len(answer["hotspots"])
+    one = api.get(f"{API}/hotspots", params={**RANGE, "organization": "acme"}).json()["hotspots"]
+    assert 0 < len(one) < len(every)
+    assert one == [entry for entry in every if entry["organization"]["slug"] == "acme"]
 
 
 def test_csv_has_what_the_view_shows(api):

@@ -504,6 +504,9 @@ def check_comparison(world, id_):
     answer = world.get("comparison", **parameters)
     now, before, pairs = world.compared(ids, world.dates(), world.shift)
     stored = [(one, date) for one in ids for date in world.dates() if world.readable(one, date) is not None]
+    last = world.last + world.step - datetime.timedelta(1)
+    assert answer["current"] == {"from": str(world.first), "to": str(last)}
+    assert answer["previous"] == {"from": str(world.first - world.shift), "to": str(last - world.shift)}
     assert answer["matchedDays"] == pairs
     assert answer["possibleDays"] == sum(
         world.existed(one, date) for one in ids for date in world.dates() if date <= world.due
@@ -530,7 +533,9 @@ def check_comparison(world, id_):
             "total": half_up(total),
         }
     lines = {line["figure"]: line for line in world.table("comparison", **parameters)}
+    assert [*lines] == ["totalClassifications", "escalations", "riskScore", "avgConfidence"]
     for figure, line in lines.items():
+        assert line["matchedDays"] == str(pairs)
         for name in ("current", "previous", "total"):
             assert line[name] == ("" if answer[figure][name] is None else str(answer[figure][name]))
 
