@@ -14,7 +14,7 @@ from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
 
 def facts(user: BaseUser) -> dict[str, Any]:
     """
-    Return what `static/facts.js` reads.
+    Return what `static/state.js` reads.
 
     :param user: who reads the page; whether the page offers to run a DAG depends on the permissions.
     """

@@ -3,6 +3,7 @@
 import { h, update } from "./dom.js";
 import { isNotFinal } from "./series.js";
 import {
+  capitalize,
   change,
   count,
   list,
@@ -124,7 +125,7 @@ export function leftOutText(comparison) {
 export function notFinalText(open, period) {
   const one = open.length === 1;
   const which = one
-    ? longPeriod(period, open[0].date).replace(/^./, (letter) => letter.toUpperCase())
+    ? capitalize(longPeriod(period, open[0].date))
     : list(open.map(({ date }) => shortPeriod(period, date)));
   const [is, it] = one ? ["is", "it"] : ["are", "they"];
   return `${which} ${is} not final: included above, where ${it} may be too low, and left out of the comparison.`;

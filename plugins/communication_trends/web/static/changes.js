@@ -2,7 +2,7 @@
 
 import { overText } from "./cards.js";
 import { h, update } from "./dom.js";
-import { head, organizationLink } from "./panels.js";
+import { head, headings, organizationLink, tableIn } from "./panels.js";
 import { change, label, list, percent, shown, span } from "./words.js";
 
 /** Organization-periods up to which topics are compared automatically: it reads each entry of each trend. */
@@ -81,29 +81,8 @@ function tableOf(heading, entries, { comparable, organization }, show) {
       h("td", { class: "number" }, comparable ? pointsText(entry) : "–"),
       columns.length > 4 ? h("td", {}, whoOf(entry, organization, show)) : null,
     );
-  return h(
-    "div",
-    {
-      class: "scroll-x",
-      tabindex: "0",
-      role: "region",
-      "aria-label": `Changes by ${heading.toLowerCase()}`,
-    },
-    h(
-      "table",
-      {},
-      h(
-        "thead",
-        {},
-        h(
-          "tr",
-          {},
-          columns.map(([text, name]) => h("th", { scope: "col", class: name }, text)),
-        ),
-      ),
-      h("tbody", {}, entries.map(row)),
-    ),
-  );
+  const name = `Changes by ${heading.toLowerCase()}`;
+  return tableIn("scroll-x", name, headings(columns), entries.map(row));
 }
 
 const pointsText = ({ changePoints }) =>

@@ -1,10 +1,11 @@
 // The hotspots of a range, and the days of one channel.
 
 import { h, update } from "./dom.js";
-import { head, headings, organizationLink, riskBadge } from "./panels.js";
+import { head, headings, organizationLink, riskBadge, tableIn } from "./panels.js";
 import { isStored } from "./series.js";
 import {
   anyOf,
+  capitalize,
   count,
   label,
   longPeriod,
@@ -67,19 +68,11 @@ export function drawHotspots(box, answer, { trends, csv, show }) {
   update(
     box,
     title,
-    h(
-      "div",
-      { class: "scroll-x", tabindex: "0", role: "region", "aria-label": "Table of hotspots" },
-      h(
-        "table",
-        {},
-        headings(columns),
-        h(
-          "tbody",
-          {},
-          hotspots.map((entry) => hotspotRow(entry, { every, period, show })),
-        ),
-      ),
+    tableIn(
+      "scroll-x",
+      "Table of hotspots",
+      headings(columns),
+      hotspots.map((entry) => hotspotRow(entry, { every, period, show })),
     ),
     totalEntries > hotspots.length ? h("p", { class: "pager" }, rest) : null,
     quiet,
@@ -131,30 +124,20 @@ export function drawChannel(box, { days, period }, channel, show) {
       h("td", {}, h("i", { class: "bar", style: `width: ${riskScore}%` })),
       h("td", { class: "number" }, shown(messageCount)),
     );
+  const columns = [
+    [capitalize(NOUNS[period]), ""],
+    ["Risk", ""],
+    ["", "wide-cell"],
+    ["Messages", "number"],
+  ];
   const known = count(days.filter(isStored).length, `stored ${NOUNS[period]}`);
   const about = `A hotspot on ${shown(hot.length)} of ${known}. Only hotspot ${NOUNS[period]}s are stored.`;
   update(
     box,
     head("channel-title", `Channel ${channel || "(empty id)"}`, about, null),
-    ...(hot.length
-      ? [
-          h(
-            "div",
-            { class: "scroll", tabindex: "0", role: "region", "aria-label": "Hotspot days" },
-            h(
-              "table",
-              {},
-              headings([
-                [NOUNS[period].replace(/^./, (letter) => letter.toUpperCase()), ""],
-                ["Risk", ""],
-                ["", "wide-cell"],
-                ["Messages", "number"],
-              ]),
-              h("tbody", {}, hot.toReversed().map(row)),
-            ),
-          ),
-        ]
-      : []),
+    hot.length
+      ? tableIn("scroll", "Hotspot days", headings(columns), hot.toReversed().map(row))
+      : null,
     h(
       "button",
       { class: "plain close", type: "button", onclick: () => show({ channel: null }) },

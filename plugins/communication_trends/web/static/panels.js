@@ -54,6 +54,14 @@ export const headings = (columns) =>
     ),
   );
 
+/** A table with a name, which scrolls by itself where it is too large. */
+export const tableIn = (scroll, name, head, rows) =>
+  h(
+    "div",
+    { class: scroll, tabindex: "0", role: "region", "aria-label": name },
+    h("table", {}, head, h("tbody", {}, rows)),
+  );
+
 const LEVELS = [
   [60, "high"],
   [40, "elevated"],

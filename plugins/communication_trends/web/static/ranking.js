@@ -1,7 +1,7 @@
 // The organizations, ranked; sorted by any column, with the change next to the value.
 
 import { h, update } from "./dom.js";
-import { head, organizationLink, riskBadge } from "./panels.js";
+import { head, organizationLink, riskBadge, tableIn } from "./panels.js";
 import { anyOf, change, count, NOUNS, percent, shown } from "./words.js";
 
 export const PAGE_SIZE = 25;
@@ -46,11 +46,7 @@ export function drawRanking(box, overview, { view, csv, trends, show }) {
   update(
     box,
     title,
-    h(
-      "div",
-      { class: "scroll-x", tabindex: "0", role: "region", "aria-label": "Table of organizations" },
-      h("table", {}, headings(view, show), h("tbody", {}, rows)),
-    ),
+    tableIn("scroll-x", "Table of organizations", headings(view, show), rows),
     overview.totalEntries > PAGE_SIZE ? pager(overview.totalEntries, offset, show) : null,
   );
 }

@@ -3,7 +3,7 @@
 import { byId, h, update } from "./dom.js";
 import { marksOn } from "./overlays.js";
 import { isNotFinal, isPartial } from "./series.js";
-import { count, longPeriod, moment, NOUNS, shortPeriod, shown, span } from "./words.js";
+import { capitalize, count, longPeriod, moment, NOUNS, shortPeriod, shown, span } from "./words.js";
 
 /** What a day without figures is, in words. */
 const STATES = {
@@ -86,11 +86,7 @@ export function drawTable(id, columns, { days, period }, cells) {
   const heading = h(
     "tr",
     {},
-    h(
-      "th",
-      { scope: "col" },
-      NOUNS[period].replace(/^./, (letter) => letter.toUpperCase()),
-    ),
+    h("th", { scope: "col" }, capitalize(NOUNS[period])),
     columns.map((text) => h("th", { scope: "col", class: "number" }, text)),
   );
   update(

@@ -1,10 +1,17 @@
 // What is shown: the one state of the page.
 
 import { readView } from "./bar.js";
-import { readFacts } from "./facts.js";
 import { lastDue } from "./periods.js";
 
-export const facts = readFacts();
+/**
+ * What the server says with the page, so that nothing is spelled here a second time: see web/facts.py.
+ *
+ * @type {object}
+ * @property {Object<string, {dagId: string, delay: number, mayRun: boolean}>} periods by kind; delay in seconds
+ * @property {Object<string, string>} plurals of topics that can be counted
+ * @property {string} version of the package
+ */
+export const facts = JSON.parse(document.documentElement.dataset.facts);
 
 /** All that decides what the page looks like; `draw` and `drawPanel` are the only ones that make it so. */
 export const state = {

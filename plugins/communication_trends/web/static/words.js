@@ -61,6 +61,9 @@ export const shown = (value) =>
 export const percent = (value) =>
   value === null || value === undefined ? "–" : `${shown(value)}%`;
 
+/** "Day" of "day". */
+export const capitalize = (text) => text.replace(/^./, (letter) => letter.toUpperCase());
+
 /** "1 day", "2 days". */
 export const count = (value, noun) => `${shown(value)} ${noun}${value === 1 ? "" : "s"}`;
 
