@@ -182,7 +182,10 @@ class Airflow:
     @functools.cached_property
     def token(self) -> str:
         """The admin's access token, asked for once."""
-        username, password = self.login
+        return self.log_in(*self.login)
+
+    def log_in(self, username: str, password: str) -> str:
+        """Return an access token of a user."""
         answer = httpx.post(f"{self.url}/auth/token", json={"username": username, "password": password}, timeout=60)
         return answer.raise_for_status().json()["access_token"]
 

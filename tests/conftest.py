@@ -21,6 +21,7 @@ import pytest
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from local import ROOT
 from local.airflow import Airflow, airflow_environment, run_airflow
 from local.servers import SERVER_VARIABLE, Server, apply_schema, postgres
 
@@ -253,15 +254,41 @@ class Database:
         return self.trends()[slug, str(date)]
 
 
+@contextmanager
+def made_database(server: Server) -> Iterator[Database]:
+    """Make a database with the application's tables and the trends, all empty, and drop it at the end."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
+    try:
+        with server.connect(name, row_factory=dict_row) as connection:
+            yield Database(name, connection)
+    finally:
+        server.drop_database(name)
+
+
 @pytest.fixture
 def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """An empty database, which Airflow's connection ``communication_trends_db`` points to."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
-    monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", server.airflow_connection(name))
-    with server.connect(name, row_factory=dict_row) as connection:
-        yield Database(name, connection)
-    server.drop_database(name)
+    with made_database(server) as database:
+        monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", server.airflow_connection(database.name))
+        yield database
+
+
+@pytest.fixture
+def role(server: Server, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A role without any privilege of its own, which Airflow connects as."""
+    name = f"role_{uuid.uuid4().hex[:8]}"
+    database.connection.execute(f"create role {name} login password 'a-password'")
+    connection = server.airflow_connection(database.name, login=name, password="a-password")
+    monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", connection)
+    yield name
+    database.connection.execute(f"drop owned by {name}; drop role {name}")
+
+
+def grant_all(database: Database, role: str) -> None:
+    """Apply sql/schema/grants.sql for a role of another name."""
+    grants = (ROOT / "sql" / "schema" / "grants.sql").read_text()
+    database.connection.execute(grants.replace("to communication_trends;", f"to {role};"))
 
 
 def rows_handled(node: dict[str, Any]) -> list[float]:
@@ -280,23 +307,21 @@ def running_airflow_on(server: Server, home: Path, **settings: str) -> Iterator[
     :param home: its AIRFLOW_HOME.
     :param settings: environment variables besides those of the stack.
     """
-    metadata, name = (f"{kind}_{uuid.uuid4().hex[:12]}" for kind in ("airflow", "test"))
-    server.create_database(metadata, template=os.environ["EMPTY_METADATA_DATABASE"])
-    server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
-    environment = airflow_environment(home, server, metadata=metadata, database=name)
-    # several run side by side: what each does while it waits is time that the others lack
-    environment["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "1"
-    environment["AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL"] = "120"
-    # more than that: Airflow 3.0 takes a file whose callback it has run for parsed, and its DAGs for gone
-    environment["AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD"] = "600"
-    airflow = Airflow({**environment, **settings})
-    try:
-        with server.connect(name, row_factory=dict_row) as connection:
-            yield airflow, Database(name, connection)
-    finally:
-        airflow.stop()
-        server.drop_database(metadata)
-        server.drop_database(name)
+    with made_database(server) as database:
+        metadata = f"airflow_{uuid.uuid4().hex[:12]}"
+        server.create_database(metadata, template=os.environ["EMPTY_METADATA_DATABASE"])
+        environment = airflow_environment(home, server, metadata=metadata, database=database.name)
+        # several run side by side: what each does while it waits is time that the others lack
+        environment["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "1"
+        environment["AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL"] = "120"
+        # more than that: Airflow 3.0 takes a file whose callback it has run for parsed, and its DAGs for gone
+        environment["AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD"] = "600"
+        airflow = Airflow({**environment, **settings})
+        try:
+            yield airflow, database
+        finally:
+            airflow.stop()
+            server.drop_database(metadata)
 
 
 @dataclass(frozen=True)

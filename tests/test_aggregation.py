@@ -6,7 +6,6 @@ import datetime
 import decimal
 import itertools
 import json
-import os
 import random
 import re
 import uuid
@@ -15,6 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from conftest import made_database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
@@ -368,28 +368,20 @@ def test_a_database_in_latin_1_stores_what_it_can_hold_and_names_whose_text_it_c
 
 
 def test_an_organization_that_the_target_does_not_know_is_named_and_the_others_are_stored(server, database, work_on):
-    name = f"target_{uuid.uuid4().hex[:12]}"
-    server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
-    try:
-        for slug in ("acme", "beta"):
-            database.classify(slug, at="2026-11-08 10:00")
-        with server.connect(name) as connection, server.connect(database.name) as reader:
-            connection.execute(
-                "insert into organizations (id, name, slug) values (%s, 'beta', 'beta')",
-                [database.organization("beta")],
-            )
-            work = Work([database.organization(slug) for slug in ("acme", "beta")], NOV_8, [NOV_8.previous()])
-            target = opened(connection)
-            outcome = Aggregation(work, source=opened(reader), open_target=lambda: nullcontext(target)).run()
-            stored = connection.execute("select total_classifications from communication_trends").fetchall()
-        assert changes(outcome) == {("acme", "2026-11-08"): "failed", ("beta", "2026-11-08"): "filled"}
-        assert (
-            "the organization is missing in the target's organizations table"
-            in outcome.of(TrendStatus.FAILED)[0].reason
+    for slug in ("acme", "beta"):
+        database.classify(slug, at="2026-11-08 10:00")
+    with made_database(server) as other, server.connect(database.name) as reader:
+        other.connection.execute(
+            "insert into organizations (id, name, slug) values (%s, 'beta', 'beta')",
+            [database.organization("beta")],
         )
-        assert stored == [(1,)]
-    finally:
-        server.drop_database(name)
+        work = Work([database.organization(slug) for slug in ("acme", "beta")], NOV_8, [NOV_8.previous()])
+        target = opened(other.connection)
+        outcome = Aggregation(work, source=opened(reader), open_target=lambda: nullcontext(target)).run()
+        stored = other.trends()
+    assert changes(outcome) == {("acme", "2026-11-08"): "failed", ("beta", "2026-11-08"): "filled"}
+    assert "the organization is missing in the target's organizations table" in outcome.of(TrendStatus.FAILED)[0].reason
+    assert [row["total_classifications"] for row in stored.values()] == [1]
 
 
 def test_the_target_is_not_kept_waiting_in_a_transaction_while_the_source_is_read(server, database, work_on):

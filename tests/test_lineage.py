@@ -11,7 +11,7 @@ import sys
 
 import pytest
 from airflow_dag import DAG_ID
-from conftest import running_airflow_on
+from conftest import made_database, running_airflow_on
 from psycopg.conninfo import conninfo_to_dict
 
 from local import ROOT
@@ -24,46 +24,41 @@ CONF = {"date": DAY, "lookback": 2}
 def two_databases(server, tmp_path_factory):
     """An Airflow that reads one database, where the tables are in a schema of their own, and writes another."""
     home = tmp_path_factory.mktemp("lineage")
-    with running_airflow_on(server, home) as (airflow, target):
-        source_name = f"source_{target.name}"
-        server.create_database(source_name, template=os.environ["TEMPLATE_DATABASE"])
-        try:
-            with server.connect(source_name) as source:
-                source.execute("create schema app")
-                for table in ("organizations", "topic_classifications", "escalation_alerts"):
-                    source.execute(f"alter table {table} set schema app")
-                source.execute("drop table communication_trends")
-                source.execute("insert into app.organizations (name, slug) values ('Acme', 'acme'), ('Bolt', 'bolt')")
-                source.execute("update app.organizations set created_at = '2026-10-01'")
-                for slug, day, messages, alerts in [
-                    ("acme", 5, 7, 2),
-                    ("acme", 4, 4, 1),
-                    ("bolt", 5, 3, 0),
-                    # so old that the source is known to go back further than the lookback
-                    ("bolt", 1, 1, 0),
-                ]:
-                    of_slug = f"from app.organizations, generate_series(1, %s) where slug = '{slug}'"
-                    source.execute(
-                        f"insert into app.topic_classifications (organization_id, topic, created_at)"
-                        f" select organizations.id, 'general', '2026-11-{day:02} 12:00' {of_slug}",
-                        [messages],
-                    )
-                    source.execute(
-                        f"insert into app.escalation_alerts (organization_id, severity, created_at)"
-                        f" select organizations.id, 'high', '2026-11-{day:02} 12:00' {of_slug}",
-                        [alerts],
-                    )
-                for row in source.execute("select id, name, slug, created_at from app.organizations").fetchall():
-                    target.connection.execute(
-                        "insert into organizations (id, name, slug, created_at) values (%s, %s, %s, %s)", row
-                    )
-            airflow.environment["AIRFLOW_CONN_READER"] = server.airflow_connection(
-                source_name, extra={"options": "-c search_path=app"}
-            )
-            airflow.environment["AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID"] = "reader"
-            yield airflow, target, source_name
-        finally:
-            server.drop_database(source_name)
+    with running_airflow_on(server, home) as (airflow, target), made_database(server) as made:
+        with server.connect(made.name) as source:
+            source.execute("create schema app")
+            for table in ("organizations", "topic_classifications", "escalation_alerts"):
+                source.execute(f"alter table {table} set schema app")
+            source.execute("drop table communication_trends")
+            source.execute("insert into app.organizations (name, slug) values ('Acme', 'acme'), ('Bolt', 'bolt')")
+            source.execute("update app.organizations set created_at = '2026-10-01'")
+            for slug, day, messages, alerts in [
+                ("acme", 5, 7, 2),
+                ("acme", 4, 4, 1),
+                ("bolt", 5, 3, 0),
+                # so old that the source is known to go back further than the lookback
+                ("bolt", 1, 1, 0),
+            ]:
+                of_slug = f"from app.organizations, generate_series(1, %s) where slug = '{slug}'"
+                source.execute(
+                    f"insert into app.topic_classifications (organization_id, topic, created_at)"
+                    f" select organizations.id, 'general', '2026-11-{day:02} 12:00' {of_slug}",
+                    [messages],
+                )
+                source.execute(
+                    f"insert into app.escalation_alerts (organization_id, severity, created_at)"
+                    f" select organizations.id, 'high', '2026-11-{day:02} 12:00' {of_slug}",
+                    [alerts],
+                )
+            for row in source.execute("select id, name, slug, created_at from app.organizations").fetchall():
+                target.connection.execute(
+                    "insert into organizations (id, name, slug, created_at) values (%s, %s, %s, %s)", row
+                )
+        airflow.environment["AIRFLOW_CONN_READER"] = server.airflow_connection(
+            made.name, extra={"options": "-c search_path=app"}
+        )
+        airflow.environment["AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID"] = "reader"
+        yield airflow, target, made.name
 
 
 def run(airflow, **settings):

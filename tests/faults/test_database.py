@@ -10,8 +10,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from conftest import Database
-from psycopg.rows import dict_row
+from conftest import Database, grant_all, made_database
 from waiting import in_background, wait_until
 
 from local import ROOT
@@ -23,27 +22,6 @@ AGGREGATION_WAITS = (
     "datname = current_database() and wait_event_type = 'Lock' and now() - query_start > interval '1 second'"
 )
 """Of ``pg_stat_activity``: an aggregation waits for a lock; the check before it gives up after half a second."""
-
-
-@pytest.fixture
-def role(server, database, monkeypatch) -> Iterator[str]:
-    """A role without any privilege of its own, which Airflow connects as."""
-    name = f"role_{uuid.uuid4().hex[:8]}"
-    database.connection.execute(f"create role {name} login password 'a-password'")
-    use_role(server, database, monkeypatch, name)
-    yield name
-    database.connection.execute(f"drop owned by {name}; drop role {name}")
-
-
-def use_role(server, database, monkeypatch, name: str) -> None:
-    connection = server.airflow_connection(database.name, login=name, password="a-password")
-    monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", connection)
-
-
-def grant_all(database, role: str) -> None:
-    """Apply sql/schema/grants.sql for a role of another name."""
-    grants = (ROOT / "sql" / "schema" / "grants.sql").read_text()
-    database.connection.execute(grants.replace("to communication_trends;", f"to {role};"))
 
 
 def sessions(database) -> list[dict[str, object]]:
@@ -340,13 +318,11 @@ def test_a_read_only_role_on_the_source_is_enough(server, database, run_dag, rol
 @pytest.fixture
 def other_source(server, database, monkeypatch) -> Iterator[Database]:
     """A database of its own to read from, which begins with the organizations of the target."""
-    name = f"source_{uuid.uuid4().hex[:8]}"
-    server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
-    monkeypatch.setenv("AIRFLOW_CONN_OTHER_SOURCE", server.airflow_connection(name))
-    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "other_source")
-    with server.connect(name, row_factory=dict_row) as connection:
-        yield Database(name, connection, database.organizations)
-    server.drop_database(name)
+    with made_database(server) as source:
+        monkeypatch.setenv("AIRFLOW_CONN_OTHER_SOURCE", server.airflow_connection(source.name))
+        monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SOURCE_CONN_ID", "other_source")
+        source.organizations = database.organizations
+        yield source
 
 
 def add_organizations(database, *slugs: str) -> None:

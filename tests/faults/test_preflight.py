@@ -6,13 +6,12 @@ import datetime
 import itertools
 import re
 import time
-import uuid
 from contextlib import closing
 from typing import Any
 
 import psycopg
 import pytest
-from conftest import DAY
+from conftest import DAY, grant_all
 
 from communication_trends.core.database import Database, Limits
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
@@ -26,16 +25,10 @@ OUR_INDEX = "communication_trends_organization_day_idx"
 
 
 @pytest.fixture
-def role(server, database, monkeypatch):
+def role(role, database):
     """A role that may do what sql/schema/grants.sql says, which Airflow connects as."""
-    name = f"role_{uuid.uuid4().hex[:8]}"
-    database.connection.execute(f"create role {name} login password 'a-password'")
-    grants = (ROOT / "sql" / "schema" / "grants.sql").read_text()
-    database.connection.execute(grants.replace("to communication_trends;", f"to {name};"))
-    connection = server.airflow_connection(database.name, login=name, password="a-password")
-    monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", connection)
-    yield name
-    database.connection.execute(f"drop owned by {name}; drop role {name}")
+    grant_all(database, role)
+    return role
 
 
 def check(connection, *, sides=("source", "target"), period=None) -> dict[str, str]:

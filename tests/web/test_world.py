@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import os
-import uuid
 from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
-from psycopg.rows import dict_row
+from conftest import made_database
 
 from local.servers import Server
 from web import world
@@ -21,13 +19,10 @@ LAST_30 = {"from": "2026-09-30", "to": "2026-10-29"}
 @pytest.fixture(scope="module")
 def tenants(api: Api, server: Server) -> Iterator[Api]:
     """The application on the sixty tenants."""
-    name = f"world_{uuid.uuid4().hex[:12]}"
-    server.create_database(name, template=os.environ["TEMPLATE_DATABASE"])
-    with pytest.MonkeyPatch.context() as patched, server.connect(name, row_factory=dict_row) as connection:
-        patched.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", server.airflow_connection(name))
-        world.fill(connection)
-        yield Api(api.client, connection)
-    server.drop_database(name)
+    with pytest.MonkeyPatch.context() as patched, made_database(server) as database:
+        patched.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", server.airflow_connection(database.name))
+        world.fill(database.connection)
+        yield Api(api.client, database.connection)
 
 
 def get(api: Api, path: str, **params: object) -> dict:

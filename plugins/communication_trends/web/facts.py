@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
-from airflow.models.dag import DagModel
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 
 from communication_trends import __version__
 from communication_trends.core.anomaly_wording import PLURALS
-from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
+from communication_trends.core.period import KINDS
+from communication_trends.web.access import may
 
 
 def facts(user: BaseUser) -> dict[str, Any]:
@@ -23,25 +22,10 @@ def facts(user: BaseUser) -> dict[str, Any]:
             kind.name: {
                 "dagId": kind.dag_id,
                 "delay": int(kind.run_delay.total_seconds()),
-                "mayRun": may_run(user, kind.dag_id),
+                "mayRun": may(user, kind.dag_id, "POST", DagAccessEntity.RUN),
             }
-            for kind in (DAILY, WEEKLY, MONTHLY)
+            for kind in KINDS.values()
         },
         "plurals": PLURALS,
         "version": __version__,
     }
-
-
-def may_run(user: BaseUser, dag_id: str) -> bool:
-    """
-    Return whether a user may trigger a DAG, as Airflow's own route for it asks.
-
-    :param user: the user.
-    :param dag_id: the DAG.
-    """
-    return get_auth_manager().is_authorized_dag(
-        method="POST",
-        access_entity=DagAccessEntity.RUN,
-        details=DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id)),
-        user=user,
-    )

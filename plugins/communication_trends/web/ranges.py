@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query
 from fastapi.exceptions import RequestValidationError
 
-from communication_trends.core.period import KINDS, Granularity, utc_date
+from communication_trends.core.period import KINDS, Granularity, utc_date, utc_now
 from communication_trends.core.period_range import FRESHNESS_GRACE, Range
 
 # Dependencies are functions, and their annotations are no strings: FastAPI before 0.123.7, which Airflow 3.1 has,
@@ -80,11 +80,6 @@ def invalid(field: str, value: object, problem: str) -> RequestValidationError:
     return RequestValidationError([entry])
 
 
-def present() -> datetime.datetime:
-    """Return the present, aware."""
-    return datetime.datetime.now(datetime.timezone.utc)
-
-
 def asked_kind(
     period: Annotated[
         Literal["daily", "weekly", "monthly"],
@@ -108,7 +103,7 @@ Last = Annotated[
 
 def asked_of_all(kind: Kind, first: First = None, last: Last = None) -> Range:
     """Return the range that a request asks for, over all organizations."""
-    return bounded(range_of(kind, first, last, now=present()), MAX_OF_ALL)
+    return bounded(range_of(kind, first, last, now=utc_now()), MAX_OF_ALL)
 
 
 def asked_compared(
@@ -130,12 +125,12 @@ def asked_compared(
 
 def asked_of_one(kind: Kind, first: First = None, last: Last = None) -> Range:
     """Return the range that a request asks for, of one organization."""
-    return bounded(range_of(kind, first, last, now=present()), MAX_OF_ONE)
+    return bounded(range_of(kind, first, last, now=utc_now()), MAX_OF_ONE)
 
 
 def asked_due(kind: Kind, first: First = None, last: Last = None) -> Range:
     """Return the range that a request asks for, up to what should be stored by now: its run is due for an hour."""
-    now = present()
+    now = utc_now()
     given = range_of(kind, first, last, now=now)
     due = kind.last_due(now - FRESHNESS_GRACE)
     begin, end = (min(period, due, key=lambda one: one.first_date) for period in (given.first, given.last))
@@ -144,7 +139,7 @@ def asked_due(kind: Kind, first: First = None, last: Last = None) -> Range:
 
 def asked_latest(kind: Kind, first: First = None, last: Last = None) -> Range:
     """Return the range that a request asks for; by default the last period whose run is due."""
-    return bounded(range_of(kind, first, last, now=present(), default_length=1), MAX_OF_ALL)
+    return bounded(range_of(kind, first, last, now=utc_now(), default_length=1), MAX_OF_ALL)
 
 
 def asked_changes(

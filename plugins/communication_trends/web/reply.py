@@ -12,12 +12,11 @@ from pydantic import BaseModel
 
 from communication_trends import __version__, settings
 from communication_trends.core.database import Database
-from communication_trends.core.period import KINDS
+from communication_trends.core.period import KINDS, utc_now
 from communication_trends.core.period_range import FRESHNESS_GRACE
 from communication_trends.core.trend_reader import TrendReader, open_reader, stored_version
 from communication_trends.web import tables
 from communication_trends.web.kept_answers import KeptAnswers, Made, Pending
-from communication_trends.web.ranges import present
 from communication_trends.web.reading import Slots, connection, is_abandoned
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -57,7 +56,7 @@ class Reply:
         :param with_changes: as of `open_reader`. It then says up to when it is complete, and differs each time.
         :param for_monitor: whether it has a separate slot, and its errors other statuses.
         """
-        now = present()
+        now = utc_now()
         state = self.request.app.state
         kept: KeptAnswers = state.kept_answers
 

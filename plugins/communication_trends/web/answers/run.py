@@ -11,10 +11,9 @@ from sqlalchemy import select
 
 from communication_trends.compat import run_after, triggered_by
 from communication_trends.core.errors import InvalidInputError
-from communication_trends.core.period import ONE_DAY, Granularity, resolve_period
+from communication_trends.core.period import ONE_DAY, Granularity, resolve_period, utc_now
 from communication_trends.web.models.base import Kind
 from communication_trends.web.models.run import RunPeriod
-from communication_trends.web.ranges import present
 
 
 def run_period(kind: Granularity, run_id: str) -> RunPeriod:
@@ -37,7 +36,7 @@ def run_period(kind: Granularity, run_id: str) -> RunPeriod:
                 data_interval_start=run.data_interval_start,
                 data_interval_end=run.data_interval_end,
                 date=(run.conf or {}).get("date"),
-                now=present(),
+                now=utc_now(),
             )
         except InvalidInputError as error:
             raise HTTPException(404, f"The run {run_id!r} is for no {kind.noun}: {error}") from None
