@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,41 @@ class Api:
 def browser() -> Iterator[Browser]:
     with chromium.started() as browser:
         yield browser
+
+
+@contextmanager
+def making(connection: psycopg.Connection[dict[str, Any]]) -> Iterator[Callable[..., None]]:
+    """Yield what makes an organization with trends, by their dates; all of them are gone afterwards."""
+    slugs = []
+
+    def make(
+        slug: str,
+        trends: Iterable[tuple[object, dict[str, Any]]] = (),
+        created: object = "2026-07-15",
+        kind: str = "daily",
+        name: str | None = None,
+    ) -> None:
+        if slug not in slugs:
+            slugs.append(slug)
+            connection.execute(
+                "insert into organizations (name, slug, created_at) values (%s, %s, %s)",
+                (name or slug.title(), slug, created),
+            )
+        for date, columns in trends:
+            columns = {"total_classifications": 0, **columns}
+            connection.execute(
+                f"insert into communication_trends (organization_id, trend_date, trend_period, {', '.join(columns)})"
+                f" select id, %s, %s, {', '.join(['%s'] * len(columns))} from organizations where slug = %s",
+                (
+                    date,
+                    kind,
+                    *(json.dumps(value) if isinstance(value, dict | list) else value for value in columns.values()),
+                    slug,
+                ),
+            )
+
+    yield make
+    connection.execute("delete from organizations where slug = any(%s)", (slugs,))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 
 from local import ROOT
 from web import rows
-from web.conftest import API
+from web.conftest import API, making
 
 FROM, TO = datetime.date(2026, 9, 30), datetime.date(2026, 10, 29)
 RANGE = {"from": str(FROM), "to": str(TO)}
@@ -111,18 +111,11 @@ def test_organizations_in_pages_and_by_search(api):
 
 
 def test_few_messages_rank_last(api):
-    api.connection.execute("insert into organizations (name, slug) values ('Tiny', 'tiny')")
-    api.connection.execute(
-        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-        " total_classifications) select id, '2026-10-29', 'daily', '{\"complaint\": 2}', 2 from organizations"
-        " where slug = 'tiny'"
-    )
-    try:
+    with making(api.connection) as make:
+        make("tiny", [("2026-10-29", {"topic_distribution": {"complaint": 2}, "total_classifications": 2})])
         ranked = api.get(f"{API}/overview", params=RANGE).json()["organizations"]
-        assert [entry["organization"]["slug"] for entry in ranked][-1] == "tiny"
-        assert ranked[-1]["riskScore"] == 100
-    finally:
-        api.connection.execute("delete from organizations where slug = 'tiny'")
+    assert ranked[-1]["organization"]["slug"] == "tiny"
+    assert ranked[-1]["riskScore"] == 100
 
 
 def test_hotspots_are_ranked_over_the_range(api):
@@ -150,12 +143,10 @@ def test_csv_has_what_the_view_shows(api):
 
 def test_csv_runs_nothing_in_a_spreadsheet(api):
     name = '=HYPERLINK("http://example.invalid")'
-    api.connection.execute("insert into organizations (name, slug) values (%s, 'formula')", (name,))
-    try:
+    with making(api.connection) as make:
+        make("formula", name=name)
         entries = read_csv(api.get(f"{API}/organizations", params={"search": "formula", "format": "csv"}))
-        assert entries[0]["name"] == f"'{name}"
-    finally:
-        api.connection.execute("delete from organizations where slug = 'formula'")
+    assert entries[0]["name"] == f"'{name}"
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from communication_trends.web.answers.comparison import comparison
 from communication_trends.web.answers.trends import trends_of_one
 from communication_trends.web.ranges import Range, range_of
 from local import ROOT
-from web.conftest import API
+from web.conftest import API, making
 
 D = datetime.date.fromisoformat
 WEEK = {"from": "2026-10-23", "to": "2026-10-29"}
@@ -37,30 +37,8 @@ def read_csv(answer):
 
 @pytest.fixture
 def made(api):
-    """Make organizations with trends; they are gone afterwards."""
-    slugs = []
-
-    def make(slug, trends=(), created="2026-07-15", kind="daily"):
-        if slug not in slugs:
-            slugs.append(slug)
-            api.connection.execute(
-                "insert into organizations (name, slug, created_at) values (%s, %s, %s)", (slug.title(), slug, created)
-            )
-        for date, columns in trends:
-            columns = {"total_classifications": 0, **columns}
-            api.connection.execute(
-                f"insert into communication_trends (organization_id, trend_date, trend_period, {', '.join(columns)})"
-                f" select id, %s, %s, {', '.join(['%s'] * len(columns))} from organizations where slug = %s",
-                (
-                    date,
-                    kind,
-                    *(json.dumps(value) if isinstance(value, dict | list) else value for value in columns.values()),
-                    slug,
-                ),
-            )
-
-    yield make
-    api.connection.execute("delete from organizations where slug = any(%s)", (slugs,))
+    with making(api.connection) as make:
+        yield make
 
 
 def test_nothing_in_common_is_no_comparison(api, made):

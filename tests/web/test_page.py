@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Page, expect
+from stored import COLUMNS
 
 from communication_trends import __version__
 from web import chromium, rows
 from web.chromium import NOW, PATIENCE
-from web.conftest import API
+from web.conftest import API, making
 
 pytestmark = chromium.needs_chromium
 
@@ -419,19 +420,20 @@ def test_a_chart_is_read_with_the_keys(visit, web):
 
 
 @pytest.fixture
-def forty(web):
+def made(web):
+    """Make organizations with trends; they are gone afterwards."""
+    with making(web.connection) as make:
+        yield make
+
+
+@pytest.fixture
+def forty(made):
     """An organization with forty topics."""
     topics = {f"intent {index:02d}": 100 - index for index in range(40)}
-    web.connection.execute("insert into organizations (name, slug) values ('Forty Topics', 'forty')")
-    web.connection.execute(
-        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-        " escalation_counts, sentiment_distribution, channel_hotspots, total_classifications)"
-        " select id, day, 'daily', %s, '{}', '{}', '[]', %s"
-        " from organizations, generate_series(%s::timestamp, %s, '1 day') as day where slug = 'forty'",
-        (json.dumps(topics), sum(topics.values()), FROM, TO),
-    )
-    yield topics
-    web.connection.execute("delete from organizations where slug = 'forty'")
+    columns = {"topic_distribution": topics, "total_classifications": sum(topics.values())}
+    days = [FROM + datetime.timedelta(number) for number in range((TO - FROM).days + 1)]
+    made("forty", [(day, columns) for day in days], created=FROM, name="Forty Topics")
+    return topics
 
 
 def test_forty_topics_can_all_be_seen(visit, forty):
@@ -467,7 +469,7 @@ def ticks(page, chart: str) -> list[str]:
     return page.locator(f"#{chart} .ytick text").all_text_contents()
 
 
-def test_axes_and_shares(visit, web):
+def test_axes_and_shares(visit, made):
     page = visit().open(f"organization=dune&{RANGE}&share=1")
     assert ticks(page, "topics") == ticks(page, "tones") == ["0%", "25%", "50%", "75%", "100%"]
     assert all(text.endswith("%") for text in ticks(page, "risk") + ticks(page, "confidence"))
@@ -479,110 +481,70 @@ def test_axes_and_shares(visit, web):
     expect(page.locator("#topics-legend").get_by_role("button")).to_have_count(1)
     assert ticks(page, "topics")[-1] != "100%"
     # one alert a day: no half of one on the axis
-    web.connection.execute(
-        "insert into organizations (name, slug, created_at) values ('Lone Alert', 'lone', '2026-10-28')"
-    )
-    web.connection.execute(
-        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-        " escalation_counts, sentiment_distribution, channel_hotspots, total_classifications)"
-        " select id, %s, 'daily', '{\"general\": 3}', '{\"high\": 1}', '{}', '[]', 3 from organizations"
-        " where slug = 'lone'",
-        (TO,),
-    )
-    try:
-        page = visit().open(f"organization=lone&{RANGE}")
-        assert ticks(page, "escalations") == ["0", "1"]
-        expect(page.locator("#escalations-legend")).to_contain_text("high")
-    finally:
-        web.connection.execute("delete from organizations where slug = 'lone'")
+    alert = {"topic_distribution": {"general": 3}, "escalation_counts": {"high": 1}, "total_classifications": 3}
+    made("lone", [(TO, alert)], created="2026-10-28")
+    page = visit().open(f"organization=lone&{RANGE}")
+    assert ticks(page, "escalations") == ["0", "1"]
+    expect(page.locator("#escalations-legend")).to_contain_text("high")
 
 
-def test_what_is_unusual_is_said_in_words_and_marked(visit, web):
+def test_what_is_unusual_is_said_in_words_and_marked(visit, made):
     tuesdays = [datetime.date(2026, 10, 27) - datetime.timedelta(7 * week) for week in range(9)]
-    web.connection.execute(
-        "insert into organizations (name, slug, created_at) values ('Alarmed', 'alarmed', '2026-08-01')"
-    )
-    with web.connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-            " escalation_counts, sentiment_distribution, channel_hotspots, total_classifications)"
-            " select id, %s, 'daily', '{\"general\": 200}', %s, '{}', '[]', 200 from organizations"
-            " where slug = 'alarmed'",
-            [
-                (day, json.dumps({"high": count}))
-                for day, count in zip(tuesdays, [58, 3, 2, 6, 4, 5, 2, 3, 6], strict=True)
-            ],
-        )
+    quiet = {"topic_distribution": {"general": 200}, "total_classifications": 200}
+    alerts = zip(tuesdays, [58, 3, 2, 6, 4, 5, 2, 3, 6], strict=True)
+    made("alarmed", [(day, {**quiet, "escalation_counts": {"high": count}}) for day, count in alerts], "2026-08-01")
     sentence = "58 alerts; on Tuesdays usually 2 to 6"
-    try:
-        one = visit()
-        page = one.open("from=2026-10-21&to=2026-10-27")
-        expect(page.locator("#attention-title")).to_have_text("Who needs a call: Tue, 27 Oct 2026")
-        expect(page.locator("#attention li").first).to_have_text(f"Alarmed{sentence}")
-        page.locator("#attention").get_by_role("button", name="Alarmed").click()
-        expect(page.locator(".titles")).to_contain_text("Alarmed")
-        one.drawn()
-        assert charted(page, "escalations")["unusual"].keys() == {"2026-10-27"}
-        page.locator("#escalations").focus()
-        page.keyboard.press("ArrowLeft")
-        expect(page.locator("#escalations-readout")).to_contain_text(f"58 alerts · {sentence}")
-        # the day after it nothing is stored: then nothing can be said, and what was before is still told
-        page.goto(re.sub("2026-10-27", "2026-10-28", page.url))
-        expect(page.locator("#attention")).to_contain_text("Not enough history to judge Wed, 28 Oct 2026")
-        expect(page.locator("#attention li")).to_have_text([f"27 Oct{sentence}"])
-    finally:
-        web.connection.execute("delete from organizations where slug = 'alarmed'")
+    one = visit()
+    page = one.open("from=2026-10-21&to=2026-10-27")
+    expect(page.locator("#attention-title")).to_have_text("Who needs a call: Tue, 27 Oct 2026")
+    expect(page.locator("#attention li").first).to_have_text(f"Alarmed{sentence}")
+    page.locator("#attention").get_by_role("button", name="Alarmed").click()
+    expect(page.locator(".titles")).to_contain_text("Alarmed")
+    one.drawn()
+    assert charted(page, "escalations")["unusual"].keys() == {"2026-10-27"}
+    page.locator("#escalations").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#escalations-readout")).to_contain_text(f"58 alerts · {sentence}")
+    # the day after it nothing is stored: then nothing can be said, and what was before is still told
+    page.goto(re.sub("2026-10-27", "2026-10-28", page.url))
+    expect(page.locator("#attention")).to_contain_text("Not enough history to judge Wed, 28 Oct 2026")
+    expect(page.locator("#attention li")).to_have_text([f"27 Oct{sentence}"])
 
 
-def test_one_line_for_each_tenant_its_own_first_and_what_many_have_in_common_once(visit, web):
+def test_one_line_for_each_tenant_its_own_first_and_what_many_have_in_common_once(visit, made):
     """Nine tenants with three times the messages on a shopping day; one has alerts and risk as well, one is silent."""
     day = datetime.date(2026, 10, 27)
     ordinary, busy, alarmed, none = (100, 8, 2), (300, 24, 2), (300, 120, 38), (0, 0, 0)
     days = {f"busy-{number}": busy for number in range(9)} | {"alarmed": alarmed, "silent": none}
-    web.connection.execute(
-        "insert into organizations (name, slug, created_at) select initcap(slug), slug, '2026-08-01'"
-        " from unnest(%s::text[]) as slugs (slug)",
-        (list(days),),
-    )
-    with web.connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-            " escalation_counts, sentiment_distribution, channel_hotspots, total_classifications)"
-            " select id, %s, 'daily', %s, %s, '{}', '[]', %s from organizations where slug = %s",
-            [
-                (
-                    day - datetime.timedelta(back),
-                    json.dumps({"complaint": complaints, "general": messages - complaints}),
-                    json.dumps({"high": alerts}),
-                    messages,
-                    slug,
-                )
-                for slug, today in days.items()
-                for back in range(57)
-                for messages, complaints, alerts in [today if back == 0 else ordinary]
-            ],
+    for slug, today in days.items():
+        trends = []
+        for back in range(57):
+            messages, complaints, alerts = ordinary if back else today
+            columns = {
+                "topic_distribution": {"complaint": complaints, "general": messages - complaints},
+                "escalation_counts": {"high": alerts},
+                "total_classifications": messages,
+            }
+            trends.append((day - datetime.timedelta(back), columns))
+        made(slug, trends, "2026-08-01")
+    for width in (1440, 390):
+        page = visit(width=width).open("from=2026-10-21&to=2026-10-27")
+        own = page.locator("#attention [data-key=own] li")
+        expect(own.first).to_have_text(
+            "Alarmed38 alerts; on Tuesdays usually 2 · 40% of the messages are complaints or escalations; "
+            "on Tuesdays usually 8% · 300 messages; on Tuesdays usually 100"
         )
-    try:
-        for width in (1440, 390):
-            page = visit(width=width).open("from=2026-10-21&to=2026-10-27")
-            own = page.locator("#attention [data-key=own] li")
-            expect(own.first).to_have_text(
-                "Alarmed38 alerts; on Tuesdays usually 2 · 40% of the messages are complaints or escalations; "
-                "on Tuesdays usually 8% · 300 messages; on Tuesdays usually 100"
-            )
-            expect(own.filter(has_text="Silent")).to_have_text("Silent0 messages; on Tuesdays usually 100")
-            expect(page.locator("#attention > p").first).to_contain_text(
-                "organizations: messages far above usual; a holiday, a release or the platform?"
-            )
-            # all of them can be reached
-            alike = page.locator("#attention [data-key=alike]")
-            expect(alike.locator("li").first).to_be_hidden()
-            alike.locator("summary").click()
-            expect(alike.locator("li").first).to_be_visible()
-            expect(alike.locator("li")).to_have_count(9)
-            assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-    finally:
-        web.connection.execute("delete from organizations where slug = any(%s)", (list(days),))
+        expect(own.filter(has_text="Silent")).to_have_text("Silent0 messages; on Tuesdays usually 100")
+        expect(page.locator("#attention > p").first).to_contain_text(
+            "organizations: messages far above usual; a holiday, a release or the platform?"
+        )
+        # all of them can be reached
+        alike = page.locator("#attention [data-key=alike]")
+        expect(alike.locator("li").first).to_be_hidden()
+        alike.locator("summary").click()
+        expect(alike.locator("li").first).to_be_visible()
+        expect(alike.locator("li")).to_have_count(9)
+        assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
 
 
 def test_a_mean_of_seven_days_on_demand(visit):
@@ -701,21 +663,13 @@ def test_a_slug_of_any_kind_has_its_own_page(visit, web, unfinished):
     assert one.problems == []
 
 
-def test_a_young_tenant_has_not_all_days(visit, web):
-    web.connection.execute(
-        "insert into organizations (name, slug, created_at) values ('Young', 'young', '2026-10-27');"
-        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-        " escalation_counts, sentiment_distribution, channel_hotspots, total_classifications)"
-        " select id, day, 'daily', '{\"general\": 3}', '{}', '{}', '[]', 3"
-        " from organizations, unnest('{2026-10-27, 2026-10-29}'::timestamp[]) as day where slug = 'young'"
-    )
-    try:
-        page = visit().open(f"organization=young&{RANGE}")
-        expect(page.locator("#status")).to_have_text("Young: 2 of 3 days stored, 6 messages.")
-        expect(page.locator("#hotspots")).to_contain_text("No hotspots, as far as is known: 2 of 3 days are stored.")
-        expect(page.locator("#card-messages .change")).to_have_text("no comparison")
-    finally:
-        web.connection.execute("delete from organizations where slug = 'young'")
+def test_a_young_tenant_has_not_all_days(visit, made):
+    columns = {"topic_distribution": {"general": 3}, "total_classifications": 3}
+    made("young", [(day, columns) for day in ("2026-10-27", "2026-10-29")], created="2026-10-27")
+    page = visit().open(f"organization=young&{RANGE}")
+    expect(page.locator("#status")).to_have_text("Young: 2 of 3 days stored, 6 messages.")
+    expect(page.locator("#hotspots")).to_contain_text("No hotspots, as far as is known: 2 of 3 days are stored.")
+    expect(page.locator("#card-messages .change")).to_have_text("no comparison")
 
 
 def test_a_page_beyond_the_last_says_so(visit):
@@ -749,39 +703,30 @@ def test_the_csv_is_what_is_shown(visit, web):
     assert {day: int(count) for day, count in by_day.items() if count} == expected
 
 
-def test_text_never_becomes_markup(visit, web):
+def test_text_never_becomes_markup(visit, made):
     evil = '<img src=x onerror="document.title=1"><a href="javascript:alert(1)">%{y}</a><b>'
-    web.connection.execute("insert into organizations (name, slug) values (%s, 'evil')", (evil,))
-    web.connection.execute(
-        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-        " escalation_counts, sentiment_distribution, channel_hotspots, total_classifications)"
-        " select id, %(day)s, 'daily', %(counts)s, %(counts)s, %(counts)s, %(hotspots)s, 20 from organizations"
-        " where slug = 'evil'",
-        {
-            "day": TO,
-            "counts": json.dumps({evil: 20}),
-            "hotspots": json.dumps([{"channelId": evil, "riskScore": 90, "messageCount": 20}]),
-        },
-    )
-    try:
-        one = visit()
-        page = one.open(f"organization=evil&{RANGE}")
-        box = page.locator("#topics .nsewdrag").first.bounding_box()
-        page.mouse.move(box["x"] + box["width"] * 59 / 60, box["y"] + box["height"] / 2)
-        expect(page.locator("#topics-readout")).to_contain_text("20 messages")
-        expect(page.locator("#topics-legend")).to_contain_text("<b>")
-        for chart in ("topics", "tones", "escalations"):
-            assert page.locator(f"#{chart} a, #{chart} img").count() == 0
-        assert page.locator("#main img, #main a[href^='javascript'], header img").count() == 0
-        expect(page.locator("#hotspots tbody")).to_contain_text(evil)
-        page.goto(f"{one.url}/communication-trends/?{RANGE}")
-        one.drawn()
-        expect(page.locator("#ranking tbody")).to_contain_text(evil)
-        assert page.locator("#main img").count() == 0
-        assert page.title() == "All organizations – Communication trends"
-        assert one.problems == []
-    finally:
-        web.connection.execute("delete from organizations where slug = 'evil'")
+    columns = {
+        **{column: {evil: 20} for column in COLUMNS[:3]},
+        "channel_hotspots": [{"channelId": evil, "riskScore": 90, "messageCount": 20}],
+        "total_classifications": 20,
+    }
+    made("evil", [(TO, columns)], created=TO, name=evil)
+    one = visit()
+    page = one.open(f"organization=evil&{RANGE}")
+    box = page.locator("#topics .nsewdrag").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 59 / 60, box["y"] + box["height"] / 2)
+    expect(page.locator("#topics-readout")).to_contain_text("20 messages")
+    expect(page.locator("#topics-legend")).to_contain_text("<b>")
+    for chart in ("topics", "tones", "escalations"):
+        assert page.locator(f"#{chart} a, #{chart} img").count() == 0
+    assert page.locator("#main img, #main a[href^='javascript'], header img").count() == 0
+    expect(page.locator("#hotspots tbody")).to_contain_text(evil)
+    page.goto(f"{one.url}/communication-trends/?{RANGE}")
+    one.drawn()
+    expect(page.locator("#ranking tbody")).to_contain_text(evil)
+    assert page.locator("#main img").count() == 0
+    assert page.title() == "All organizations – Communication trends"
+    assert one.problems == []
 
 
 @pytest.mark.parametrize("width", [1440, 390])
@@ -1325,24 +1270,16 @@ def test_the_range_ends_with_the_last_day_that_is_due(visit, time, last):
     assert max(charted(page, "topics")["complaint"]) == str(last)
 
 
-def test_what_is_not_due_is_no_gap(visit, web):
+def test_what_is_not_due_is_no_gap(visit, made):
     """By the server's own clock: today is never due."""
     today = datetime.datetime.now(datetime.timezone.utc).date()
     before = today - datetime.timedelta(2)
-    web.connection.execute("insert into organizations (name, slug) values ('Newcomer', 'newcomer')")
-    web.connection.execute(
-        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-        " escalation_counts, sentiment_distribution, channel_hotspots, total_classifications)"
-        " select id, %s, 'daily', '{\"general\": 3}', '{}', '{}', '[]', 3 from organizations where slug = 'newcomer'",
-        (before,),
-    )
-    try:
-        page = visit(now=None).open(f"organization=newcomer&from={before}&to={today}")
-        assert str(today) not in charted(page, "topics")["gap"]
-        page.locator("#topics-table").evaluate("table => table.closest('details').open = true")
-        expect(page.locator("#topics-table tbody tr").first).to_contain_text("not due yet")
-    finally:
-        web.connection.execute("delete from organizations where slug = 'newcomer'")
+    columns = {"topic_distribution": {"general": 3}, "total_classifications": 3}
+    made("newcomer", [(before, columns)], created=today)
+    page = visit(now=None).open(f"organization=newcomer&from={before}&to={today}")
+    assert str(today) not in charted(page, "topics")["gap"]
+    page.locator("#topics-table").evaluate("table => table.closest('details').open = true")
+    expect(page.locator("#topics-table tbody tr").first).to_contain_text("not due yet")
 
 
 def test_weeks_are_their_own(visit, web):
