@@ -1190,16 +1190,10 @@ def test_a_column_that_is_too_short_for_what_this_dag_stores_is_named(server, da
     assert checked(server, database, period=monthly) == {}
 
 
-LABELS = {
-    "topic_classifications": ["topic", "channel_id"],
-    "escalation_alerts": ["severity"],
-}
-
-
-def alter_labels(connection, type_: str) -> Any:
-    for table, columns in LABELS.items():
-        for column in columns:
-            connection.execute(f"alter table {table} alter {column} type {type_} using {column}::text::{type_}")
+def labels(type_: str) -> list[str]:
+    """Return each label with a type, for `alter`."""
+    names = ("topic_classifications.topic", "topic_classifications.channel_id", "escalation_alerts.severity")
+    return [f"{name} {type_}" for name in names]
 
 
 def alter(*changes: str):
@@ -1251,8 +1245,7 @@ def make_citext(connection) -> None:
     if not connection.execute("select from pg_available_extensions where name = 'citext'").fetchall():
         pytest.skip("this PostgreSQL comes without citext")
     connection.execute("create extension citext")
-    alter_labels(connection, "citext")
-    alter("organizations.slug citext", "communication_trends.trend_period citext")(connection)
+    alter(*labels("citext"), "organizations.slug citext", "communication_trends.trend_period citext")(connection)
 
 
 def make_moments(connection) -> None:
@@ -1270,13 +1263,11 @@ RIGHT_TYPES = {
     "enums": make_enums,
     "domains": make_domains,
     "citext": make_citext,
-    "varchar": lambda connection: (
-        alter_labels(connection, "varchar(40)"),
-        alter("organizations.slug varchar(20)", "communication_trends.trend_period varchar(7)")(connection),
+    "varchar": alter(
+        *labels("varchar(40)"), "organizations.slug varchar(20)", "communication_trends.trend_period varchar(7)"
     ),
-    "char": lambda connection: (
-        alter_labels(connection, "char(12)"),
-        alter("communication_trends.trend_period char(10)", "communication_trends.id char(36)")(connection),
+    "char": alter(
+        *labels("char(12)"), "communication_trends.trend_period char(10)", "communication_trends.id char(36)"
     ),
     "numbers": alter(
         "topic_classifications.channel_id bigint",
