@@ -266,14 +266,12 @@ def test_a_backfill_of_weeks_or_months_makes_those_that_begin_in_the_range(forei
 @pytest.mark.skipif(not HAS_EXTERNAL_VIEWS, reason="the page needs Airflow 3.1.2")
 def test_the_page_answers_a_range_to_a_user_who_is_logged_in_and_to_no_other(foreign):
     airflow, _ = foreign
-    user, password = airflow.login
     api = f"{airflow.url}/communication-trends/api/v1"
-    token = httpx.post(f"{airflow.url}/auth/token", json={"username": user, "password": password}, timeout=60).json()
     answers = {}
     # a page brings Airflow's session cookie, a script a token
     for name, headers in {
-        "page": {"Cookie": f"_token={token['access_token']}"},
-        "script": {"Authorization": f"Bearer {token['access_token']}"},
+        "page": {"Cookie": f"_token={airflow.token}"},
+        "script": {"Authorization": f"Bearer {airflow.token}"},
         "nobody": {},
     }.items():
         answers[name] = [
