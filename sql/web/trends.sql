@@ -3,13 +3,9 @@
 -- organization.
 -- reads: existence, stored_trends
 with
--- one row: the organization, and the moment from which it exists
+-- one row: the moment from which the organization exists
 asked_organization as materialized (
-    select
-        existence.id,
-        existence.name,
-        existence.slug,
-        existence.exists_from
+    select existence.exists_from
     from existence
     where existence.id = %(organization_id)s::uuid
 ),
@@ -22,9 +18,6 @@ found_trends as materialized (
 )
 
 select
-    asked_organization.id::text as organization_id,
-    asked_organization.name,
-    asked_organization.slug,
     periods.first_day::date as date,
     case
         when found_trends.readable then 'stored'
