@@ -15,7 +15,8 @@ from pathlib import Path
 from local.airflow import Airflow, airflow_environment, run_airflow
 from local.servers import Server, apply_schema, postgres, redis
 
-DAG_URL = "/api/v2/dags/communication_trends_daily"
+DAG_ID = "communication_trends_daily"
+DAG_URL = f"/api/v2/dags/{DAG_ID}"
 PROCESSES = 16
 """Task instances at the same time, in each configuration."""
 
@@ -68,8 +69,7 @@ def measure(server: Server, home: Path, broker: str, executor: str, settings: di
         for worker in ("worker-1", "worker-2") if executor == "CeleryExecutor" else ():
             options = ["--celery-hostname", worker, "--concurrency", str(PROCESSES // 2), "--skip-serve-logs"]
             airflow.run(worker, "celery", "worker", *options)
-        airflow.wait_until(lambda: airflow.request("GET", DAG_URL).is_success, what="the DAG is parsed")
-        airflow.request("PATCH", DAG_URL, json={"is_paused": False}).raise_for_status()
+        airflow.unpause(DAG_ID)
 
         def ended(count: int) -> bool:
             runs = airflow.request("GET", f"{DAG_URL}/dagRuns").json()["dag_runs"]

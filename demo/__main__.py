@@ -33,7 +33,15 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from communication_trends.core.errors import InvalidInputError  # noqa: E402
-from communication_trends.core.period import DAILY, KINDS, WEEKLY, Granularity, Period, parse_date  # noqa: E402
+from communication_trends.core.period import (  # noqa: E402
+    DAILY,
+    KINDS,
+    WEEKLY,
+    Granularity,
+    Period,
+    parse_date,
+    utc_now,
+)
 from demo import story  # noqa: E402
 from local import ROOT  # noqa: E402
 from local.airflow import Airflow, airflow_environment, run_airflow  # noqa: E402
@@ -69,19 +77,14 @@ def dag_url(kind: Granularity) -> str:
     return f"/api/v2/dags/{kind.dag_id}"
 
 
-def now() -> datetime.datetime:
-    """Return the current time, UTC."""
-    return datetime.datetime.now(datetime.timezone.utc)
-
-
 def yesterday() -> datetime.date:
     """Return yesterday's date, UTC."""
-    return DAILY.last_completed(now()).first_date
+    return DAILY.last_completed(utc_now()).first_date
 
 
 def latest_date(kind: Granularity) -> datetime.date:
     """Return the last date of the latest period whose run is due; a backfill's run for a later one would wait."""
-    return kind.last_due(now()).next_date - datetime.timedelta(days=1)
+    return kind.last_due(utc_now()).next_date - datetime.timedelta(days=1)
 
 
 def say(text: str) -> None:
@@ -166,28 +169,19 @@ def airflow_running(environment: dict[str, str], *kinds: Granularity, port: int 
         os.kill(running["pid"], 0)
         say("Using the Airflow that is up already")
         airflow = Airflow(environment, running["port"])
-        unpause(airflow, *kinds)
+        for kind in kinds:
+            airflow.unpause(kind.dag_id)
         yield airflow
         return
     airflow = Airflow(environment, port)
     try:
         with step("airflow", "Starting Airflow: API server, DAG processor, scheduler"):
             airflow.start()
-            unpause(airflow, *kinds)
+            for kind in kinds:
+                airflow.unpause(kind.dag_id)
         yield airflow
     finally:
         airflow.stop()
-
-
-def unpause(airflow: Airflow, *kinds: Granularity) -> None:
-    """Unpause DAGs as soon as they are parsed: runs of a paused one would only queue."""
-    for kind in kinds:
-        url = dag_url(kind)
-        airflow.wait_until(
-            lambda: airflow.request("GET", url).is_success,  # noqa: B023, called before the next turn
-            what=f"{kind.dag_id} is parsed",
-        )
-        airflow.request("PATCH", url, json={"is_paused": False}).raise_for_status()
 
 
 def listed(airflow: Airflow, path: str, key: str, **query: str) -> list[dict[str, Any]]:
@@ -288,7 +282,7 @@ def summary(airflow: Airflow, run: dict[str, Any]) -> dict[str, Any]:
 def run() -> int:
     """Do the main job once and show what came out."""
     date = yesterday()
-    week = WEEKLY.last_completed(now())
+    week = WEEKLY.last_completed(utc_now())
     with prepared() as (server, environment):
         load(server.dsn(DATABASE), again=True)
         with airflow_running(environment, DAILY, WEEKLY) as airflow:

@@ -200,6 +200,21 @@ class Airflow:
         headers = {"Authorization": f"Bearer {self.token}"}
         return httpx.request(method, self.url + path, headers=headers, **{"timeout": 60, **kwargs})
 
+    def unpause(self, dag_id: str) -> None:
+        """Unpause a DAG as soon as it is parsed: runs of a paused one would only queue."""
+        path = f"/api/v2/dags/{dag_id}"
+        self.wait_until(lambda: self.request("GET", path).is_success, what=f"{dag_id} is parsed")
+        self.request("PATCH", path, json={"is_paused": False}).raise_for_status()
+
+    def finished(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        """Wait until a run has ended, and return it as the REST API has it."""
+
+        def ended() -> dict[str, Any] | None:
+            run = self.request("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}").json()
+            return run if run["state"] in ("success", "failed") else None
+
+        return self.wait_until(ended, what=f"the run {run_id} of {dag_id} has ended")
+
     def backfill(self, dag_id: str, first: str, last: str, **options: Any) -> httpx.Response:
         """
         Ask the REST API for a backfill, as docs/backfill.md has it, and return its answer.

@@ -51,14 +51,6 @@ def git(folder, *arguments):
     subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
 
 
-def finished_run(airflow, run_id):
-    def ended():
-        run = airflow.request("GET", f"/api/v2/dags/{DAG_ID}/dagRuns/{run_id}").json()
-        return run if run["state"] in ("success", "failed") else None
-
-    return airflow.wait_until(ended, what=f"run {run_id} has ended")
-
-
 def test_a_run_takes_the_sql_of_its_own_commit_from_a_git_bundle(airflow_with_bundle, tmp_path):
     work, origin = tmp_path / "work", tmp_path / "origin.git"
     for folder in ("dags", "sql"):
@@ -73,14 +65,13 @@ def test_a_run_takes_the_sql_of_its_own_commit_from_a_git_bundle(airflow_with_bu
     database.classify("acme", topic="from a bundle", count=3)
     airflow.start()
     dag = f"/api/v2/dags/{DAG_ID}"
-    airflow.wait_until(lambda: airflow.request("GET", dag).is_success, what="the DAG is parsed")
-    airflow.request("PATCH", dag, json={"is_paused": False}).raise_for_status()
+    airflow.unpause(DAG_ID)
     found = airflow.request("GET", dag).json()
     assert found["bundle_name"] == "trends"
 
     body = {"logical_date": None, "dag_run_id": "first", "conf": {"date": "2026-11-01"}}
     airflow.request("POST", f"{dag}/dagRuns", json=body).raise_for_status()
-    assert finished_run(airflow, "first")["state"] == "success"
+    assert airflow.finished(DAG_ID, "first")["state"] == "success"
     assert database.trend("acme")["topic_distribution"] == {"from a bundle": 3}
     summary = airflow.returned(DAG_ID, "first", "summarize")
     # known, since its statement is in the bundle as well
@@ -96,7 +87,7 @@ def test_a_run_takes_the_sql_of_its_own_commit_from_a_git_bundle(airflow_with_bu
     version = found["bundle_version"]
     airflow.wait_until(lambda: airflow.request("GET", dag).json()["bundle_version"] != version, what="it is fetched")
     airflow.request("POST", f"{dag}/dagRuns", json={**body, "dag_run_id": "second"}).raise_for_status()
-    assert finished_run(airflow, "second")["state"] == "success"
+    assert airflow.finished(DAG_ID, "second")["state"] == "success"
     assert database.trend("acme")["topic_distribution"] == {"FROM A BUNDLE": 3}
 
 

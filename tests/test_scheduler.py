@@ -90,14 +90,6 @@ def finished(airflow, **query):
     return airflow.wait_until(ended, what=f"runs {query} have ended")
 
 
-def finished_run(airflow, run_id):
-    def ended():
-        run = airflow.request("GET", f"{DAG_URL}/dagRuns/{run_id}").json()
-        return run if run["state"] in DONE else None
-
-    return airflow.wait_until(ended, what=f"run {run_id} has ended")
-
-
 def trigger(airflow, **conf):
     body = {"logical_date": None, "conf": conf}
     response = airflow.request("POST", f"{DAG_URL}/dagRuns", json=body)
@@ -112,7 +104,7 @@ def summary(airflow, run_id):
 def clear(airflow, run_id, *task_ids):
     body = {"dry_run": False, "dag_run_id": run_id, "task_ids": task_ids, "only_failed": False}
     airflow.request("POST", f"{DAG_URL}/clearTaskInstances", json=body).raise_for_status()
-    return finished_run(airflow, run_id)
+    return airflow.finished(DAG_ID, run_id)
 
 
 def states(airflow, run_id):
@@ -146,7 +138,7 @@ def test_the_first_scheduled_run_is_for_the_latest_day_that_is_due(running):
 
 def test_a_run_triggered_over_rest_is_for_its_date(running):
     airflow, database = running
-    run = finished_run(airflow, trigger(airflow, date="2026-11-05"))
+    run = airflow.finished(DAG_ID, trigger(airflow, date="2026-11-05"))
     assert run["state"] == "success"
     assert database.trend("acme", "2026-11-05")["topic_distribution"] == {"day 5": 5}
 
@@ -154,7 +146,7 @@ def test_a_run_triggered_over_rest_is_for_its_date(running):
 def test_the_sql_is_named_in_the_rendered_templates_and_the_slug_names_the_task_instance(running):
     airflow, _ = running
     run_id = trigger(airflow, date="2026-11-05")
-    finished_run(airflow, run_id)
+    airflow.finished(DAG_ID, run_id)
     (instance,) = airflow.request(
         "GET", f"{DAG_URL}/dagRuns/{run_id}/taskInstances/aggregate_organization/listMapped"
     ).json()["task_instances"]
@@ -211,7 +203,7 @@ def test_a_backfill_makes_one_run_for_each_day_both_ends_included(running):
 def test_a_list_of_organizations_that_is_gone_is_no_empty_list(running):
     airflow, database = running
     run_id = trigger(airflow, date="2026-11-03")
-    assert finished_run(airflow, run_id)["state"] == "success"
+    assert airflow.finished(DAG_ID, run_id)["state"] == "success"
     uri = airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
     with psycopg.connect(uri, autocommit=True) as metadata:
         metadata.execute("delete from xcom where run_id = %s", [run_id])
@@ -243,7 +235,7 @@ def test_what_a_task_instance_told_that_a_clear_has_removed_does_not_count(runni
     for slug in ("k1", "k2"):
         database.classify(slug, at="2026-11-02 12:00:00", count=2)
     run_id = trigger(airflow, date="2026-11-02")
-    assert finished_run(airflow, run_id)["state"] == "success"
+    assert airflow.finished(DAG_ID, run_id)["state"] == "success"
     ids = [database.organization(slug) for slug in ("k1", "k2")]
     database.connection.execute("delete from topic_classifications where organization_id = any(%s::uuid[])", [ids])
     everything = ("list_organizations", "aggregate_organization", "summarize")
@@ -263,12 +255,12 @@ def test_task_instances_that_die_before_they_begin_have_nothing_to_report(runnin
     database.classify("kept", at="2026-11-06 12:00:00", count=2)
     database.classify("late", at="2026-11-06 12:00:00", count=2)
     run_id = trigger(airflow, date="2026-11-06")
-    assert finished_run(airflow, run_id)["state"] == "success"
+    assert airflow.finished(DAG_ID, run_id)["state"] == "success"
     database.connection.execute(
         "delete from topic_classifications where organization_id = %s", [database.organization("kept")]
     )
     run_id = trigger(airflow, date="2026-11-06", lookback=1)
-    assert finished_run(airflow, run_id)["state"] == "success"
+    assert airflow.finished(DAG_ID, run_id)["state"] == "success"
     first, before = summary(airflow, run_id), events(airflow)
     assert (first["keptTrends"], first["errors"]) == (1, 0)
 
@@ -323,7 +315,7 @@ def test_no_more_connections_are_open_than_organizations_may_be_aggregated_at_on
             seen.append(connections())
             time.sleep(0.5)
     assert max(seen) == 2
-    assert finished_run(airflow, run_id)["state"] == "success"
+    assert airflow.finished(DAG_ID, run_id)["state"] == "success"
     assert {("org-0", "2026-11-15"), ("org-7", "2026-11-15")} <= set(database.trends())
 
 
@@ -355,7 +347,7 @@ def test_a_failed_organization_is_retried_and_stored(running):
 
     airflow.wait_until(retried, what="it is retried")
     connection.execute("alter table communication_trends drop constraint broken")
-    assert finished_run(airflow, run_id)["state"] == "success"
+    assert airflow.finished(DAG_ID, run_id)["state"] == "success"
     assert airflow.request("GET", path).json()["try_number"] > 1
     assert database.trend("acme", "2026-11-14")["total_classifications"] == 14
 
@@ -365,7 +357,7 @@ def test_an_old_run_that_is_cleared_means_its_own_day_again(running):
     database.classify("acme", topic="late", at="2026-11-08 12:00:00")
     (run,) = runs(airflow, run_type="backfill", logical_date_lte="2026-11-08T00:00:00Z")
     airflow.request("POST", f"{DAG_URL}/dagRuns/{run['dag_run_id']}/clear", json={"dry_run": False}).raise_for_status()
-    assert finished_run(airflow, run["dag_run_id"])["state"] == "success"
+    assert airflow.finished(DAG_ID, run["dag_run_id"])["state"] == "success"
     assert database.trend("acme", "2026-11-08")["topic_distribution"] == {"day 8": 8, "late": 1}
 
 
@@ -395,7 +387,7 @@ def test_the_history_dag_keeps_the_latest_runs_of_either_state(running):
     airflow, database = running
     stored = database.trends()
     for _ in range(4):
-        finished_run(airflow, trigger(airflow, organizations=["nobody"]))
+        airflow.finished(DAG_ID, trigger(airflow, organizations=["nobody"]))
     ended = {
         state: [run["dag_run_id"] for run in runs(airflow, state=state, order_by="-end_date")]
         for state in ("success", "failed")

@@ -66,8 +66,7 @@ def ordinary_run(server, tmp_path_factory):
                 database.classify(slug, at=f"{days_before(today, back)[0]} 12:00:00", count=count + back)
         database.connection.execute("update organizations set created_at = %s", days_before(today, 30))
         airflow.start()
-        airflow.wait_until(lambda: airflow.request("GET", DAG_URL).is_success, what="the DAG is parsed")
-        airflow.request("PATCH", DAG_URL, json={"is_paused": False}).raise_for_status()
+        airflow.unpause(DAG_ID)
         ((day, run),) = scheduled_runs(airflow).items()
         assert run["state"] == "success"
         trends = contents(database.trends())

@@ -52,8 +52,7 @@ def airflow(server, trends_server, tmp_path_factory):
     conn = {"AIRFLOW_CONN_COMMUNICATION_TRENDS_DB": trends.airflow_connection("app")}
     with running_airflow_on(server, tmp_path_factory.mktemp("airflow"), **IMPATIENT, **conn) as (airflow, _):
         airflow.start()
-        airflow.wait_until(lambda: airflow.request("GET", DAG_URL).is_success, what="the DAG is parsed")
-        airflow.request("PATCH", DAG_URL, json={"is_paused": False}).raise_for_status()
+        airflow.unpause(DAG_ID)
         airflow.wait_until(lambda: states(airflow) == {"success"}, what="the scheduled run has ended")
         yield airflow
 
@@ -104,11 +103,7 @@ class Disturbed:
         return [instance for instance in found if instance["task_id"] == "aggregate_organization"]
 
     def finish(self) -> dict:
-        def ended():
-            run = self.airflow.request("GET", f"{DAG_URL}/dagRuns/{self.run_id}").json()
-            return run if run["state"] in {"success", "failed"} else None
-
-        return self.airflow.wait_until(ended, what="the run has ended")
+        return self.airflow.finished(DAG_ID, self.run_id)
 
 
 def assert_as_if_undisturbed(disturbed: Disturbed, database: Database) -> None:
