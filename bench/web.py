@@ -38,7 +38,13 @@ CHROMIUM = shutil.which("chromium")
 
 
 def fill(connection: psycopg.Connection[Any], organizations: int, days: int) -> None:
-    """Insert trends: seven topics, five tones, up to three severities and two hotspots a row, hardly two rows alike."""
+    """
+    Insert trends with their provenance, all final.
+
+    Seven topics, five tones, up to three severities and two hotspots a row, hardly two rows alike.
+    """
+    from communication_trends.core.work import HotspotRule
+
     connection.execute(
         "insert into organizations (name, slug, created_at)"
         " select 'Organization ' || number, 'organization-' || number, '2026-01-01'"
@@ -67,6 +73,17 @@ def fill(connection: psycopg.Connection[Any], organizations: int, days: int) -> 
         ) as numbered
         """,
         (LAST_DAY, days, LAST_DAY),
+    )
+    connection.execute(
+        """
+        insert into communication_trends_provenance (organization_id, trend_date, trend_period, computed_at, changed_at,
+            change, is_final, messages, messages_with_tone, messages_with_confidence, alerts, hotspot_rule)
+        select organization_id, trend_date, trend_period, trend_date + interval '27 hours',
+            trend_date + interval '27 hours', 'filled', true, total_classifications, total_classifications,
+            total_classifications, (select coalesce(sum(value::int), 0) from jsonb_each_text(escalation_counts)), %s
+        from communication_trends
+        """,
+        (HotspotRule().as_json(),),
     )
     connection.execute("vacuum analyze")
 
@@ -298,7 +315,7 @@ def fill_with_the_story(server: Server, database: str) -> None:
 def main() -> None:
     """Measure, on a server of its own."""
     print(json.dumps({"cores": os.cpu_count(), "load": os.getloadavg()}))
-    databases = {"bench_web": (ORGANIZATIONS, 180), "bench_web_many": (MANY_ORGANIZATIONS, 60)}
+    databases = {"bench_web": (ORGANIZATIONS, 180), "bench_web_many": (MANY_ORGANIZATIONS, 65)}
     with tempfile.TemporaryDirectory(prefix="communication-trends-bench-") as folder, postgres(Path(folder)) as server:
         for database in (*databases, "bench_demo", "bench_airflow"):
             server.create_database(database)
