@@ -19,9 +19,11 @@ def imported(module):
     importlib.import_module("communication_trends.core." + module)
     return [name for name in sys.modules if name.partition(".")[0] == "airflow"]
 
+modules = sys.argv[1:]
 with multiprocessing.get_context("fork").Pool(2, maxtasksperchild=1) as pool:
-    modules = sys.argv[1:]
-    print(json.dumps(dict(zip(modules, pool.map(imported, modules, chunksize=1)))))
+    found = pool.map(imported, modules, chunksize=1)
+# after the last fork, so that no process has it in its buffer as well
+print(json.dumps(dict(zip(modules, found))))
 """
 
 
