@@ -54,22 +54,21 @@ select
                 from counted
             )
     end as written,
-    (
-        select
-            concat_ws(
-                ' ',
-                count(*),
-                sum(
-                    hash_record_extended(
-                        row(
-                            organizations.id,
-                            organizations.name,
-                            organizations.slug,
-                            organizations.created_at
-                        ),
-                        0
-                    )
-                )
+    named.organizations_total,
+    named.organizations
+from (
+    select
+        count(*) as organizations_total,
+        sum(
+            hash_record_extended(
+                row(
+                    organizations.id,
+                    organizations.name,
+                    organizations.slug,
+                    organizations.created_at
+                ),
+                0
             )
-        from organizations
-    ) as organizations;
+        ) as organizations
+    from organizations
+) as named;

@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -141,8 +142,7 @@ def test_a_monitor_tells_what_is_not_fresh_from_what_is_busy_or_broken_by_the_st
     name = api.connection.info.dbname
     with server.connect(name) as locking, locking.transaction(), ThreadPoolExecutor(8) as threads:
         locking.execute("lock table communication_trends")
-        # of the same answer, one would wait for all of them
-        people = [threads.submit(ask, "overview", limit=str(number)) for number in range(1, 5)]
+        people = [threads.submit(ask, "overview") for _ in range(4)]
         wait_for(lambda: waiting_for_lock(api.connection) == 4, 10)
         # all slots are taken, but not the monitor's
         monitor = threads.submit(ask, "freshness", fail="true")
@@ -155,9 +155,22 @@ def test_a_monitor_tells_what_is_not_fresh_from_what_is_busy_or_broken_by_the_st
     assert ask("freshness").status_code == 200
 
 
+@contextmanager
+def as_many_as_share(connection) -> Iterator[None]:
+    """Add organizations that exist from after the ranges asked for on."""
+    connection.execute(
+        "insert into organizations (name, slug, created_at) select 'Many ' || n, 'many-' || n, '2026-10-30 01:00'"
+        " from generate_series(1, %s) as numbers (n)",
+        (kept_answers.SHARED_FROM,),
+    )
+    try:
+        yield
+    finally:
+        connection.execute("delete from organizations where slug like 'many-%'")
+
+
 def test_requests_for_the_same_answer_wait_for_one_of_them_and_for_another_if_its_client_goes(web, server):
     headers = {"Authorization": f"Bearer {web.token('viewer')}"}
-
     asked = "from=2026-10-01&to=2026-10-29"
 
     def ask(patience: float = 30) -> httpx.Response:
@@ -165,7 +178,14 @@ def test_requests_for_the_same_answer_wait_for_one_of_them_and_for_another_if_it
         return httpx.get(url, headers=headers, timeout=httpx.Timeout(30, read=patience))
 
     name = web.connection.info.dbname
-    with ThreadPoolExecutor(8) as threads:
+    with ThreadPoolExecutor(2) as threads:
+        with server.connect(name) as locking, locking.transaction():
+            # of few organizations, each makes its own
+            locking.execute("lock table communication_trends")
+            each = [threads.submit(ask) for _ in range(2)]
+            assert wait_for(lambda: waiting_for_lock(web.connection) == 2, 5)
+        assert [one.result().status_code for one in each] == [200] * 2
+    with as_many_as_share(web.connection), ThreadPoolExecutor(8) as threads:
         with server.connect(name) as locking, locking.transaction():
             locking.execute("lock table communication_trends")
             leaving = threads.submit(ask, 1.5)
@@ -207,30 +227,31 @@ def test_an_answer_that_took_long_is_kept_until_it_could_differ_one_that_did_not
                 time.sleep(seconds)
             return request.result()
 
-    api.connection.execute("select pg_stat_force_next_flush()")
-    with pytest.MonkeyPatch.context() as patched:
-        # however busy the machine is
-        patched.setattr(kept_answers, "WORTH_KEEPING", 60)
-        quick = ask("comparison")
-    slow = ask_under_a_lock("trends", 1.2)
-    with server.connect(api.connection.info.dbname) as locking, locking.transaction():
-        locking.execute("lock table communication_trends")
-        again = ask("trends")
-        assert (again.status_code, again.content) == (200, slow.content)
-        assert again.headers["etag"] == slow.headers["etag"]
-        # not what others ask for
-        assert ask("trends", format="csv").status_code == 503
-    assert ask_under_a_lock("comparison", 0).content == quick.content
-    api.connection.execute("update communication_trends set total_classifications = total_classifications + 1")
-    try:
+    with as_many_as_share(api.connection):
         api.connection.execute("select pg_stat_force_next_flush()")
-        assert wait_for(lambda: ask("trends").headers["etag"] != slow.headers["etag"], 15)
-        more = sum(day["totalClassifications"] for day in ask("trends").json()["days"])
-        stored = sum(day["organizationsStored"] for day in slow.json()["days"])
-        assert more == sum(day["totalClassifications"] for day in slow.json()["days"]) + stored
-    finally:
-        api.connection.execute("update communication_trends set total_classifications = total_classifications - 1")
-        api.connection.execute("select pg_stat_force_next_flush()")
+        with pytest.MonkeyPatch.context() as patched:
+            # however busy the machine is
+            patched.setattr(kept_answers, "WORTH_KEEPING", 60)
+            quick = ask("comparison")
+        slow = ask_under_a_lock("trends", 1.2)
+        with server.connect(api.connection.info.dbname) as locking, locking.transaction():
+            locking.execute("lock table communication_trends")
+            again = ask("trends")
+            assert (again.status_code, again.content) == (200, slow.content)
+            assert again.headers["etag"] == slow.headers["etag"]
+            # not what others ask for
+            assert ask("trends", format="csv").status_code == 503
+        assert ask_under_a_lock("comparison", 0).content == quick.content
+        api.connection.execute("update communication_trends set total_classifications = total_classifications + 1")
+        try:
+            api.connection.execute("select pg_stat_force_next_flush()")
+            assert wait_for(lambda: ask("trends").headers["etag"] != slow.headers["etag"], 15)
+            more = sum(day["totalClassifications"] for day in ask("trends").json()["days"])
+            stored = sum(day["organizationsStored"] for day in slow.json()["days"])
+            assert more == sum(day["totalClassifications"] for day in slow.json()["days"]) + stored
+        finally:
+            api.connection.execute("update communication_trends set total_classifications = total_classifications - 1")
+            api.connection.execute("select pg_stat_force_next_flush()")
 
 
 def test_of_answers_that_are_kept_those_that_nobody_asks_for_make_room(monkeypatch):

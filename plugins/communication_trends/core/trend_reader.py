@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from communication_trends.core.database import Database, Transaction
 from communication_trends.core.evidence import NUMBERS
@@ -102,9 +102,21 @@ def open_reader(database: Database, *, with_changes: bool = False) -> Iterator[T
         yield reader
 
 
-def stored_version(database: Database) -> str | None:
+class StoredVersion(NamedTuple):
     """
-    Return what differs as soon as an answer could; None where that cannot be known.
+    What is stored, to tell whether that has changed.
+
+    :param text: differs as soon as an answer could.
+    :param organizations: how many there are.
+    """
+
+    text: str
+    organizations: int
+
+
+def stored_version(database: Database) -> StoredVersion | None:
+    """
+    Return what is stored; None where a change of it cannot be seen.
 
     It is read before the transaction of the answer begins: of an older version than the answer, never of a newer one.
 
@@ -114,7 +126,7 @@ def stored_version(database: Database) -> str | None:
         reader = TrendReader(database, transaction)
         [row] = reader.rows("version")
         latest = reader.rows("latest_change") if reader.knows_origins else []
-    return None if row["written"] is None else f"{row} {latest}"
+    return None if row["written"] is None else StoredVersion(f"{row} {latest}", row["organizations_total"])
 
 
 def changes_until(database: Database) -> datetime.datetime:

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 
 from fastapi import Response
 
+SHARED_FROM = 1000
+"""Organizations from which on answers are shared; of fewer, each request makes its own in well under a second."""
+
 WORTH_KEEPING = 1.0
 """Seconds; what takes less is made again, and so shows at once what PostgreSQL counts some seconds late."""
 

@@ -16,7 +16,7 @@ from communication_trends.core.period import KINDS, utc_now
 from communication_trends.core.period_range import FRESHNESS_GRACE
 from communication_trends.core.trend_reader import TrendReader, open_reader, stored_version
 from communication_trends.web import tables
-from communication_trends.web.kept_answers import KeptAnswers, Made, Pending
+from communication_trends.web.kept_answers import SHARED_FROM, KeptAnswers, Made, Pending
 from communication_trends.web.reading import Slots, connection, is_abandoned
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -78,10 +78,12 @@ class Reply:
                 version = None if with_changes else stored_version(database)
                 if version is None:
                     return make(database, {})
-                tag = self._tag(version, now)
+                tag = self._tag(version.text, now)
                 headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
                 if tag in self.request.headers.get("if-none-match", ""):
                     return Made(status=304, headers=headers)
+                if version.organizations < SHARED_FROM:
+                    return make(database, headers)
                 if found := kept.find_or_begin(tag):
                     return found
                 try:
