@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import itertools
+import json
 import os
 import subprocess
 import tempfile
@@ -183,6 +184,18 @@ def server() -> Server:
     return _server
 
 
+def insert_trend(
+    connection: psycopg.Connection[Any], slug: str, date: object, columns: dict[str, Any], kind: str = "daily"
+) -> None:
+    """Insert a trend as another writer would, without provenance; dicts and lists are JSON."""
+    values = [json.dumps(value) if isinstance(value, dict | list) else value for value in columns.values()]
+    connection.execute(
+        f"insert into communication_trends (organization_id, trend_date, trend_period, {', '.join(columns)})"
+        f" select id, %s, %s, {', '.join(['%s'] * len(columns))} from organizations where slug = %s",
+        [date, kind, *values, slug],
+    )
+
+
 @dataclass
 class Database:
     """
@@ -239,6 +252,11 @@ class Database:
                 "insert into escalation_alerts (organization_id, severity, created_at) values (%s, %s, %s)",
                 [(self.organization(slug), severity, at) for _ in range(count)],
             )
+
+    def insert_trend(self, slug: str, date: object, **columns: Any) -> None:
+        """Insert a daily trend as another writer would."""
+        self.organization(slug)
+        insert_trend(self.connection, slug, date, columns)
 
     def trends(self, period: str = "daily") -> dict[tuple[str, str], dict[str, Any]]:
         """Return what is stored of one kind of period, by slug and date."""

@@ -164,11 +164,7 @@ def test_nulls_that_another_writer_has_stored_stay_with_the_half_that_is_not_ove
     nullable = ("topic_distribution", "sentiment_distribution", "channel_hotspots")
     changed = ", ".join(f"alter {column} drop not null, alter {column} drop default" for column in nullable)
     database.connection.execute(f"alter table communication_trends {changed}")
-    database.connection.execute(
-        "insert into communication_trends (organization_id, trend_date, trend_period, total_classifications)"
-        " values (%s, '2026-11-08', 'daily', 30)",
-        [database.organization("acme")],
-    )
+    database.insert_trend("acme", "2026-11-08", total_classifications=30)
     database.classify("acme", at="2026-11-08 10:00", count=5)
     database.escalate("acme", "high", at="2026-11-08 10:00")
     assert changes(work_on()) == {("acme", "2026-11-08"): "corrected"}
@@ -184,11 +180,8 @@ def test_decimals_that_another_writer_has_stored_stay_with_the_half_that_is_not_
         "alter table communication_trends alter total_classifications type numeric(10, 2),"
         " alter avg_confidence type numeric"
     )
-    database.connection.execute(
-        "insert into communication_trends (organization_id, trend_date, trend_period, total_classifications,"
-        " avg_confidence) values (%s, '2026-11-08', 'daily', 30, 79.6666666666666667)",
-        [database.organization("acme")],
-    )
+    mean = decimal.Decimal("79.6666666666666667")
+    database.insert_trend("acme", "2026-11-08", total_classifications=30, avg_confidence=mean)
     database.classify("acme", at="2026-11-08 10:00", count=5)
     database.escalate("acme", "high", at="2026-11-08 10:00")
     report = work_on()
@@ -197,7 +190,7 @@ def test_decimals_that_another_writer_has_stored_stay_with_the_half_that_is_not_
     trend = database.trend("acme", "2026-11-08")
     assert (trend["total_classifications"], trend["avg_confidence"], trend["escalation_counts"]) == (
         30,
-        decimal.Decimal("79.6666666666666667"),
+        mean,
         {"high": 1},
     )
     assert changes(work_on()) == {("acme", "2026-11-08"): "kept"}

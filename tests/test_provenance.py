@@ -173,10 +173,7 @@ def test_what_force_has_stored_with_less_stays_not_final(database, work_on):
 
 @pytest.mark.parametrize("late", [13, 10])
 def test_a_final_day_that_has_lost_rows_and_got_others_is_not_final(database, work_on, late):
-    for day in range(1, 9):
-        database.classify("acme", at=f"2026-11-0{day} 12:00", count=10)
-    since(database, "2026-11-01")
-    work_on(lookback_periods=NOV_8.earlier(7))
+    ten_messages_a_day(database, work_on, first=1)
     assert provenance(database)["is_final"]
     database.connection.execute("delete from topic_classifications where created_at < '2026-11-08 18:00'")
     database.classify("acme", at="2026-11-08 19:00", topic="late", count=late)
@@ -302,12 +299,12 @@ def test_what_another_writer_made_from_more_than_is_left_stays(database, work_on
 
 
 def test_counts_that_another_writer_stored_as_text_are_counted(database, work_on):
-    database.organization("acme")
-    database.connection.execute(
-        "insert into communication_trends (organization_id, trend_date, trend_period, total_classifications,"
-        " sentiment_distribution, topic_distribution) values (%s, '2026-11-08', 'daily', 30, '{\"tense\": \"30\"}',"
-        ' \'{"general": "30"}\')',
-        [database.organization("acme")],
+    database.insert_trend(
+        "acme",
+        "2026-11-08",
+        total_classifications=30,
+        sentiment_distribution={"tense": "30"},
+        topic_distribution={"general": "30"},
     )
     database.classify("acme", at="2026-11-08 10:00", count=30)
     database.connection.execute(
@@ -370,6 +367,14 @@ def days(database) -> dict[str, int]:
 
 def noon(day: int) -> str:
     return f"2026-11-{day:02} 12:00"
+
+
+def ten_messages_a_day(database, work_on, first: int) -> None:
+    """Store daily trends of acme, of 10 messages each, from one day of November to the 8th."""
+    for day in range(first, 9):
+        database.classify("acme", at=noon(day), count=10)
+    since(database, "2026-11-01")
+    work_on(lookback_periods=NOV_8.earlier(8 - first))
 
 
 @pytest.fixture
@@ -531,10 +536,7 @@ def test_a_filled_day_whose_alerts_may_have_been_purged_is_not_final(database, w
 @pytest.mark.parametrize("kind", [WEEKLY, MONTHLY])
 def test_a_week_or_month_that_lacks_purged_days_is_not_final_though_its_sum_is_larger(database, work_on, kind):
     """Seven daily trends of 10 messages; 20 messages purged, 30 late ones on one day: the sum is 80."""
-    for day in range(2, 9):
-        database.classify("acme", at=noon(day), count=10)
-    since(database, "2026-11-01")
-    work_on(lookback_periods=NOV_8.earlier(6))
+    ten_messages_a_day(database, work_on, first=2)
     database.connection.execute("delete from topic_classifications where created_at < '2026-11-04'")
     database.classify("acme", at=noon(6), count=30)
     period = kind.containing(datetime.date(2026, 11, 8))
@@ -551,10 +553,7 @@ def test_a_week_or_month_that_lacks_purged_days_is_not_final_though_its_sum_is_l
 @pytest.mark.parametrize("kind", [WEEKLY, MONTHLY])
 def test_a_week_or_month_with_a_day_that_lacks_rows_is_not_final_either(database, work_on, kind):
     """Six of ten messages of the 5th are deleted, and that day is overwritten by force; the 8th has not ended."""
-    for day in range(1, 9):
-        database.classify("acme", at=noon(day), count=10)
-    since(database, "2026-11-01")
-    work_on(lookback_periods=NOV_8.earlier(7))
+    ten_messages_a_day(database, work_on, first=1)
     database.connection.execute(
         "delete from topic_classifications where id in"
         " (select id from topic_classifications where created_at = '2026-11-05 12:00' limit 6)"
@@ -574,11 +573,8 @@ def test_a_week_or_month_with_a_day_that_lacks_rows_is_not_final_either(database
 
 
 def test_a_week_whose_alerts_have_been_purged_is_not_final(database, work_on):
-    for day in range(2, 9):
-        database.classify("acme", at=noon(day), count=10)
     database.escalate("acme", "high", at=noon(3))
-    since(database, "2026-11-01")
-    work_on(lookback_periods=NOV_8.earlier(6))
+    ten_messages_a_day(database, work_on, first=2)
     database.connection.execute("delete from escalation_alerts")
     work_on(WEEKLY.containing(NOV_8.first_date))
     assert provenance(database, "acme", "2026-11-02", "weekly")["is_final"] is False
@@ -588,10 +584,7 @@ def test_a_week_whose_alerts_have_been_purged_is_not_final(database, work_on):
 @pytest.mark.parametrize("kind", [WEEKLY, MONTHLY])
 def test_trend_dates_of_another_type_find_purged_days_as_well(database, work_on, type_, kind):
     database.connection.execute(f"alter table communication_trends alter trend_date type {type_}")
-    for day in range(2, 9):
-        database.classify("acme", at=noon(day), count=10)
-    since(database, "2026-11-01")
-    work_on(lookback_periods=NOV_8.earlier(6))
+    ten_messages_a_day(database, work_on, first=2)
     database.connection.execute("delete from topic_classifications where created_at < '2026-11-03'")
     period = kind.containing(NOV_8.first_date)
     assert "2026-11-02" in work_on(period).incomplete[database.organization("acme"), period]

@@ -252,11 +252,7 @@ def test_a_gap_that_began_longer_ago_than_366_days_is_counted_from_there_on(data
 def test_an_empty_trend_of_another_writer_is_no_sign_that_the_organization_existed(database, run_dag, nothing):
     database.classify("acme", at="2026-11-27 12:00")
     database.connection.execute("update organizations set created_at = '2026-11-26'")
-    database.connection.execute(
-        "insert into communication_trends (organization_id, trend_date, trend_period, escalation_counts)"
-        " select id, '2026-11-15', 'daily', %s from organizations",
-        [nothing],
-    )
+    database.insert_trend("acme", "2026-11-15", escalation_counts=nothing)
     run = run_dag({"date": "2026-11-27", "lookback": 7})
     assert (run.state, run.summary["lookback"]["failed"]) == ("success", 0)
 

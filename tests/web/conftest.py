@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from conftest import made_database, running_airflow_on
+from conftest import insert_trend, made_database, running_airflow_on
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser
 
@@ -106,20 +106,12 @@ def making(connection: psycopg.Connection[dict[str, Any]]) -> Iterator[Callable[
                 (name or slug.title(), slug, created),
             )
         for date, columns in trends:
-            columns = {"total_classifications": 0, **columns}
-            connection.execute(
-                f"insert into communication_trends (organization_id, trend_date, trend_period, {', '.join(columns)})"
-                f" select id, %s, %s, {', '.join(['%s'] * len(columns))} from organizations where slug = %s",
-                (
-                    date,
-                    kind,
-                    *(json.dumps(value) if isinstance(value, dict | list) else value for value in columns.values()),
-                    slug,
-                ),
-            )
+            insert_trend(connection, slug, date, {"total_classifications": 0, **columns}, kind)
 
-    yield make
-    connection.execute("delete from organizations where slug = any(%s)", (slugs,))
+    try:
+        yield make
+    finally:
+        connection.execute("delete from organizations where slug = any(%s)", (slugs,))
 
 
 @pytest.fixture(scope="session")
