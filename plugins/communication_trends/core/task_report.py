@@ -75,9 +75,17 @@ class TaskReport:
             doubtful=doubtful[:MAX_NAMED],
             doubtful_total=len(doubtful),
         )
-        has_any = reported.kept or reported.failed or reported.earlier or reported.failed_earlier
-        has_more = reported.not_in_source or reported.incomplete or reported.deleted or reported.doubtful
-        return reported if has_any or has_more else None
+        says_anything = (
+            reported.kept,
+            reported.failed,
+            reported.earlier,
+            reported.failed_earlier,
+            reported.not_in_source,
+            reported.incomplete,
+            reported.deleted,
+            reported.doubtful,
+        )
+        return reported if any(says_anything) else None
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON, for an XCom."""
