@@ -180,7 +180,7 @@ def test_rows_that_cannot_be_meant_are_in_the_summary_as_well(database, run_dag)
     assert (run.state, doubtful["total"]) == ("success", 1)
     assert (doubtful["trends"][0]["organization"], doubtful["trends"][0]["trendDate"]) == ("acme", "2026-11-01")
     assert doubtful["trends"][0]["reason"].startswith("4 have a sentiment that is a text with JSON in it")
-    assert "1 trends that were written are of messages that cannot be meant as they are stored. Of acme" in run.log
+    assert "Trends written from messages with values that cannot be right: 1. Of acme" in run.log
 
 
 def test_the_log_has_the_messages_of_the_stored_trend_where_they_were_not_overwritten(database, run_dag):

@@ -199,9 +199,7 @@ def test_trends_of_rows_that_cannot_be_meant_are_counted_and_one_is_named():
         "reason": "4 have a sentiment that is a text",
     }
     (said,) = run.warnings()
-    assert said.startswith(
-        "71 trends that were written are of messages that cannot be meant as they are stored. Of A 2026"
-    )
+    assert said.startswith("Trends written from messages with values that cannot be right: 71. Of A 2026")
 
 
 def test_a_changed_rule_is_said_once_with_what_it_was():

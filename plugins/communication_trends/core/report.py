@@ -68,7 +68,7 @@ class AggregationReport:
     :param names: what to call an organization, by id: its slug, or the id where it has none.
     :param deleted: ids of organizations that the source does not have any more.
     :param incomplete: by organization id and period: why a trend just stored may lack rows that the source has lost.
-    :param doubtful: by organization id and period: what of the source rows of a trend just stored cannot be meant.
+    :param doubtful: by organization id and period: what of the source rows of a trend just stored cannot be right.
     :param ended_by: the error that ended the work early, since every organization would have met it; or None.
     """
 

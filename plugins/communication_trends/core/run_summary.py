@@ -117,7 +117,7 @@ class RunSummary:
     :param not_in_source: periods that stay missing, since the source may have lost their rows, with the id.
     :param kept_earlier: how many earlier trends the shrink guard has not overwritten.
     :param incomplete: of trends that the source has lost rows of: id, first date, reason.
-    :param doubtful: of trends with source rows that cannot be meant: id, first date, reason; not of all of them.
+    :param doubtful: of trends with source rows that cannot be right: id, first date, reason; not of all of them.
     :param doubtful_total: how many of these there are.
     """
 
@@ -243,8 +243,8 @@ class RunSummary:
         if self.doubtful:
             id_, date, reason = self.doubtful[0]
             said.append(
-                f"{self.doubtful_total} trends that were written are of messages that cannot be meant as they are "
-                f"stored. Of {self.name(id_)} {date}, {reason}."
+                f"Trends written from messages with values that cannot be right: {self.doubtful_total}. "
+                f"Of {self.name(id_)} {date}, {reason}."
             )
         for rule in evidence.earlier_rules:
             said.append(

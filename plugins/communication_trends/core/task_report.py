@@ -27,7 +27,7 @@ class TaskReport:
         may have lost its rows.
     :param incomplete: of trends that the source has lost rows of: id, first date, reason.
     :param deleted: ids of organizations that the source does not have any more.
-    :param doubtful: of trends with source rows that cannot be meant: id, first date, reason; `MAX_NAMED` at most.
+    :param doubtful: of trends with source rows that cannot be right: id, first date, reason; `MAX_NAMED` at most.
     :param doubtful_total: how many of these there are.
     """
 

@@ -23,7 +23,7 @@ def verify_against_source(
     :param computed: rows of sql/aggregate_trends.sql.
     :param kind: their granularity.
     :param name: says what to call an organization, for errors.
-    :returns: by organization id and period: what of the source rows cannot be meant; usually nothing.
+    :returns: by organization id and period: what of the source rows cannot be right; usually nothing.
     :raises TrendMismatchError: when a trend does not add up.
     :raises UnusableRowsError: when confidences are no percentages.
     """
@@ -116,7 +116,7 @@ def _require_percentages(trend: Mapping[str, Any], counted: Mapping[str, Any], n
 
 
 def _doubts(counted: Mapping[str, Any]) -> str:
-    """Say what of some source rows cannot be meant, from a row of sql/count_source_rows.sql."""
+    """Say what of some source rows cannot be right, from a row of sql/count_source_rows.sql."""
     doubts = []
     if number := counted["confidences_out_of_range"]:
         doubts.append(f"{number} have a confidence outside of 0 to 100, which its average counts unchanged")
