@@ -4,7 +4,7 @@
 select
     trend_date as period_start,
     count(*) filter (where change = 'filled') as filled,
-    count(*) filter (where change = 'corrected') as corrected
+    count(*) filter (where change <> 'filled') as corrected
 from communication_trends_provenance
 where
     trend_period = %(trend_period)s::text

@@ -40,7 +40,7 @@ inner join lateral (  -- noqa: ST05
         bool_or(found.is_final) filter (where found.is_own) as own_is_final,
         max(found.change) filter (where found.is_own) as own_change,
         count(*) filter (where not found.is_own and found.change = 'filled') as filled,
-        count(*) filter (where not found.is_own and found.change = 'corrected')
+        count(*) filter (where not found.is_own and found.change <> 'filled')
             as corrected
     from (
         select

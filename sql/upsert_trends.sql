@@ -95,7 +95,7 @@ compared as (
             and stored.trend_period = %(trend_period)s::text
     left join communication_trends_provenance as provenance
         on
-            stored.organization_id = provenance.organization_id
+            trends.organization_id = provenance.organization_id
             and trends.period_start = provenance.trend_date
             and provenance.trend_period = %(trend_period)s::text
     inner join lateral (  -- noqa: ST05
@@ -289,9 +289,23 @@ decided as (
     select
         shrunk.*,
         not %(force)s::boolean
+        and shrunk.is_stored
         and (shrunk.has_fewer_messages or shrunk.shrunk_channels is not null)
             as keeps_messages,
-        not %(force)s::boolean and shrunk.has_fewer_alerts as keeps_alerts,
+        not %(force)s::boolean and shrunk.is_stored and shrunk.has_fewer_alerts
+            as keeps_alerts,
+        -- overwritten by force, or deleted by hand, and made from less; nor does a
+        -- correction since bring back what was lost
+        (
+            (%(force)s::boolean or not shrunk.is_stored)
+            and (
+                shrunk.has_fewer_messages
+                or shrunk.has_fewer_alerts
+                or shrunk.shrunk_channels is not null
+            )
+        )
+        or (not %(force)s::boolean and shrunk.earlier_change = 'reduced')
+            as is_reduced,
         case
             when not shrunk.is_stored
                 then shrunk.is_fillable is null or shrunk.is_known_final is null
@@ -319,12 +333,7 @@ judged_trends as materialized (
         case
             when decided.keeps_messages or decided.keeps_alerts
                 then decided.is_known_final and coalesce(decided.was_final, false)
-            -- forced, with less than there was
-            when
-                decided.has_fewer_messages
-                or decided.has_fewer_alerts
-                or decided.shrunk_channels is not null
-                then false
+            when decided.is_reduced then false
             when decided.has_same_messages and decided.has_same_alerts
                 then
                     coalesce(decided.is_known_final, false)
@@ -441,7 +450,11 @@ written_provenance as (
             else %(computed_at)s::timestamptz
         end as computed_at,
         case when is_unchanged then earlier_changed_at else now() end as changed_at,
-        case when is_unchanged then earlier_change else status end as change,
+        case
+            when is_unchanged then earlier_change
+            when is_reduced and is_stored then 'reduced'
+            else status
+        end as change,
         becomes_final as is_final,
         case when keeps_messages then earlier_messages else total_classifications end
             as messages,

@@ -441,6 +441,40 @@ def test_what_was_overwritten_with_less_by_force_is_not_final(database, work_on)
     assert (provenance(database)["messages"], provenance(database)["is_final"]) == (3, False)
 
 
+def test_a_late_message_does_not_make_what_force_has_reduced_final(database, work_on):
+    ten_messages_a_day(database, work_on, first=1)
+    database.connection.execute(
+        "delete from topic_classifications where id in"
+        " (select id from topic_classifications where created_at >= '2026-11-08' limit 6)"
+    )
+    work_on(force=True)
+    before = provenance(database)
+    assert (before["change"], before["is_final"]) == ("reduced", False)
+    # so that it was lost, and that only a forced one says it is whole again
+    for late, forced, final in ((1, False, False), (2, False, False), (3, True, True)):
+        database.classify("acme", at="2026-11-08 19:00")
+        report = work_on(force=True) if forced else work_on(NOV_8.following(), lookback_periods=[NOV_8])
+        assert changes(report)["acme", "2026-11-08"] == "corrected"
+        found = provenance(database)
+        assert (found["messages"], found["is_final"]) == (before["messages"] + late, final)
+    assert found["change"] == "corrected"
+
+
+def test_a_trend_deleted_by_hand_is_not_final_where_rows_are_gone_since(database, work_on):
+    two_alerts_and_four_messages(database)
+    work_on()
+    database.connection.execute("delete from communication_trends")
+    database.connection.execute("delete from escalation_alerts where id in (select id from escalation_alerts limit 1)")
+    assert changes(work_on()) == {("acme", "2026-11-08"): "filled"}
+    found = provenance(database)
+    assert (found["alerts"], found["change"], found["is_final"]) == (1, "filled", False)
+    # nothing was lost since
+    database.connection.execute("delete from communication_trends")
+    database.connection.execute("update communication_trends_provenance set is_final = true")
+    assert changes(work_on()) == {("acme", "2026-11-08"): "filled"}
+    assert provenance(database)["is_final"] is True
+
+
 @pytest.mark.parametrize("lost", ["channel_id = null", "channel_id = 'C2'"])
 def test_a_hotspot_overwritten_by_force_without_its_channel_is_not_final(database, work_on, lost):
     database.classify("acme", at="2026-11-01 10:00")

@@ -29,8 +29,9 @@ create table if not exists communication_trends_provenance (
     trend_period text not null,
     -- the snapshot that the stored values are from
     computed_at timestamptz,
-    -- when the stored values last changed, and how: filled or corrected. Null where the
-    -- package has found them, and has not changed them since
+    -- when the stored values last changed, and how: filled, corrected or, by force with
+    -- fewer rows, reduced. Null where the package has found them, and has not changed
+    -- them since
     changed_at timestamptz,
     change text,
     -- the period had ended, and its source was complete as far as can be known

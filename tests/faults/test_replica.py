@@ -22,6 +22,7 @@ from communication_trends.core.database_errors import is_lost
 from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, OutdatedSnapshotError
 from communication_trends.core.period import DAILY
 from communication_trends.core.preflight import Preflight
+from communication_trends.core.trend_reader import changes_until
 from local import ROOT
 from local.servers import SERVER_VARIABLE, Server, postgres
 
@@ -145,6 +146,11 @@ def test_any_role_may_ask(server, database, replica):
             standby.replication.wait_for_replica(now(), primary)
     finally:
         connection.execute("drop role asking")
+
+
+def test_what_the_primary_has_not_committed_is_not_taken_for_unchanged(database, replica):
+    with opened(replica, database.name) as standby:
+        assert now() - changes_until(standby) > datetime.timedelta(hours=23)
 
 
 def test_where_the_target_is_another_server_the_receiver_is_asked(server, database, replica):
