@@ -109,6 +109,10 @@ def prepare(server: Server, home: Path) -> tuple[str, str]:
     for database in (empty_metadata, template):
         server.create_database(database)
     with server.connect(template) as connection:
+        if SERVER_VARIABLE not in os.environ:
+            # nothing here outlives the machine, and to drop a database takes a tenth of the time
+            connection.execute("alter system set fsync = off")
+            connection.execute("select pg_reload_conf()")
         apply_schema(connection, "source_tables.sql", "communication_trends.sql")
     environment = airflow_environment(home / "airflow", server, metadata=empty_metadata, database=template)
     run_airflow(environment, "db", "migrate")
