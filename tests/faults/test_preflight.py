@@ -879,6 +879,26 @@ REFUSED_FOR_ALL = {
         "the stored row is not the one that was written: total_classifications is different",
         "triggers and rules",
     ),
+    "a trigger whose table is gone": (
+        lambda connection: refuse(connection, "before insert", "insert into log values (new.id);"),
+        'relation "log" does not exist (for each of 2 organizations) [SQLSTATE 42P01]',
+        "correct the application's function: PL/pgSQL function refuse() line 1 at SQL statement",
+    ),
+    "a trigger that writes the same key twice": (
+        lambda connection: (
+            connection.execute("create table log (key integer unique); insert into log values (7)"),
+            refuse(connection, "before insert", "insert into log values (7);"),
+        ),
+        'violates unique constraint "log_key_key". Key (key)=(7) already exists (for each of 2 organizations)',
+        "correct the application's triggers and rules",
+    ),
+    "a column that is too narrow for a percentage": (
+        lambda connection: connection.execute(
+            "alter table communication_trends alter avg_confidence type numeric(3, 2)"
+        ),
+        "numeric field overflow. A field with precision 3, scale 2 must round to an absolute value less than 10^1",
+        "make the numbers as wide as in sql/schema/communication_trends.sql",
+    ),
     "a check that no row passes": (
         lambda connection: connection.execute("alter table communication_trends add check (false) not valid"),
         'violates check constraint "communication_trends_check"',
