@@ -885,9 +885,8 @@ REFUSED_FOR_ALL = {
         "correct the application's function: PL/pgSQL function refuse() line 1 at SQL statement",
     ),
     "a trigger that writes the same key twice": (
-        lambda connection: (
-            connection.execute("create table log (key integer unique); insert into log values (7)"),
-            refuse(connection, "before insert", "insert into log values (7);"),
+        lambda connection: refuse(
+            connection, "before insert", "create table log (key integer unique); insert into log values (7), (7);"
         ),
         'violates unique constraint "log_key_key". Key (key)=(7) already exists (for each of 2 organizations)',
         "correct the application's triggers and rules",
@@ -1165,7 +1164,9 @@ def test_a_column_of_a_wrong_type_is_named_with_both_types(server, database, tab
         problems = checked(server, database)
         expected = f"{table}.{column}: the column is {type_}, wanted is {wanted}"
         assert expected in problems
-        assert "change the type of the column, or put a view" in problems[expected]
+        # what a view casts cannot be written through it
+        a_view_helps = "" if table.startswith("communication") else ", or put a view"
+        assert problems[expected].partition(" that casts")[0] == f"change the type of the column{a_view_helps}"
 
 
 @pytest.mark.parametrize(
