@@ -124,11 +124,11 @@ def hotspot_topics() -> list[str]:
         given.encode()
     except UnicodeEncodeError:
         topics = []
-    # written as a list, in quotes or with another separator, it would name topics that no message has
-    if not topics or any(topic[0] in "[{\"'" or re.search(r"[;\r\n]", topic) for topic in topics):
+    # written as a list, in quotes, with another separator or a comment, it would name topics that no message has
+    if not topics or any(topic[0] in "[{\"'" or re.search(r"[;|，、\r\n]|\s#", topic) for topic in topics):
         raise InvalidInputError(
             f"[{SECTION}] hotspot_topics: {_short(given)} names no topic. Give one or more, comma-separated, without "
-            f"quotes. The default is {DEFAULTS['hotspot_topics']}."
+            f"quotes and comments. The default is {DEFAULTS['hotspot_topics']}."
         )
     # one named twice is not counted twice
     return list(dict.fromkeys(topics))
