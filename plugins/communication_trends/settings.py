@@ -89,9 +89,11 @@ def sql_path(dag_file: str | None = None) -> Path:
             check_sql_release(folder)
             return folder
     searched = (f"{folder}{' (not readable)' if folder in forbidden else ''}" for folder in dict.fromkeys(candidates))
+    # it may be left from before the wheel, which has the SQL in it
+    leave_out = ", or leave it out" if given and (PACKAGE / "sql").is_dir() else ""
     raise InvalidInputError(
         f"[{SECTION}] sql_path: no aggregate_trends.sql in {' or '.join(searched)}. "
-        "Set sql_path to the folder that the package's sql/ was copied to."
+        f"Set sql_path to the folder that the package's sql/ was copied to{leave_out}."
     )
 
 
