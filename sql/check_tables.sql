@@ -166,8 +166,13 @@ union all
 select
     column_types.table_name || '.' || column_types.required[1] || ': the column is '
     || column_types.found || ', wanted is ' || column_types.required[2] as problem,
-    'change the type of the column, or put a view that casts it first into the '
-    || 'search_path of the connection' as remedy
+    'change the type of the column'
+    -- what a view casts cannot be written through it
+    || case
+        when column_types.table_name like 'communication%%' then ''
+        else
+            ', or put a view that casts it first into the search_path of the connection'
+    end as remedy
 from column_types
 inner join pg_type as types
     on

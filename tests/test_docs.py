@@ -320,6 +320,8 @@ def test_other_tables_can_be_mapped_by_the_views_of_the_page(server, database, r
     )
     connection.execute("insert into message_label values (7, null, null, null, null, '2026-11-01 23:59:59Z')")
     connection.execute("insert into incident values (7, 2, '2026-11-01 12:00Z'), (7, 3, '2026-11-02 00:00Z')")
+    # of an unknown level
+    connection.execute("insert into incident values (7, null, '2026-11-01 12:00Z')")
     for statements in mapping:
         connection.execute(statements)
     found = re.search(r"^    sed 's/(.*?)/(.*?)/'", page, re.MULTILINE)
@@ -341,3 +343,20 @@ def test_other_tables_can_be_mapped_by_the_views_of_the_page(server, database, r
     assert (row["total_classifications"], row["avg_confidence"]) == (13, 87)
     assert row["sentiment_distribution"] == {"angry": 12}
     assert row["channel_hotspots"] == [{"channelId": "support", "riskScore": 100, "messageCount": 12}]
+
+
+def test_the_rows_of_a_day_are_counted_by_the_statement_of_the_page_whatever_the_time_zone(database):
+    """In Auckland, 13 hours ahead, all three messages are of Nov 1 or 2; two are of the UTC day Nov 1."""
+    database.connection.execute("alter table topic_classifications alter created_at type timestamptz")
+    for moment in ("2026-10-31 23:59:59Z", "2026-11-01 00:00Z", "2026-11-01 23:59:59Z"):
+        database.classify("acme", at=moment)
+    database.connection.execute(
+        "insert into communication_trends_provenance (organization_id, trend_date, trend_period, is_final)"
+        f" values ('{database.organization('acme')}', '2026-11-01', 'daily', true); set time zone 'Pacific/Auckland'"
+    )
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    found = re.search(r"^    set time zone .*?;\n\n", page, re.MULTILINE | re.DOTALL)
+    assert found
+    cursor = database.connection.execute(found[0])
+    assert cursor.nextset()
+    assert [row["messages_now"] for row in cursor] == [2]

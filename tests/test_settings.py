@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import re
 import shutil
 import subprocess
 import sys
@@ -84,6 +85,19 @@ def test_sql_is_found_in_the_dags_folder_without_a_dag_file_too(monkeypatch, tmp
     monkeypatch.setattr(settings, "PACKAGE", tmp_path / "plugins" / "communication_trends")
     monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(tmp_path / "dags"))
     assert settings.sql_path() == tmp_path / "dags" / "sql"
+
+
+@pytest.mark.parametrize("has_sql", [False, True])
+def test_a_sql_path_that_is_left_from_before_the_wheel_is_advised_to_be_left_out(
+    given, monkeypatch, tmp_path: Path, has_sql
+):
+    monkeypatch.setattr(settings, "PACKAGE", tmp_path)
+    if has_sql:
+        (tmp_path / "sql").mkdir()
+    given("sql_path", "/nowhere")
+    ending = ", or leave it out." if has_sql else "."
+    with pytest.raises(InvalidInputError, match=f"the package's sql/ was copied to{re.escape(ending)}$"):
+        settings.sql_path()
 
 
 def test_a_folder_without_permission_does_not_stop_the_search_and_is_named(tmp_path: Path):
@@ -289,6 +303,8 @@ def test_an_empty_connection_id_is_named_with_its_setting(given):
         *('["complaint", "escalation"]', "'complaint, escalation'", '"complaint"', "{complaint}"),
         # airflow.cfg takes the lines below, further in, as part of the value
         *('complaint, "escalation"', "complaint; escalation", "complaint\nescalation"),
+        # airflow.cfg has comments in lines of their own only
+        *("complaint, escalation # risky", "complaint | escalation", "complaint，escalation", "complaint、escalation"),
     ],
 )
 def test_hotspot_topics_in_quotes_or_as_another_list_are_refused(given, written):

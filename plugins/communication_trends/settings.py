@@ -89,9 +89,11 @@ def sql_path(dag_file: str | None = None) -> Path:
             check_sql_release(folder)
             return folder
     searched = (f"{folder}{' (not readable)' if folder in forbidden else ''}" for folder in dict.fromkeys(candidates))
+    # it may be left from before the wheel, which has the SQL in it
+    leave_out = ", or leave it out" if given and (PACKAGE / "sql").is_dir() else ""
     raise InvalidInputError(
         f"[{SECTION}] sql_path: no aggregate_trends.sql in {' or '.join(searched)}. "
-        "Set sql_path to the folder that the package's sql/ was copied to."
+        f"Set sql_path to the folder that the package's sql/ was copied to{leave_out}."
     )
 
 
@@ -124,11 +126,11 @@ def hotspot_topics() -> list[str]:
         given.encode()
     except UnicodeEncodeError:
         topics = []
-    # written as a list, in quotes or with another separator, it would name topics that no message has
-    if not topics or any(topic[0] in "[{\"'" or re.search(r"[;\r\n]", topic) for topic in topics):
+    # written as a list, in quotes, with another separator or a comment, it would name topics that no message has
+    if not topics or any(topic[0] in "[{\"'" or re.search(r"[;|，、\r\n]|\s#", topic) for topic in topics):
         raise InvalidInputError(
             f"[{SECTION}] hotspot_topics: {_short(given)} names no topic. Give one or more, comma-separated, without "
-            f"quotes. The default is {DEFAULTS['hotspot_topics']}."
+            f"quotes and comments. The default is {DEFAULTS['hotspot_topics']}."
         )
     # one named twice is not counted twice
     return list(dict.fromkeys(topics))

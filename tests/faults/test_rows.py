@@ -56,6 +56,19 @@ def test_a_poisoned_organization_fails_alone(database, run_dag, poison, reason):
     assert (run.summary["organizationsProcessed"], run.summary["failedOrganizations"]) == (2, ["beta"])
 
 
+@pytest.mark.parametrize("per_task", [1, 3])
+def test_an_organization_whose_trigger_finds_no_table_fails_alone(database, run_dag, per_task):
+    """As where each tenant has a schema of its own, and one of them was dropped."""
+    for slug in ("acme", "beta", "gamma"):
+        database.classify(slug)
+    before_writing(database, "beta", "insert into beta.log values (1);")
+    run = run_dag({**NOV_1, "organizations_per_task": per_task})
+    assert run.state == "failed"
+    assert sorted(slug for slug, _ in database.trends()) == ["acme", "gamma"]
+    assert (run.summary["organizationsProcessed"], run.summary["failedOrganizations"]) == (2, ["beta"])
+    assert "[SQLSTATE 42P01]: correct the application's function: PL/pgSQL function interfere() line 1" in run.log
+
+
 def test_in_a_batch_of_500_exactly_the_poisoned_ones_fail(database, run_dag):
     database.connection.execute(
         "insert into organizations (name, slug) select 'n' || n, 'n' || n from generate_series(1, 500) as n"

@@ -18,7 +18,10 @@ DATABASE_ERRORS: tuple[type[Exception], ...] = (
 REMEDIES = {
     "42P01": "apply sql/schema/communication_trends.sql, or check the search_path of the connection",
     "42703": "compare the table with sql/schema/",
-    "42501": "grant it to the role, see sql/schema/grants.sql; with row-level security, the role needs bypassrls",
+    "42501": (
+        "grant it to the role, see sql/schema/grants.sql; with row-level security, the role needs bypassrls, or the "
+        "owner of the view that reads the table"
+    ),
     "42P10": "the unique index on communication_trends is missing: apply sql/schema/communication_trends.sql",
     "3F000": "check the search_path of the connection",
     "42804": "compare the types of the columns with sql/schema/",
@@ -85,6 +88,7 @@ REFUSALS = {
 """SQLSTATEs with which a server refuses a connection, with what fixes that."""
 
 REMEDIES_IN_THE_APPLICATION = {
+    "22003": "make the numbers as wide as in sql/schema/communication_trends.sql",
     "23503": "add the row that is referenced, or drop the foreign key",
     "23505": (
         "drop that unique index or constraint: only (organization_id, trend_date, trend_period) is unique, because "
@@ -117,6 +121,11 @@ def named(error: BaseException, what: str) -> str | None:
     return getattr(getattr(error, "diag", None), what, None)
 
 
+def is_in_function(error: BaseException) -> bool:
+    """Whether a function of the application, such as a trigger's, names what is not there, or not for the role."""
+    return (sqlstate(error) or "")[:2] in {"3F", "42"} and bool(named(error, "context"))
+
+
 def is_lost(error: BaseException) -> bool:
     """Whether an error is about connection or server, so that trying organizations one by one would not help."""
     code = sqlstate(error)
@@ -130,7 +139,8 @@ def is_lost(error: BaseException) -> bool:
 def affects_all(error: BaseException) -> bool:
     """Whether an error would hit every organization, so that trying fewer of them makes no difference."""
     return isinstance(error, DATABASE_ERRORS) and (
-        is_lost(error) or sqlstate(error) in (REMEDIES.keys() | CONFLICTS) - ROW_DEPENDENT_ERRORS
+        is_lost(error)
+        or (sqlstate(error) in (REMEDIES.keys() | CONFLICTS) - ROW_DEPENDENT_ERRORS and not is_in_function(error))
     )
 
 
@@ -139,6 +149,8 @@ def remedy(error: BaseException) -> str | None:
     code = sqlstate(error)
     # 08P01: sent by poolers when they reject something; look at the text
     if code and code != "08P01":
+        if code != "42501" and is_in_function(error):
+            return f"correct the application's function: {str(named(error, 'context')).splitlines()[0]}"
         return REMEDIES.get(code)
     if not isinstance(error, DATABASE_ERRORS) or isinstance(error, DatabaseUnavailableError):
         return None

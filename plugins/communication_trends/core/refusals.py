@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from communication_trends.core.database_errors import (
     CONFLICTS,
-    REMEDIES,
     REMEDIES_IN_THE_APPLICATION,
+    is_in_function,
     named,
+    remedy,
     sqlstate,
 )
 
@@ -55,7 +56,7 @@ def refusal(error: Exception, where: str, tried: int) -> Problem:
 def is_of_the_table(error: Exception) -> bool:
     """Whether an error would meet every organization: wrong tables, columns, types, indexes, privileges."""
     code = sqlstate(error) or ""
-    return code[:2] == "42" or code in {"25006", "3F000", "55000"}
+    return (code[:2] == "42" or code in {"25006", "3F000", "55000"}) and not is_in_function(error)
 
 
 def may_be_of_the_table(error: Exception) -> bool:
@@ -88,9 +89,10 @@ def _remedy(error: Exception) -> str:
     if _has_no_partition(error):
         rest = _quoted(f"{named(error, 'table_name')}_default")
         return f"create the partition, or one for all other rows: create table {rest} partition of {table} default"
-    if code is None or code[:2] == "P0":
+    # a trigger may write another table, whose unique index is the application's
+    if code is None or code[:2] == "P0" or (code == "23505" and not table.startswith("communication_trends")):
         return "correct the application's triggers and rules on communication_trends"
-    return REMEDIES_IN_THE_APPLICATION.get(code) or REMEDIES.get(code) or "correct what refuses it"
+    return REMEDIES_IN_THE_APPLICATION.get(code) or remedy(error) or "correct what refuses it"
 
 
 def _quoted(name: str) -> str:
