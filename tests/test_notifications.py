@@ -181,6 +181,53 @@ def test_a_weekend_on_which_nothing_comes_is_no_end_of_a_silence(database, run_d
     assert "until Mon, 9 Nov 2026: silent since 4 Nov, 6 days; on Mondays usually 120 messages" in content
 
 
+def test_what_begins_or_ends_in_days_without_a_run_is_sent_by_the_next_one(database, run_dag, mailbox):
+    """120 messages a day; none from Wednesday to Friday. No run of Wednesday, Thursday, Saturday and Sunday."""
+    wednesday = TUESDAY + D(1)
+    for back in range(1, 57):
+        store(database, "acme", wednesday - D(back), topics={"general": 120})
+    database.classify("acme", topic="general", at=f"{TUESDAY - D(60)} 12:00")
+    for day in range(3, 7):
+        database.classify("acme", topic="general", at=f"{wednesday + D(day)} 12:00", count=120)
+    sent = []
+    for day, filled in ((2, 2), (5, 2), (6, 0)):
+        run = run_dag({"date": str(wednesday + D(day)), "lookback": 3})
+        assert run.summary["lookback"]["filled"] == filled
+        sent.append(len(mailbox.mails))
+    assert sent == [1, 2, 2]
+    first, second = [mail.get_body(("html",)).get_content() for _, mail in mailbox.mails]
+    silence = "silent since 4 Nov, 3 days; on Fridays usually 120 messages"
+    assert "<h3>Unusual</h3>" in first
+    assert f": {silence}</li>" in first
+    assert "<h3>Unusual</h3>" not in second
+    assert f"until Fri, 6 Nov 2026: {silence}</li>" in second
+
+
+def test_a_holiday_in_a_day_without_a_run_is_sent_by_the_next_one(database, given):
+    """Six organizations have a fifth of their messages on two days; the run of the second has stored both."""
+    for number in range(6):
+        for back in range(-1, 57):
+            date = TUESDAY - D(back)
+            store(database, f"t{number}", date, topics={"general": 20 if back < 1 else 100})
+            if back == 0:
+                database.connection.execute(
+                    "insert into communication_trends_provenance (organization_id, trend_date, trend_period,"
+                    " computed_at, changed_at, change, is_final, run_id)"
+                    " values (%s, %s, 'daily', now(), now(), 'filled', true, 'second')",
+                    (database.organization(f"t{number}"), date),
+                )
+    database.connection.execute("update organizations set created_at = '2026-01-01'")
+    ids = [str(database.organization(f"t{number}")) for number in range(6)]
+    second = Period(DAILY, TUESDAY + D(1))
+    found = find_attention(second, ids)
+    assert found
+    message = _attention_message(second, found, ids, None, "second")
+    assert message
+    assert "Many organizations\n- 6 of 6 organizations: messages far below usual;" in message.text
+    # the run of the first day has said it
+    assert _attention_message(second, found, ids, None, "another") is None
+
+
 def test_a_holiday_is_sent_once(database, run_dag, mailbox, given, tmp_path):
     """Six organizations have a fifth of their messages on two days; the last of them begins on the second."""
     marks = tmp_path / "marks.txt"
