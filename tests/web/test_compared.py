@@ -444,9 +444,12 @@ def test_attention_says_what_is_sure_of_the_young(api, made):
     day = D("2026-10-27")
     made("young", [(day, ordinary(alerts=40)), *days_before(day, 9, ordinary(alerts=0))], created="2026-10-18")
     made("fading", [(day, {}), *days_before(day, 9, ordinary())], created="2026-10-18")
+    # all but the one with the same weekday
+    others = [one for one in days_before(day, 9, ordinary()) if one[0] != D("2026-10-20")]
+    made("gap", [(day, {}), *others], created="2026-10-18")
     made("growing", [(day, ordinary(messages=400)), *days_before(day, 9, ordinary())], created="2026-10-18")
     said = {}
-    for slug in ("young", "fading", "growing"):
+    for slug in ("young", "fading", "gap", "growing"):
         asked = {"from": "2026-10-27", "to": "2026-10-27", "organization": slug}
         answer = api.get(f"{API}/attention", params=asked).json()
         assert (answer["organizationsCompared"], answer["organizationsNotCompared"]) == (0, 1)
@@ -454,6 +457,7 @@ def test_attention_says_what_is_sure_of_the_young(api, made):
     assert said == {
         "young": ["40 alerts; none on any of the 9 days before"],
         "fading": ["no messages; at least 100 on each of the 9 days before"],
+        "gap": ["no messages; at least 100 on each of the 8 days before"],
         "growing": [],
     }
 
