@@ -228,6 +228,25 @@ def test_a_holiday_in_a_day_without_a_run_is_sent_by_the_next_one(database, give
     assert _attention_message(second, found, ids, None, "another") is None
 
 
+def test_what_the_day_before_had_is_not_sent_again(database, given):
+    """Each day 1 to 4 alerts; 12 on four days, too few for the first three to be a state."""
+    for back in range(-4, 57):
+        alerts = 12 if -3 <= back <= 0 else [2, 3, 1, 4, 2][back % 5]
+        store(database, "acme", TUESDAY - D(back), topics={"general": 20}, alerts=alerts)
+    database.connection.execute("update organizations set created_at = '2026-01-01'")
+    ids = [str(database.organization("acme"))]
+    states, subjects = [], []
+    for day in range(5):
+        period = Period(DAILY, TUESDAY + D(day))
+        found = find_attention(period, ids)
+        assert found
+        states.append([one.finding.state for one in found.findings])
+        message = _attention_message(period, found, ids, None)
+        subjects.append(message.subject if message else None)
+    assert states == [["single"], ["single"], ["single"], ["lasting"], []]
+    assert subjects == ["Communication trends, Tue, 3 Nov 2026: 1 unusual metric", None, None, None, None]
+
+
 def test_a_holiday_is_sent_once(database, run_dag, mailbox, given, tmp_path):
     """Six organizations have a fifth of their messages on two days; the last of them begins on the second."""
     marks = tmp_path / "marks.txt"

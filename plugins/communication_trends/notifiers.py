@@ -185,7 +185,10 @@ def _attention_message(
     new = [
         one
         for one in found.findings
-        if (one.state_key not in told or told[one.state_key].date < one.finding.since)
+        # single days, one after the other, are no state as yet; what the period before had is not sent again
+        if (
+            one.state_key not in told or told[one.state_key].date < min(one.finding.since, period.previous().first_date)
+        )
         # what many have had in common since the period before
         and not (one.is_together and one.state_key[1:] in alike)
     ]
