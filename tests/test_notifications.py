@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import shutil
+import sys
 
 import pytest
 from receivers import mail_server, webhook_server
@@ -467,6 +468,28 @@ def test_a_notifier_that_cannot_be_used_is_named_with_its_setting(given, which, 
     with pytest.raises(InvalidInputError) as error:
         settings.notifier(f"{which}_notifier")
     assert str(error.value).startswith(f"[communication_trends] {which}_{named}")
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ("raise RuntimeError('not without a licence')", "notifier: 'theirs.Theirs' cannot be used: not without a"),
+        ("class Theirs(:", "notifier: 'theirs.Theirs' cannot be used: invalid syntax"),
+        (
+            "from airflow.sdk import BaseNotifier\nfrom airflow.exceptions import AirflowException\n"
+            "class Theirs(BaseNotifier):\n    def __init__(self): raise AirflowException('no channel')",
+            "notifier_kwargs: not the arguments of theirs.Theirs: no channel",
+        ),
+    ],
+)
+def test_whatever_a_notifier_raises_where_it_is_made_names_the_setting(given, monkeypatch, tmp_path, source, named):
+    (tmp_path / "theirs.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "theirs", raising=False)
+    given("digest_notifier", "theirs.Theirs")
+    with pytest.raises(InvalidInputError) as error:
+        settings.notifier("digest_notifier")
+    assert str(error.value).startswith(f"[communication_trends] digest_{named}")
 
 
 def test_only_the_task_that_calls_a_notifier_imports_it(given, monkeypatch):
