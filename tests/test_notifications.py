@@ -698,6 +698,25 @@ def test_a_weekly_run_sends_its_digest_to_slack(database, run_dag, given, monkey
     assert f"- {AS_TEXT[:79]}…: 12 messages; nothing to compare with\n" in posted["text"]
 
 
+def test_after_the_time_limit_no_other_notifier_is_called(database, run_dag, given, monkeypatch, tmp_path):
+    """Airflow's limit ends a task once: a second notifier that hangs would hang for good."""
+    (tmp_path / "slow.py").write_text(
+        "from airflow.exceptions import AirflowTaskTimeout\nfrom airflow.sdk import BaseNotifier\n"
+        "class Slow(BaseNotifier):\n"
+        "    def notify(self, context):\n"
+        f"        open({str(tmp_path / 'called')!r}, 'a').write('digest ' if 'digest' in context else 'attention ')\n"
+        "        raise AirflowTaskTimeout('as where it waits for a server')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for which in ("attention", "digest"):
+        given(f"{which}_notifier", "slow.Slow")
+    a_week(database, period="weekly")
+    run = run_dag({"date": str(WEEK)}, dag_id="communication_trends_weekly")
+    assert run.state == "success"
+    assert (tmp_path / "called").read_text() == "attention "
+    assert "digest_notifier was not called: attention_notifier has used up the time of this task." in run.log
+
+
 @pytest.mark.parametrize(
     ("date", "run_by", "weekly", "sent"),
     [

@@ -70,7 +70,7 @@ def notify_attention(
     *,
     triggered_by: str,
     sql_path: Path | None = None,
-) -> None:
+) -> bool:
     """
     Call the notifier of ``attention_notifier`` with what begins in a run's period, and what is over.
 
@@ -84,14 +84,16 @@ def notify_attention(
     :param organizations: ids of those whose trends the run has stored.
     :param triggered_by: what has triggered the run, as in its summary.
     :param sql_path: folder of the statements; by default as the settings say.
+    :returns: whether the task has time left: nothing would end what it waits for after its time limit.
     """
     if notifier and found and triggered_by != "backfill":
-        _notify(
+        return _notify(
             "attention",
             notifier,
             context,
             lambda: _attention_message(period, found, organizations, sql_path, context["dag_run"].run_id),
         )
+    return True
 
 
 def notify_digest(
@@ -138,19 +140,25 @@ def digest(week: Range, now: datetime.datetime, sql_path: Path | None = None) ->
     )
 
 
-def _notify(key: str, notifier: Any, context: Any, build: Callable[[], Message | None]) -> None:
-    """Build a message and hand it to a notifier; whatever fails is in the log and costs nothing else."""
+def _notify(key: str, notifier: Any, context: Any, build: Callable[[], Message | None]) -> bool:
+    """
+    Build a message and hand it to a notifier; whatever fails is in the log and costs nothing else.
+
+    :returns: whether the task's time limit has not ended it.
+    """
     try:
         message = build()
         if message is None:
-            return
+            return True
         # copies: calling a notifier changes it and the context
         notifier, context = copy.copy(notifier), copy.copy(context)
         context[key] = message
         notifier(context)
     # AirflowTaskTimeout is a BaseException
-    except (Exception, AirflowTaskTimeout):
+    except (Exception, AirflowTaskTimeout) as error:
         log.exception("%s_notifier failed: no message was sent. The run continues; its summary has the findings.", key)
+        return not isinstance(error, AirflowTaskTimeout)
+    return True
 
 
 def _attention_message(
