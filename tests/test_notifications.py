@@ -536,10 +536,10 @@ def a_week(database, *, period):
 
 WEEKLY_DIGEST = f"""\
 Communication trends, 2 Nov – 8 Nov 2026: 1 organization unusual; 2 of 3 organization-weeks cannot be judged: too \
-little is stored
+little is known
 
 All organizations, against 26 Oct – 1 Nov 2026
-- Too few to say what has changed: 2 of 3 organization-weeks are stored in both weeks.
+- Too few to say what has changed: 2 of 3 organization-weeks are stored and final in both weeks.
 
 Organizations to look at
 - {AS_TEXT[:79]}…: 15 alerts; in the weeks before usually 3. \
@@ -590,7 +590,7 @@ def test_a_digest_from_daily_trends(database, given):
         (database.organization("idle"),),
     )
     text = digest(week, datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)).text
-    assert "- Too few to say what has changed: 11 of 21 organization-days are stored in both weeks.\n" in text
+    assert "- Too few to say what has changed: 11 of 21 organization-days are stored and final in both weeks.\n" in text
     assert "- Acme: Mon, 2 Nov: 15 alerts; on Mondays usually 3. " in text
     assert "None: all organizations have each day up to Sun, 8 Nov." in text
 
@@ -638,7 +638,7 @@ def test_a_digest_says_what_it_does_not_know(database, given, tmp_path):
     now = datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)
     young = digest(Range(week, week, week), now)
     assert young.subject.endswith(": too little is stored to say what is unusual")
-    assert "Nothing to compare: no organization-week is stored in both weeks." in young.text
+    assert "Nothing to compare: no organization-week is stored and final in both weeks." in young.text
     assert "No day of the week is stored, of any organization." in young.text
     sql = shutil.copytree(ROOT / "sql", tmp_path / "sql")
     (sql / "web" / "attention.sql").write_text("select broken")
@@ -657,7 +657,7 @@ def test_a_digest_claims_nothing_of_the_days_that_it_does_not_know(database, giv
     database.connection.execute("update organizations set created_at = '2026-01-01'")
     message = digest(week, now)
     assert message.subject.endswith(
-        ": nothing unusual; 12 of 14 organization-days cannot be judged: too little is stored"
+        ": nothing unusual; 12 of 14 organization-days cannot be judged: too little is known"
     )
     assert "None: all organizations have each day up to Sun, 8 Nov.\n" in f"{message.text}\n"
     # the first days that are stored at all, and they are empty
@@ -671,6 +671,25 @@ def test_a_digest_claims_nothing_of_the_days_that_it_does_not_know(database, giv
         "- None: all organizations have each day from Sat, 7 Nov up to Sun, 8 Nov.\n"
         "- Before Sat, 7 Nov nothing is stored, of any organization."
     ) in text
+
+
+def test_a_digest_does_not_say_that_a_day_is_not_stored_which_is_not_final(database, given):
+    """Of one organization all of ten weeks is stored; its Wednesday is not final."""
+    for back in range(70):
+        store(database, "acme", WEEK + D(6 - back), topics={"general": 20})
+    database.connection.execute("update organizations set created_at = '2026-01-01'")
+    database.connection.execute(
+        "insert into communication_trends_provenance (organization_id, trend_date, trend_period, computed_at, is_final)"
+        " values (%s, %s, 'daily', now(), false)",
+        (database.organization("acme"), WEEK + D(2)),
+    )
+    sunday = Period(DAILY, WEEK + D(6))
+    message = digest(
+        Range(Period(DAILY, WEEK), sunday, sunday), datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)
+    )
+    assert message.subject.endswith(": nothing unusual; 1 of 7 organization-days cannot be judged: too little is known")
+    assert "Counted: 6 of 7 organization-days, those stored and final in both weeks" in message.text
+    assert "- Acme: not final 4 Nov" in message.text
 
 
 def test_without_the_address_of_airflow_there_is_no_link(database, given, monkeypatch):
