@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import shutil
+import sys
 
 import pytest
 from receivers import mail_server, webhook_server
@@ -179,6 +180,72 @@ def test_a_weekend_on_which_nothing_comes_is_no_end_of_a_silence(database, run_d
     assert mailbox.mails[0][1]["subject"] == "Communication trends, Wed, 4 Nov 2026: 1 unusual metric"
     content = mailbox.mails[1][1].get_body(("html",)).get_content()
     assert "until Mon, 9 Nov 2026: silent since 4 Nov, 6 days; on Mondays usually 120 messages" in content
+
+
+def test_what_begins_or_ends_in_days_without_a_run_is_sent_by_the_next_one(database, run_dag, mailbox):
+    """120 messages a day; none from Wednesday to Friday. No run of Wednesday, Thursday, Saturday and Sunday."""
+    wednesday = TUESDAY + D(1)
+    for back in range(1, 57):
+        store(database, "acme", wednesday - D(back), topics={"general": 120})
+    database.classify("acme", topic="general", at=f"{TUESDAY - D(60)} 12:00")
+    for day in range(3, 7):
+        database.classify("acme", topic="general", at=f"{wednesday + D(day)} 12:00", count=120)
+    sent = []
+    for day, filled in ((2, 2), (5, 2), (6, 0)):
+        run = run_dag({"date": str(wednesday + D(day)), "lookback": 3})
+        assert run.summary["lookback"]["filled"] == filled
+        sent.append(len(mailbox.mails))
+    assert sent == [1, 2, 2]
+    first, second = [mail.get_body(("html",)).get_content() for _, mail in mailbox.mails]
+    silence = "silent since 4 Nov, 3 days; on Fridays usually 120 messages"
+    assert "<h3>Unusual</h3>" in first
+    assert f": {silence}</li>" in first
+    assert "<h3>Unusual</h3>" not in second
+    assert f"until Fri, 6 Nov 2026: {silence}</li>" in second
+
+
+def test_a_holiday_in_a_day_without_a_run_is_sent_by_the_next_one(database, given):
+    """Six organizations have a fifth of their messages on two days; the run of the second has stored both."""
+    for number in range(6):
+        for back in range(-1, 57):
+            date = TUESDAY - D(back)
+            store(database, f"t{number}", date, topics={"general": 20 if back < 1 else 100})
+            if back == 0:
+                database.connection.execute(
+                    "insert into communication_trends_provenance (organization_id, trend_date, trend_period,"
+                    " computed_at, changed_at, change, is_final, run_id)"
+                    " values (%s, %s, 'daily', now(), now(), 'filled', true, 'second')",
+                    (database.organization(f"t{number}"), date),
+                )
+    database.connection.execute("update organizations set created_at = '2026-01-01'")
+    ids = [str(database.organization(f"t{number}")) for number in range(6)]
+    second = Period(DAILY, TUESDAY + D(1))
+    found = find_attention(second, ids)
+    assert found
+    message = _attention_message(second, found, ids, None, "second")
+    assert message
+    assert "Many organizations\n- 6 of 6 organizations: messages far below usual;" in message.text
+    # the run of the first day has said it
+    assert _attention_message(second, found, ids, None, "another") is None
+
+
+def test_what_the_day_before_had_is_not_sent_again(database, given):
+    """Each day 1 to 4 alerts; 12 on four days, too few for the first three to be a state."""
+    for back in range(-4, 57):
+        alerts = 12 if -3 <= back <= 0 else [2, 3, 1, 4, 2][back % 5]
+        store(database, "acme", TUESDAY - D(back), topics={"general": 20}, alerts=alerts)
+    database.connection.execute("update organizations set created_at = '2026-01-01'")
+    ids = [str(database.organization("acme"))]
+    states, subjects = [], []
+    for day in range(5):
+        period = Period(DAILY, TUESDAY + D(day))
+        found = find_attention(period, ids)
+        assert found
+        states.append([one.finding.state for one in found.findings])
+        message = _attention_message(period, found, ids, None)
+        subjects.append(message.subject if message else None)
+    assert states == [["single"], ["single"], ["single"], ["lasting"], []]
+    assert subjects == ["Communication trends, Tue, 3 Nov 2026: 1 unusual metric", None, None, None, None]
 
 
 def test_a_holiday_is_sent_once(database, run_dag, mailbox, given, tmp_path):
@@ -403,6 +470,28 @@ def test_a_notifier_that_cannot_be_used_is_named_with_its_setting(given, which, 
     assert str(error.value).startswith(f"[communication_trends] {which}_{named}")
 
 
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ("raise RuntimeError('not without a licence')", "notifier: 'theirs.Theirs' cannot be used: not without a"),
+        ("class Theirs(:", "notifier: 'theirs.Theirs' cannot be used: invalid syntax"),
+        (
+            "from airflow.sdk import BaseNotifier\nfrom airflow.exceptions import AirflowException\n"
+            "class Theirs(BaseNotifier):\n    def __init__(self): raise AirflowException('no channel')",
+            "notifier_kwargs: not the arguments of theirs.Theirs: no channel",
+        ),
+    ],
+)
+def test_whatever_a_notifier_raises_where_it_is_made_names_the_setting(given, monkeypatch, tmp_path, source, named):
+    (tmp_path / "theirs.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "theirs", raising=False)
+    given("digest_notifier", "theirs.Theirs")
+    with pytest.raises(InvalidInputError) as error:
+        settings.notifier("digest_notifier")
+    assert str(error.value).startswith(f"[communication_trends] digest_{named}")
+
+
 def test_only_the_task_that_calls_a_notifier_imports_it(given, monkeypatch):
     given("digest_notifier", SMTP)
     given("digest_notifier_kwargs", '{"to": "lead@example.com"}')
@@ -447,10 +536,10 @@ def a_week(database, *, period):
 
 WEEKLY_DIGEST = f"""\
 Communication trends, 2 Nov – 8 Nov 2026: 1 organization unusual; 2 of 3 organization-weeks cannot be judged: too \
-little is stored
+little is known
 
 All organizations, against 26 Oct – 1 Nov 2026
-- Too few to say what has changed: 2 of 3 organization-weeks are stored in both weeks.
+- Too few to say what has changed: 2 of 3 organization-weeks are stored and final in both weeks.
 
 Organizations to look at
 - {AS_TEXT[:79]}…: 15 alerts; in the weeks before usually 3. \
@@ -501,7 +590,7 @@ def test_a_digest_from_daily_trends(database, given):
         (database.organization("idle"),),
     )
     text = digest(week, datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)).text
-    assert "- Too few to say what has changed: 11 of 21 organization-days are stored in both weeks.\n" in text
+    assert "- Too few to say what has changed: 11 of 21 organization-days are stored and final in both weeks.\n" in text
     assert "- Acme: Mon, 2 Nov: 15 alerts; on Mondays usually 3. " in text
     assert "None: all organizations have each day up to Sun, 8 Nov." in text
 
@@ -549,7 +638,7 @@ def test_a_digest_says_what_it_does_not_know(database, given, tmp_path):
     now = datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)
     young = digest(Range(week, week, week), now)
     assert young.subject.endswith(": too little is stored to say what is unusual")
-    assert "Nothing to compare: no organization-week is stored in both weeks." in young.text
+    assert "Nothing to compare: no organization-week is stored and final in both weeks." in young.text
     assert "No day of the week is stored, of any organization." in young.text
     sql = shutil.copytree(ROOT / "sql", tmp_path / "sql")
     (sql / "web" / "attention.sql").write_text("select broken")
@@ -568,7 +657,7 @@ def test_a_digest_claims_nothing_of_the_days_that_it_does_not_know(database, giv
     database.connection.execute("update organizations set created_at = '2026-01-01'")
     message = digest(week, now)
     assert message.subject.endswith(
-        ": nothing unusual; 12 of 14 organization-days cannot be judged: too little is stored"
+        ": nothing unusual; 12 of 14 organization-days cannot be judged: too little is known"
     )
     assert "None: all organizations have each day up to Sun, 8 Nov.\n" in f"{message.text}\n"
     # the first days that are stored at all, and they are empty
@@ -582,6 +671,25 @@ def test_a_digest_claims_nothing_of_the_days_that_it_does_not_know(database, giv
         "- None: all organizations have each day from Sat, 7 Nov up to Sun, 8 Nov.\n"
         "- Before Sat, 7 Nov nothing is stored, of any organization."
     ) in text
+
+
+def test_a_digest_does_not_say_that_a_day_is_not_stored_which_is_not_final(database, given):
+    """Of one organization all of ten weeks is stored; its Wednesday is not final."""
+    for back in range(70):
+        store(database, "acme", WEEK + D(6 - back), topics={"general": 20})
+    database.connection.execute("update organizations set created_at = '2026-01-01'")
+    database.connection.execute(
+        "insert into communication_trends_provenance (organization_id, trend_date, trend_period, computed_at, is_final)"
+        " values (%s, %s, 'daily', now(), false)",
+        (database.organization("acme"), WEEK + D(2)),
+    )
+    sunday = Period(DAILY, WEEK + D(6))
+    message = digest(
+        Range(Period(DAILY, WEEK), sunday, sunday), datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)
+    )
+    assert message.subject.endswith(": nothing unusual; 1 of 7 organization-days cannot be judged: too little is known")
+    assert "Counted: 6 of 7 organization-days, those stored and final in both weeks" in message.text
+    assert "- Acme: not final 4 Nov" in message.text
 
 
 def test_without_the_address_of_airflow_there_is_no_link(database, given, monkeypatch):
@@ -607,6 +715,25 @@ def test_a_weekly_run_sends_its_digest_to_slack(database, run_dag, given, monkey
     [posted] = webhook.posted
     assert posted["text"].startswith("Communication trends, 2 Nov – 8 Nov 2026: too little is stored")
     assert f"- {AS_TEXT[:79]}…: 12 messages; nothing to compare with\n" in posted["text"]
+
+
+def test_after_the_time_limit_no_other_notifier_is_called(database, run_dag, given, monkeypatch, tmp_path):
+    """Airflow's limit ends a task once: a second notifier that hangs would hang for good."""
+    (tmp_path / "slow.py").write_text(
+        "from airflow.exceptions import AirflowTaskTimeout\nfrom airflow.sdk import BaseNotifier\n"
+        "class Slow(BaseNotifier):\n"
+        "    def notify(self, context):\n"
+        f"        open({str(tmp_path / 'called')!r}, 'a').write('digest ' if 'digest' in context else 'attention ')\n"
+        "        raise AirflowTaskTimeout('as where it waits for a server')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for which in ("attention", "digest"):
+        given(f"{which}_notifier", "slow.Slow")
+    a_week(database, period="weekly")
+    run = run_dag({"date": str(WEEK)}, dag_id="communication_trends_weekly")
+    assert run.state == "success"
+    assert (tmp_path / "called").read_text() == "attention "
+    assert "digest_notifier was not called: attention_notifier has used up the time of this task." in run.log
 
 
 @pytest.mark.parametrize(

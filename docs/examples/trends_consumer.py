@@ -24,18 +24,23 @@ with DAG(
     @task
     def read_days(*, triggering_asset_events=None, triggering_dataset_events=None):
         """
-        Return the days to read from the table, and who has no trend of which day.
+        Return the days to read from the table, and who has failed on which day.
 
         Of failed runs too: whom they name has failed, all others are stored. One run may be for several updates.
         """
-        days, failed = set(), {}
+        days, last, failed = set(), {}, {}
         # none where a user has triggered the run
         for updates in (triggering_asset_events or triggering_dataset_events or {}).values():
-            for update in updates:
+            # they come in any order
+            for update in sorted(updates, key=lambda one: one.timestamp):
                 # none in an event that somebody made by hand
                 if "changedPeriods" in update.extra:
                     days.update(update.extra["changedPeriods"])
-                    failed[update.extra["trendDate"]] = update.extra["failedOrganizations"]
-        return {"days": sorted(days), "failed": {day: names for day, names in failed.items() if names}}
+                    # a run that was cleared has another one
+                    last[update.extra["runId"]] = update.extra
+        # another run of the same day may have been for other organizations
+        for extra in last.values():
+            failed.setdefault(extra["trendDate"], set()).update(extra["failedOrganizations"])
+        return {"days": sorted(days), "failed": {day: sorted(names) for day, names in failed.items() if names}}
 
     read_days()

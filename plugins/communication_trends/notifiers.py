@@ -16,6 +16,7 @@ from communication_trends.sdk import AirflowTaskTimeout
 from communication_trends import settings
 from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from communication_trends.connections import open_trends
+from communication_trends.core.anomalies import Together
 from communication_trends.core.baseline import baseline_periods
 from communication_trends.core.digest import Digest
 from communication_trends.core.messages import Line, Message, printable
@@ -69,7 +70,7 @@ def notify_attention(
     *,
     triggered_by: str,
     sql_path: Path | None = None,
-) -> None:
+) -> bool:
     """
     Call the notifier of ``attention_notifier`` with what begins in a run's period, and what is over.
 
@@ -83,9 +84,16 @@ def notify_attention(
     :param organizations: ids of those whose trends the run has stored.
     :param triggered_by: what has triggered the run, as in its summary.
     :param sql_path: folder of the statements; by default as the settings say.
+    :returns: whether the task has time left: nothing would end what it waits for after its time limit.
     """
     if notifier and found and triggered_by != "backfill":
-        _notify("attention", notifier, context, lambda: _attention_message(period, found, organizations, sql_path))
+        return _notify(
+            "attention",
+            notifier,
+            context,
+            lambda: _attention_message(period, found, organizations, sql_path, context["dag_run"].run_id),
+        )
+    return True
 
 
 def notify_digest(
@@ -132,50 +140,63 @@ def digest(week: Range, now: datetime.datetime, sql_path: Path | None = None) ->
     )
 
 
-def _notify(key: str, notifier: Any, context: Any, build: Callable[[], Message | None]) -> None:
-    """Build a message and hand it to a notifier; whatever fails is in the log and costs nothing else."""
+def _notify(key: str, notifier: Any, context: Any, build: Callable[[], Message | None]) -> bool:
+    """
+    Build a message and hand it to a notifier; whatever fails is in the log and costs nothing else.
+
+    :returns: whether the task's time limit has not ended it.
+    """
     try:
         message = build()
         if message is None:
-            return
+            return True
         # copies: calling a notifier changes it and the context
         notifier, context = copy.copy(notifier), copy.copy(context)
         context[key] = message
         notifier(context)
     # AirflowTaskTimeout is a BaseException
-    except (Exception, AirflowTaskTimeout):
+    except (Exception, AirflowTaskTimeout) as error:
         log.exception("%s_notifier failed: no message was sent. The run continues; its summary has the findings.", key)
+        return not isinstance(error, AirflowTaskTimeout)
+    return True
 
 
 def _attention_message(
-    period: Period, found: StoredAnomalies, organizations: Sequence[str], sql_path: Path | None
+    period: Period,
+    found: StoredAnomalies,
+    organizations: Sequence[str],
+    sql_path: Path | None,
+    run_id: str | None = None,
 ) -> Message | None:
-    """Return what begins in a period, and what has been over since the period before; None where neither is."""
+    """
+    Return what begins in a period, and what has been over since the period before; None where neither is.
+
+    :param run_id: the run's: nobody was told of what is in trends of earlier periods that it has filled.
+    """
     with open_trends(sql_path) as reader:
-        earlier = _anomalies(reader, period.earlier(_LOOKED_BACK), organizations)
-        last = {one.state_key: one for one in sorted(earlier.findings, key=lambda one: one.date)}
+        lookback = period.earlier(_LOOKED_BACK)
+        earlier = _anomalies(reader, lookback, organizations)
+        filled = _filled(reader, lookback, run_id)
+        by_date = sorted(earlier.findings, key=lambda one: one.date)
+        told_of = [one for one in by_date if (one.organization_id, one.date) not in filled]
+        told = {one.state_key: one for one in told_of}
         now = {one.state_key for one in found.findings}
-        # the end of a holiday is no news of each organization
-        lasted = [one for key, one in last.items() if key not in now and one.finding.days > 1 and not one.is_together]
-        over = ended_states(reader, lasted, period, settings.hotspot_topics())
-    before = period.previous().first_date
-    since: dict[tuple[str, str], list[datetime.date]] = {}
-    for one in found.findings:
-        since.setdefault((one.finding.figure, one.finding.direction), []).append(one.finding.since)
-    # on a weekend on which nothing comes, many have nothing in common; what they had before it may go on
-    begun = {(one.figure, one.direction): min(before, one.since) for one in found.together}
-    alike = {
-        key
-        for one in earlier.together
-        if one.date >= begun.get(key := (one.figure, one.direction), before)
-        # most of them: where few had it before, what the others have now is news
-        and median_low(since.get(key, [before])) < period.first_date
-    }
+        lasted = [
+            one
+            for key, one in {one.state_key: one for one in by_date}.items()
+            # the end of a holiday is no news of each organization
+            if key in told and key not in now and one.finding.days > 1 and not one.is_together
+        ]
+        over = _over(reader, period, lasted, filled)
+    alike = _alike_before(period, found, earlier.together, {one.movement_key for one in told_of})
     together = [one for one in found.together if (one.figure, one.direction) not in alike]
     new = [
         one
         for one in found.findings
-        if (one.finding.days == 1 or one.state_key not in last or last[one.state_key].date < one.finding.since)
+        # single days, one after the other, are no state as yet; what the period before had is not sent again
+        if (
+            one.state_key not in told or told[one.state_key].date < min(one.finding.since, period.previous().first_date)
+        )
         # what many have had in common since the period before
         and not (one.is_together and one.state_key[1:] in alike)
     ]
@@ -197,6 +218,51 @@ def _attention_message(
         url=_page_url(**_compared(period)),
         findings=[one.as_json() for one in new[:MAX_FINDINGS]],
     )
+
+
+def _over(
+    reader: TrendReader,
+    period: Period,
+    lasted: Sequence[OrganizationFinding],
+    filled: set[tuple[str, datetime.date]],
+) -> list[OrganizationFinding]:
+    """Return the states that end with a period, or with an earlier one that its run has filled."""
+    topics = settings.hotspot_topics()
+    over = ended_states(reader, lasted, period, topics)
+    for before in period.earlier(_LOOKED_BACK):
+        date = before.first_date
+        of_filled = [one for one in lasted if one.date < date and (one.organization_id, date) in filled]
+        over += [one for one in ended_states(reader, of_filled, before, topics) if one not in over]
+    return over
+
+
+def _alike_before(
+    period: Period,
+    found: StoredAnomalies,
+    earlier: Sequence[Together],
+    told: set[tuple[datetime.date, str, str]],
+) -> set[tuple[str, str]]:
+    """Return what many have in common in a period, and had before it in one that was told of."""
+    before = period.previous().first_date
+    since: dict[tuple[str, str], list[datetime.date]] = {}
+    for one in found.findings:
+        since.setdefault((one.finding.figure, one.finding.direction), []).append(one.finding.since)
+    # on a weekend on which nothing comes, many have nothing in common; what they had before it may go on
+    begun = {(one.figure, one.direction): min(before, one.since) for one in found.together}
+    return {
+        key
+        for one in earlier
+        if one.date >= begun.get(key := (one.figure, one.direction), before)
+        and (one.date, *key) in told
+        # most of them: where few had it before, what the others have now is news
+        and median_low(since.get(key, [before])) < period.first_date
+    }
+
+
+def _filled(reader: TrendReader, periods: Sequence[Period], run_id: str | None) -> set[tuple[str, datetime.date]]:
+    """Return the organization and first date of each trend of some periods that a run has filled."""
+    rows = reader.rows("filled_by_run", period=periods[0].kind.name, days=[one.start for one in periods], run_id=run_id)
+    return {(row["organization_id"], row["date"]) for row in rows}
 
 
 def _anomalies(reader: TrendReader, periods: Sequence[Period], organizations: Sequence[str]) -> StoredAnomalies:

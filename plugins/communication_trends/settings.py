@@ -210,7 +210,8 @@ def notifier(name: str, *, called_by: str | None = None) -> Any:
         kind = getattr(importlib.import_module(module), class_name)
         if not issubclass(kind, BaseNotifier):
             raise TypeError("it is not a notifier")
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+    # any exception: the module is not ours, nor is the class below
+    except Exception as error:
         raise InvalidInputError(
             f"[{SECTION}] {name}: {path!r} cannot be used: {error}. Give the import path of a class derived "
             "from Airflow's BaseNotifier, and install the provider that has it; or leave it empty."
@@ -218,7 +219,7 @@ def notifier(name: str, *, called_by: str | None = None) -> Any:
     given = _given(f"{name}_kwargs")
     try:
         return kind(**json.loads(given or "{}"))
-    except (TypeError, ValueError) as error:
+    except Exception as error:
         # not the value itself: it may hold a secret
         raise InvalidInputError(
             f"[{SECTION}] {name}_kwargs: not the arguments of {path}: {error}. Give a JSON object with the "

@@ -164,7 +164,11 @@ suspects as (
                 compared.alerts >= %(sure_count)s::integer
                 or (
                     compared.messages = 0
-                    and compared.most_messages >= %(sure_count)s::integer
+                    -- of a first week none of these may be stored
+                    and coalesce(
+                        compared.most_messages >= %(sure_count)s::integer,
+                        true
+                    )
                 )
         end
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib.metadata
 import json
 import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from airflow_dag import load_bag
@@ -49,6 +51,29 @@ def test_the_examples_of_the_documentation_are_read():
     bag = load_bag(str(ROOT / "docs" / "examples"))
     assert bag.import_errors == {}
     assert set(bag.dags) == {"check_communication_trends", "trends_consumer"}
+
+
+@accepted
+def test_the_example_of_a_consumer_names_who_has_failed_in_the_last_event_of_each_run():
+    def event(hour, run, date, *failed, changed):
+        extra = {"runId": run, "trendDate": date, "failedOrganizations": list(failed), "changedPeriods": changed}
+        return SimpleNamespace(timestamp=datetime.datetime(2026, 11, 3, hour), extra=extra)
+
+    by_hand = SimpleNamespace(timestamp=datetime.datetime(2026, 11, 3, 1), extra={})
+    first = {"2026-11-01": {"filled": 1, "corrected": 0}, "2026-11-02": {"filled": 7, "corrected": 0}}
+    events = [
+        event(9, "cleared", "2026-11-01", changed=first),
+        event(5, "for acme", "2026-11-02", changed={}),
+        event(3, "scheduled", "2026-11-02", "beta", "gamma", changed=first),
+        event(4, "cleared", "2026-11-01", "acme", changed={}),
+        by_hand,
+    ]
+    read_days = load_bag(str(ROOT / "docs" / "examples")).dags["trends_consumer"].get_task("read_days").python_callable
+    assert read_days(triggering_asset_events={"communication_trends": events}) == {
+        "days": ["2026-11-01", "2026-11-02"],
+        "failed": {"2026-11-02": ["beta", "gamma"]},
+    }
+    assert read_days() == {"days": [], "failed": {}}
 
 
 @accepted

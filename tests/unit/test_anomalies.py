@@ -200,7 +200,7 @@ def test_what_was_never_there_is_new():
     findings, _ = state_of(5, Counts(100, 8, 12, 12), Counts(100, 8, 0, 12))
     [one] = findings
     assert (one.figure, one.state, one.days) == (ALERTS, "new", 5)
-    assert one.sentence == "12 alerts; new since 3 Nov, none before"
+    assert one.sentence == "12 alerts; new since 3 Nov, none on any of the 52 days stored before"
 
 
 def test_a_state_begins_where_it_is_clearest():
@@ -355,7 +355,7 @@ def test_low_days_are_no_recurrence_of_a_high_one():
 def test_a_young_tenant_that_falls_silent_stays_named():
     before = [*[NOTHING] * 3, *[Counts(50, 4, 0, 6)] * 9, *[None] * 44]
     [one] = find_anomalies(NOTHING, before, TUESDAY, RISKY)
-    assert one.sentence == "silent since 31 Oct, 4 days; at least 50 on each of the 9 days before"
+    assert one.sentence == "silent since 31 Oct, 4 days; at least 50 on each of the 9 days stored before"
     assert (one.state, one.since, one.days) == ("silent", datetime.date(2026, 10, 31), 4)
 
 
@@ -365,7 +365,7 @@ def test_a_silence_of_a_young_tenant_may_begin_on_a_weekday_with_few_messages():
         NOTHING if back <= 2 else Counts(12 if (back - 2) % 7 in (0, 1) else 500, 4, 0, 2) for back in range(1, 17)
     ]
     [one] = find_anomalies(NOTHING, [*before, *[None] * 40], TUESDAY, RISKY)
-    assert one.sentence == "silent since 1 Nov, 3 days; at least 12 on each of the 14 days before"
+    assert one.sentence == "silent since 1 Nov, 3 days; at least 12 on each of the 14 days stored before"
 
 
 def test_days_that_are_not_stored_are_neither_usual_nor_anomalous():
@@ -379,9 +379,9 @@ def test_days_that_are_not_stored_are_neither_usual_nor_anomalous():
 @pytest.mark.parametrize(
     ("current", "before", "sentence"),
     [
-        (Counts(0, 0, 0, 0), [Counts(50, 4, 0, 6)] * 9, "no messages; at least 50 on each of the 9 days before"),
-        (Counts(50, 4, 40, 6), [Counts(50, 4, 0, 6)] * 9, "40 alerts; none on any of the 9 days before"),
-        (Counts(50, 4, 40, 6), [Counts(50, 4, 3, 6)] * 9, "40 alerts; at most 3 on each of the 9 days before"),
+        (Counts(0, 0, 0, 0), [Counts(50, 4, 0, 6)] * 9, "no messages; at least 50 on each of the 9 days stored before"),
+        (Counts(50, 4, 40, 6), [Counts(50, 4, 0, 6)] * 9, "40 alerts; none on any of the 9 days stored before"),
+        (Counts(50, 4, 40, 6), [Counts(50, 4, 3, 6)] * 9, "40 alerts; at most 3 on each of the 9 days stored before"),
         # not sure: too few days, a day that was as quiet, not enough alerts, more of what always grows
         (Counts(0, 0, 0, 0), [Counts(50, 4, 0, 6)] * 6, None),
         (Counts(0, 0, 0, 0), [*[Counts(50, 4, 0, 6)] * 8, Counts(9, 0, 0, 0)], None),

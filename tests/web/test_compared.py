@@ -380,7 +380,7 @@ def test_attention_says_of_the_young_on_a_weekend_what_it_said_on_friday(api, ma
     made("weekdays", [*busy, *[(friday + datetime.timedelta(day), {}) for day in range(3)]], created="2026-10-12")
     asked = {"from": "2026-10-23", "to": "2026-10-25", "organization": "weekdays"}
     findings = api.get(f"{API}/attention", params=asked).json()["findings"]
-    before_it = "at least 50 on each of the 9 days before"
+    before_it = "at least 50 on each of the 9 days stored before"
     assert [one["sentence"] for one in sorted(findings, key=lambda one: one["date"])] == [
         f"no messages; {before_it}",
         f"silent since 23 Oct, 2 days; {before_it}",
@@ -444,16 +444,20 @@ def test_attention_says_what_is_sure_of_the_young(api, made):
     day = D("2026-10-27")
     made("young", [(day, ordinary(alerts=40)), *days_before(day, 9, ordinary(alerts=0))], created="2026-10-18")
     made("fading", [(day, {}), *days_before(day, 9, ordinary())], created="2026-10-18")
+    # all but the one with the same weekday
+    others = [one for one in days_before(day, 9, ordinary()) if one[0] != D("2026-10-20")]
+    made("gap", [(day, {}), *others], created="2026-10-18")
     made("growing", [(day, ordinary(messages=400)), *days_before(day, 9, ordinary())], created="2026-10-18")
     said = {}
-    for slug in ("young", "fading", "growing"):
+    for slug in ("young", "fading", "gap", "growing"):
         asked = {"from": "2026-10-27", "to": "2026-10-27", "organization": slug}
         answer = api.get(f"{API}/attention", params=asked).json()
         assert (answer["organizationsCompared"], answer["organizationsNotCompared"]) == (0, 1)
         said[slug] = [one["sentence"] for one in answer["findings"]]
     assert said == {
-        "young": ["40 alerts; none on any of the 9 days before"],
-        "fading": ["no messages; at least 100 on each of the 9 days before"],
+        "young": ["40 alerts; none on any of the 9 days stored before"],
+        "fading": ["no messages; at least 100 on each of the 9 days stored before"],
+        "gap": ["no messages; at least 100 on each of the 8 days stored before"],
         "growing": [],
     }
 
@@ -465,7 +469,7 @@ def test_attention_names_a_young_tenant_as_long_as_it_is_silent(api, made):
     asked = {"from": "2026-10-13", "to": "2026-10-27", "organization": "starter"}
     findings = api.get(f"{API}/attention", params=asked).json()["findings"]
     assert sorted((one["date"], one["days"]) for one in findings) == [(f"2026-10-{12 + n}", n) for n in range(1, 16)]
-    assert all(one["sentence"].endswith("at least 12 on each of the 8 days before") for one in findings)
+    assert all(one["sentence"].endswith("at least 12 on each of the 8 days stored before") for one in findings)
 
 
 def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):

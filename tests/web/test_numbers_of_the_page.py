@@ -433,12 +433,12 @@ def test_the_digest_says_what_the_rows_say(world, kind, made, stored):
     now, before, pairs = world.compared(ids, dates, shift)
     possible = sum(world.existed(id_, date) for id_ in ids for date in dates)
     if not pairs:
-        assert said[heading] == [f"Nothing to compare: no {noun} is stored in both weeks."]
+        assert said[heading] == [f"Nothing to compare: no {noun} is stored and final in both weeks."]
     elif 10 * pairs < 8 * possible:
-        stored_in_both = f"{pairs:,} of {count(possible, noun)} are stored in both weeks"
+        stored_in_both = f"{pairs:,} of {count(possible, noun)} are stored and final in both weeks"
         assert said[heading] == [f"Too few to say what has changed: {stored_in_both}."]
     else:
-        counted = [f"Counted: {pairs:,} of {count(possible, noun)}, those stored in both weeks"]
+        counted = [f"Counted: {pairs:,} of {count(possible, noun)}, those stored and final in both weeks"]
         assert said[heading] == [*changed(now, before), *(counted if pairs < possible else [])]
     expected = {}
     for id_ in ids:
@@ -463,7 +463,7 @@ def test_the_digest_says_what_the_rows_say(world, kind, made, stored):
     assert list(zip(names["Gaps"], said["Gaps"], strict=True)) == gaps_in_the_digest(world, ids)
     judged = sum(is_judged(world, id_, date) for id_ in ids for date in dates)
     total = len(ids) * length
-    clause = f"; {total - judged:,} of {count(total, noun)} cannot be judged: too little is stored"
+    clause = f"; {total - judged:,} of {count(total, noun)} cannot be judged: too little is known"
     if not judged and not message.findings:
         assert message.subject.endswith(": too little is stored to say what is unusual")
     else:

@@ -47,7 +47,7 @@ from communication_trends.core.anomaly_thresholds import (
     SURE_RATIO,
     VERY_SMALL_MEAN,
 )
-from communication_trends.core.anomaly_wording import sentence_of, sentence_of_many, silent_text
+from communication_trends.core.anomaly_wording import before_text, sentence_of, sentence_of_many, silent_text
 from communication_trends.core.baseline import Baseline, baseline_of, cycle_of, median, quantile, recurrences, z_score
 from communication_trends.core.counts import METRICS, Counts, History, Metric
 from communication_trends.core.period import Period
@@ -66,7 +66,7 @@ class Finding:
     :param compared_with: how many earlier periods that is about.
     :param score: z-score, without its sign, to order by.
     :param sentence: the same in words.
-    :param state: ``single`` for one period; ``lasting``, ``silent`` (no message since) or ``new`` (none before).
+    :param state: ``single`` for one period; ``lasting``, ``silent`` (no message since) or ``new`` (none known before).
     :param since: first date of the first period of the state.
     :param days: how many of its periods are stored, this one included.
     """
@@ -230,9 +230,7 @@ def _judged(
     is_up = not metric.sinks or count > median([metric.of(one) for one in same])
     score = _event_score(metric, current, same, baseline, is_up=is_up) if suspect else None
     state = find_state(metric, current, history, weekday, cycle, is_up=is_up)
-    if suspect and (score or state) and _is_habit(count, values, cycle, state, is_up=is_up):
-        return None
-    if score is None and state is None:
+    if (score is None and state is None) or (suspect and _is_habit(count, values, cycle, state, is_up=is_up)):
         return None
     back, periods, state_score = 0, 1, 0.0
     if state:
@@ -255,7 +253,8 @@ def _judged(
         kind = "silent"
         back, periods = silence_of(history, cycle)
     since = period.earlier(back)[-1] if back else period
-    sentence = sentence_of(metric, value, (low, high), period, since, periods, kind, risky_topics, is_up=is_up)
+    state_words = (since, periods, kind, risky_topics)
+    sentence = sentence_of(metric, value, (low, high), period, *state_words, is_up=is_up, known_before=len(before))
     return Finding(
         metric.name,
         "up" if is_up else "down",
@@ -315,15 +314,14 @@ def _sure(metric: Metric, current: Counts, history: History, period: Period, _: 
     if len(known) < MIN_SHORT_BASELINE[period.kind.name]:
         return None
     least, most = min(known), max(known)
-    noun = period.kind.noun
     since = period.earlier(back)[-1] if back else period
     if metric.sinks and not count and least >= SURE_COUNT:
         said = "no messages" if periods == 1 else silent_text(since, periods)
-        sentence = f"{said}; at least {least:,} on each of the {len(known)} {noun}s before"
+        sentence = f"{said}; at least {least:,} {before_text('each', len(known), period)}"
         kind, direction, mean = "silent", "down", sum(known) / len(known)
     elif metric.attribute == "alerts" and count >= max(SURE_COUNT, SURE_RATIO * most):
-        before = f"at most {most:,} on each" if most else "none on any"
-        sentence = f"{count:,} alerts; {before} of the {len(known)} {noun}s before"
+        before = f"at most {most:,}" if most else "none"
+        sentence = f"{count:,} alerts; {before} {before_text('each' if most else 'any', len(known), period)}"
         kind, direction, mean = "single" if most else "new", "up", max(MIN_MEAN, sum(known) / len(known))
     else:
         return None

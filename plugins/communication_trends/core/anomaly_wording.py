@@ -47,6 +47,7 @@ def sentence_of(
     risky_topics: Sequence[str],
     *,
     is_up: bool,
+    known_before: int,
 ) -> str:
     """
     Say what is anomalous, for people who do not know the rule.
@@ -60,6 +61,7 @@ def sentence_of(
     :param kind: ``single``, ``lasting``, ``silent`` or ``new``.
     :param risky_topics: those of the settings.
     :param is_up: whether there is more than usual.
+    :param known_before: how many periods before the state are known.
     """
     nouns = {
         "escalations": "alerts",
@@ -80,8 +82,20 @@ def sentence_of(
     if kind == "silent":
         return f"{silent_text(since, periods)}; {_when(period)} usually {usually} {noun}"
     if kind == "new":
-        return f"{value:,}{unit} {singular}; new since {date}, none before"
+        return f"{value:,}{unit} {singular}; new since {date}, none {before_text('any', known_before, period)}"
     return f"{said}; {'above' if is_up else 'below'} usual for {lasting}, since {date}"
+
+
+def before_text(quantifier: str, number: int, period: Period) -> str:
+    """
+    Say of which periods before one something is known: of those that are stored, no others.
+
+    :param quantifier: each or any.
+    :param number: how many are stored.
+    :param period: the period.
+    """
+    noun = period.kind.noun
+    return f"{'on' if period.kind is DAILY else 'in'} {quantifier} of the {number:,} {noun}s stored before"
 
 
 def silent_text(since: Period, periods: int) -> str:

@@ -95,18 +95,18 @@ class Digest:
         )
 
     def _changes(self, reader: TrendReader) -> list[Line]:
-        """Say what has changed over all organizations, over the organization-days that are stored in both weeks."""
+        """Say what has changed over all organizations, over the organization-days stored and final in both weeks."""
         [row] = reader.rows("comparison", organization_id=None, **self._compared())
         matched, possible = row["matched_days"], row["possible_days"]
         noun = f"organization-{self.week.kind.noun}"
         if not matched:
-            return [Line(f"Nothing to compare: no {noun} is stored in both weeks.")]
+            return [Line(f"Nothing to compare: no {noun} is stored and final in both weeks.")]
         if not totals.is_comparable(matched, possible):
             stored = f"{matched:,} of {count_text(possible, noun)}"
-            return [Line(f"Too few to say what has changed: {stored} are stored in both weeks.")]
+            return [Line(f"Too few to say what has changed: {stored} are stored and final in both weeks.")]
         lines = _changed(totals.sums_of(row, ""), totals.sums_of(row, "previous_"))
         if matched < possible:
-            lines.append(f"Counted: {matched:,} of {count_text(possible, noun)}, those stored in both weeks")
+            lines.append(f"Counted: {matched:,} of {count_text(possible, noun)}, those stored and final in both weeks")
         return [Line(line) for line in lines]
 
     def _organizations_to_look_at(self, reader: TrendReader, found: Sequence[OrganizationFinding]) -> list[Line]:
@@ -216,7 +216,7 @@ def _anomalies_text(week: Range, found: StoredAnomalies | None, findings: Sequen
     possible = found.organizations_total * week.length
     if found.judged < possible:
         total = count_text(possible, f"organization-{week.kind.noun}")
-        said += f"; {possible - found.judged:,} of {total} cannot be judged: too little is stored"
+        said += f"; {possible - found.judged:,} of {total} cannot be judged: too little is known"
     return said
 
 

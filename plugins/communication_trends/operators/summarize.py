@@ -77,7 +77,7 @@ class SummarizeTrendsOperator(TrendsOperator):
         self.log.info("Summary (version %s): %s", __version__, json.dumps(summary, ensure_ascii=False))
         if changes["changedPeriods"]:
             self.log.info("Changed %ss: %s", self.kind.noun, json.dumps(changes["changedPeriods"]))
-        notify_attention(
+        has_time = notify_attention(
             self.attention_notifier,
             context,
             period,
@@ -99,7 +99,10 @@ class SummarizeTrendsOperator(TrendsOperator):
             )
         for asset in self.outlets:
             context["outlet_events"][asset].extra = extra
-        notify_digest(self.digest_notifier, context, period, summary, self.sql_path)
+        if has_time:
+            notify_digest(self.digest_notifier, context, period, summary, self.sql_path)
+        elif self.digest_notifier:
+            self.log.error("digest_notifier was not called: attention_notifier has used up the time of this task.")
         return summary
 
     def _listed_batches(self, context: Any, period: Period) -> list[list[str]]:

@@ -22,7 +22,7 @@ class Finding(Model):
     compared_with: int = Field(description="How many earlier periods were stored.")
     sentence: str = Field(description="The same in words.")
     state: Literal["single", "lasting", "silent", "new"] = Field(
-        description="One period alone; one of several that go on; no message since; none before."
+        description="One period alone; one of several that go on; no message since; none known before."
     )
     since: datetime.date = Field(description="First date of the first period of the state.")
     days: int = Field(description="How many periods of the state are stored, this one included.")
