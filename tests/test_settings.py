@@ -304,7 +304,7 @@ def test_an_empty_connection_id_is_named_with_its_setting(given):
         # airflow.cfg takes the lines below, further in, as part of the value
         *('complaint, "escalation"', "complaint; escalation", "complaint\nescalation"),
         # airflow.cfg has comments in lines of their own only
-        *("complaint, escalation # risky", "complaint | escalation", "complaint，escalation", "complaint、escalation"),
+        *("complaint, escalation # risky", "complaint，escalation", "complaint、escalation"),
     ],
 )
 def test_hotspot_topics_in_quotes_or_as_another_list_are_refused(given, written):

@@ -127,7 +127,7 @@ def hotspot_topics() -> list[str]:
     except UnicodeEncodeError:
         topics = []
     # written as a list, in quotes, with another separator or a comment, it would name topics that no message has
-    if not topics or any(topic[0] in "[{\"'" or re.search(r"[;|，、\r\n]|\s#", topic) for topic in topics):
+    if not topics or any(topic[0] in "[{\"'" or re.search(r"[;，、\r\n]|\s#", topic) for topic in topics):
         raise InvalidInputError(
             f"[{SECTION}] hotspot_topics: {_short(given)} names no topic. Give one or more, comma-separated, without "
             f"quotes and comments. The default is {DEFAULTS['hotspot_topics']}."
