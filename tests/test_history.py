@@ -136,7 +136,7 @@ def test_a_run_that_airflow_fails_to_delete_does_not_keep_the_others(airflow, hi
             connection.execute("drop trigger refuse on dag_run; drop function refuse")
     assert run.state == "failed"
     assert left(airflow, MONTHLY) == {"latest", "stuck"}
-    assert f"1 runs of {MONTHLY} could not be removed: 'stuck' (500" in run.log
+    assert f"1 run of {MONTHLY} could not be removed: 'stuck' (500" in run.log
 
 
 @pytest.mark.parametrize("period", KINDS)

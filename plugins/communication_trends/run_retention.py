@@ -12,6 +12,7 @@ from communication_trends.sdk import AirflowException, AirflowFailException, Bas
 from communication_trends import settings
 from communication_trends.compat import REST_API
 from communication_trends.core.period import KINDS, utc_now
+from communication_trends.core.wording import count_text
 from communication_trends.rest_api import address, logged_in
 
 API_PAGE_SIZE = 100
@@ -68,7 +69,7 @@ class RemoveOldRunsOperator(BaseOperator):
             reasons = ", ".join(f"{run_id!r} ({reason})" for run_id, reason in list(refused.items())[:20])
             retryable = any(reason.startswith("5") for reason in refused.values())
             raise (AirflowException if retryable else AirflowFailException)(
-                f"{len(refused)} runs of {self.target_dag_id} could not be removed: {reasons}. "
+                f"{count_text(len(refused), 'run')} of {self.target_dag_id} could not be removed: {reasons}. "
                 f"{sum(removed.values())} others were. docs/run-history.md says what to do with those that stay."
             )
         return removed

@@ -183,7 +183,7 @@ def test_trends_that_are_not_final_or_of_unknown_origin_are_counted():
         "total": 1,
         "trends": [{"organization": "a", "trendDate": "2026-11-08", "reason": "source rows have been purged"}],
     }
-    assert "1 trends are not final. a 2026-11-08: source rows have been purged." in run.warnings()
+    assert "1 trend is not final. a 2026-11-08: source rows have been purged." in run.warnings()
 
 
 def test_trends_of_rows_that_cannot_be_meant_are_counted_and_one_is_named():

@@ -315,7 +315,8 @@ def test_the_cards_say_what_they_compare(visit, web):
     expect(page.locator("#card-messages .compared")).to_have_text(f"{now:,} compared with {before:,}{over}")
     left_out = page.locator("#cards .left-out")
     if gaps:
-        expect(left_out).to_have_text(f"Compared over {30 - len(gaps)} of 30 days (those stored in both ranges).")
+        compared = f"Compared over {30 - len(gaps)} of 30 days (those stored and final in both ranges)."
+        expect(left_out).to_have_text(compared)
     else:
         expect(left_out).to_have_count(0)
 

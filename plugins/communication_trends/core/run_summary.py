@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from communication_trends.core.period import Period
 from communication_trends.core.task_report import TaskReport
-from communication_trends.core.wording import MAX_NAMED, list_text
+from communication_trends.core.wording import MAX_NAMED, count_text, list_text
 
 
 class StoredTrend(NamedTuple):
@@ -239,7 +239,8 @@ class RunSummary:
             )
         if self.incomplete:
             listed = [f"{self.name(id_)} {date}: {reason}" for id_, date, reason in self.incomplete]
-            said.append(f"{len(listed)} trends are not final. {list_text(listed, limit=5)}.")
+            verb = "is" if len(listed) == 1 else "are"
+            said.append(f"{count_text(len(listed), 'trend')} {verb} not final. {list_text(listed, limit=5)}.")
         if self.doubtful:
             id_, date, reason = self.doubtful[0]
             said.append(

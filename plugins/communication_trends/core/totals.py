@@ -16,7 +16,7 @@ speak for themselves.
 """
 
 MIN_MATCHED_PERCENT = 80
-"""Share of what is stored in both ranges, in percent of what could be, below which a change says nothing."""
+"""Share of what is stored and final in both ranges, in percent of what could be, below which a change says nothing."""
 
 
 def rounded(numerator: int, denominator: int) -> int | None:
@@ -86,7 +86,7 @@ def change_points(current: tuple[int, int], previous: tuple[int, int], *, factor
 
 def is_comparable(matched: int, possible: int) -> bool:
     """
-    Return whether enough is stored in both ranges to say how a figure has changed.
+    Return whether enough is stored and final in both ranges to say how a figure has changed.
 
     :param matched: periods that are stored and final in both.
     :param possible: those that could be: their runs are due.

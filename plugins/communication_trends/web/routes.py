@@ -137,7 +137,7 @@ async def get_hotspots(asked: RangeOfAll, reply: Paged, organization: AnyOrganiz
 
 @router.get("/comparison", response_model=Comparison, responses=CSV)
 async def get_comparison(asked: ComparedRange, reply: Whole, organization: AnyOrganization = None) -> Response:
-    """The range against the one before it, over the organization-days that are stored in both."""
+    """The range against the one before it, over the organization-days that are stored and final in both."""
     return await reply(
         lambda database: comparison(database, asked, organization=organization),
         lambda found: (_name("comparison", found), tables.comparison_table(found)),

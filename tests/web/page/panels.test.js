@@ -142,11 +142,11 @@ test("a change has both sides, and says over how much", () => {
   );
   assert.equal(
     leftOutText({ ...year, comparable: false }),
-    "Compared over 27 of 90 days (those stored in both ranges): too few to say how the range has changed.",
+    "Compared over 27 of 90 days (those stored and final in both ranges): too few to say how the range has changed.",
   );
   assert.equal(
     leftOutText({ ...year, matchedDays: 80, organization: null, comparable: true }),
-    "Compared over 80 of 90 organization-days (those stored in both ranges).",
+    "Compared over 80 of 90 organization-days (those stored and final in both ranges).",
   );
 });
 

@@ -16,7 +16,7 @@ from communication_trends.web.models.organizations import Organization
 
 
 def comparison(database: TrendReader, asked: Range, *, organization: str | None) -> Comparison:
-    """Return a range against the one before it, over the organization-days that are stored in both."""
+    """Return a range against the one before it, over the organization-days that are stored and final in both."""
     one = find(database, organization)
     [row] = database.rows(
         "comparison",

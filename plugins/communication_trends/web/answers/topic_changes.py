@@ -25,7 +25,7 @@ NAMED_CHANNELS = 3
 
 def topic_changes(database: TrendReader, asked: Range, *, organization: str | None) -> TopicChanges:
     """
-    Return each topic and tone in a range and in the one before it, over the organization-days stored in both.
+    Return each topic and tone in a range and in the one before it, over the organization-days stored and final in both.
 
     :raises HTTPException: when there is no such organization.
     """

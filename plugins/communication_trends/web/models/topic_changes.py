@@ -43,7 +43,7 @@ class TopicChange(Sides):
 
 
 class TopicChanges(Compared):
-    """Each topic and tone in the range and in the one before it, over the organization-days stored in both."""
+    """Each topic and tone in the range and the one before it, over the organization-days stored and final in both."""
 
     topics: list[TopicChange] = Field(description="What rose most first.")
     tones: list[TopicChange]

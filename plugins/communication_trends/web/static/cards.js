@@ -117,7 +117,7 @@ function againstText({ matchedDays, previous, period }) {
 export function leftOutText(comparison) {
   const { matchedDays, possibleDays, comparable } = comparison;
   if (!matchedDays || matchedDays >= possibleDays) return null;
-  const over = `Compared over ${shown(matchedDays)} of ${count(possibleDays, nounOf(comparison))} (those stored in both ranges)`;
+  const over = `Compared over ${shown(matchedDays)} of ${count(possibleDays, nounOf(comparison))} (those stored and final in both ranges)`;
   return comparable ? `${over}.` : `${over}: too few to say how the range has changed.`;
 }
 

@@ -30,7 +30,7 @@ export function drawRanking(box, overview, { view, csv, trends, show }) {
   if (!overview) return;
   const { offset } = view;
   const about =
-    "Ranked by adjusted risk: with each alert as one more risky message and 200 messages at the share of all organizations, so that few messages rank none first. ▲▼: change, with the value before in brackets, over what is stored in both ranges.";
+    "Ranked by adjusted risk: with each alert as one more risky message and 200 messages at the share of all organizations, so that few messages rank none first. ▲▼: change, with the value before in brackets, over what is stored and final in both ranges.";
   const title = head("ranking-title", "Organizations", about, csv);
   if (!overview.totalEntries) {
     update(box, title, h("p", { class: "empty" }, "There are no organizations yet."));
@@ -159,7 +159,7 @@ function storedCell({ daysStored, missingDays, unreadableDays, matchedDays, notF
  * @param {{daysStored: number, comparable: boolean}} entry
  * @param {number|null} value the change
  * @param {"%"|"points"} unit
- * @param {(number|null)[]} compared the figure over what is stored in both ranges, now and before
+ * @param {(number|null)[]} compared the figure over what is stored and final in both ranges, now and before
  */
 export function movedText({ daysStored, comparable }, value, unit, [now, before] = []) {
   if (before === null || before === undefined || now === null) return daysStored ? "–" : "";
