@@ -46,7 +46,8 @@ def range_of(
     today = utc_date(now)
     due = kind.last_due(now)
     for field, date in (("to", last), ("from", first)):
-        if date is not None and date > today:
+        # the last date of the current period, which an answer has as its `to`, is in a period that has begun
+        if date is not None and kind.containing(date).first_date > today:
             raise invalid(field, date, f"is in the future: today is {today} (UTC)")
         if date is not None and date.year < 2000:
             raise invalid(field, date, "is before the year 2000")
