@@ -436,3 +436,26 @@ test("a question that is given up holds no place, whether it waits for an answer
   server.closeAllConnections();
   server.close();
 });
+
+test("an answer that is no JSON, or that ends early, is a problem in words", async () => {
+  const server = createServer((request, response) => {
+    if (request.url === "/login") response.end("<html>Log in</html>");
+    else {
+      response.writeHead(200, { "Content-Length": "100" }).write('{"days": [');
+      setTimeout(() => response.destroy(), 50);
+    }
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = `http://127.0.0.1:${server.address().port}`;
+  for (const [path, message] of [
+    [
+      "/login",
+      "The answer is not from Airflow's API: a login may have ended. Open the page again.",
+    ],
+    ["/early", "Airflow's API server does not answer."],
+  ]) {
+    await assert.rejects(ask(`${address}${path}`), { kind: "broken", message });
+  }
+  server.closeAllConnections();
+  server.close();
+});
