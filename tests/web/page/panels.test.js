@@ -24,6 +24,7 @@ import {
 } from "../../../plugins/communication_trends/web/static/gaps.js";
 import { hotOf, rulesNote } from "../../../plugins/communication_trends/web/static/hotspots.js";
 import { movedText } from "../../../plugins/communication_trends/web/static/ranking.js";
+import { reportText } from "../../../plugins/communication_trends/web/static/report.js";
 import { fate, figures, moreText } from "../../../plugins/communication_trends/web/static/run.js";
 import { covers, dateOf } from "../../../plugins/communication_trends/web/static/runs.js";
 
@@ -458,4 +459,28 @@ test("an answer that is no JSON, or that ends early, is a problem in words", asy
   }
   server.closeAllConnections();
   server.close();
+});
+
+test("a report says how many findings it has not", () => {
+  const finding = {
+    organization: { id: "1", name: "Acme" },
+    sentence: "23 alerts",
+    together: false,
+  };
+  const of = (totalEntries, organization) =>
+    reportText({
+      trends: { organization, organizationsTotal: 300, from: "2026-11-02", to: "2026-11-02" },
+      comparison: null,
+      attention: {
+        ...{ findings: [finding], totalEntries, together: [], from: "2026-11-02", period: "daily" },
+        ...{ organizationsCompared: 300, organizationsNotCompared: 0 },
+      },
+      freshness: null,
+      time: 0,
+      href: "",
+    }).split("\n\n")[2];
+  const heading = "Who needs a call: Mon, 2 Nov 2026\n- Acme: 23 alerts";
+  assert.equal(of(1), heading);
+  assert.equal(of(2), `${heading}\n- and 1 more finding`);
+  assert.equal(of(251), `${heading}\n- and 250 more findings`);
 });
