@@ -438,7 +438,7 @@ test("a question that is given up holds no place, whether it waits for an answer
   server.close();
 });
 
-test("an answer that is no JSON, or that ends early, is a problem in words", async () => {
+test("an answer that is no JSON, or that ends early, is a problem in words", async (context) => {
   const server = createServer((request, response) => {
     if (request.url === "/login") response.end("<html>Log in</html>");
     else {
@@ -446,6 +446,10 @@ test("an answer that is no JSON, or that ends early, is a problem in words", asy
       setTimeout(() => response.destroy(), 50);
     }
   }).listen(0, "127.0.0.1");
+  context.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
   await once(server, "listening");
   const address = `http://127.0.0.1:${server.address().port}`;
   for (const [path, message] of [
@@ -457,8 +461,6 @@ test("an answer that is no JSON, or that ends early, is a problem in words", asy
   ]) {
     await assert.rejects(ask(`${address}${path}`), { kind: "broken", message });
   }
-  server.closeAllConnections();
-  server.close();
 });
 
 test("a report says how many findings it has not", () => {
