@@ -51,7 +51,7 @@ inner join lateral (  -- noqa: ST05
                         communication_trends.total_classifications::bigint,
                         -- where it is not known of how many: as if of all
                         coalesce(
-                            nullif(provenance.messages_with_confidence, 0),
+                            nullif(greatest(provenance.messages_with_confidence, 0), 0),
                             communication_trends.total_classifications
                         )
                     )

@@ -54,6 +54,17 @@ def test_a_date_means_the_period_it_is_in(kind, asked, found, length):
     assert len(given.periods()) == length
 
 
+@pytest.mark.parametrize(("kind", "last"), [(DAILY, "2026-11-25"), (WEEKLY, "2026-11-29"), (MONTHLY, "2026-11-30")])
+def test_the_last_date_of_the_current_period_can_be_asked_for_as_it_was_answered(kind, last):
+    """Wednesday: the week ends on Sunday, and the month on Monday."""
+    now = at("2026-11-25 12:00")
+    given = range_of(kind, None, D("2026-11-25"), now=now)
+    assert given.to == D(last)
+    assert range_of(kind, given.from_, given.to, now=now) == given
+    with pytest.raises(RequestValidationError, match="is in the future"):
+        range_of(kind, None, D(last) + datetime.timedelta(1), now=now)
+
+
 @pytest.mark.parametrize(
     ("kind", "asked", "before"),
     [
@@ -75,8 +86,8 @@ def test_the_range_before_has_the_same_weekdays(kind, asked, before):
 @pytest.mark.parametrize(
     ("first", "last", "field"),
     [
-        ("2026-11-26", None, "from"),
-        (None, "2026-11-26", "to"),
+        ("2026-12-01", None, "from"),
+        (None, "2026-12-01", "to"),
         ("2026-11-02", "2026-11-01", "from"),
         (None, "1999-12-31", "to"),
         ("0001-01-01", None, "from"),

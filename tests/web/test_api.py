@@ -136,6 +136,10 @@ def test_csv_has_what_the_view_shows(api):
     expected = rows.trend("acme", rows.INCIDENT)
     assert by_day[str(rows.INCIDENT)]["topic:complaint"] == str(expected["topic_distribution"]["complaint"])
     assert by_day[str(FROM)]["severity:critical"] == "0"
+    # both sides of the mean: an average of averages is none
+    total = expected["total_classifications"]
+    both = (by_day[str(rows.INCIDENT)][name] for name in ("confidenceSum", "classificationsWithConfidence"))
+    assert [*both] == [str(expected["avg_confidence"] * total), str(total)]
     overview = read_csv(api.get(f"{API}/overview", params={**RANGE, "format": "csv"}))
     assert next(entry["organizationSlug"] for entry in overview) == "acme"
     assert len(read_csv(api.get(f"{API}/hotspots", params={**RANGE, "format": "csv"}))) >= 2

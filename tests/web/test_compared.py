@@ -22,7 +22,7 @@ from communication_trends.core.trend_reader import READING_PARAMETERS
 from communication_trends.core.work import HotspotRule
 from communication_trends.web.answers.comparison import comparison
 from communication_trends.web.answers.trends import trends_of_one
-from communication_trends.web.ranges import Range, range_of
+from communication_trends.web.ranges import Range, asked_due, range_of
 from local import ROOT
 from web.conftest import API, making
 
@@ -142,11 +142,8 @@ def test_a_monitor_sees_what_is_not_fresh(api):
     ("now", "through"),
     [("2026-10-30 03:59", "2026-10-28"), ("2026-10-30 04:00", "2026-10-29")],
 )
-def test_a_period_is_expected_an_hour_after_it_is_due(now, through, monkeypatch):
-    from communication_trends.web import ranges
-
-    monkeypatch.setattr(ranges, "utc_now", lambda: datetime.datetime.fromisoformat(f"{now}+00:00"))
-    assert ranges.asked_due(DAILY).to == D(through)
+def test_a_period_is_expected_an_hour_after_it_is_due(now, through):
+    assert asked_due(DAILY, datetime.datetime.fromisoformat(f"{now}+00:00")).to == D(through)
 
 
 def test_weeks_and_months_have_the_same_shape(api, made):

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from communication_trends.web import ranges
 from web.conftest import API
 
 RANGE = {"from": "2026-10-23", "to": "2026-10-29"}
@@ -78,17 +79,28 @@ def test_what_has_changed_is_sent_again(api, change):
 
 
 def test_a_change_of_the_settings_or_of_the_day_makes_another_answer(api, monkeypatch):
-    from communication_trends.web import reply
-
     settled(api)
     tag = api.get(f"{API}/overview", params=RANGE).headers["etag"]
     monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__HOTSPOT_TOPICS", "complaint")
     assert again(api, "overview", tag).status_code == 200
     monkeypatch.undo()
     assert again(api, "overview", tag).status_code == 304
-    tomorrow = reply.utc_now() + datetime.timedelta(1)
-    monkeypatch.setattr(reply, "utc_now", lambda: tomorrow)
+    tomorrow = ranges.utc_now() + datetime.timedelta(1)
+    monkeypatch.setattr(ranges, "utc_now", lambda: tomorrow)
     assert again(api, "overview", tag).status_code == 200
+
+
+def test_an_answer_of_before_a_period_is_due_has_no_tag_of_afterwards(api, monkeypatch):
+    """A thread for the request may be free only when the period is due."""
+    settled(api)
+    moments = [datetime.datetime(2026, 10, 30, 2, 59, 59, tzinfo=datetime.timezone.utc)]
+    due = moments[0] + datetime.timedelta(seconds=1)
+    monkeypatch.setattr(ranges, "utc_now", lambda: moments.pop() if moments else due)
+    before = api.get(f"{API}/trends")
+    assert before.json()["to"] == "2026-10-28"
+    asked = {**api.headers("viewer"), "If-None-Match": before.headers["etag"]}
+    after = api.client.get(f"{API}/trends", headers=asked)
+    assert (after.status_code, after.json()["to"]) == (200, "2026-10-29")
 
 
 def test_changes_since_a_moment_and_a_monitor_s_failure_are_never_kept(api):

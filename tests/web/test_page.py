@@ -704,6 +704,17 @@ def test_the_csv_is_what_is_shown(visit, web):
     assert {day: int(count) for day, count in by_day.items() if count} == expected
 
 
+def test_the_csv_of_the_current_week_can_be_downloaded(visit, web, made):
+    """By the server's own clock: the answers end on a Sunday that is still to come, unless today is one."""
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    monday = today - datetime.timedelta(today.weekday())
+    made("newcomer", [(monday, {"topic_distribution": {"general": 3}, "total_classifications": 3})], kind="weekly")
+    page = visit(now=None).open(f"period=weekly&organization=newcomer&from={today}&to={today}")
+    links = page.locator("a.download").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    assert len(links) > 4
+    assert {link: web.get(link).status_code for link in links} == dict.fromkeys(links, 200)
+
+
 def test_text_never_becomes_markup(visit, made):
     evil = '<img src=x onerror="document.title=1"><a href="javascript:alert(1)">%{y}</a><b>'
     columns = {

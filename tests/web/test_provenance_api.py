@@ -351,6 +351,16 @@ def test_what_a_user_has_written_into_the_provenance_takes_no_answer_down(api, r
         assert unknown in hotspot_rules(api, organization="acme")
 
 
+@pytest.mark.parametrize("written", [None, 0, -1000])
+def test_a_count_of_confidences_that_cannot_be_is_unknown(api, record, written):
+    record("acme", "2026-10-12", messages_with_confidence=written)
+    trend = rows.trend("acme", datetime.date(2026, 10, 12))
+    total, average = trend["total_classifications"], trend["avg_confidence"]
+    answer = api.get(f"{API}/organizations/acme/trends", params={"from": "2026-10-12", "to": "2026-10-12"}).json()
+    assert answer["totals"]["classificationsWithConfidence"] == total
+    assert (answer["totals"]["confidenceSum"], answer["totals"]["avgConfidence"]) == (total * average, average)
+
+
 @pytest.mark.parametrize(
     "rule", ['{"topics": [], "minMessages": 1, "minRatio": 1e20000}', "[" * 3000 + "]" * 3000], ids=["wide", "deep"]
 )

@@ -270,6 +270,7 @@ def test_of_answers_that_are_kept_those_that_nobody_asks_for_make_room(monkeypat
     # an error is not kept
     kept.end("second", Made(status=503))
     assert kept.find_or_begin("second") is None
-    # what is larger than all of the room is not
+    # what is larger than all of the room is not, and takes none of it
     kept.end("second", Made(b"x" * (kept_answers.MAX_BYTES + 1)))
     assert kept.find_or_begin("second") is None
+    assert kept.find_or_begin("first")

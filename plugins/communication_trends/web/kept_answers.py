@@ -85,7 +85,8 @@ class KeptAnswers:
         """
         with self._lock:
             pending, began = self._pending.pop(tag)
-            if made and made.status == 200 and time.monotonic() - began >= WORTH_KEEPING:
+            fits = made and made.status == 200 and len(made.content) <= MAX_BYTES
+            if made and fits and time.monotonic() - began >= WORTH_KEEPING:
                 self._kept[tag] = made
                 while sum(len(one.content) for one in self._kept.values()) > MAX_BYTES:
                     # the one that nobody has asked for the longest

@@ -46,7 +46,8 @@ def range_of(
     today = utc_date(now)
     due = kind.last_due(now)
     for field, date in (("to", last), ("from", first)):
-        if date is not None and date > today:
+        # the last date of the current period, which an answer has as its `to`, is in a period that has begun
+        if date is not None and kind.containing(date).first_date > today:
             raise invalid(field, date, f"is in the future: today is {today} (UTC)")
         if date is not None and date.year < 2000:
             raise invalid(field, date, "is before the year 2000")
@@ -90,7 +91,13 @@ def asked_kind(
     return KINDS[period]
 
 
+async def asked_at() -> datetime.datetime:
+    """Return when a request asks; once, since what is due may change before its answer gets its tag."""
+    return utc_now()
+
+
 Kind = Annotated[Granularity, Depends(asked_kind)]
+Now = Annotated[datetime.datetime, Depends(asked_at)]
 First = Annotated[
     datetime.date | None,
     Query(alias="from", description="A UTC date in the first period; default: 30 days, 12 weeks or 12 months in all."),
@@ -101,13 +108,14 @@ Last = Annotated[
 ]
 
 
-def asked_of_all(kind: Kind, first: First = None, last: Last = None) -> Range:
+def asked_of_all(kind: Kind, now: Now, first: First = None, last: Last = None) -> Range:
     """Return the range that a request asks for, over all organizations."""
-    return bounded(range_of(kind, first, last, now=utc_now()), MAX_OF_ALL)
+    return bounded(range_of(kind, first, last, now=now), MAX_OF_ALL)
 
 
 def asked_compared(
     kind: Kind,
+    now: Now,
     first: First = None,
     last: Last = None,
     compare: Annotated[
@@ -120,26 +128,25 @@ def asked_compared(
     ] = "previous",
 ) -> Range:
     """Return the range that a request asks for, over all organizations, and what it is compared with."""
-    return replace(asked_of_all(kind, first, last), compare=compare)
+    return replace(asked_of_all(kind, now, first, last), compare=compare)
 
 
-def asked_of_one(kind: Kind, first: First = None, last: Last = None) -> Range:
+def asked_of_one(kind: Kind, now: Now, first: First = None, last: Last = None) -> Range:
     """Return the range that a request asks for, of one organization."""
-    return bounded(range_of(kind, first, last, now=utc_now()), MAX_OF_ONE)
+    return bounded(range_of(kind, first, last, now=now), MAX_OF_ONE)
 
 
-def asked_due(kind: Kind, first: First = None, last: Last = None) -> Range:
+def asked_due(kind: Kind, now: Now, first: First = None, last: Last = None) -> Range:
     """Return the range that a request asks for, up to what should be stored by now: its run is due for an hour."""
-    now = utc_now()
     given = range_of(kind, first, last, now=now)
     due = kind.last_due(now - FRESHNESS_GRACE)
     begin, end = (min(period, due, key=lambda one: one.first_date) for period in (given.first, given.last))
     return bounded(Range(begin, end, due, kind.last_completed(now)), MAX_OF_ALL)
 
 
-def asked_latest(kind: Kind, first: First = None, last: Last = None) -> Range:
+def asked_latest(kind: Kind, now: Now, first: First = None, last: Last = None) -> Range:
     """Return the range that a request asks for; by default the last period whose run is due."""
-    return bounded(range_of(kind, first, last, now=utc_now(), default_length=1), MAX_OF_ALL)
+    return bounded(range_of(kind, first, last, now=now, default_length=1), MAX_OF_ALL)
 
 
 def asked_changes(

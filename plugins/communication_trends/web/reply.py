@@ -12,11 +12,12 @@ from pydantic import BaseModel
 
 from communication_trends import __version__, settings
 from communication_trends.core.database import Database
-from communication_trends.core.period import KINDS, utc_now
+from communication_trends.core.period import KINDS
 from communication_trends.core.period_range import FRESHNESS_GRACE
 from communication_trends.core.trend_reader import TrendReader, open_reader, stored_version
 from communication_trends.web import tables
 from communication_trends.web.kept_answers import SHARED_FROM, KeptAnswers, Made, Pending
+from communication_trends.web.ranges import Now
 from communication_trends.web.reading import Slots, connection, is_abandoned
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -28,12 +29,14 @@ class Reply:
     How a request wants its answer.
 
     :param request: the request.
+    :param now: when it asks.
     :param as_csv: whether as a table, to download.
     :param limit: entries of the page; None for all, since a download is complete.
     :param offset: entries before the page.
     """
 
     request: Request
+    now: datetime.datetime
     as_csv: bool
     limit: int | None
     offset: int
@@ -56,7 +59,6 @@ class Reply:
         :param with_changes: as of `open_reader`. It then says up to when it is complete, and differs each time.
         :param for_monitor: whether it has a separate slot, and its errors other statuses.
         """
-        now = utc_now()
         state = self.request.app.state
         kept: KeptAnswers = state.kept_answers
 
@@ -78,7 +80,7 @@ class Reply:
                 version = None if with_changes else stored_version(database)
                 if version is None:
                     return make(database, {})
-                tag = self._tag(version.text, now)
+                tag = self._tag(version.text)
                 headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
                 if tag in self.request.headers.get("if-none-match", ""):
                     return Made(status=304, headers=headers)
@@ -103,12 +105,13 @@ class Reply:
             if made:
                 return made.response()
 
-    def _tag(self, version: str, now: datetime.datetime) -> str:
+    def _tag(self, version: str) -> str:
         """Return what names the answer: what is stored, what is asked, what is due, and by which settings."""
         due = [
             period.first_date
             for kind in KINDS.values()
-            for period in (kind.last_completed(now), kind.last_due(now), kind.last_due(now - FRESHNESS_GRACE))
+            for now in (self.now, self.now - FRESHNESS_GRACE)
+            for period in (kind.last_completed(now), kind.last_due(now))
         ]
         parts = [
             version,
@@ -127,20 +130,21 @@ Format = Annotated[
 ]
 
 
-def asked_reply(request: Request, as_format: Format = "json") -> Reply:
+def asked_reply(request: Request, now: Now, as_format: Format = "json") -> Reply:
     """Return how a request wants its answer, which is not in pages."""
-    return Reply(request, as_format == "csv", None, 0)
+    return Reply(request, now, as_format == "csv", None, 0)
 
 
 def asked_page(
     request: Request,
+    now: Now,
     as_format: Format = "json",
     limit: Annotated[int, Query(ge=1, le=200, description="Entries of the page.")] = 50,
     offset: Annotated[int, Query(ge=0, le=1_000_000, description="Entries before the page.")] = 0,
 ) -> Reply:
     """Return how a request wants its answer, which is in pages."""
     as_csv = as_format == "csv"
-    return Reply(request, as_csv, None if as_csv else limit, 0 if as_csv else offset)
+    return Reply(request, now, as_csv, None if as_csv else limit, 0 if as_csv else offset)
 
 
 Whole = Annotated[Reply, Depends(asked_reply)]

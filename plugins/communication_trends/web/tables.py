@@ -69,6 +69,7 @@ def trends_table(days: Iterable[TrendDay]) -> str:
     groups = {"topics": "topic", "tones": "tone", "escalations": "severity"}
     columns = ["date", "state", "missing", "unreadable", "totalClassifications", "avgConfidence", "hotspotCount"]
     columns += ["whole", "riskScore", "riskyClassifications", "escalationsTotal", "messagesWithTone"]
+    columns += ["confidenceSum", "classificationsWithConfidence"]
     if days and isinstance(days[0], AllTrendDay):
         states = ("Expected", "Stored", "NotFinal", "Missing", "Unreadable")
         columns += [f"organizations{state}" for state in states]

@@ -24,6 +24,7 @@ import {
 } from "../../../plugins/communication_trends/web/static/gaps.js";
 import { hotOf, rulesNote } from "../../../plugins/communication_trends/web/static/hotspots.js";
 import { movedText } from "../../../plugins/communication_trends/web/static/ranking.js";
+import { reportText } from "../../../plugins/communication_trends/web/static/report.js";
 import { fate, figures, moreText } from "../../../plugins/communication_trends/web/static/run.js";
 import { covers, dateOf } from "../../../plugins/communication_trends/web/static/runs.js";
 
@@ -435,4 +436,53 @@ test("a question that is given up holds no place, whether it waits for an answer
   }
   server.closeAllConnections();
   server.close();
+});
+
+test("an answer that is no JSON, or that ends early, is a problem in words", async (context) => {
+  const server = createServer((request, response) => {
+    if (request.url === "/login") response.end("<html>Log in</html>");
+    else {
+      response.writeHead(200, { "Content-Length": "100" }).write('{"days": [');
+      setTimeout(() => response.destroy(), 50);
+    }
+  }).listen(0, "127.0.0.1");
+  context.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await once(server, "listening");
+  const address = `http://127.0.0.1:${server.address().port}`;
+  for (const [path, message] of [
+    [
+      "/login",
+      "The answer is not from Airflow's API: a login may have ended. Open the page again.",
+    ],
+    ["/early", "Airflow's API server does not answer."],
+  ]) {
+    await assert.rejects(ask(`${address}${path}`), { kind: "broken", message });
+  }
+});
+
+test("a report says how many findings it has not", () => {
+  const finding = {
+    organization: { id: "1", name: "Acme" },
+    sentence: "23 alerts",
+    together: false,
+  };
+  const of = (totalEntries, organization) =>
+    reportText({
+      trends: { organization, organizationsTotal: 300, from: "2026-11-02", to: "2026-11-02" },
+      comparison: null,
+      attention: {
+        ...{ findings: [finding], totalEntries, together: [], from: "2026-11-02", period: "daily" },
+        ...{ organizationsCompared: 300, organizationsNotCompared: 0 },
+      },
+      freshness: null,
+      time: 0,
+      href: "",
+    }).split("\n\n")[2];
+  const heading = "Who needs a call: Mon, 2 Nov 2026\n- Acme: 23 alerts";
+  assert.equal(of(1), heading);
+  assert.equal(of(2), `${heading}\n- and 1 more finding`);
+  assert.equal(of(251), `${heading}\n- and 250 more findings`);
 });

@@ -52,7 +52,7 @@ export const trendsPath = (organization) =>
 export async function ask(url, options = {}) {
   for (let times = 1; ; times += 1) {
     const answer = await answerOf(url, options);
-    if (answer.ok) return answer.json();
+    if (answer.ok) return jsonOf(answer);
     const seconds = Number(answer.headers.get("Retry-After"));
     if (answer.status === 503 && seconds > 0 && times < MOST_TIMES) {
       await pause(1000 * seconds, options.signal);
@@ -63,9 +63,24 @@ export async function ask(url, options = {}) {
   }
 }
 
-async function answerOf(url, options) {
+const answerOf = (url, options) => received(fetch(url, { credentials: "same-origin", ...options }));
+
+async function jsonOf(answer) {
+  const text = await received(answer.text());
   try {
-    return await fetch(url, { credentials: "same-origin", ...options });
+    return JSON.parse(text);
+  } catch {
+    // such as a proxy's page for a login
+    throw new Problem(
+      "The answer is not from Airflow's API: a login may have ended. Open the page again.",
+    );
+  }
+}
+
+/** Wait for something of the network. */
+async function received(promise) {
+  try {
+    return await promise;
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem("Airflow's API server does not answer.");

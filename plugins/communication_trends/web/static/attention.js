@@ -44,7 +44,7 @@ export function drawAttention(box, answer, { total, marked, csv, show, more }) {
       ? h(
           "button",
           { class: "plain", type: "button", "data-key": "more", onclick: more },
-          `Show more: ${shown(rest)} findings left`,
+          `Show more: ${count(rest, "finding")} left`,
         )
       : null,
     ...attentionNotes(answer, total).map(quiet),

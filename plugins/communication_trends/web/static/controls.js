@@ -2,7 +2,7 @@
 
 import { COMPARED, isDate, PRESETS } from "./address.js";
 import { byId, h, update } from "./dom.js";
-import { calendarRange, KINDS } from "./periods.js";
+import { calendarRange, KINDS, lastDate } from "./periods.js";
 import { count, NOUNS } from "./words.js";
 
 const NAMES = { daily: "Day", weekly: "Week", monthly: "Month" };
@@ -77,7 +77,7 @@ function problemsOf(first, last) {
   for (const field of [first, last]) {
     if (field.validity.badInput || !field.value) problems[field.id] = "Incomplete date.";
     else if (!isDate(field.value)) problems[field.id] = "Choose a date from 2000 on.";
-    else if (field.value > field.max) problems[field.id] = "This day is not over yet.";
+    else if (field.value > field.max) problems[field.id] = "This date is in the future.";
   }
   if (!problems.from && !problems.to && first.value > last.value) {
     problems.from = "From is after To.";
@@ -108,7 +108,7 @@ export function showControls(view, range, today, last) {
   byId("compare").value = view.compare ?? "";
   for (const id of ["from", "to"]) {
     const field = byId(id);
-    field.max = today;
+    field.max = lastDate(view.period, today);
     field.dataset.shown = range[id];
     // not while a person types into it
     if (document.activeElement !== field || field.getAttribute("aria-invalid") !== "true") {

@@ -49,10 +49,15 @@ function figureLines(comparison, { totals, days, period }) {
 }
 
 function attentionLines(answer, { organization, organizationsTotal }) {
-  const { findings, together, from, period } = answer;
+  const { findings, totalEntries, together, from, period } = answer;
   const title = organization ? "Unusual" : "Who needs a call";
   const heading = `${title}: ${longPeriod(period, from)}`;
-  const notes = attentionNotes(answer, organization ? null : organizationsTotal);
+  const rest = totalEntries - findings.length;
+  const notes = [
+    // those that the page has not asked for yet
+    ...(rest > 0 ? [`- and ${count(rest, "more finding")}`] : []),
+    ...attentionNotes(answer, organization ? null : organizationsTotal),
+  ];
   if (organization) return [heading, ...findings.map(({ sentence }) => `- ${sentence}`), ...notes];
   const { own, others } = ownAndOthers(findings);
   const said = ({ reasons }) => reasons.map(({ sentence }) => sentence).join(" · ");
