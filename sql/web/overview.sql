@@ -197,8 +197,14 @@ found_organizations as (
             and periods.first_day + %(step)s::interval > existence.exists_from
     ) as due on true
     where
-        strpos(lower(existence.name), lower(%(search)s::text)) > 0
-        or strpos(lower(existence.slug), lower(%(search)s::text)) > 0
+        (
+            strpos(lower(existence.name), lower(%(search)s::text)) > 0
+            or strpos(lower(existence.slug), lower(%(search)s::text)) > 0
+        )
+        and (
+            %(organization_id)s::uuid is null
+            or existence.id = %(organization_id)s::uuid
+        )
 ),
 
 -- one row per organization found; one angry message of two is no ranking, so that

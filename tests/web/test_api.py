@@ -157,6 +157,9 @@ def test_csv_runs_nothing_in_a_spreadsheet(api):
     ("path", "parameters", "field"),
     [
         ("trends", {"from": "yesterday"}, "from"),
+        # not the seconds since 1970
+        ("trends", {"from": "20261001"}, "from"),
+        ("trends", {"to": "1790812800"}, "to"),
         ("trends", {"from": "2026-10-02", "to": "2026-10-01"}, "from"),
         ("trends", {"from": "2026-01-01", "to": "2026-10-01"}, "from"),
         ("organizations/acme/trends", {"from": "2020-01-01", "to": "2026-10-01"}, "from"),
@@ -188,8 +191,26 @@ def test_bad_input_names_the_field(api, path, parameters, field):
     assert field in [entry["loc"][-1] for entry in answer.json()["detail"]]
 
 
+def test_one_organization_means_the_same_everywhere(api):
+    one = api.get(f"{API}/organizations/acme/trends", params=RANGE).json()
+    found = api.get(f"{API}/trends", params={**RANGE, "organization": "acme"}).json()
+    assert found["organizationsTotal"] == 1
+    assert found["totals"] == one["totals"]
+    assert found["ignored"] == one["ignored"]
+    for day, same in zip(found["days"], one["days"], strict=True):
+        assert {name: day[name] for name in day if name in same} == {name: same[name] for name in same if name in day}
+        assert day["organizationsExpected"] <= 1
+    ranked = api.get(f"{API}/overview", params=RANGE).json()["organizations"]
+    overview = api.get(f"{API}/overview", params={**RANGE, "organization": "harbor"}).json()
+    [of_all] = [entry for entry in ranked if entry["organization"]["slug"] == "harbor"]
+    assert overview["totalEntries"] == 1
+    assert overview["organizations"] == [{**of_all, "rank": 1}]
+
+
 def test_what_is_not_there(api):
     assert api.get(f"{API}/organizations/nobody/trends").status_code == 404
+    for path in ("trends", "overview"):
+        assert api.get(f"{API}/{path}", params={"organization": "nobody"}).status_code == 404
     assert api.get(f"{API}/hotspots", params={"organization": "nobody"}).status_code == 404
     assert api.get(f"{API}/runs/none").status_code == 404
     assert api.get(f"{API}/nothing").status_code == 404

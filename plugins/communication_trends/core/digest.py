@@ -117,6 +117,7 @@ class Digest:
                 reasons.setdefault(one.organization_id, []).append(self._dated(one.date, one.finding.sentence))
         ranked = reader.rows(
             "overview",
+            organization_id=None,
             search="",
             sort="adjustedRisk",
             ascending=False,

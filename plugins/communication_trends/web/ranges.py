@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 from fastapi.exceptions import RequestValidationError
+from pydantic import BeforeValidator
 
 from communication_trends.core.period import KINDS, Granularity, utc_date, utc_now
 from communication_trends.core.period_range import FRESHNESS_GRACE, Range
@@ -98,12 +99,22 @@ async def asked_at() -> datetime.datetime:
 
 Kind = Annotated[Granularity, Depends(asked_kind)]
 Now = Annotated[datetime.datetime, Depends(asked_at)]
+
+
+def _written_as_date(value: object) -> object:
+    """Refuse what else pydantic takes for a date: of digits alone it makes seconds since 1970."""
+    if isinstance(value, str) and value[4:5] != "-":
+        raise ValueError("give a date like 2026-11-01")
+    return value
+
+
+Date = Annotated[datetime.date, BeforeValidator(_written_as_date)]
 First = Annotated[
-    datetime.date | None,
+    Date | None,
     Query(alias="from", description="A UTC date in the first period; default: 30 days, 12 weeks or 12 months in all."),
 ]
 Last = Annotated[
-    datetime.date | None,
+    Date | None,
     Query(alias="to", description="A UTC date in the last period; default: the last one whose run is due."),
 ]
 

@@ -99,10 +99,12 @@ async def get_trends(
 
 
 @router.get("/trends", response_model=AllTrends, responses=CSV)
-async def get_trends_of_all(asked: RangeOfAll, reply: Whole, changed_since: ChangedSince) -> Response:
+async def get_trends_of_all(
+    asked: RangeOfAll, reply: Whole, changed_since: ChangedSince, organization: AnyOrganization = None
+) -> Response:
     """Trends of all organizations together, one entry per period; those without any say why."""
     return await reply(
-        lambda database: trends_of_all(database, asked, changed_since),
+        lambda database: trends_of_all(database, asked, changed_since, organization=organization),
         lambda found: _trends_or_changes("trends", found, found.days),
         with_changes=changed_since is not None,
     )
@@ -110,14 +112,26 @@ async def get_trends_of_all(asked: RangeOfAll, reply: Whole, changed_since: Chan
 
 @router.get("/overview", response_model=Overview, responses=CSV)
 async def get_overview(
-    asked: ComparedRange, reply: Paged, search: Search = "", sort: Sort = "rank", order: Order = None
+    asked: ComparedRange,
+    reply: Paged,
+    organization: AnyOrganization = None,
+    search: Search = "",
+    sort: Sort = "rank",
+    order: Order = None,
 ) -> Response:
     """Organizations in the order asked for, in pages, each with its periods and how it changed."""
     ascending = (order or ("asc" if sort in {"rank", "name"} else "desc")) == "asc"
     series = {"daily_classifications", "daily_risky_classifications", "daily_escalations", "not_final_dates"}
     return await reply(
         lambda database: overview(
-            database, asked, search=search, sort=sort, ascending=ascending, limit=reply.limit, offset=reply.offset
+            database,
+            asked,
+            organization=organization,
+            search=search,
+            sort=sort,
+            ascending=ascending,
+            limit=reply.limit,
+            offset=reply.offset,
         ),
         lambda found: (
             _name("overview", found),

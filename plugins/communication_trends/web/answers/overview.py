@@ -9,7 +9,7 @@ from communication_trends import settings
 from communication_trends.core import totals
 from communication_trends.core.period_range import Range
 from communication_trends.core.trend_reader import TrendReader
-from communication_trends.web.answers.organizations import organization_of
+from communication_trends.web.answers.organizations import find, organization_of
 from communication_trends.web.answers.ranged import range_fields
 from communication_trends.web.models.overview import Overview, RankedOrganization
 
@@ -18,13 +18,23 @@ CHUNK = 500
 
 
 def overview(
-    database: TrendReader, asked: Range, *, search: str, sort: str, ascending: bool, limit: int | None, offset: int
+    database: TrendReader,
+    asked: Range,
+    *,
+    organization: str | None = None,
+    search: str,
+    sort: str,
+    ascending: bool,
+    limit: int | None,
+    offset: int,
 ) -> Overview:
     """Return a page of the organizations in the order asked for, or all of them without a limit."""
+    one = find(database, organization)
     compared = asked.compared_parameters
     by_change = sort.endswith("Change")
     rows = database.rows(
         "overview",
+        organization_id=one and one.id,
         search=search,
         sort=sort,
         ascending=ascending,

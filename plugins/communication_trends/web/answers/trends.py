@@ -13,7 +13,7 @@ from communication_trends.core.marks import marks_between
 from communication_trends.core.period_range import Range
 from communication_trends.core.trend_reader import TrendReader
 from communication_trends.web.answers.hotspots import hotspot_rules
-from communication_trends.web.answers.organizations import find_one
+from communication_trends.web.answers.organizations import find, find_one
 from communication_trends.web.answers.ranged import ignored, range_fields
 from communication_trends.web.models.hotspots import Hotspot
 from communication_trends.web.models.trends import (
@@ -49,17 +49,24 @@ def trends_of_one(
     )
 
 
-def trends_of_all(database: TrendReader, asked: Range, changed_since: datetime.datetime | None = None) -> AllTrends:
-    """Return the trends of all organizations together."""
-    rows = database.rows("trends_of_all", **asked.parameters)
+def trends_of_all(
+    database: TrendReader,
+    asked: Range,
+    changed_since: datetime.datetime | None = None,
+    *,
+    organization: str | None = None,
+) -> AllTrends:
+    """Return the trends of all organizations together, or of one as if there were no other."""
+    one = find(database, organization)
+    rows = database.rows("trends_of_all", organization_id=one and one.id, **asked.parameters)
     entries = [_entry_of_all(row) for row in rows]
     return AllTrends(
         **range_fields(asked),
-        **_changes(database, asked, changed_since, None),
+        **_changes(database, asked, changed_since, one.id if one else None),
         organizations_total=rows[0]["organizations_total"],
         totals=_totals(entries),
         days=[entry.day for entry in entries],
-        ignored=ignored(database, asked, None),
+        ignored=ignored(database, asked, one),
         marks=_marks(asked),
     )
 
