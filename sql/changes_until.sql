@@ -1,8 +1,9 @@
 -- The moment up to which a snapshot that is taken after this sees every change. A
 -- transaction that is still open, also one that has written nothing yet, may commit
--- changes that it dates to its beginning. It shows for sessions of its own role, which
--- may be the one that stores trends, and for members of pg_read_all_stats. Where it is
--- hidden, as without track_activities or on a replica: a day ago: none is as long.
+-- changes that it dates to its beginning. Sessions of its own role see it, as the one
+-- that stores trends does, and so do members of pg_read_all_stats. Where it is hidden,
+-- also without track_activities or on a replica, the moment is a day ago, since no
+-- transaction is that long.
 with
 viewer as (
     select
