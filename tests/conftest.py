@@ -296,15 +296,24 @@ def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
         yield database
 
 
+@contextmanager
+def made_role(connection: psycopg.Connection[Any]) -> Iterator[str]:
+    """Make a role without any privilege of its own, with the password ``a-password``, and drop it at the end."""
+    name = f"role_{uuid.uuid4().hex[:8]}"
+    connection.execute(f"create role {name} login password 'a-password'")
+    try:
+        yield name
+    finally:
+        connection.execute(f"drop owned by {name}; drop role {name}")
+
+
 @pytest.fixture
 def role(server: Server, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A role without any privilege of its own, which Airflow connects as."""
-    name = f"role_{uuid.uuid4().hex[:8]}"
-    database.connection.execute(f"create role {name} login password 'a-password'")
-    connection = server.airflow_connection(database.name, login=name, password="a-password")
-    monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", connection)
-    yield name
-    database.connection.execute(f"drop owned by {name}; drop role {name}")
+    with made_role(database.connection) as name:
+        connection = server.airflow_connection(database.name, login=name, password="a-password")
+        monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", connection)
+        yield name
 
 
 def grant_all(database: Database, role: str) -> None:

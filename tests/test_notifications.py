@@ -242,7 +242,7 @@ def test_what_the_day_before_had_is_not_sent_again(database, given):
         found = find_attention(period, ids)
         assert found
         states.append([one.finding.state for one in found.findings])
-        message = _attention_message(period, found, ids, None)
+        message = _attention_message(period, found, ids, None, "this one")
         subjects.append(message.subject if message else None)
     assert states == [["single"], ["single"], ["single"], ["lasting"], []]
     assert subjects == ["Communication trends, Tue, 3 Nov 2026: 1 unusual metric", None, None, None, None]
@@ -264,7 +264,7 @@ def test_a_holiday_is_sent_once(database, run_dag, mailbox, given, tmp_path):
         period = Period(DAILY, TUESDAY + D(day))
         found = find_attention(period, ids)
         assert found
-        messages.append(_attention_message(period, found, ids, None))
+        messages.append(_attention_message(period, found, ids, None, "this one"))
     assert messages[0]
     text = messages[0].text
     assert messages[1:] == [None, None, None]
@@ -293,7 +293,7 @@ def test_a_holiday_on_a_friday_is_sent_once(database, given, tmp_path):
         sentences += sorted({one.finding.sentence for one in found.findings})
         named.append([(one.finding.days, one.is_together) for one in found.findings])
         alike += [(one.date - friday, one.sentence) for one in found.together]
-        messages.append(_attention_message(period, found, ids, None))
+        messages.append(_attention_message(period, found, ids, None, "this one"))
     assert named == [[(1, True)] * 6, [(2, True)] * 6, [(3, True)] * 6, [], [], []]
     assert sentences == [
         "0 messages; on Fridays usually 120 (Harvest Day)",
@@ -324,7 +324,7 @@ def test_a_holiday_from_friday_to_monday_is_sent_once(database, given):
         found = find_attention(period, ids)
         assert found
         assert [one.organizations for one in found.together] == [6]
-        message = _attention_message(period, found, ids, None)
+        message = _attention_message(period, found, ids, None, "this one")
         assert message
         texts.append(message.text)
     assert "Many organizations\n- 6 of 7 organizations: messages far below usual;" in texts[0]
@@ -346,7 +346,7 @@ def test_an_outage_is_sent_though_some_have_been_silent_since_a_friday(database)
     monday = Period(DAILY, friday + D(3))
     found = find_attention(monday, ids)
     assert found
-    message = _attention_message(monday, found, ids, None)
+    message = _attention_message(monday, found, ids, None, "this one")
     assert message
     assert "Many organizations\n- 47 of 60 organizations: messages far below usual;" in message.text
     assert message.subject.endswith(": 41 unusual metrics")

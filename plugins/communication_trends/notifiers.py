@@ -162,11 +162,7 @@ def _notify(key: str, notifier: Any, context: Any, build: Callable[[], Message |
 
 
 def _attention_message(
-    period: Period,
-    found: StoredAnomalies,
-    organizations: Sequence[str],
-    sql_path: Path | None,
-    run_id: str | None = None,
+    period: Period, found: StoredAnomalies, organizations: Sequence[str], sql_path: Path | None, run_id: str
 ) -> Message | None:
     """
     Return what begins in a period, and what has been over since the period before; None where neither is.
@@ -259,7 +255,7 @@ def _alike_before(
     }
 
 
-def _filled(reader: TrendReader, periods: Sequence[Period], run_id: str | None) -> set[tuple[str, datetime.date]]:
+def _filled(reader: TrendReader, periods: Sequence[Period], run_id: str) -> set[tuple[str, datetime.date]]:
     """Return the organization and first date of each trend of some periods that a run has filled."""
     rows = reader.rows("filled_by_run", period=periods[0].kind.name, days=[one.start for one in periods], run_id=run_id)
     return {(row["organization_id"], row["date"]) for row in rows}

@@ -7,6 +7,7 @@ import json
 
 import psycopg
 import pytest
+from conftest import made_role
 
 from communication_trends.core.period import MONTHLY, WEEKLY
 from web import rows
@@ -268,16 +269,13 @@ def test_a_change_that_is_not_committed_yet_is_in_the_next_answer(api, server, r
 @pytest.mark.parametrize("sees_all", [False, True])
 def test_a_role_that_only_reads_misses_no_change_of_the_one_that_writes(api, server, record, monkeypatch, sees_all):
     name = api.connection.info.dbname
-    role = f"reading_{name}"
-    api.connection.execute(
-        f"create role {role} login password 'a-password'; grant select on all tables in schema public to {role}"
-    )
-    try:
+    with made_role(api.connection) as role, server.connect(name) as writing:
+        api.connection.execute(f"grant select on all tables in schema public to {role}")
         if sees_all:
             api.connection.execute(f"grant pg_read_all_stats to {role}")
         connection = server.airflow_connection(name, login=role, password="a-password")
         monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", connection)
-        with server.connect(name) as writing, writing.transaction():
+        with writing.transaction():
             [began] = writing.execute("select now() as now").fetchone()
             first = api.get(f"{API}/trends", params={"changedSince": "2000-01-01T00:00:00Z"}).json()
             record("acme", "2026-10-10", connection=writing, changed_at="now")
@@ -286,8 +284,6 @@ def test_a_role_that_only_reads_misses_no_change_of_the_one_that_writes(api, ser
         until = datetime.datetime.fromisoformat(first["changesUntil"])
         # what it cannot see may be a day old
         assert (began - until > datetime.timedelta(hours=23)) != sees_all
-    finally:
-        api.connection.execute(f"drop owned by {role}; drop role {role}")
 
 
 def test_a_change_that_is_committed_while_it_is_asked_is_in_this_answer_or_the_next(api, server, record, monkeypatch):

@@ -253,8 +253,9 @@ def _judged(
         kind = "silent"
         back, periods = silence_of(history, cycle)
     since = period.earlier(back)[-1] if back else period
-    state_words = (since, periods, kind, risky_topics)
-    sentence = sentence_of(metric, value, (low, high), period, *state_words, is_up=is_up, known_before=len(before))
+    sentence = sentence_of(
+        metric, value, (low, high), period, since, periods, kind, risky_topics, is_up=is_up, known_before=len(before)
+    )
     return Finding(
         metric.name,
         "up" if is_up else "down",
