@@ -122,7 +122,7 @@ def test_sql_that_was_copied_without_its_folders_is_not_whole(tmp_path):
     code, said = command("check", "--no-database", AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH=str(tmp_path / "sql"))
     assert code == 1
     assert "-       page: this Airflow has one\n" in said
-    assert f"FAILED  SQL: [Errno 2] No such file or directory: '{tmp_path}/sql/web/freshness.sql'\n" in said
+    assert f"FAILED  SQL: [Errno 2] No such file or directory: '{tmp_path}/sql/reading/freshness.sql'\n" in said
 
 
 def test_a_package_without_the_pages_files_and_a_dag_file_that_cannot_be_read_are_named(tmp_path):

@@ -34,6 +34,7 @@ FOLDERS = [
     *(f"{PACKAGE}/{folder}" for folder in ("core", "operators", "web", "web/answers", "web/models", "web/static")),
     "sql",
     "sql/schema",
+    "sql/reading",
     "sql/web",
 ]
 

@@ -36,6 +36,17 @@ def given(monkeypatch):
     return lambda name, value: monkeypatch.setenv(f"AIRFLOW__COMMUNICATION_TRENDS__{name.upper()}", value)
 
 
+@pytest.fixture(scope="module")
+def sql_of_a_run(tmp_path_factory):
+    """Copy the statements, without those that only the page reads."""
+    return shutil.copytree(ROOT / "sql", tmp_path_factory.mktemp("run") / "sql", ignore=lambda _, names: {"web"})
+
+
+@pytest.fixture(autouse=True)
+def _without_the_pages_sql(given, sql_of_a_run):
+    given("sql_path", str(sql_of_a_run))
+
+
 @pytest.fixture
 def mailbox(monkeypatch, given):
     """A mail server that either notifier writes to."""
@@ -422,7 +433,7 @@ def test_a_summary_stays_small(database, run_dag, mailbox):
 def test_what_cannot_be_found_out_is_null_and_a_warning(database, run_dag, mailbox, given, tmp_path):
     an_alarming_tuesday(database)
     sql = shutil.copytree(ROOT / "sql", tmp_path / "sql")
-    (sql / "web" / "attention.sql").write_text("select broken")
+    (sql / "reading" / "attention.sql").write_text("select broken")
     given("sql_path", str(sql))
     run = run_dag({"date": str(TUESDAY)})
     assert run.state == "success"
@@ -641,7 +652,7 @@ def test_a_digest_says_what_it_does_not_know(database, given, tmp_path):
     assert "Nothing to compare: no organization-week is stored and final in both weeks." in young.text
     assert "No day of the week is stored, of any organization." in young.text
     sql = shutil.copytree(ROOT / "sql", tmp_path / "sql")
-    (sql / "web" / "attention.sql").write_text("select broken")
+    (sql / "reading" / "attention.sql").write_text("select broken")
     given("sql_path", str(sql))
     assert digest(Range(week, week, week), now).subject.endswith(": what is unusual is not known")
 

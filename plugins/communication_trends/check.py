@@ -111,8 +111,8 @@ def _settings() -> str:
 
 def _sql() -> str:
     folder = settings.sql_path()
-    # this one, so that a copy without its folders is not taken for whole
-    for path in (folder / "web" / "freshness.sql", *folder.rglob("*.sql")):
+    # these, so that a copy without its folders is not taken for whole
+    for path in (folder / "reading" / "freshness.sql", folder / "web" / "trends.sql", *folder.rglob("*.sql")):
         path.read_bytes()
     return f"{__version__} in {folder}"
 
@@ -203,7 +203,7 @@ def check_freshness(kind: Granularity, count: int) -> Iterator[tuple[str, str]]:
     last = kind.last_due(utc_now() - FRESHNESS_GRACE)
     asked = Range(last.minus(count - 1), last, last)
     with translate_errors(), open_trends() as reader:
-        rows = reader.rows("freshness", organization_id=None, limit=NAMED, offset=0, **asked.parameters)
+        rows = reader.rows("reading/freshness", organization_id=None, limit=NAMED, offset=0, **asked.parameters)
     found = rows[0]
     total, behind = found["organizations_total"], found["organizations_behind"]
     if not total:

@@ -229,7 +229,7 @@ def test_a_lock_that_another_session_holds_is_named_as_such(api, server):
 
 def test_a_file_of_the_sql_that_cannot_be_read_is_a_problem_of_the_installation(api, monkeypatch, tmp_path):
     shutil.copytree(ROOT / "sql", tmp_path / "sql")
-    (tmp_path / "sql" / "web" / "freshness.sql").unlink()
+    (tmp_path / "sql" / "reading" / "freshness.sql").unlink()
     monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH", str(tmp_path / "sql"))
     answer = api.get(f"{API}/freshness")
     assert answer.status_code == 503

@@ -503,7 +503,7 @@ def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
         expected[f"o{number}"] = is_far or may_go_on
         lasting += may_go_on and not is_far
     database.connection.execute("update organizations set created_at = '2026-01-01'")
-    sql = compose(ROOT / "sql" / "web" / "attention.sql")
+    sql = compose(ROOT / "sql" / "reading" / "attention.sql")
     parameters = {
         **READING_PARAMETERS,
         **SCREEN,
@@ -528,17 +528,17 @@ def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
 @pytest.mark.parametrize(
     "statement",
     [
-        "attention",
-        "attention_history",
-        "comparison",
-        "freshness",
-        "overview",
-        "overview_figures",
-        "trends_of_all",
-        "hotspots",
-        "hotspot_rules",
-        "topic_changes",
-        "channel_changes",
+        "reading/attention",
+        "reading/attention_history",
+        "reading/comparison",
+        "reading/freshness",
+        "reading/overview",
+        "reading/overview_figures",
+        "web/trends_of_all",
+        "web/hotspots",
+        "web/hotspot_rules",
+        "web/topic_changes",
+        "web/channel_changes",
     ],
 )
 @pytest.mark.parametrize("known", STATISTICS)
@@ -574,7 +574,7 @@ def test_what_is_just_written_is_not_read_once_for_each_organization(database, s
         **before.compared_parameters,
         "hotspot_topics": ["complaint", "escalation"],
         "organization_id": None,
-        "organization_ids": ids if statement in ("attention_history", "channel_changes", "overview_figures") else None,
+        "organization_ids": ids if statement.endswith(("_history", "channel_changes", "_figures")) else None,
         "named_organizations": 5,
         "hotspot_rule": HotspotRule().as_json(),
         "read_days": [day.start, *earlier],
@@ -592,10 +592,10 @@ def test_what_is_just_written_is_not_read_once_for_each_organization(database, s
         "risk_prior": 200,
         "min_matched_percent": 80,
     }
-    sql = compose(ROOT / "sql" / "web" / f"{statement}.sql")
+    sql = compose(ROOT / "sql" / f"{statement}.sql")
     plan = connection.execute(f"explain (analyze, format json) {sql}", parameters).fetchone()["QUERY PLAN"]
     handled = rows_handled(plan[0]["Plan"])
     assert max(handled) >= organizations
     # once for each trend, or for each entry of its columns, or each period that there is
-    times = {"trends_of_all": 7, "freshness": 7}.get(statement, 3)
+    times = {"web/trends_of_all": 7, "reading/freshness": 7}.get(statement, 3)
     assert max(handled) <= times * organizations * weeks

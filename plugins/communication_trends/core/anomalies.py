@@ -117,7 +117,7 @@ SCREEN = {
     "continuing_ratio": CONTINUING_RATIO,
     "sure_count": SURE_COUNT,
 }
-"""What sql/web/attention.sql binds, to leave out organizations of which nothing can be anomalous."""
+"""What sql/reading/attention.sql binds, to leave out organizations of which nothing can be anomalous."""
 
 
 def find_anomalies(current: Counts, history: History, period: Period, risky_topics: Sequence[str]) -> list[Finding]:
@@ -138,7 +138,7 @@ def find_anomalies(current: Counts, history: History, period: Period, risky_topi
 
 def is_suspect(count: int, baseline: Sequence[int], *, sinks: bool = False) -> bool:
     """
-    Whether a count may be anomalous by itself: what sql/web/attention.sql asks of all organizations, with these values.
+    Whether a count may be anomalous by itself: what sql/reading/attention.sql asks of all, with these values.
 
     :param count: the count.
     :param baseline: those of the stored baseline periods.
@@ -156,8 +156,9 @@ def is_suspect(count: int, baseline: Sequence[int], *, sinks: bool = False) -> b
 
 def may_last(metric: Metric, current: Counts, same: Sequence[Counts]) -> bool:
     """
-    Whether a share may still be as high as the day before, among fewer messages than usual; sql/web/attention.sql asks
-    the same.
+    Whether a share may still be as high as the day before, among fewer messages than usual.
+
+    sql/reading/attention.sql asks the same.
 
     :param metric: what is counted.
     :param current: the period's counts.

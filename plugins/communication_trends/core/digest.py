@@ -96,7 +96,7 @@ class Digest:
 
     def _changes(self, reader: TrendReader) -> list[Line]:
         """Say what has changed over all organizations, over the organization-days stored and final in both weeks."""
-        [row] = reader.rows("comparison", organization_id=None, **self._compared())
+        [row] = reader.rows("reading/comparison", organization_id=None, **self._compared())
         matched, possible = row["matched_days"], row["possible_days"]
         noun = f"organization-{self.week.kind.noun}"
         if not matched:
@@ -116,7 +116,7 @@ class Digest:
             if one.organization_id in reasons or len(reasons) < DIGEST_ORGANIZATIONS:
                 reasons.setdefault(one.organization_id, []).append(self._dated(one.date, one.finding.sentence))
         ranked = reader.rows(
-            "overview",
+            "reading/overview",
             organization_id=None,
             search="",
             sort="adjustedRisk",
@@ -132,7 +132,7 @@ class Digest:
         for row in ranked:
             if row["organization_id"] and len(reasons) < DIGEST_ORGANIZATIONS:
                 reasons.setdefault(row["organization_id"], [])
-        rows = reader.rows("overview_figures", organization_ids=list(reasons), **self._compared())
+        rows = reader.rows("reading/overview_figures", organization_ids=list(reasons), **self._compared())
         lines = []
         for row in rows:
             said = reasons[row["organization_id"]][:3]
@@ -167,10 +167,12 @@ class Digest:
         if last.first_date < first.first_date:
             return [Line("No day of the week should be stored yet.")]
         days = Range(first, last, due)
-        [known] = reader.rows("any_stored", period=DAILY.name, days=[day.start for day in days.periods()])
+        [known] = reader.rows("reading/any_stored", period=DAILY.name, days=[day.start for day in days.periods()])
         if not known["any_stored"]:
             return [Line("No day of the week is stored, of any organization.")]
-        rows = reader.rows("freshness", organization_id=None, limit=DIGEST_ORGANIZATIONS, offset=0, **days.parameters)
+        rows = reader.rows(
+            "reading/freshness", organization_id=None, limit=DIGEST_ORGANIZATIONS, offset=0, **days.parameters
+        )
         behind = rows[0]["organizations_behind"]
         since = rows[0]["checked_from"]
         before = (

@@ -114,7 +114,7 @@ class Range:
 
 def ended_parameters(kind: Granularity, ended: Period) -> dict[str, Any]:
     """
-    Return what the statements of ``sql/web/`` bind of any period.
+    Return what the statements of ``sql/reading/`` bind of any period.
 
     :param kind: the length of the periods.
     :param ended: the last one that has ended.

@@ -20,9 +20,9 @@ def compose(path: Path, instead: Mapping[str, str] | None = None) -> str:
     """
     Return a statement with the views that it reads.
 
-    A view is a statement in a separate file of the same folder, or of the one above. A statement that reads it names it
-    after ``-- reads:``, and gets it as a common table expression: views in the application's database are not ours to
-    make.
+    A view is a statement in a separate file: of the same folder, of ``reading/``, or of the one above. A statement that
+    reads it names it after ``-- reads:``, and gets it as a common table expression: views in the application's database
+    are not ours to make.
 
     :param path: the statement's file.
     :param instead: views whose definition is taken from another file: names without the ending, by name.
@@ -49,8 +49,9 @@ def compose(path: Path, instead: Mapping[str, str] | None = None) -> str:
 
 
 def _find_view(folder: Path, name: str) -> Path:
-    own = folder / f"{name}.sql"
-    return own if own.exists() else folder.parent / own.name
+    above = folder.parent / f"{name}.sql"
+    own = (folder / above.name, folder.parent / "reading" / above.name)
+    return next((path for path in own if path.exists()), above)
 
 
 def json_parts(trends: Sequence[Any]) -> Iterator[str]:

@@ -100,7 +100,7 @@ def find_stored_anomalies(
         "hotspot_topics": risky_topics,
     }
     rows = reader.rows(
-        "attention",
+        "reading/attention",
         organization_ids=None if organizations is None else list(organizations),
         read_from=min((read for read, _ in pairs), default=None),
         read_to=max((read for read, _ in pairs), default=None),
@@ -259,7 +259,7 @@ def _counts(
         return {}
     days = sorted({one.start for date in {row["date"] for row in suspects} for one in needed[date]})
     rows = reader.rows(
-        "attention_history",
+        "reading/attention_history",
         organization_ids=list({row["organization_id"] for row in suspects}),
         read_from=days[0],
         read_to=days[-1],

@@ -32,7 +32,7 @@ READING_PARAMETERS = {
 
 class TrendReader:
     """
-    One open read-only transaction, with the statements of ``sql/web/``.
+    One open read-only transaction, with the statements of ``sql/reading/`` and, for the page, ``sql/web/``.
 
     :param database: where it is open.
     :param transaction: the transaction.
@@ -50,19 +50,17 @@ class TrendReader:
         """
         Run one statement and return its rows.
 
-        :param name: its file in ``sql/web/``, without the ending.
+        :param name: its file in ``sql/``, with its folder and without the ending.
         :param parameters: the values it binds.
         """
         # if it cannot be read, nothing is known not to be final
         instead = {} if self.knows_origins else {"provenance": "no_provenance"}
-        return self._transaction.rows(
-            self._database.sql(f"web/{name}.sql", instead), {**READING_PARAMETERS, **parameters}
-        )
+        return self._transaction.rows(self._database.sql(f"{name}.sql", instead), {**READING_PARAMETERS, **parameters})
 
     @cached_property
     def knows_origins(self) -> bool:
         """Whether the provenance of trends can be read."""
-        [row] = self._transaction.run("web/knows_origins.sql")
+        [row] = self._transaction.run("reading/knows_origins.sql")
         return row["knows_origins"]
 
     def changed_periods(
@@ -98,7 +96,7 @@ def open_reader(database: Database, *, with_changes: bool = False) -> Iterator[T
     until = changes_until(database) if with_changes else None
     with database.transaction(read_only=True) as transaction:
         reader = TrendReader(database, transaction, until)
-        reader.rows("session")
+        reader.rows("reading/session")
         yield reader
 
 
@@ -124,8 +122,8 @@ def stored_version(database: Database) -> StoredVersion | None:
     """
     with database.transaction(read_only=True) as transaction:
         reader = TrendReader(database, transaction)
-        [row] = reader.rows("version")
-        latest = reader.rows("latest_change") if reader.knows_origins else []
+        [row] = reader.rows("web/version")
+        latest = reader.rows("web/latest_change") if reader.knows_origins else []
     return None if row["written"] is None else StoredVersion(f"{row} {latest}", row["organizations_total"])
 
 

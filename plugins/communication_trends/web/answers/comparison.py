@@ -19,7 +19,7 @@ def comparison(database: TrendReader, asked: Range, *, organization: str | None)
     """Return a range against the one before it, over the organization-days that are stored and final in both."""
     one = find(database, organization)
     [row] = database.rows(
-        "comparison",
+        "reading/comparison",
         organization_id=one and one.id,
         hotspot_topics=settings.hotspot_topics(),
         **asked.compared_parameters,

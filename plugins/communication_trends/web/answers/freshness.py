@@ -23,7 +23,7 @@ def freshness(
     # complete_through covers all that can be asked for, not just this range
     checked = asked.longest(MAX_OF_ONE if one else MAX_OF_ALL)
     rows = database.rows(
-        "freshness",
+        "reading/freshness",
         organization_id=one and one.id,
         limit=limit,
         offset=offset,

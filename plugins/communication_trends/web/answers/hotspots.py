@@ -18,7 +18,7 @@ def hotspots(
 ) -> Hotspots:
     """Return a page of the hotspot channels, or all of them without a limit."""
     one = find(database, organization)
-    rows = database.rows("hotspots", organization_id=one and one.id, limit=limit, offset=offset, **asked.parameters)
+    rows = database.rows("web/hotspots", organization_id=one and one.id, limit=limit, offset=offset, **asked.parameters)
     return Hotspots(
         **range_fields(asked),
         hotspots=[
@@ -40,7 +40,7 @@ def hotspot_rules(database: TrendReader, asked: Range, organization_id: str | No
     if not database.knows_origins:
         return None
     rows = database.rows(
-        "hotspot_rules",
+        "web/hotspot_rules",
         organization_id=organization_id,
         hotspot_rule=settings.hotspot_rule().as_json(),
         **asked.parameters,

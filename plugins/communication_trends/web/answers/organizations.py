@@ -13,7 +13,7 @@ from communication_trends.web.models.organizations import Organization, Organiza
 
 def organizations(database: TrendReader, search: str, limit: int | None, offset: int) -> Organizations:
     """Return a page of organizations, or all of them without a limit."""
-    rows = database.rows("organizations", search=search, limit=limit, offset=offset)
+    rows = database.rows("web/organizations", search=search, limit=limit, offset=offset)
     return Organizations(
         # the first row is there even where the page is empty, for the number of entries
         organizations=[organization_of(row) for row in rows if row["organization_id"]],
@@ -36,7 +36,7 @@ def find_one(database: TrendReader, organization: str) -> Organization:
 
     :raises HTTPException: when there is no such organization.
     """
-    rows = database.rows("organization", organization=organization)
+    rows = database.rows("web/organization", organization=organization)
     if not rows:
         raise HTTPException(404, f"There is no organization {organization!r}.")
     return organization_of(rows[0])

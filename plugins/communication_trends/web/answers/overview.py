@@ -33,7 +33,7 @@ def overview(
     compared = asked.compared_parameters
     by_change = sort.endswith("Change")
     rows = database.rows(
-        "overview",
+        "reading/overview",
         organization_id=one and one.id,
         search=search,
         sort=sort,
@@ -54,7 +54,7 @@ def overview(
     ranked: list[RankedOrganization] = []
     for start in range(0, len(page), CHUNK):
         found = database.rows(
-            "overview_figures",
+            "reading/overview_figures",
             organization_ids=[row["organization_id"] for row in page[start : start + CHUNK]],
             hotspot_topics=settings.hotspot_topics(),
             **compared,

@@ -32,7 +32,7 @@ def topic_changes(database: TrendReader, asked: Range, *, organization: str | No
     one = find(database, organization)
     parameters = asked.compared_parameters
     rows = database.rows(
-        "topic_changes",
+        "web/topic_changes",
         organization_id=one and one.id,
         named_organizations=0 if one else NAMED_ORGANIZATIONS,
         **parameters,
@@ -100,7 +100,9 @@ def _channels(
     found: dict[str, list[ChannelChange]] = {}
     if not organizations:
         return found
-    rows: Iterable[Mapping[str, Any]] = database.rows("channel_changes", organization_ids=organizations, **parameters)
+    rows: Iterable[Mapping[str, Any]] = database.rows(
+        "web/channel_changes", organization_ids=organizations, **parameters
+    )
     for row in rows:
         channels = found.setdefault(row["organization_id"], [])
         if row["days_hot"] > row["previous_days_hot"] and len(channels) < NAMED_CHANNELS:

@@ -32,9 +32,11 @@ def trends_of_one(
 ) -> OrganizationTrends:
     """Return one organization's trends."""
     found = find_one(database, organization)
-    rows = database.rows("trends", organization_id=found.id, **asked.parameters)
+    rows = database.rows("web/trends", organization_id=found.id, **asked.parameters)
     # provenance can be read for both, hotspot rules and origins, or for neither
-    origins = database.rows("origins", organization_id=found.id, **asked.parameters) if database.knows_origins else []
+    origins = (
+        database.rows("web/origins", organization_id=found.id, **asked.parameters) if database.knows_origins else []
+    )
     by_date = {row["date"]: row for row in origins}
     entries = [_entry_of_one(row, by_date.get(row["date"], {}), asked) for row in rows]
     return OrganizationTrends(
@@ -58,7 +60,7 @@ def trends_of_all(
 ) -> AllTrends:
     """Return the trends of all organizations together, or of one as if there were no other."""
     one = find(database, organization)
-    rows = database.rows("trends_of_all", organization_id=one and one.id, **asked.parameters)
+    rows = database.rows("web/trends_of_all", organization_id=one and one.id, **asked.parameters)
     entries = [_entry_of_all(row) for row in rows]
     return AllTrends(
         **range_fields(asked),
