@@ -36,7 +36,7 @@ CHANGES = [MIDNIGHT, *(datetime.time(hour, minute) for hour, minute in ((3, 0), 
 UNIT = Path(__file__).parent / "unit"
 """Tests that need neither PostgreSQL nor Airflow's database."""
 
-LONGEST = [
+LONGEST_FILES = [
     ["test_scheduler.py"],
     ["test_running_airflow.py", "test_metrics.py", "test_page_in_airflow.py"],
     ["test_page.py", "test_access.py"],
@@ -127,7 +127,7 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first; within a file the order stays."""
-    places = {name: place for place, name in enumerate(itertools.chain.from_iterable(LONGEST))}
+    places = {name: place for place, name in enumerate(itertools.chain.from_iterable(LONGEST_FILES))}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
@@ -136,7 +136,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Hand out whole files, and those that share an Airflow together (xdist_group does nothing from pytest 9.2 on)."""
     from xdist.scheduler import LoadScopeScheduling
 
-    groups = {name: names[0] for names in LONGEST for name in names}
+    groups = {name: names[0] for names in LONGEST_FILES for name in names}
 
     class ByAirflow(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:

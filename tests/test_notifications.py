@@ -14,7 +14,7 @@ from communication_trends import settings
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import DAILY, WEEKLY, Period
 from communication_trends.core.period_range import Range
-from communication_trends.core.stored_anomalies import AT_ONCE, MAX_FINDINGS
+from communication_trends.core.stored_anomalies import MAX_FINDINGS, MAX_HELD_ORGANIZATIONS
 from communication_trends.notifiers import _attention_message, digest, find_attention, notify_digest
 from local import ROOT
 
@@ -365,7 +365,7 @@ def test_an_outage_is_sent_though_some_have_been_silent_since_a_friday(database)
 
 def test_more_organizations_than_are_held_at_once_are_all_found(database):
     """Each has 20 messages on eight Tuesdays, and 60 and more on the ninth."""
-    number = 2 * AT_ONCE + 1
+    number = 2 * MAX_HELD_ORGANIZATIONS + 1
     database.connection.execute(
         "insert into organizations (name, slug, created_at)"
         " select 't' || n, 't' || n, '2026-01-01' from generate_series(1, %s) as ns (n)",

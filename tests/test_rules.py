@@ -135,7 +135,7 @@ def test_means_over_organizations_and_hot_periods_on_the_page(database):
         [database.organization("acme")],
     )
     asked = {
-        "period": "daily",
+        "trend_period": "daily",
         "first_day": "2026-11-01",
         "last_day": "2026-11-02",
         "last_due": "2026-11-02",

@@ -258,7 +258,7 @@ def _alike_before(
 def _filled(reader: TrendReader, periods: Sequence[Period], run_id: str) -> set[tuple[str, datetime.date]]:
     """Return the organization and first date of each trend of some periods that a run has filled."""
     rows = reader.rows(
-        "reading/filled_by_run", period=periods[0].kind.name, days=[one.start for one in periods], run_id=run_id
+        "reading/filled_by_run", trend_period=periods[0].kind.name, days=[one.start for one in periods], run_id=run_id
     )
     return {(row["organization_id"], row["date"]) for row in rows}
 
@@ -295,7 +295,7 @@ def _weekly_is_on(sunday: Period, sql_path: Path | None) -> bool:
     """Whether the weekly DAG has stored anything of this week or of the one before."""
     week = WEEKLY.containing(sunday.first_date)
     with open_trends(sql_path) as reader:
-        rows = reader.rows("reading/any_stored", period=WEEKLY.name, days=[week.start, week.previous().start])
+        rows = reader.rows("reading/any_stored", trend_period=WEEKLY.name, days=[week.start, week.previous().start])
     return rows[0]["any_stored"]
 
 

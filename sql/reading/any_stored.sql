@@ -4,6 +4,6 @@ select
         select
         from communication_trends
         where
-            communication_trends.trend_period = %(period)s::text
+            communication_trends.trend_period = %(trend_period)s::text
             and communication_trends.trend_date = any(%(days)s::timestamp[])
     ) as any_stored;

@@ -25,7 +25,7 @@ select
                                     from trend_contents as filled
                                     where
                                         young.id = filled.organization_id
-                                        and filled.trend_period = %(period)s::text
+                                        and filled.trend_period = %(trend_period)s::text
                                         -- a date of the calendar
                                         and filled.trend_date
                                         between '0001-01-01' and '9999-12-31'

@@ -4,7 +4,7 @@ select
     trend_date::date as date
 from communication_trends_provenance
 where
-    trend_period = %(period)s::text
+    trend_period = %(trend_period)s::text
     and trend_date = any(%(days)s::timestamp[])
     and run_id = %(run_id)s::text
     and change = 'filled';

@@ -12,7 +12,7 @@ bounds as materialized (
                 select min(communication_trends.trend_date)
                 from communication_trends
                 where
-                    communication_trends.trend_period = %(period)s::text
+                    communication_trends.trend_period = %(trend_period)s::text
                     and communication_trends.trend_date
                     = date_trunc(%(unit)s::text, communication_trends.trend_date)
                     and communication_trends.trend_date
@@ -23,7 +23,7 @@ bounds as materialized (
             select
             from communication_trends
             where
-                communication_trends.trend_period = %(period)s::text
+                communication_trends.trend_period = %(trend_period)s::text
                 and communication_trends.trend_date
                 = date_trunc(%(unit)s::text, communication_trends.trend_date)
                 and communication_trends.trend_date <= %(last_day)s::timestamp
@@ -148,7 +148,7 @@ page as (
             from communication_trends
             where
                 existence.id = communication_trends.organization_id
-                and communication_trends.trend_period = %(period)s::text
+                and communication_trends.trend_period = %(trend_period)s::text
                 and communication_trends.trend_date
                 = date_trunc(%(unit)s::text, communication_trends.trend_date)
                 and communication_trends.trend_date <= %(last_due)s::timestamp

@@ -1,5 +1,5 @@
 -- The organizations in the order asked for: one row per organization of the page, and
--- how many there are in all. overview_figures.sql has the numbers of those shown.
+-- how many there are in all. overview_totals.sql has the numbers of those shown.
 -- reads: existence, stored_trends, trend_sums
 with
 -- one row per organization with a trend

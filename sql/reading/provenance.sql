@@ -8,7 +8,7 @@ select
     communication_trends_provenance.messages_with_confidence
 from communication_trends_provenance
 where
-    communication_trends_provenance.trend_period = %(period)s::text
+    communication_trends_provenance.trend_period = %(trend_period)s::text
     and communication_trends_provenance.trend_date >= %(read_from)s::timestamp
     and communication_trends_provenance.trend_date <= %(read_to)s::timestamp
     -- of most there is no such thing, and few are quicker joined than all

@@ -58,7 +58,7 @@ inner join lateral (  -- noqa: ST05
         end as confident
 ) as weights on true
 where
-    communication_trends.trend_period = %(period)s::text
+    communication_trends.trend_period = %(trend_period)s::text
     and communication_trends.trend_date = any(%(read_days)s::timestamp[])
     -- it ends later: said with >, the planner would expect that of a third
     and greatest(

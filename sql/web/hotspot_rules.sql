@@ -13,7 +13,7 @@ left join communication_trends_provenance as provenance
     on
         stored_trends.organization_id = provenance.organization_id
         and stored_trends.trend_date = provenance.trend_date
-        and provenance.trend_period = %(period)s::text
+        and provenance.trend_period = %(trend_period)s::text
         -- the planner does not see that the range holds here as well
         and provenance.trend_date >= %(first_day)s::timestamp
         and provenance.trend_date <= %(last_day)s::timestamp

@@ -19,7 +19,7 @@ from (
     from communication_trends
     left join existence on communication_trends.organization_id = existence.id
     where
-        communication_trends.trend_period = %(period)s::text
+        communication_trends.trend_period = %(trend_period)s::text
         and communication_trends.trend_date >= %(first_day)s::timestamp
         and communication_trends.trend_date
         < %(last_day)s::timestamp + %(step)s::interval

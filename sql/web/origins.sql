@@ -10,6 +10,6 @@ select
 from communication_trends_provenance as provenance
 where
     provenance.organization_id = %(organization_id)s::uuid
-    and provenance.trend_period = %(period)s::text
+    and provenance.trend_period = %(trend_period)s::text
     and provenance.trend_date >= %(first_day)s::timestamp
     and provenance.trend_date <= %(last_day)s::timestamp;

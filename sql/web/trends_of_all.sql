@@ -4,7 +4,7 @@
 with
 -- one row per period, distribution and key; read by several processes where PostgreSQL
 -- can
-figures as (
+entries as (
     select
         stored_trends.trend_date,
         entries.figure,
@@ -52,15 +52,15 @@ figures as (
 -- one row per period with a readable trend that has any key
 distributions as (
     select
-        figures.trend_date,
-        jsonb_object_agg(figures.name, figures.total)
-        filter (where figures.figure = 'topics') as topic_distribution,
-        jsonb_object_agg(figures.name, figures.total)
-        filter (where figures.figure = 'tones') as sentiment_distribution,
-        jsonb_object_agg(figures.name, figures.total)
-        filter (where figures.figure = 'escalations') as escalation_counts
-    from figures
-    group by figures.trend_date
+        entries.trend_date,
+        jsonb_object_agg(entries.name, entries.total)
+        filter (where entries.figure = 'topics') as topic_distribution,
+        jsonb_object_agg(entries.name, entries.total)
+        filter (where entries.figure = 'tones') as sentiment_distribution,
+        jsonb_object_agg(entries.name, entries.total)
+        filter (where entries.figure = 'escalations') as escalation_counts
+    from entries
+    group by entries.trend_date
 ),
 
 -- one row per period with a trend

@@ -22,7 +22,7 @@ from communication_trends.core.trend_reader import READING_PARAMETERS
 from communication_trends.core.work import HotspotRule
 from communication_trends.web.answers.comparison import comparison
 from communication_trends.web.answers.trends import trends_of_one
-from communication_trends.web.ranges import Range, asked_due, range_of
+from communication_trends.web.ranges import Range, due_range, range_of
 from local import ROOT
 from web.conftest import API, making
 
@@ -143,7 +143,7 @@ def test_a_monitor_sees_what_is_not_fresh(api):
     [("2026-10-30 03:59", "2026-10-28"), ("2026-10-30 04:00", "2026-10-29")],
 )
 def test_a_period_is_expected_an_hour_after_it_is_due(now, through):
-    assert asked_due(DAILY, datetime.datetime.fromisoformat(f"{now}+00:00")).to == D(through)
+    assert due_range(DAILY, datetime.datetime.fromisoformat(f"{now}+00:00")).to == D(through)
 
 
 def test_weeks_and_months_have_the_same_shape(api, made):
@@ -509,7 +509,7 @@ def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
         **SCREEN,
         "organization_ids": None,
         "hotspot_topics": ["complaint"],
-        "period": "daily",
+        "trend_period": "daily",
         "unit": "day",
         "step": "1 day",
         "last_ended": day.start,
@@ -533,7 +533,7 @@ def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
         "reading/comparison",
         "reading/freshness",
         "reading/overview",
-        "reading/overview_figures",
+        "reading/overview_totals",
         "web/trends_of_all",
         "web/hotspots",
         "web/hotspot_rules",

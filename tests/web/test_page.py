@@ -1337,11 +1337,11 @@ def test_a_gap_of_a_week_runs_the_dag_of_weeks_which_is_paused(visit, dag):
 def test_the_page_is_told_who_may_run_what(web):
     for user, may_run in (("viewer", False), ("admin", True)):
         text = web.get("/communication-trends/", user=user).text
-        [given] = re.findall(r'data-facts="([^"]*)"', text)
-        facts = json.loads(html.unescape(given))
-        assert facts["plurals"]["complaint"] == "complaints"
-        assert facts["version"] == __version__
-        assert facts["periods"]["daily"] == {"dagId": DAG_ID, "delay": 10_800, "mayRun": may_run}
+        [given] = re.findall(r'data-config="([^"]*)"', text)
+        config = json.loads(html.unescape(given))
+        assert config["plurals"]["complaint"] == "complaints"
+        assert config["version"] == __version__
+        assert config["periods"]["daily"] == {"dagId": DAG_ID, "delay": 10_800, "mayRun": may_run}
 
 
 def test_another_dag_has_nothing_to_show(visit):

@@ -213,7 +213,7 @@ def test_a_report_is_copied_printed_and_downloaded(visit, tmp_path):
     assert text.endswith("/communication-trends/?from=2026-10-23&to=2026-10-29")
     page = visit()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Figures as CSV").click()
+        page.get_by_role("link", name="Metrics as CSV").click()
     lines = download.value.path().read_text(encoding="utf-8-sig").splitlines()
     assert [line.split(",")[0] for line in lines[1:]] == [
         '"totalClassifications"',

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from communication_trends.web.tables import csv_text
+from communication_trends.web.csv_export import csv_text
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
 

@@ -132,7 +132,7 @@ class Digest:
         for row in ranked:
             if row["organization_id"] and len(reasons) < DIGEST_ORGANIZATIONS:
                 reasons.setdefault(row["organization_id"], [])
-        rows = reader.rows("reading/overview_figures", organization_ids=list(reasons), **self._compared())
+        rows = reader.rows("reading/overview_totals", organization_ids=list(reasons), **self._compared())
         lines = []
         for row in rows:
             said = reasons[row["organization_id"]][:3]
@@ -167,7 +167,7 @@ class Digest:
         if last.first_date < first.first_date:
             return [Line("No day of the week should be stored yet.")]
         days = Range(first, last, due)
-        [known] = reader.rows("reading/any_stored", period=DAILY.name, days=[day.start for day in days.periods()])
+        [known] = reader.rows("reading/any_stored", trend_period=DAILY.name, days=[day.start for day in days.periods()])
         if not known["any_stored"]:
             return [Line("No day of the week is stored, of any organization.")]
         rows = reader.rows(

@@ -119,4 +119,4 @@ def ended_parameters(kind: Granularity, ended: Period) -> dict[str, Any]:
     :param kind: the length of the periods.
     :param ended: the last one that has ended.
     """
-    return {"period": kind.name, "unit": kind.noun, "step": kind.interval, "last_ended": ended.start}
+    return {"trend_period": kind.name, "unit": kind.noun, "step": kind.interval, "last_ended": ended.start}

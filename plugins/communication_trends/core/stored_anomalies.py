@@ -29,7 +29,7 @@ from communication_trends.core.trend_reader import TrendReader
 MAX_FINDINGS = 10
 """Findings that a summary names, the most unusual first: few, so that XComs and asset events stay small."""
 
-AT_ONCE = 1_000
+MAX_HELD_ORGANIZATIONS = 1_000
 """Suspect organizations whose counts are held in memory at a time."""
 
 FRIDAY = 4
@@ -150,8 +150,8 @@ def _found(
     """Return what is anomalous of the suspects, for as many organizations at a time as are held in memory."""
     found: list[OrganizationFinding] = []
     ids = list(dict.fromkeys(row["organization_id"] for row in suspects))
-    for first in range(0, len(ids), AT_ONCE):
-        part = set(ids[first : first + AT_ONCE])
+    for first in range(0, len(ids), MAX_HELD_ORGANIZATIONS):
+        part = set(ids[first : first + MAX_HELD_ORGANIZATIONS])
         of_part = [row for row in suspects if row["organization_id"] in part]
         counts = _counts(reader, of_part, needed, shared)
         found += [

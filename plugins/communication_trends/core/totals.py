@@ -86,7 +86,7 @@ def change_points(current: tuple[int, int], previous: tuple[int, int], *, factor
 
 def is_comparable(matched: int, possible: int) -> bool:
     """
-    Return whether enough is stored and final in both ranges to say how a figure has changed.
+    Return whether enough is stored and final in both ranges to say how a metric has changed.
 
     :param matched: periods that are stored and final in both.
     :param possible: those that could be: their runs are due.

@@ -96,7 +96,7 @@ def open_reader(database: Database, *, with_changes: bool = False) -> Iterator[T
     until = changes_until(database) if with_changes else None
     with database.transaction(read_only=True) as transaction:
         reader = TrendReader(database, transaction, until)
-        reader.rows("reading/session")
+        reader.rows("reading/planner_settings")
         yield reader
 
 

@@ -18,7 +18,7 @@ from communication_trends.core.report import AggregationReport, TrendResult, Tre
 from communication_trends.core.task_report import TaskReport
 from communication_trends.core.wording import MAX_NAMED, list_text
 from communication_trends.core.work import Fill, Origin, Work
-from communication_trends.operators.base import REPORT_KEY, TrendsOperator
+from communication_trends.operators.base import REPORT_KEY, Batch, TrendsOperator
 
 
 class AggregateTrendsOperator(TrendsOperator):
@@ -28,7 +28,7 @@ class AggregateTrendsOperator(TrendsOperator):
     Only the names of the templates are kept with each task instance, and shown in the UI: their text is the same for
     thousands of them, and the largest table of Airflow's database would be copies of it.
 
-    :param batch: name for the UI and, after a line break, ids of the organizations with commas between
+    :param batch: the organizations, as `Batch.encode` writes them
     :param aggregate_sql: template of the statement that aggregates, one row per organization and period
     :param upsert_sql: template of the statement that stores those rows
     """
@@ -45,7 +45,7 @@ class AggregateTrendsOperator(TrendsOperator):
     @property
     def batch_name(self) -> str:
         """What the task instance is called in the UI; ``map_index_template`` reads it."""
-        return self.batch.partition("\n")[0]
+        return Batch.decode(self.batch).name
 
     def execute(self, context: Any) -> None:
         """
@@ -95,7 +95,7 @@ class AggregateTrendsOperator(TrendsOperator):
     def _work(self, context: Any) -> Work:
         period, dag_run = self.run_period(context), context["dag_run"]
         return Work(
-            organizations=self.batch.partition("\n")[2].split(","),
+            organizations=Batch.decode(self.batch).organizations,
             period=period,
             lookback_periods=self.lookback_periods(context),
             force=context["params"]["force"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from communication_trends.sdk import AirflowFailException, Asset, BaseOperator
 
@@ -24,6 +24,33 @@ ASSETS = {
 
 REPORT_KEY = "outcome"
 """XCom key of what a task instance reports beyond what the tables show; pushed only if there is something."""
+
+
+class Batch(NamedTuple):
+    """
+    The organizations of one task instance.
+
+    :param name: its name in the UI, in one line.
+    :param organizations: their ids.
+    """
+
+    name: str
+    organizations: list[str]
+
+    def encode(self) -> str:
+        """
+        Return it as text: the name and, after a line break, the ids with commas between.
+
+        Not a list: each task instance fetches them all, and what that costs Airflow's API server grows with the number
+        of values.
+        """
+        return f"{self.name}\n{','.join(self.organizations)}"
+
+    @classmethod
+    def decode(cls, text: str) -> Batch:
+        """Return the batch of a text that `encode` has made."""
+        name, _, ids = text.partition("\n")
+        return cls(name, ids.split(","))
 
 
 class TrendsOperator(BaseOperator):

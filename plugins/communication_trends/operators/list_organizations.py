@@ -18,7 +18,7 @@ from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import Period, utc_date, utc_now
 from communication_trends.core.preflight import Preflight
 from communication_trends.core.wording import list_text
-from communication_trends.operators.base import TrendsOperator
+from communication_trends.operators.base import Batch, TrendsOperator
 from communication_trends.params import batch_size, refuse_unknown_keys, requested_organizations
 
 UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}")
@@ -42,10 +42,7 @@ class ListOrganizationsOperator(TrendsOperator):
 
     def execute(self, context: Any) -> list[str]:
         """
-        Return the batches: of each a name for the UI and, after a line break, its ids with commas between.
-
-        Text, not lists: each task instance fetches them all, and what that costs Airflow's API server grows with the
-        number of values.
+        Return the batches, each as `Batch.encode` writes it.
 
         :param context: Airflow's context.
         :raises AirflowFailException: for input or tables that retrying does not help, before anything is written.
@@ -104,7 +101,7 @@ class ListOrganizationsOperator(TrendsOperator):
             )
         batches = [organizations[first : first + size] for first in range(0, len(organizations), size)]
         return [
-            _batch_name([one["slug"] or one["id"] for one in batch]) + "\n" + ",".join(one["id"] for one in batch)
+            Batch(_batch_name([one["slug"] or one["id"] for one in batch]), [one["id"] for one in batch]).encode()
             for batch in batches
         ]
 

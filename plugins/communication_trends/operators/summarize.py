@@ -26,7 +26,7 @@ from communication_trends.core.task_report import TaskReport
 from communication_trends.core.trend_reader import changes_until
 from communication_trends.core.work import read_rule
 from communication_trends.notifiers import find_attention, notify_attention, notify_digest
-from communication_trends.operators.base import REPORT_KEY, TrendsOperator
+from communication_trends.operators.base import REPORT_KEY, Batch, TrendsOperator
 
 Rows = list[dict[str, Any]]
 
@@ -113,13 +113,13 @@ class SummarizeTrendsOperator(TrendsOperator):
                 f"{self.list_task_id} ended {state}: nothing was aggregated for {period}. Its log says why."
             )
         listed = context["ti"].xcom_pull(task_ids=self.list_task_id)
-        if not isinstance(listed, list | tuple) or not all(isinstance(batch, str) for batch in listed):
+        if not isinstance(listed, list | tuple) or not all(isinstance(text, str) for text in listed):
             raise AirflowFailException(
                 f"{self.list_task_id} has left no list of organizations: it was marked as success by hand, or its XCom "
                 f"has been deleted. Whether {period} is complete cannot be known. Clear {self.list_task_id}, with "
                 "Downstream."
             )
-        return [batch.partition("\n")[2].split(",") for batch in listed]
+        return [Batch.decode(text).organizations for text in listed]
 
     def _look_up(
         self, context: Any, period: Period, batches: Sequence[Sequence[str]]

@@ -12,11 +12,11 @@ from fastapi.responses import JSONResponse
 from communication_trends import metrics
 from communication_trends.core.database_errors import DATABASE_ERRORS, REMEDIES, explain, is_lost, sqlstate
 from communication_trends.core.errors import DatabaseUnusableError, InvalidInputError
-from communication_trends.web import reading, routes
+from communication_trends.web import limits, routes
 from communication_trends.web.access import requires_dag
 from communication_trends.web.assets import assets_version, load_assets, make_page
-from communication_trends.web.facts import facts
 from communication_trends.web.kept_answers import KeptAnswers
+from communication_trends.web.page_config import page_config
 
 log = logging.getLogger(__name__)
 
@@ -46,16 +46,16 @@ def create_app() -> FastAPI:
         # FastAPI's own pages are open to anyone, and fetch their scripts from another host
         openapi_url=None,
     )
-    app.state.slots = reading.Slots(reading.CONNECTIONS)
+    app.state.slots = limits.ConnectionSlots(limits.CONNECTIONS)
     # what a monitor gets does not depend on how many users ask
-    app.state.monitor_slots = reading.Slots(1)
+    app.state.monitor_slots = limits.ConnectionSlots(1)
     app.state.kept_answers = KeptAnswers()
     app.middleware("http")(_add_headers)
     for error in DATABASE_ERRORS:
         app.add_exception_handler(error, _database_error)
     app.add_exception_handler(DatabaseUnusableError, _misconfigured)
-    app.add_exception_handler(reading.BusyError, _busy)
-    app.add_exception_handler(reading.AbandonedError, _abandoned)
+    app.add_exception_handler(limits.BusyError, _busy)
+    app.add_exception_handler(limits.AbandonedError, _abandoned)
     app.add_exception_handler(AirflowFailException, _misconfigured)  # type: ignore[arg-type]
     app.add_exception_handler(InvalidInputError, _misconfigured)  # type: ignore[arg-type]
     # of a file of the SQL
@@ -95,7 +95,7 @@ def _add_page(app: FastAPI) -> None:
 
     @app.get("/", include_in_schema=False)
     def get_page(request: Request, user: GetUserDep) -> Response:
-        return make_page(assets, facts(user)).respond(request, immutable=False)
+        return make_page(assets, page_config(user)).respond(request, immutable=False)
 
     @app.get("/static/{name}", include_in_schema=False)
     @app.get("/static/{version}/{name}", include_in_schema=False)
@@ -113,9 +113,9 @@ def _database_error(request: Request, error: Exception) -> JSONResponse:
     if remedy := REMEDIES.get(code):
         detail = f"The trends cannot be read: {remedy}."
     elif code == "57014":
-        detail = f"The database took longer than {reading.STATEMENT_TIMEOUT} seconds. Ask for a shorter range."
+        detail = f"The database took longer than {limits.STATEMENT_TIMEOUT} seconds. Ask for a shorter range."
     elif code == "55P03":
-        seconds = reading.LIMITS.lock
+        seconds = limits.LIMITS.lock
         detail = f"Another session has held a lock on the trends for {seconds} seconds. Try again in a moment."
     elif is_lost(error):
         detail = "The database with the trends cannot be reached. Try again in a moment."
@@ -145,7 +145,7 @@ def _abandoned(request: Request, error: Exception) -> Response:
 
 
 def _busy(request: Request, error: Exception) -> JSONResponse:
-    log.warning("%s: all %s connections to the database are taken", request.url.path, reading.CONNECTIONS)
+    log.warning("%s: all %s connections to the database are taken", request.url.path, limits.CONNECTIONS)
     detail = "Too many requests wait for the database with the trends. Try again in a moment."
     request.state.is_refused = True
     status = 429 if _is_for_monitor(request) else 503

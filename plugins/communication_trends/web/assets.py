@@ -79,7 +79,7 @@ def load_assets() -> dict[str, Asset]:
     return {name: Asset(path.read_bytes(), MEDIA_TYPES[path.suffix]) for name, path in paths.items()}
 
 
-def make_page(assets: dict[str, Asset], facts: Mapping[str, Any]) -> Asset:
+def make_page(assets: dict[str, Asset], config: Mapping[str, Any]) -> Asset:
     """
     Return the page, with the version of its assets in their URLs, and with the data that its script needs.
 
@@ -87,11 +87,11 @@ def make_page(assets: dict[str, Asset], facts: Mapping[str, Any]) -> Asset:
     from the same version.
 
     :param assets: from `load_assets`.
-    :param facts: from `facts`.
+    :param config: from `page_config`.
     """
     version = assets_version(assets)
     page = assets["index.html"].content.decode().replace('"static/', f'"static/{version}/')
-    page = page.replace('data-facts="{}"', f'data-facts="{html.escape(json.dumps(facts))}"')
+    page = page.replace('data-config="{}"', f'data-config="{html.escape(json.dumps(config))}"')
     return Asset(page.encode(), MEDIA_TYPES[".html"])
 
 

@@ -147,7 +147,7 @@ def asked_of_one(kind: Kind, now: Now, first: First = None, last: Last = None) -
     return bounded(range_of(kind, first, last, now=now), MAX_OF_ONE)
 
 
-def asked_due(kind: Kind, now: Now, first: First = None, last: Last = None) -> Range:
+def due_range(kind: Kind, now: Now, first: First = None, last: Last = None) -> Range:
     """Return the range that a request asks for, up to what should be stored by now: its run is due for an hour."""
     given = range_of(kind, first, last, now=now)
     due = kind.last_due(now - FRESHNESS_GRACE)
@@ -187,6 +187,6 @@ def asked_changes(
 RangeOfAll = Annotated[Range, Depends(asked_of_all)]
 ComparedRange = Annotated[Range, Depends(asked_compared)]
 RangeOfOne = Annotated[Range, Depends(asked_of_one)]
-DueRange = Annotated[Range, Depends(asked_due)]
+DueRange = Annotated[Range, Depends(due_range)]
 LatestRange = Annotated[Range, Depends(asked_latest)]
 ChangedSince = Annotated[datetime.datetime | None, Depends(asked_changes)]

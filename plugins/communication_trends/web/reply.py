@@ -15,10 +15,10 @@ from communication_trends.core.database import Database
 from communication_trends.core.period import KINDS
 from communication_trends.core.period_range import FRESHNESS_GRACE
 from communication_trends.core.trend_reader import TrendReader, open_reader, stored_version
-from communication_trends.web import tables
+from communication_trends.web import csv_export
 from communication_trends.web.kept_answers import SHARED_FROM, KeptAnswers, Made, Pending
+from communication_trends.web.limits import ConnectionSlots, connection, is_abandoned
 from communication_trends.web.ranges import Now
-from communication_trends.web.reading import Slots, connection, is_abandoned
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -71,7 +71,7 @@ class Reply:
                 content = found.model_dump_json(by_alias=True).encode()
                 return Made(content, status=status(found), headers=headers)
             name, text = table(found)
-            disposition = f'attachment; filename="{tables.file_name(name)}.csv"'
+            disposition = f'attachment; filename="{csv_export.file_name(name)}.csv"'
             headers = {**headers, "Content-Disposition": disposition}
             return Made(text.encode(), "text/csv", status(found), headers)
 
@@ -97,7 +97,7 @@ class Reply:
                 return made
 
         self.request.state.for_monitor = for_monitor
-        slots: Slots = state.monitor_slots if for_monitor else state.slots
+        slots: ConnectionSlots = state.monitor_slots if for_monitor else state.slots
         while True:
             found = await slots.run(respond, self.request.receive)
             # without a slot; shielded, since others wait for it as well

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi import Path as PathParameter
 from pydantic import Field
 
-from communication_trends.web import tables
+from communication_trends.web import csv_export
 from communication_trends.web.access import requires_dag
 from communication_trends.web.answers.attention import attention
 from communication_trends.web.answers.comparison import comparison
@@ -82,7 +82,7 @@ async def get_organizations(reply: Paged, search: Search = "") -> Response:
     """Organizations whose name or slug contains a text, in pages."""
     return await reply(
         lambda database: organizations(database, search, reply.limit, reply.offset),
-        lambda found: ("organizations", tables.table_of(Organization, found.organizations)),
+        lambda found: ("organizations", csv_export.table_of(Organization, found.organizations)),
     )
 
 
@@ -135,7 +135,7 @@ async def get_overview(
         ),
         lambda found: (
             _name("overview", found),
-            tables.table_of(RankedOrganization, found.organizations, without=series),
+            csv_export.table_of(RankedOrganization, found.organizations, without=series),
         ),
     )
 
@@ -145,7 +145,7 @@ async def get_hotspots(asked: RangeOfAll, reply: Paged, organization: AnyOrganiz
     """Hotspot channels, ranked over the range, in pages."""
     return await reply(
         lambda database: hotspots(database, asked, organization=organization, limit=reply.limit, offset=reply.offset),
-        lambda found: (_name("hotspots", found), tables.table_of(RankedHotspot, found.hotspots)),
+        lambda found: (_name("hotspots", found), csv_export.table_of(RankedHotspot, found.hotspots)),
     )
 
 
@@ -154,7 +154,7 @@ async def get_comparison(asked: ComparedRange, reply: Whole, organization: AnyOr
     """The range against the one before it, over the organization-days that are stored and final in both."""
     return await reply(
         lambda database: comparison(database, asked, organization=organization),
-        lambda found: (_name("comparison", found), tables.comparison_table(found)),
+        lambda found: (_name("comparison", found), csv_export.comparison_table(found)),
     )
 
 
@@ -163,7 +163,7 @@ async def get_topic_changes(asked: ComparedRange, reply: Whole, organization: An
     """Topics and tones against the range before: what rose, for whom, in which channels."""
     return await reply(
         lambda database: topic_changes(database, asked, organization=organization),
-        lambda found: (_name("topic-changes", found), tables.topic_changes_table(found)),
+        lambda found: (_name("topic-changes", found), csv_export.topic_changes_table(found)),
     )
 
 
@@ -175,7 +175,7 @@ async def get_attention(asked: LatestRange, reply: Paged, organization: AnyOrgan
         bounded(asked, MAX_OF_ALL_JUDGED)
     return await reply(
         lambda database: attention(database, asked, organization=organization, limit=reply.limit, offset=reply.offset),
-        lambda found: (_name("attention", found), tables.table_of(Finding, found.findings)),
+        lambda found: (_name("attention", found), csv_export.table_of(Finding, found.findings)),
     )
 
 
@@ -195,7 +195,7 @@ async def get_freshness(
     """How far the trends are complete, and which organizations lack which periods."""
     return await reply(
         lambda database: freshness(database, asked, organization=organization, limit=reply.limit, offset=reply.offset),
-        lambda found: (_name("freshness", found), tables.table_of(Behind, found.behind)),
+        lambda found: (_name("freshness", found), csv_export.table_of(Behind, found.behind)),
         lambda found: 503 if fail and not found.fresh else 200,
         for_monitor=fail,
     )
@@ -210,9 +210,9 @@ def get_run_period(run_id: Annotated[Text, PathParameter()], kind: Kind) -> RunP
 def _trends_or_changes(what: str, found: Changing, days: Sequence[TrendDay]) -> tuple[str, str]:
     """Return the name and the content of a download: what has changed, where that was asked for, or the trends."""
     if found.changed_periods is None:
-        return _name(what, found), tables.trends_table(days)
+        return _name(what, found), csv_export.trends_table(days)
     length = "" if found.period == "daily" else f"-{found.period}"
-    return f"{what}{length}-changes", tables.changes_table(found)
+    return f"{what}{length}-changes", csv_export.changes_table(found)
 
 
 def _name(what: str, found: Ranged) -> str:

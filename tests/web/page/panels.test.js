@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import test from "node:test";
 
-import { ask, problemOf, queue } from "../../../plugins/communication_trends/web/static/ask.js";
+import { ask, problemOf, queue } from "../../../plugins/communication_trends/web/static/api.js";
 import {
   attentionNotes,
   byOrganization,
@@ -25,7 +25,7 @@ import {
 import { hotOf, rulesNote } from "../../../plugins/communication_trends/web/static/hotspots.js";
 import { movedText } from "../../../plugins/communication_trends/web/static/ranking.js";
 import { reportText } from "../../../plugins/communication_trends/web/static/report.js";
-import { fate, figures, moreText } from "../../../plugins/communication_trends/web/static/run.js";
+import { countsOf, fate, moreText } from "../../../plugins/communication_trends/web/static/run.js";
 import { covers, dateOf } from "../../../plugins/communication_trends/web/static/runs.js";
 
 test("what is missing runs once per period, oldest first, for those who lack it", () => {
@@ -84,16 +84,19 @@ test("a few at a time, and a failure gives its place back", async () => {
 });
 
 test("a run's summary in words, whatever of it is there", () => {
-  assert.deepEqual(figures(null), []);
-  assert.deepEqual(figures({ trendsCreated: 11, organizationsProcessed: 12, keptTrends: 0 }), [
+  assert.deepEqual(countsOf(null), []);
+  assert.deepEqual(countsOf({ trendsCreated: 11, organizationsProcessed: 12, keptTrends: 0 }), [
     "11 of 12 organizations stored",
   ]);
   // those processed are those that did not fail
-  assert.deepEqual(figures({ trendsCreated: 22, organizationsProcessed: 22, errors: 22 }), [
+  assert.deepEqual(countsOf({ trendsCreated: 22, organizationsProcessed: 22, errors: 22 }), [
     "22 of 44 organizations stored, 22 failed",
   ]);
   const lookback = { periods: 7, filled: 2, corrected: 1, kept: 0, failed: 0 };
-  assert.deepEqual(figures({ lookback }), ["2 earlier trends filled", "1 earlier trend corrected"]);
+  assert.deepEqual(countsOf({ lookback }), [
+    "2 earlier trends filled",
+    "1 earlier trend corrected",
+  ]);
 });
 
 test("what became of a task instance is said with its periods", () => {

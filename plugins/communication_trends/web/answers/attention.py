@@ -13,13 +13,13 @@ from communication_trends.web.models.organizations import Organization
 
 
 def attention(
-    database: TrendReader, asked: Range, *, organization: str | None, limit: int | None, offset: int
+    reader: TrendReader, asked: Range, *, organization: str | None, limit: int | None, offset: int
 ) -> Attention:
     """Return a page of the anomalies in the periods of a range whose run is due, or all of it without a limit."""
-    one = find(database, organization)
+    one = find(reader, organization)
     periods = [period for period in asked.periods() if period.first_date <= asked.due.first_date]
     answer = find_stored_anomalies(
-        database,
+        reader,
         asked.kind,
         periods,
         organizations=[one.id] if one else None,

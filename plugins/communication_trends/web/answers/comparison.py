@@ -15,10 +15,10 @@ from communication_trends.web.models.comparison import ChangeInPercent, ChangeIn
 from communication_trends.web.models.organizations import Organization
 
 
-def comparison(database: TrendReader, asked: Range, *, organization: str | None) -> Comparison:
+def comparison(reader: TrendReader, asked: Range, *, organization: str | None) -> Comparison:
     """Return a range against the one before it, over the organization-days that are stored and final in both."""
-    one = find(database, organization)
-    [row] = database.rows(
+    one = find(reader, organization)
+    [row] = reader.rows(
         "reading/comparison",
         organization_id=one and one.id,
         hotspot_topics=settings.hotspot_topics(),
@@ -42,7 +42,7 @@ def comparison(database: TrendReader, asked: Range, *, organization: str | None)
         stored_days=stored,
         not_final_days=row["not_final_days"],
         left_out_days=stored - matched,
-        ignored=ignored(database, asked, one),
+        ignored=ignored(reader, asked, one),
         total_classifications=count("messages"),
         escalations=count("alerts"),
         risk_score=ChangeInPoints(

@@ -12,17 +12,17 @@ from communication_trends.web.ranges import MAX_OF_ALL, MAX_OF_ONE
 
 
 def freshness(
-    database: TrendReader, asked: Range, *, organization: str | None, limit: int | None, offset: int
+    reader: TrendReader, asked: Range, *, organization: str | None, limit: int | None, offset: int
 ) -> Freshness:
     """
     Return who lacks which of the periods up to the end of a range.
 
     :param asked: a range whose end should be stored by now.
     """
-    one = find(database, organization)
+    one = find(reader, organization)
     # complete_through covers all that can be asked for, not just this range
     checked = asked.longest(MAX_OF_ONE if one else MAX_OF_ALL)
-    rows = database.rows(
+    rows = reader.rows(
         "reading/freshness",
         organization_id=one and one.id,
         limit=limit,
@@ -61,5 +61,5 @@ def freshness(
             if row["organization_id"]
         ],
         total_entries=found["organizations_behind"],
-        ignored=ignored(database, asked, one),
+        ignored=ignored(reader, asked, one),
     )

@@ -14,11 +14,11 @@ from communication_trends.web.models.hotspots import HotspotRule, Hotspots, Rank
 
 
 def hotspots(
-    database: TrendReader, asked: Range, *, organization: str | None, limit: int | None, offset: int
+    reader: TrendReader, asked: Range, *, organization: str | None, limit: int | None, offset: int
 ) -> Hotspots:
     """Return a page of the hotspot channels, or all of them without a limit."""
-    one = find(database, organization)
-    rows = database.rows("web/hotspots", organization_id=one and one.id, limit=limit, offset=offset, **asked.parameters)
+    one = find(reader, organization)
+    rows = reader.rows("web/hotspots", organization_id=one and one.id, limit=limit, offset=offset, **asked.parameters)
     return Hotspots(
         **range_fields(asked),
         hotspots=[
@@ -31,15 +31,15 @@ def hotspots(
             if row["organization_id"]
         ],
         total_entries=rows[0]["total_entries"],
-        hotspot_rules=hotspot_rules(database, asked, one.id if one else None),
+        hotspot_rules=hotspot_rules(reader, asked, one.id if one else None),
     )
 
 
-def hotspot_rules(database: TrendReader, asked: Range, organization_id: str | None) -> list[HotspotRule] | None:
+def hotspot_rules(reader: TrendReader, asked: Range, organization_id: str | None) -> list[HotspotRule] | None:
     """Return by which rules the hotspots of a range were computed; None where that cannot be read."""
-    if not database.knows_origins:
+    if not reader.knows_origins:
         return None
-    rows = database.rows(
+    rows = reader.rows(
         "web/hotspot_rules",
         organization_id=organization_id,
         hotspot_rule=settings.hotspot_rule().as_json(),

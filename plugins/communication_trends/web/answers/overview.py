@@ -13,12 +13,12 @@ from communication_trends.web.answers.organizations import find, organization_of
 from communication_trends.web.answers.ranged import range_fields
 from communication_trends.web.models.overview import Overview, RankedOrganization
 
-CHUNK = 500
-"""Organizations whose figures are read at once for a download."""
+DOWNLOAD_BATCH = 500
+"""Organizations whose numbers are read at once for a download."""
 
 
 def overview(
-    database: TrendReader,
+    reader: TrendReader,
     asked: Range,
     *,
     organization: str | None = None,
@@ -29,10 +29,10 @@ def overview(
     offset: int,
 ) -> Overview:
     """Return a page of the organizations in the order asked for, or all of them without a limit."""
-    one = find(database, organization)
+    one = find(reader, organization)
     compared = asked.compared_parameters
     by_change = sort.endswith("Change")
-    rows = database.rows(
+    rows = reader.rows(
         "reading/overview",
         organization_id=one and one.id,
         search=search,
@@ -52,10 +52,10 @@ def overview(
     # the first row is there even where the page is empty
     overall = (rows[0]["overall_risky"], rows[0]["overall_messages"])
     ranked: list[RankedOrganization] = []
-    for start in range(0, len(page), CHUNK):
-        found = database.rows(
-            "reading/overview_figures",
-            organization_ids=[row["organization_id"] for row in page[start : start + CHUNK]],
+    for start in range(0, len(page), DOWNLOAD_BATCH):
+        found = reader.rows(
+            "reading/overview_totals",
+            organization_ids=[row["organization_id"] for row in page[start : start + DOWNLOAD_BATCH]],
             hotspot_topics=settings.hotspot_topics(),
             **compared,
         )

@@ -21,7 +21,7 @@ def range_fields(asked: Range) -> dict[str, Any]:
     }
 
 
-def ignored(database: TrendReader, asked: Range, one: Organization | None) -> Ignored:
+def ignored(reader: TrendReader, asked: Range, one: Organization | None) -> Ignored:
     """Return how many stored trends of a range are ignored."""
-    [row] = database.rows("web/ignored", organization_id=one and one.id, **asked.parameters)
+    [row] = reader.rows("web/ignored", organization_id=one and one.id, **asked.parameters)
     return Ignored(**row)

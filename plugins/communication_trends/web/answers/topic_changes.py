@@ -23,15 +23,15 @@ NAMED_CHANNELS = 3
 """Channels that are named for an organization."""
 
 
-def topic_changes(database: TrendReader, asked: Range, *, organization: str | None) -> TopicChanges:
+def topic_changes(reader: TrendReader, asked: Range, *, organization: str | None) -> TopicChanges:
     """
     Return each topic and tone in a range and in the one before it, over the organization-days stored and final in both.
 
     :raises HTTPException: when there is no such organization.
     """
-    one = find(database, organization)
+    one = find(reader, organization)
     parameters = asked.compared_parameters
-    rows = database.rows(
+    rows = reader.rows(
         "web/topic_changes",
         organization_id=one and one.id,
         named_organizations=0 if one else NAMED_ORGANIZATIONS,
@@ -41,7 +41,7 @@ def topic_changes(database: TrendReader, asked: Range, *, organization: str | No
     matched, possible = rows[0]["matched_days"], rows[0]["possible_days"]
     risky = settings.hotspot_topics()
     named = {row["organization_id"] for row in rows if row["organization_id"] and row["key"] in risky}
-    channels = _channels(database, [one.id] if one else sorted(named), parameters)
+    channels = _channels(reader, [one.id] if one else sorted(named), parameters)
 
     def changes(distribution: str) -> list[TopicChange]:
         found = [row for row in rows if row["distribution"] == distribution]
@@ -94,15 +94,13 @@ def _sides(row: Mapping[str, Any], whole: tuple[int, int]) -> dict[str, Any]:
 
 
 def _channels(
-    database: TrendReader, organizations: Sequence[str], parameters: Mapping[str, Any]
+    reader: TrendReader, organizations: Sequence[str], parameters: Mapping[str, Any]
 ) -> dict[str, list[ChannelChange]]:
     """Return by organization the channels that were hotspots more often than before, the most first."""
     found: dict[str, list[ChannelChange]] = {}
     if not organizations:
         return found
-    rows: Iterable[Mapping[str, Any]] = database.rows(
-        "web/channel_changes", organization_ids=organizations, **parameters
-    )
+    rows: Iterable[Mapping[str, Any]] = reader.rows("web/channel_changes", organization_ids=organizations, **parameters)
     for row in rows:
         channels = found.setdefault(row["organization_id"], [])
         if row["days_hot"] > row["previous_days_hot"] and len(channels) < NAMED_CHANNELS:

@@ -28,47 +28,45 @@ from communication_trends.web.models.trends import (
 
 
 def trends_of_one(
-    database: TrendReader, organization: str, asked: Range, changed_since: datetime.datetime | None = None
+    reader: TrendReader, organization: str, asked: Range, changed_since: datetime.datetime | None = None
 ) -> OrganizationTrends:
     """Return one organization's trends."""
-    found = find_one(database, organization)
-    rows = database.rows("web/trends", organization_id=found.id, **asked.parameters)
+    found = find_one(reader, organization)
+    rows = reader.rows("web/trends", organization_id=found.id, **asked.parameters)
     # provenance can be read for both, hotspot rules and origins, or for neither
-    origins = (
-        database.rows("web/origins", organization_id=found.id, **asked.parameters) if database.knows_origins else []
-    )
+    origins = reader.rows("web/origins", organization_id=found.id, **asked.parameters) if reader.knows_origins else []
     by_date = {row["date"]: row for row in origins}
     entries = [_entry_of_one(row, by_date.get(row["date"], {}), asked) for row in rows]
     return OrganizationTrends(
         **range_fields(asked),
-        **_changes(database, asked, changed_since, found.id),
+        **_changes(reader, asked, changed_since, found.id),
         organization=found,
         totals=_totals(entries),
         days=[entry.day for entry in entries],
-        ignored=ignored(database, asked, found),
+        ignored=ignored(reader, asked, found),
         marks=_marks(asked),
-        hotspot_rules=hotspot_rules(database, asked, found.id),
+        hotspot_rules=hotspot_rules(reader, asked, found.id),
     )
 
 
 def trends_of_all(
-    database: TrendReader,
+    reader: TrendReader,
     asked: Range,
     changed_since: datetime.datetime | None = None,
     *,
     organization: str | None = None,
 ) -> AllTrends:
     """Return the trends of all organizations together, or of one as if there were no other."""
-    one = find(database, organization)
-    rows = database.rows("web/trends_of_all", organization_id=one and one.id, **asked.parameters)
+    one = find(reader, organization)
+    rows = reader.rows("web/trends_of_all", organization_id=one and one.id, **asked.parameters)
     entries = [_entry_of_all(row) for row in rows]
     return AllTrends(
         **range_fields(asked),
-        **_changes(database, asked, changed_since, one.id if one else None),
+        **_changes(reader, asked, changed_since, one.id if one else None),
         organizations_total=rows[0]["organizations_total"],
         totals=_totals(entries),
         days=[entry.day for entry in entries],
-        ignored=ignored(database, asked, one),
+        ignored=ignored(reader, asked, one),
         marks=_marks(asked),
     )
 
@@ -79,15 +77,15 @@ def _marks(asked: Range) -> list[NamedDays]:
 
 
 def _changes(
-    database: TrendReader, asked: Range, since: datetime.datetime | None, organization_id: str | None
+    reader: TrendReader, asked: Range, since: datetime.datetime | None, organization_id: str | None
 ) -> dict[str, Any]:
     if since is None:
         return {}
-    rows = database.changed_periods(asked.kind, since, organization_id)
+    rows = reader.changed_periods(asked.kind, since, organization_id)
     changed = [
         ChangedPeriod(date=row["period_start"].date(), filled=row["filled"], corrected=row["corrected"]) for row in rows
     ]
-    return {"changed_periods": changed, "changes_until": database.changes_until}
+    return {"changed_periods": changed, "changes_until": reader.changes_until}
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 // What is unusual for a tenant, in the words of the API.
 
-import { h, update } from "./dom.js";
+import { el, update } from "./dom.js";
+import { count, longPeriod, NOUNS, shortPeriod, shown } from "./format.js";
 import { head, organizationLink } from "./panels.js";
-import { count, longPeriod, NOUNS, shortPeriod, shown } from "./words.js";
 
 const SHOWN_FINDINGS = 6;
 
@@ -17,18 +17,18 @@ const SHOWN_FINDINGS = 6;
  *   organization, or why that is not known
  * @param {function()} context.more asks for the next findings
  */
-export function drawAttention(box, answer, { total, marked, csv, show, more }) {
+export function drawAttention(box, answer, { total, marked, csv, navigate, more }) {
   const { findings, totalEntries, from, period } = answer;
   box.hidden = false;
   const every = total !== null;
   const reason = (one, when) =>
-    h(
+    el(
       "li",
       { class: one.direction, "data-key": `${one.organization.id} ${one.date} ${one.figure}` },
-      when ? h("strong", {}, shortPeriod(period, one.date)) : null,
-      h("span", {}, one.sentence),
+      when ? el("strong", {}, shortPeriod(period, one.date)) : null,
+      el("span", {}, one.sentence),
     );
-  const quiet = (text) => h("p", { class: "quiet" }, text);
+  const quiet = (text) => el("p", { class: "quiet" }, text);
   const rest = totalEntries - findings.length;
   const earlier = onceEach([...findings, ...marked.findings])
     .filter(({ date }) => date !== from)
@@ -38,10 +38,12 @@ export function drawAttention(box, answer, { total, marked, csv, show, more }) {
     box,
     findings.length
       ? head("attention-title", `${title}: ${longPeriod(period, from)}`, aboutOf(period), csv)
-      : h("h2", { id: "attention-title" }, title),
-    every ? ofAll(answer, show) : group("own", listed(findings.map((one) => reason(one, false)))),
+      : el("h2", { id: "attention-title" }, title),
+    every
+      ? ofAll(answer, navigate)
+      : group("own", listed(findings.map((one) => reason(one, false)))),
     rest > 0
-      ? h(
+      ? el(
           "button",
           { class: "plain", type: "button", "data-key": "more", onclick: more },
           `Show more: ${count(rest, "finding")} left`,
@@ -50,7 +52,7 @@ export function drawAttention(box, answer, { total, marked, csv, show, more }) {
     ...attentionNotes(answer, total).map(quiet),
     ...(earlier.length
       ? [
-          h("h3", {}, "Earlier in this range"),
+          el("h3", {}, "Earlier in this range"),
           group("earlier", listed(earlier.map((one) => reason(one, true)))),
         ]
       : []),
@@ -63,45 +65,45 @@ const aboutOf = (period) =>
     ? "Against each tenant's own eight weeks before, weekday by weekday."
     : `Against each tenant's own eight ${NOUNS[period]}s before.`;
 
-const group = (key, ...children) => h("div", { class: "group", "data-key": key }, ...children);
+const group = (key, ...children) => el("div", { class: "group", "data-key": key }, ...children);
 
 /** The first entries; the others are there to be opened. */
 const listed = (items) => [
   items.length
-    ? h("ul", { class: "findings", "data-key": "first" }, items.slice(0, SHOWN_FINDINGS))
+    ? el("ul", { class: "findings", "data-key": "first" }, items.slice(0, SHOWN_FINDINGS))
     : null,
   items.length > SHOWN_FINDINGS
-    ? h(
+    ? el(
         "details",
         { "data-key": "rest" },
-        h("summary", {}, `and ${shown(items.length - SHOWN_FINDINGS)} more`),
-        h("ul", { class: "findings" }, items.slice(SHOWN_FINDINGS)),
+        el("summary", {}, `and ${shown(items.length - SHOWN_FINDINGS)} more`),
+        el("ul", { class: "findings" }, items.slice(SHOWN_FINDINGS)),
       )
     : null,
 ];
 
 /** The findings by tenant: those with findings of their own first, then what many have in common, then the others. */
-function ofAll({ findings, together }, show) {
+function ofAll({ findings, together }, navigate) {
   const tenant = ({ organization, reasons }) =>
-    h(
+    el(
       "li",
       { class: reasons[0].direction, "data-key": organization.id },
-      h("strong", {}, organizationLink(organization, show)),
-      h("span", {}, reasons.map(({ sentence }) => sentence).join(" · ")),
+      el("strong", {}, organizationLink(organization, navigate)),
+      el("span", {}, reasons.map(({ sentence }) => sentence).join(" · ")),
     );
   const { own, others } = ownAndOthers(findings);
   const alike = others.length
-    ? h(
+    ? el(
         "details",
         {},
-        h("summary", {}, othersText(others)),
-        h("ul", { class: "findings" }, others.map(tenant)),
+        el("summary", {}, othersText(others)),
+        el("ul", { class: "findings" }, others.map(tenant)),
       )
     : null;
   return [
     group("own", listed(own.map(tenant))),
     ...together.map(({ sentence }) =>
-      h("p", { class: "together", "data-key": sentence }, sentence),
+      el("p", { class: "together", "data-key": sentence }, sentence),
     ),
     group("alike", alike),
   ];

@@ -1,7 +1,6 @@
-// The four figures of the range, each with both sides of its change.
+// The four metrics of the range, each with both sides of its change.
 
-import { h, update } from "./dom.js";
-import { isNotFinal } from "./series.js";
+import { el, update } from "./dom.js";
 import {
   capitalize,
   change,
@@ -14,10 +13,11 @@ import {
   shortPeriod,
   shown,
   span,
-} from "./words.js";
+} from "./format.js";
+import { isNotFinal } from "./series.js";
 
-/** The four figures: id, name, value in the trends' totals, part of the comparison, and which direction is worse. */
-export const figuresOf = (comparison, totals) => [
+/** The four metrics: id, name, value in the trends' totals, part of the comparison, and which direction is worse. */
+export const metricsOf = (comparison, totals) => [
   ["messages", "Messages", totals.totalClassifications, comparison.totalClassifications, 0],
   ["alerts", "Escalation alerts", totals.escalationsTotal, comparison.escalations, 1],
   ["risk", "Risk", totals.riskScore, comparison.riskScore, 1],
@@ -25,61 +25,66 @@ export const figuresOf = (comparison, totals) => [
 ];
 
 /**
- * Draw the four figures of the range, each with the range it is compared with.
+ * Draw the four metrics of the range, each with the range it is compared with.
  *
  * @param {HTMLElement} box
  * @param {object} comparison
  * @param {object} trends
- * @param {{csv: string, copy: function()}} tools address of the figures as CSV; copies the page as text
+ * @param {{csv: string, copy: function()}} tools address of the metrics as CSV; copies the page as text
  */
 export function drawCards(box, comparison, { totals, days }, { csv, copy }) {
   const { matchedDays, comparable, period } = comparison;
-  const cards = figuresOf(comparison, totals);
+  const cards = metricsOf(comparison, totals);
   const open = days.filter(isNotFinal);
   const left = leftOutText(comparison);
   const card = ([id, name, known, part, worse]) => {
     // of the same moment as what it is compared with
     const value = part.total ?? known;
     const moved = "changePercent" in part ? part.changePercent : part.changePoints;
-    return h(
+    return el(
       "article",
       { class: "panel card", id: `card-${id}` },
-      h("div", { class: "name" }, name),
-      h("div", { class: "value" }, writerOf(part)(value)),
+      el("div", { class: "name" }, name),
+      el("div", { class: "value" }, writerOf(part)(value)),
       // a change over few days says nothing about the range
       comparable || !matchedDays
-        ? h(
+        ? el(
             "div",
             { class: `change ${moved === null ? "none" : moodOf(moved, worse)}` },
             changeText(part),
           )
         : null,
       matchedDays && part.current !== null
-        ? h("div", { class: "compared" }, sidesText(part, comparison))
+        ? el("div", { class: "compared" }, sidesText(part, comparison))
         : null,
-      h("div", { class: "against" }, againstText(comparison)),
+      el("div", { class: "against" }, againstText(comparison)),
     );
   };
-  const note = (text) => h("p", { class: "left-out" }, text);
+  const note = (text) => el("p", { class: "left-out" }, text);
   update(
     box,
     cards.map(card),
-    h(
+    el(
       "div",
       { class: "foot", "data-key": "foot" },
-      h("div", {}, left ? note(left) : null, open.length ? note(notFinalText(open, period)) : null),
-      h(
+      el(
+        "div",
+        {},
+        left ? note(left) : null,
+        open.length ? note(notFinalText(open, period)) : null,
+      ),
+      el(
         "div",
         { class: "report" },
-        h(
+        el(
           "a",
-          { class: "download", href: csv, download: true, "aria-label": "Figures as CSV" },
+          { class: "download", href: csv, download: true, "aria-label": "Metrics as CSV" },
           "CSV",
         ),
-        h("button", { class: "download", type: "button", onclick: copy }, "Copy as text"),
+        el("button", { class: "download", type: "button", onclick: copy }, "Copy as text"),
         // the frame that Airflow puts the page in allows no printing
         globalThis.parent === globalThis
-          ? h("button", { class: "download", type: "button", onclick: () => print() }, "Print")
+          ? el("button", { class: "download", type: "button", onclick: () => print() }, "Print")
           : null,
       ),
     ),

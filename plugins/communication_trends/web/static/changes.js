@@ -1,9 +1,9 @@
 // Which topics and tones have changed, with both sides, for whom and in which channels.
 
 import { overText } from "./cards.js";
-import { h, update } from "./dom.js";
+import { el, update } from "./dom.js";
+import { change, label, list, percent, shown, span } from "./format.js";
 import { head, headings, organizationLink, tableIn } from "./panels.js";
-import { change, label, list, percent, shown, span } from "./words.js";
 
 /** Organization-periods up to which topics are compared automatically: it reads each entry of each trend. */
 const COMPARED_AT_ONCE = 30_000;
@@ -20,7 +20,7 @@ export const isSmall = ({ organization, organizationsTotal, days }) =>
  * @param {object} context
  * @param {function()} context.compare asks for it
  */
-export function drawChanges(box, answer, { csv, compare, show }) {
+export function drawChanges(box, answer, { csv, compare, navigate }) {
   box.hidden = false;
   if (!answer) {
     update(
@@ -31,7 +31,11 @@ export function drawChanges(box, answer, { csv, compare, show }) {
         "Topics and tones against the range that this one is compared with.",
         null,
       ),
-      h("button", { class: "plain", type: "button", onclick: compare }, "Compare topics and tones"),
+      el(
+        "button",
+        { class: "plain", type: "button", onclick: compare },
+        "Compare topics and tones",
+      ),
     );
     return;
   }
@@ -39,17 +43,17 @@ export function drawChanges(box, answer, { csv, compare, show }) {
   const title = head("changes-title", "What changed", aboutText(answer), csv);
   if (!matchedDays) {
     const none = `Nothing to compare: nothing final is stored both here and in ${span(previous)}.`;
-    update(box, title, h("p", { class: "empty" }, none));
+    update(box, title, el("p", { class: "empty" }, none));
     return;
   }
   update(
     box,
     title,
-    h(
+    el(
       "div",
       { class: "pair" },
-      tableOf("Topic", topics, answer, show),
-      tableOf("Tone", tones, answer, show),
+      tableOf("Topic", topics, answer, navigate),
+      tableOf("Tone", tones, answer, navigate),
     ),
   );
 }
@@ -61,7 +65,7 @@ function aboutText(answer) {
   return `Share of each, compared with ${span(previous)}${overText(answer)}${few}.`;
 }
 
-function tableOf(heading, entries, { comparable, organization }, show) {
+function tableOf(heading, entries, { comparable, organization }, navigate) {
   const columns = [
     [heading, ""],
     ["Share", "number"],
@@ -72,14 +76,14 @@ function tableOf(heading, entries, { comparable, organization }, show) {
       : [[organization ? "Hotspots in" : "Mostly for", ""]]),
   ];
   const row = (entry) =>
-    h(
+    el(
       "tr",
       { "data-key": `=${entry.name}` },
-      h("th", { scope: "row" }, label(entry.name)),
-      h("td", { class: "number" }, percent(entry.currentShare)),
-      h("td", { class: "number" }, percent(entry.previousShare)),
-      h("td", { class: "number" }, comparable ? pointsText(entry) : "–"),
-      columns.length > 4 ? h("td", {}, whoOf(entry, organization, show)) : null,
+      el("th", { scope: "row" }, label(entry.name)),
+      el("td", { class: "number" }, percent(entry.currentShare)),
+      el("td", { class: "number" }, percent(entry.previousShare)),
+      el("td", { class: "number" }, comparable ? pointsText(entry) : "–"),
+      columns.length > 4 ? el("td", {}, whoOf(entry, organization, navigate)) : null,
     );
   const name = `Changes by ${heading.toLowerCase()}`;
   return tableIn("scroll-x", name, headings(columns), entries.map(row));
@@ -89,14 +93,14 @@ const pointsText = ({ changePoints }) =>
   changePoints === 0 ? "±0" : (change(changePoints, "points") ?? "–").replace(/ points?$/, "");
 
 /** For whom a topic has risen, and in which channels. */
-function whoOf(entry, organization, show) {
+function whoOf(entry, organization, navigate) {
   if (organization) return channelsText(entry.channels);
   return entry.organizations.map((one) =>
-    h(
+    el(
       "div",
       {},
-      organizationLink(one.organization, show),
-      h(
+      organizationLink(one.organization, navigate),
+      el(
         "small",
         {},
         ` ${percent(one.currentShare)} compared with ${percent(one.previousShare)}${inChannels(one)}`,

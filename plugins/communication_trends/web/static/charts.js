@@ -1,12 +1,12 @@
 // The charts: what each is of, and what is around it. Each has a legend that hides series and says the values of the day
 // pointed at, by mouse or by the arrow keys, so that nothing covers the data; and a table of the same numbers.
 
-import { byId, h, themeName, update } from "./dom.js";
+import { byId, el, themeName, update } from "./dom.js";
+import { anyOf, NOUNS, span } from "./format.js";
 import { drawLine } from "./line.js";
 import { downloadPicture } from "./picture.js";
 import { confidenceOf, percentRange, riskOf, seriesOf } from "./series.js";
 import { drawStack } from "./stack.js";
-import { anyOf, NOUNS, span } from "./words.js";
 
 /**
  * @typedef {object} Context what every chart is drawn with
@@ -18,7 +18,7 @@ import { anyOf, NOUNS, span } from "./words.js";
  * @property {string[]} riskyTopics
  * @property {Set<string>} hidden series that the person has hidden
  * @property {Set<string>} opened charts of which the person wants to see all series
- * @property {function(object)} show changes what is shown
+ * @property {function(object)} navigate changes what is shown
  * @property {function(string)} onGap called with the day of a gap that was clicked
  */
 
@@ -109,34 +109,39 @@ const aboutOf = (chart, context) =>
 
 function frame({ id, title, wide }) {
   const csv = { class: "download", href: "#", download: true, "aria-label": `${title} as CSV` };
-  return h(
+  return el(
     "figure",
     { class: wide ? "panel wide" : "panel", "aria-labelledby": `${id}-title` },
-    h(
+    el(
       "div",
       { class: "panel-head" },
-      h("h2", { id: `${id}-title` }, title),
-      h(
+      el("h2", { id: `${id}-title` }, title),
+      el(
         "span",
         { class: "downloads" },
-        h(
+        el(
           "button",
           { class: "download picture", type: "button", "aria-label": `${title} as PNG` },
           "PNG",
         ),
-        h("a", csv, "CSV"),
+        el("a", csv, "CSV"),
       ),
-      h("span", { class: "about", id: `${id}-about` }),
+      el("span", { class: "about", id: `${id}-about` }),
     ),
-    id === "topics" ? h("div", { class: "tools", id: "topics-tools" }) : null,
-    h("p", { class: "readout", id: `${id}-readout` }),
-    h("div", { class: "legend", id: `${id}-legend`, role: "group", "aria-label": `${title}: key` }),
-    h("div", { class: "plot", id, tabindex: "0" }),
-    h(
+    id === "topics" ? el("div", { class: "tools", id: "topics-tools" }) : null,
+    el("p", { class: "readout", id: `${id}-readout` }),
+    el("div", {
+      class: "legend",
+      id: `${id}-legend`,
+      role: "group",
+      "aria-label": `${title}: key`,
+    }),
+    el("div", { class: "plot", id, tabindex: "0" }),
+    el(
       "details",
       {},
-      h("summary", {}, "Data table"),
-      h("div", {
+      el("summary", {}, "Data table"),
+      el("div", {
         class: "scroll",
         id: `${id}-table`,
         tabindex: "0",
@@ -148,41 +153,41 @@ function frame({ id, title, wide }) {
 }
 
 /** The choices that concern the chart of topics: which topic, counts or shares, the mean. */
-function drawTools({ trends, view, show }) {
+function drawTools({ trends, view, navigate }) {
   const box = byId("topics-tools");
   const topics = seriesOf(trends.totals, "topics", { theme: themeName(), all: true });
   const names = topics.map((one) => [one.name, one.text]);
   const { topic } = view;
   if (topic !== null && !names.some(([name]) => name === topic)) names.push([topic, topic]);
   const option = ([name, text]) =>
-    h("option", { value: `=${name}`, selected: name === topic }, text);
+    el("option", { value: `=${name}`, selected: name === topic }, text);
   const toggle = (id, name, text) =>
-    h(
+    el(
       "label",
       { class: "toggle" },
-      h("input", {
+      el("input", {
         type: "checkbox",
         id,
         checked: view[name],
-        onchange: ({ target }) => show({ [name]: target.checked, offset: view.offset }),
+        onchange: ({ target }) => navigate({ [name]: target.checked, offset: view.offset }),
       }),
       text,
     );
   update(
     box,
-    h(
+    el(
       "label",
       {},
-      h("span", { class: "visually-hidden" }, "Topic"),
-      h(
+      el("span", { class: "visually-hidden" }, "Topic"),
+      el(
         "select",
         {
           id: "topic",
           onchange: ({ target }) => {
-            show({ topic: target.value ? target.value.slice(1) : null, offset: view.offset });
+            navigate({ topic: target.value ? target.value.slice(1) : null, offset: view.offset });
           },
         },
-        h("option", { value: "" }, "All topics"),
+        el("option", { value: "" }, "All topics"),
         names.map(option),
       ),
     ),

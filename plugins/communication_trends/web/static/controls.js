@@ -1,40 +1,40 @@
 // What to show: the period, the range, typed or chosen.
 
 import { COMPARED, isDate, PRESETS } from "./address.js";
-import { byId, h, update } from "./dom.js";
+import { byId, el, update } from "./dom.js";
+import { count, NOUNS } from "./format.js";
 import { calendarRange, KINDS, lastDate } from "./periods.js";
-import { count, NOUNS } from "./words.js";
 
 const NAMES = { daily: "Day", weekly: "Week", monthly: "Month" };
 
 /**
  * Make the controls work.
  *
- * @param {function(object)} show changes what is shown
+ * @param {function(object)} navigate changes what is shown
  */
-export function makeControls(show) {
+export function makeControls(navigate) {
   byId("periods").append(
     ...KINDS.map((kind) =>
-      h(
+      el(
         "button",
-        { type: "button", "data-kind": kind, onclick: () => show({ period: kind }) },
+        { type: "button", "data-kind": kind, onclick: () => navigate({ period: kind }) },
         NAMES[kind],
       ),
     ),
   );
   byId("presets").addEventListener("click", ({ target }) => {
     const { last, from, to } = target.dataset;
-    if (last) show({ last: Number(last), from: null, to: null });
-    else if (from) show({ last: null, from, to });
+    if (last) navigate({ last: Number(last), from: null, to: null });
+    else if (from) navigate({ last: null, from, to });
   });
   byId("compare").append(
-    h("option", { value: "" }, "Range before"),
-    ...COMPARED.map((one) => h("option", { value: one }, `A ${one} before`)),
+    el("option", { value: "" }, "Range before"),
+    ...COMPARED.map((one) => el("option", { value: one }, `A ${one} before`)),
   );
   byId("compare").addEventListener("change", ({ target }) =>
-    show({ compare: target.value || null }),
+    navigate({ compare: target.value || null }),
   );
-  for (const field of [byId("from"), byId("to")]) makeDate(field, () => applyDates(show));
+  for (const field of [byId("from"), byId("to")]) makeDate(field, () => applyDates(navigate));
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
 }
 
@@ -62,13 +62,13 @@ function makeDate(field, apply) {
   });
 }
 
-function applyDates(show) {
+function applyDates(navigate) {
   const [first, last] = [byId("from"), byId("to")];
   const problems = problemsOf(first, last);
   showProblems(problems);
   if (Object.keys(problems).length) return;
   if (first.value === first.dataset.shown && last.value === last.dataset.shown) return;
-  show({ last: null, from: first.value, to: last.value });
+  navigate({ last: null, from: first.value, to: last.value });
 }
 
 /** Return what is wrong with the two dates, by field. */
@@ -119,7 +119,7 @@ export function showControls(view, range, today, last) {
     button.setAttribute("aria-pressed", String(button.dataset.kind === view.period));
   }
   const preset = (text, data, pressed) =>
-    h(
+    el(
       "button",
       { type: "button", "data-key": text, ...data, "aria-pressed": String(pressed) },
       text,

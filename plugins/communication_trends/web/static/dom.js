@@ -11,7 +11,7 @@ export const byId = (id) => document.getElementById(id);
  * @param {object} attributes by name; `on…` is a listener, `color` the background; null and false leave one out
  * @param {...(Node|string|null|Array)} children appended in order; null is left out
  */
-export function h(tag, attributes, ...children) {
+export function el(tag, attributes, ...children) {
   const node = SVG_TAGS.has(tag)
     ? document.createElementNS("http://www.w3.org/2000/svg", tag)
     : document.createElement(tag);
@@ -45,7 +45,7 @@ function listen(node, type, listener) {
  */
 export function update(box, ...children) {
   const focused = document.activeElement;
-  const wanted = h("div", {}, ...children).childNodes;
+  const wanted = el("div", {}, ...children).childNodes;
   reconcile(box, [...wanted]);
   // moving an element loses its focus
   if (document.activeElement !== focused && focused?.isConnected)

@@ -1,28 +1,28 @@
 // Lets each part of the page draw its own.
 
 import { isId, rangeOf } from "./address.js";
-import { Problem, route, trendsPath } from "./ask.js";
+import { Problem, route, trendsPath } from "./api.js";
 import { drawAttention } from "./attention.js";
-import { leaveTo } from "./bar.js";
 import { drawCards } from "./cards.js";
 import { drawChanges } from "./changes.js";
 import { drawCharts } from "./charts.js";
 import { showControls } from "./controls.js";
 import { byId } from "./dom.js";
+import { count, NOUNS, shown, span } from "./format.js";
 import { drawFreshness, drawGaps } from "./gaps.js";
 import { drawChannel, drawHotspots } from "./hotspots.js";
+import { leaveTo } from "./location.js";
 import { drawFailure } from "./panels.js";
 import { isoDay, lastDate } from "./periods.js";
 import { DEFAULT_SORT, drawRanking } from "./ranking.js";
 import { drawRun } from "./run.js";
 import { isNotFinal } from "./series.js";
-import { due, facts, isDrawn, state } from "./state.js";
+import { due, isDrawn, pageConfig, state } from "./state.js";
 import { hasData } from "./status.js";
-import { count, NOUNS, shown, span } from "./words.js";
 
 /**
  * @typedef {object} Actions what a person can do in the panels
- * @property {function(object, object=)} show changes what is shown
+ * @property {function(object, object=)} navigate changes what is shown
  * @property {function()} load asks for everything again
  * @property {function(object[])} offer offers to run the DAG for what is missing
  * @property {function()} copy copies the page as text
@@ -39,12 +39,12 @@ export function draw(actions) {
   const { view, trends, before, marked, answers } = state.drawn;
   const { organization, period } = view;
   const days = { from: trends.from, to: trends.to };
-  const { mayRun } = facts.periods[period];
-  const { show, offer } = actions;
+  const { mayRun } = pageConfig.periods[period];
+  const { navigate, offer } = actions;
   showHead();
   for (const id of answers.keys()) drawPanel(id, actions);
   keepFocus(() => {
-    drawChannel(byId("channel"), trends, organization ? view.channel : null, show);
+    drawChannel(byId("channel"), trends, organization ? view.channel : null, navigate);
     drawRun(byId("run"), state.run, leaveTo);
     drawCharts(byId("charts"), {
       trends,
@@ -55,7 +55,7 @@ export function draw(actions) {
       riskyTopics: trends.riskyTopics,
       hidden: state.hidden,
       opened: state.opened,
-      show,
+      navigate,
       onGap: (date) =>
         mayRun && offer([{ date, organizations: organization ? [trends.organization] : null }]),
     });
@@ -76,7 +76,7 @@ export function drawPanel(id, actions) {
 
 const TITLES = {
   changes: "What changed",
-  cards: "Figures",
+  cards: "Metrics",
   hotspots: "Hotspots",
   gaps: "What is missing",
   ranking: "Organizations",
@@ -104,41 +104,41 @@ const DRAWERS = {
       csv: csvOf("comparison", drawn, { compare: drawn.view.compare }),
       copy,
     }),
-  attention: (box, answer, { view, trends, marked, ...drawn }, { show, more }) =>
+  attention: (box, answer, { view, trends, marked, ...drawn }, { navigate, more }) =>
     drawAttention(box, answer, {
       total: view.organization ? null : trends.organizationsTotal,
       marked,
       csv: csvOf("attention", { view, trends, ...drawn }, { from: answer.from, to: answer.to }),
-      show,
+      navigate,
       more,
     }),
-  gaps: (box, answer, { view: { organization, period } }, { show, offer }) => {
-    const { mayRun } = facts.periods[period];
+  gaps: (box, answer, { view: { organization, period } }, { navigate, offer }) => {
+    const { mayRun } = pageConfig.periods[period];
     const { runs, latest } = state;
     const today = isoDay(Date.now());
     if (organization) drawGaps(box, answer, { mayRun, runs, today, offer });
-    else drawFreshness(box, answer, { mayRun, runs, latest, offer, show });
+    else drawFreshness(box, answer, { mayRun, runs, latest, offer, navigate });
   },
-  ranking: (box, answer, drawn, { show }) => {
+  ranking: (box, answer, drawn, { navigate }) => {
     const { view, trends } = drawn;
     const csv = csvOf("overview", drawn, {
       sort: view.sort ?? DEFAULT_SORT,
       order: view.order,
       compare: view.compare,
     });
-    drawRanking(box, answer, { view, csv, trends, show });
+    drawRanking(box, answer, { view, csv, trends, navigate });
   },
-  changes: (box, answer, drawn, { show, compare }) =>
+  changes: (box, answer, drawn, { navigate, compare }) =>
     drawChanges(box, answer, {
       csv: csvOf("topic-changes", drawn, { compare: drawn.view.compare }),
       compare,
-      show,
+      navigate,
     }),
-  hotspots: (box, answer, drawn, { show }) =>
+  hotspots: (box, answer, drawn, { navigate }) =>
     drawHotspots(box, answer, {
       trends: drawn.trends,
       csv: csvOf("hotspots", drawn),
-      show,
+      navigate,
     }),
 };
 

@@ -1,11 +1,11 @@
 // What is missing: of one organization, its days; of all, day by day who lacks it; and the offer to run the DAG for it.
 
-import { h, update } from "./dom.js";
+import { el, update } from "./dom.js";
+import { count, longPeriod, moment, NOUNS, nounOf, shortPeriod, shown, span } from "./format.js";
 import { organizationLink } from "./panels.js";
 import { lastDate } from "./periods.js";
 import { covers } from "./runs.js";
 import { isNotFinal } from "./series.js";
-import { count, longPeriod, moment, NOUNS, nounOf, shortPeriod, shown, span } from "./words.js";
 
 const SHOWN_GAPS = 8;
 
@@ -41,17 +41,17 @@ export function drawGaps(box, trends, { mayRun, runs, today, offer }) {
   const chip = (day) =>
     runChip(period, entry(day), { mayRun: mayRun && helps(period, day), runs, offer });
   const group = ([title, some], index) => [
-    h(
+    el(
       "h2",
       { id: index ? null : "gaps-title", "data-key": title },
-      h("i", { class: "hatched", "aria-hidden": "true" }),
+      el("i", { class: "hatched", "aria-hidden": "true" }),
       some.length === 1
         ? `${title} ${longPeriod(period, some[0].date)}`
         : `${title} ${count(some.length, NOUNS[period])}`,
     ),
     ...some.toReversed().slice(0, SHOWN_GAPS).map(chip),
     some.length > SHOWN_GAPS
-      ? h("span", { class: "more" }, `and ${some.length - SHOWN_GAPS} more`)
+      ? el("span", { class: "more" }, `and ${some.length - SHOWN_GAPS} more`)
       : null,
   ];
   const all = days.filter(
@@ -62,7 +62,7 @@ export function drawGaps(box, trends, { mayRun, runs, today, offer }) {
     parts.flatMap(group),
     runAll(all.map(entry), { mayRun, runs, offer }),
     notes.map((note, index) =>
-      h("p", { class: "quiet", id: parts.length || index ? null : "gaps-title" }, note),
+      el("p", { class: "quiet", id: parts.length || index ? null : "gaps-title" }, note),
     ),
   );
 }
@@ -74,18 +74,18 @@ export const helps = (period, day) =>
 function runChip(period, entry, { mayRun, runs, offer }) {
   const { date } = entry;
   const text = shortPeriod(period, date);
-  if (!mayRun) return h("span", { class: "chip", "data-key": date }, text);
+  if (!mayRun) return el("span", { class: "chip", "data-key": date }, text);
   const run = covers(runs, entry);
   const attributes = { class: "chip", type: "button", "data-key": `run ${date}` };
   // still a button: the focus may be on it
-  if (run) return h("button", { ...attributes, "aria-disabled": "true" }, `${text} ${run.state}`);
+  if (run) return el("button", { ...attributes, "aria-disabled": "true" }, `${text} ${run.state}`);
   const long = longPeriod(period, date);
-  return h(
+  return el(
     "button",
     { ...attributes, onclick: () => offer([entry]) },
     `${text} `,
-    h("span", { class: "do" }, "Run"),
-    h("span", { class: "visually-hidden" }, ` the DAG for ${long}`),
+    el("span", { class: "do" }, "Run"),
+    el("span", { class: "visually-hidden" }, ` the DAG for ${long}`),
   );
 }
 
@@ -95,9 +95,9 @@ function runAll(periods, { mayRun, runs, offer }, least = 2) {
   const rest = periods.filter((entry) => !covers(runs, entry));
   const under = periods.length - rest.length;
   return [
-    under ? h("span", { class: "more" }, `${count(under, "run")} queued or running`) : null,
+    under ? el("span", { class: "more" }, `${count(under, "run")} queued or running`) : null,
     rest.length && periods.length >= least
-      ? h(
+      ? el(
           "button",
           { class: "plain", type: "button", "data-key": "run all", onclick: () => offer(rest) },
           under ? "Run all others" : "Run all missing",
@@ -114,7 +114,7 @@ function runAll(periods, { mayRun, runs, offer }, least = 2) {
  * @param {object} context
  * @param {object|null} context.latest the DAG's latest run, as Airflow tells it; null where it does not
  */
-export function drawFreshness(box, freshness, { mayRun, runs, latest, offer, show }) {
+export function drawFreshness(box, freshness, { mayRun, runs, latest, offer, navigate }) {
   const { behind, organizationsTotal, organizationsBehind, period, ignored } = freshness;
   box.hidden = !organizationsTotal;
   if (box.hidden) return;
@@ -123,39 +123,39 @@ export function drawFreshness(box, freshness, { mayRun, runs, latest, offer, sho
     beforeText(freshness),
     ignoredText(ignored, period),
   ].filter(Boolean);
-  const quiet = notes.map((text) => h("p", { class: "quiet" }, text));
+  const quiet = notes.map((text) => el("p", { class: "quiet" }, text));
   if (!organizationsBehind) {
-    update(box, h("p", { class: "quiet", id: "gaps-title" }, completeText(freshness)), quiet);
+    update(box, el("p", { class: "quiet", id: "gaps-title" }, completeText(freshness)), quiet);
     return;
   }
   const items = gapsByPeriod(freshness).map(({ date, parts }) =>
-    h(
+    el(
       "li",
       { "data-key": date },
-      h("strong", {}, shortPeriod(period, date)),
+      el("strong", {}, shortPeriod(period, date)),
       ": ",
       parts.flatMap(({ text, organizations, more }, index) => [
         `${index ? "; " : ""}${text}`,
-        ...organizations.flatMap((one, at) => [at ? ", " : "", organizationLink(one, show)]),
+        ...organizations.flatMap((one, at) => [at ? ", " : "", organizationLink(one, navigate)]),
         more ? ` ${organizations.length ? "and " : ""}${more}` : "",
       ]),
     ),
   );
   update(
     box,
-    h(
+    el(
       "h2",
       { id: "gaps-title" },
-      h("i", { class: "hatched", "aria-hidden": "true" }),
+      el("i", { class: "hatched", "aria-hidden": "true" }),
       completeText(freshness),
     ),
-    h("ul", { class: "behind", "data-key": "first" }, items.slice(0, SHOWN_GAPS)),
+    el("ul", { class: "behind", "data-key": "first" }, items.slice(0, SHOWN_GAPS)),
     items.length > SHOWN_GAPS
-      ? h(
+      ? el(
           "details",
           { "data-key": "rest" },
-          h("summary", {}, `and ${count(items.length - SHOWN_GAPS, NOUNS[period])} more`),
-          h("ul", { class: "behind" }, items.slice(SHOWN_GAPS)),
+          el("summary", {}, `and ${count(items.length - SHOWN_GAPS, NOUNS[period])} more`),
+          el("ul", { class: "behind" }, items.slice(SHOWN_GAPS)),
         )
       : null,
     runAll(byPeriod(behind, organizationsBehind), { mayRun, runs, offer }, 1),

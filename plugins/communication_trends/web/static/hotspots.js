@@ -1,8 +1,6 @@
 // The hotspots of a range, and the days of one channel.
 
-import { h, update } from "./dom.js";
-import { head, headings, organizationLink, riskBadge, tableIn } from "./panels.js";
-import { isStored } from "./series.js";
+import { el, update } from "./dom.js";
 import {
   anyOf,
   capitalize,
@@ -15,7 +13,9 @@ import {
   shortPeriod,
   shown,
   span,
-} from "./words.js";
+} from "./format.js";
+import { head, headings, organizationLink, riskBadge, tableIn } from "./panels.js";
+import { isStored } from "./series.js";
 
 /**
  * Say which hotspots of the range were computed with another rule than that of the present settings, or with an unknown
@@ -40,18 +40,18 @@ export function rulesNote(rules) {
 }
 
 /** Draw the hotspots; with their organizations where the answer is about all. */
-export function drawHotspots(box, answer, { trends, csv, show }) {
+export function drawHotspots(box, answer, { trends, csv, navigate }) {
   const { hotspots, totalEntries, period, hotspotRules } = answer;
   const every = !trends.organization;
   const about = `Channels where many messages are ${anyOf(trends.riskyTopics)}, the riskiest first.`;
   const title = head("hotspots-title", "Hotspots", about, csv);
   const of = hotOf(trends);
   const notes = [rulesNote(hotspotRules), hotspots.length && of ? `${of}.` : null];
-  const quiet = notes.filter(Boolean).map((note) => h("p", { class: "quiet" }, note));
+  const quiet = notes.filter(Boolean).map((note) => el("p", { class: "quiet" }, note));
   box.hidden = false;
   if (!hotspots.length) {
     const none = of ? `No hotspots, as far as is known: ${of}.` : "No hotspots in this range.";
-    update(box, title, h("p", { class: "empty" }, none), quiet);
+    update(box, title, el("p", { class: "empty" }, none), quiet);
     return;
   }
   const hot = `Hot ${NOUNS[period]}s`;
@@ -72,30 +72,34 @@ export function drawHotspots(box, answer, { trends, csv, show }) {
       "scroll-x",
       "Table of hotspots",
       headings(columns),
-      hotspots.map((entry) => hotspotRow(entry, { every, period, show })),
+      hotspots.map((entry) => hotspotRow(entry, { every, period, navigate })),
     ),
-    totalEntries > hotspots.length ? h("p", { class: "pager" }, rest) : null,
+    totalEntries > hotspots.length ? el("p", { class: "pager" }, rest) : null,
     quiet,
   );
 }
 
-function hotspotRow(entry, { every, period, show }) {
+function hotspotRow(entry, { every, period, navigate }) {
   const { organization, channelId } = entry;
-  const open = () => show({ organization: organization.id, channel: channelId }, organization);
-  return h(
+  const open = () => navigate({ organization: organization.id, channel: channelId }, organization);
+  return el(
     "tr",
     { "data-key": `${organization.id} ${channelId}` },
-    h(
+    el(
       "td",
       {},
-      h("button", { class: "link wrap", type: "button", onclick: open }, channelId || "(empty id)"),
+      el(
+        "button",
+        { class: "link wrap", type: "button", onclick: open },
+        channelId || "(empty id)",
+      ),
     ),
-    every ? h("td", {}, organizationLink(organization, show)) : null,
-    h("td", {}, riskBadge(entry.riskScore)),
-    h("td", { class: "number extra" }, percent(entry.peakRiskScore)),
-    h("td", { class: "number" }, shown(entry.daysHot)),
-    h("td", { class: "number optional" }, shown(entry.messageCount)),
-    h("td", { class: "extra" }, shortPeriod(period, entry.lastHotDay)),
+    every ? el("td", {}, organizationLink(organization, navigate)) : null,
+    el("td", {}, riskBadge(entry.riskScore)),
+    el("td", { class: "number extra" }, percent(entry.peakRiskScore)),
+    el("td", { class: "number" }, shown(entry.daysHot)),
+    el("td", { class: "number optional" }, shown(entry.messageCount)),
+    el("td", { class: "extra" }, shortPeriod(period, entry.lastHotDay)),
   );
 }
 
@@ -107,7 +111,7 @@ export function hotOf({ totals, ...of }) {
 }
 
 /** Draw the days on which one channel of the organization is a hotspot; nothing for null. */
-export function drawChannel(box, { days, period }, channel, show) {
+export function drawChannel(box, { days, period }, channel, navigate) {
   box.hidden = channel === null;
   if (box.hidden) return;
   const hot = days.flatMap(({ date, hotspots }) =>
@@ -116,13 +120,13 @@ export function drawChannel(box, { days, period }, channel, show) {
       .map((spot) => ({ ...spot, date })),
   );
   const row = ({ date, riskScore, messageCount }) =>
-    h(
+    el(
       "tr",
       { "data-key": date },
-      h("th", { scope: "row" }, longPeriod(period, date)),
-      h("td", {}, riskBadge(riskScore)),
-      h("td", {}, h("i", { class: "bar", style: `width: ${riskScore}%` })),
-      h("td", { class: "number" }, shown(messageCount)),
+      el("th", { scope: "row" }, longPeriod(period, date)),
+      el("td", {}, riskBadge(riskScore)),
+      el("td", {}, el("i", { class: "bar", style: `width: ${riskScore}%` })),
+      el("td", { class: "number" }, shown(messageCount)),
     );
   const columns = [
     [capitalize(NOUNS[period]), ""],
@@ -138,9 +142,9 @@ export function drawChannel(box, { days, period }, channel, show) {
     hot.length
       ? tableIn("scroll", "Hotspot days", headings(columns), hot.toReversed().map(row))
       : null,
-    h(
+    el(
       "button",
-      { class: "plain close", type: "button", onclick: () => show({ channel: null }) },
+      { class: "plain close", type: "button", onclick: () => navigate({ channel: null }) },
       "Close",
     ),
   );

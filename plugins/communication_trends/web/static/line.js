@@ -1,12 +1,12 @@
 // A chart of one line.
 
 import { PALETTES } from "./colors.js";
-import { byId, h, themeName, update } from "./dom.js";
+import { byId, el, themeName, update } from "./dom.js";
+import { count, percent } from "./format.js";
 import { gapKeys } from "./overlays.js";
 import { plot } from "./plot.js";
 import { drawTable, readOut } from "./readout.js";
 import { isNotFinal, meanOf, oneDecimal, windowsOf } from "./series.js";
-import { count, percent } from "./words.js";
 
 /**
  * Draw one.
@@ -42,12 +42,12 @@ export function drawLine(chart, context) {
   const name = before ? `${chart.title}, 7-day mean` : chart.title;
   update(
     byId(`${id}-legend`),
-    h(
+    el(
       "span",
       { class: "key", "data-name": id },
-      h("i", { color }),
+      el("i", { color }),
       `${name} `,
-      h("small", { "data-total": total }, total),
+      el("small", { "data-total": total }, total),
     ),
     gapKeys(chart, context),
   );

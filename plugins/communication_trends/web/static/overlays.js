@@ -1,16 +1,16 @@
 // What is drawn over every chart: what is missing or not final, named days, what is unusual; and the keys of it.
 
-import { h, themed } from "./dom.js";
+import { el, themed } from "./dom.js";
+import { list, shortPeriod } from "./format.js";
 import { lastDate, widthOf } from "./periods.js";
 import { isNotFinal, isPartial } from "./series.js";
-import { list, shortPeriod } from "./words.js";
 
 const GAPS = new Set(["missing", "unreadable"]);
 
 /** What hatching, dots and triangles mean, where there are any; and where it is not known what is unusual. */
 export function gapKeys({ figure }, { trends, marked }) {
-  const key = (mark, text) => h("span", { class: "key", "data-key": text }, mark, text);
-  const hatched = () => h("i", { class: "hatched" });
+  const key = (mark, text) => el("span", { class: "key", "data-key": text }, mark, text);
+  const hatched = () => el("i", { class: "hatched" });
   const has = (test) => trends.days.some(test);
   const { findings, from, problem } = marked;
   const since = from > trends.from ? `; judged from ${shortPeriod(trends.period, from)} on` : "";
@@ -18,13 +18,13 @@ export function gapKeys({ figure }, { trends, marked }) {
     has((day) => day.state === "missing") ? key(hatched(), "no data") : null,
     has((day) => day.state === "unreadable") ? key(hatched(), "cannot be read") : null,
     has(isPartial) ? key(hatched(), "some organizations missing") : null,
-    has(isNotFinal) ? key(h("i", { class: "dotted" }), "not final") : null,
+    has(isNotFinal) ? key(el("i", { class: "dotted" }), "not final") : null,
     figure && (findings.some((one) => one.figure === figure) || since)
-      ? key(h("b", { "aria-hidden": "true" }, "▾"), `unusual${since}`)
+      ? key(el("b", { "aria-hidden": "true" }, "▾"), `unusual${since}`)
       : null,
     trends.marks?.length
       ? key(
-          h("b", { class: "mark", "aria-hidden": "true" }, "◆"),
+          el("b", { class: "mark", "aria-hidden": "true" }, "◆"),
           `named days: ${list(namesOf(trends))}`,
         )
       : null,

@@ -1,27 +1,27 @@
 // The page: holds what is shown, asks for it, and lets each part draw its own.
 
 import { changed, isId } from "./address.js";
-import { ask, Problem, route } from "./ask.js";
-import { addressOf, onBack, readPlace, writeView } from "./bar.js";
+import { ask, Problem, route } from "./api.js";
 import { makeControls } from "./controls.js";
 import { byId } from "./dom.js";
 import { draw, drawPanel, showBar } from "./draw.js";
+import { PLURALS } from "./format.js";
+import { addressOf, onBack, readFrame, writeView } from "./location.js";
 import { KINDS } from "./periods.js";
 import { makePicker } from "./picker.js";
 import { fitToPaper } from "./picture.js";
 import { reportText } from "./report.js";
 import { askForAll, askForChanges, askForMore } from "./requests.js";
 import { offerRuns } from "./runs.js";
-import { due, facts, isDrawn, state } from "./state.js";
+import { due, isDrawn, pageConfig, state } from "./state.js";
 import { asOf, broken, finished, report, setStatus } from "./status.js";
-import { PLURALS } from "./words.js";
 
 const REFRESH = 5 * 60_000;
 /** How often to check for a refresh: timers stop while a computer sleeps. */
 const LOOK = 15_000;
 
 const actions = {
-  show,
+  navigate,
   load,
   offer,
   copy: copyReport,
@@ -29,7 +29,7 @@ const actions = {
   more: moreFindings,
 };
 
-function show(changes, organization = null) {
+function navigate(changes, organization = null) {
   state.chosen = organization ?? state.chosen;
   state.view = changed(state.view, changes);
   writeView(state.view, true);
@@ -174,7 +174,7 @@ async function moreFindings() {
 
 function offer(periods) {
   const { period } = state.view;
-  offerRuns(periods, { period, ...facts.periods[period] }, report, async (runs) => {
+  offerRuns(periods, { period, ...pageConfig.periods[period] }, report, async (runs) => {
     // what has been started is not offered again, even before Airflow lists it
     state.runs.push(...runs.filter((run) => run.period === state.view.period));
     if (state.drawn?.answers.has("gaps")) drawPanel("gaps", actions);
@@ -191,11 +191,11 @@ function revealChannel() {
 }
 
 async function begin() {
-  Object.assign(PLURALS, facts.plurals);
-  byId("version").textContent = facts.version;
-  makeControls(show);
+  Object.assign(PLURALS, pageConfig.plurals);
+  byId("version").textContent = pageConfig.version;
+  makeControls(navigate);
   makePicker(
-    (organization) => show({ organization: organization.id }, organization),
+    (organization) => navigate({ organization: organization.id }, organization),
     showBar,
     () => state.view.organization,
   );
@@ -213,10 +213,10 @@ async function begin() {
     load();
   });
   addEventListener("pagehide", () => state.asking?.abort());
-  const { dag, run } = readPlace();
-  const kind = KINDS.find((one) => facts.periods[one].dagId === dag);
+  const { dag, run } = readFrame();
+  const kind = KINDS.find((one) => pageConfig.periods[one].dagId === dag);
   if (dag && !kind) {
-    const makers = KINDS.map((one) => facts.periods[one].dagId).join(", ");
+    const makers = KINDS.map((one) => pageConfig.periods[one].dagId).join(", ");
     setStatus("refused", `This tab is only available on ${makers}. This is ${dag}.`);
     return;
   }
@@ -237,7 +237,7 @@ function refresh() {
 async function openRun(kind, run) {
   try {
     const answer = await ask(route(`runs/${encodeURIComponent(run)}`, { period: kind }));
-    state.run = { ...answer, dagId: facts.periods[kind].dagId };
+    state.run = { ...answer, dagId: pageConfig.periods[kind].dagId };
     if (state.view.from) return;
     state.view = changed(state.view, { last: null, from: answer.date, to: answer.to });
     writeView(state.view, false);

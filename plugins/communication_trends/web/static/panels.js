@@ -1,31 +1,31 @@
 // What panels are made of: titles, links, headings, badges, and why one has no answer.
 
-import { h, update } from "./dom.js";
-import { percent } from "./words.js";
+import { el, update } from "./dom.js";
+import { percent } from "./format.js";
 
 /** A panel's title, what it is about, and its numbers as CSV. */
 export const head = (id, title, about, csv) =>
-  h(
+  el(
     "div",
     { class: "panel-head" },
-    h("h2", { id }, title),
+    el("h2", { id }, title),
     csv
-      ? h(
+      ? el(
           "a",
           { class: "download", href: csv, download: true, "aria-label": `${title} as CSV` },
           "CSV",
         )
       : null,
-    about ? h("span", { class: "about" }, about) : null,
+    about ? el("span", { class: "about" }, about) : null,
   );
 
-export const organizationLink = (organization, show, more = {}) =>
-  h(
+export const organizationLink = (organization, navigate, more = {}) =>
+  el(
     "button",
     {
       class: "link wrap",
       type: "button",
-      onclick: () => show({ organization: organization.id, ...more }, organization),
+      onclick: () => navigate({ organization: organization.id, ...more }, organization),
     },
     organization.name,
   );
@@ -35,31 +35,31 @@ export function drawFailure(box, title, problem, retry) {
   box.hidden = false;
   update(
     box,
-    h("h2", { id: `${box.id}-title` }, title),
-    h("p", { class: "problem" }, problem.message),
-    h("button", { class: "plain", type: "button", onclick: retry }, "Try again"),
+    el("h2", { id: `${box.id}-title` }, title),
+    el("p", { class: "problem" }, problem.message),
+    el("button", { class: "plain", type: "button", onclick: retry }, "Try again"),
   );
 }
 
 export const headings = (columns) =>
-  h(
+  el(
     "thead",
     {},
-    h(
+    el(
       "tr",
       {},
       columns.map(([text, name]) =>
-        text ? h("th", { scope: "col", class: name }, text) : h("td", { class: name }),
+        text ? el("th", { scope: "col", class: name }, text) : el("td", { class: name }),
       ),
     ),
   );
 
 /** A table with a name, which scrolls by itself where it is too large. */
 export const tableIn = (scroll, name, head, rows) =>
-  h(
+  el(
     "div",
     { class: scroll, tabindex: "0", role: "region", "aria-label": name },
-    h("table", {}, head, h("tbody", {}, rows)),
+    el("table", {}, head, el("tbody", {}, rows)),
   );
 
 const LEVELS = [
@@ -71,12 +71,12 @@ const LEVELS = [
 
 /** A share of risky messages, colored by how much it is. */
 export function riskBadge(score) {
-  if (score === null) return h("span", { class: "risk low" }, "–");
+  if (score === null) return el("span", { class: "risk low" }, "–");
   const [, level] = LEVELS.find(([from]) => score >= from);
-  return h(
+  return el(
     "span",
     { class: `risk ${level}` },
     percent(score),
-    level === "low" ? null : h("small", {}, level),
+    level === "low" ? null : el("small", {}, level),
   );
 }

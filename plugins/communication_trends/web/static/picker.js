@@ -1,8 +1,8 @@
 // Choosing an organization: a combobox that searches as one types.
 
-import { ask, route } from "./ask.js";
-import { byId, h } from "./dom.js";
-import { shown } from "./words.js";
+import { ask, route } from "./api.js";
+import { byId, el } from "./dom.js";
+import { shown } from "./format.js";
 
 const EVERY = { id: null, name: "All organizations" };
 const PAUSE = 150;
@@ -148,7 +148,7 @@ function makeList(input, onChoose) {
 }
 
 const option = (organization, index, choose) =>
-  h(
+  el(
     "li",
     {
       role: "option",
@@ -158,12 +158,12 @@ const option = (organization, index, choose) =>
         choose();
       },
     },
-    h("span", {}, organization.name),
-    organization.id ? h("small", {}, organization.slug) : null,
+    el("span", {}, organization.name),
+    organization.id ? el("small", {}, organization.slug) : null,
   );
 
 const hintItem = (hint) =>
-  h(
+  el(
     "li",
     { class: "hint", role: "option", "aria-disabled": "true", "aria-selected": "false" },
     hint,

@@ -1,6 +1,6 @@
 // Drawing with Plotly: the axes, the day pointed at, the keys.
 
-import { byId, h, themed } from "./dom.js";
+import { byId, el, themed } from "./dom.js";
 import { gapTraces, marksTrace, unusualTrace } from "./overlays.js";
 import { widthOf } from "./periods.js";
 
@@ -21,7 +21,7 @@ export function plot(chart, context, traces, yaxis, sayDay) {
   if (!globalThis.Plotly) {
     const text =
       "Charts need the Python package plotly on Airflow's API server. The data table has the numbers.";
-    box.replaceChildren(h("p", { class: "empty" }, text));
+    box.replaceChildren(el("p", { class: "empty" }, text));
     return;
   }
   const all = [

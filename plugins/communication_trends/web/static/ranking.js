@@ -1,8 +1,8 @@
 // The organizations, ranked; sorted by any column, with the change next to the value.
 
-import { h, update } from "./dom.js";
+import { el, update } from "./dom.js";
+import { anyOf, change, count, NOUNS, percent, shown } from "./format.js";
 import { head, organizationLink, riskBadge, tableIn } from "./panels.js";
-import { anyOf, change, count, NOUNS, percent, shown } from "./words.js";
 
 export const PAGE_SIZE = 25;
 /** As the API names it. */
@@ -25,7 +25,7 @@ const COLUMNS = [
 const ASCENDING = new Set(["name"]);
 
 /** Draw one page of the organizations; nothing for null. */
-export function drawRanking(box, overview, { view, csv, trends, show }) {
+export function drawRanking(box, overview, { view, csv, trends, navigate }) {
   box.hidden = !overview;
   if (!overview) return;
   const { offset } = view;
@@ -33,25 +33,25 @@ export function drawRanking(box, overview, { view, csv, trends, show }) {
     "Ranked by adjusted risk: with each alert as one more risky message and 200 messages at the share of all organizations, so that few messages rank none first. ▲▼: change, with the value before in brackets, over what is stored and final in both ranges.";
   const title = head("ranking-title", "Organizations", about, csv);
   if (!overview.totalEntries) {
-    update(box, title, h("p", { class: "empty" }, "There are no organizations yet."));
+    update(box, title, el("p", { class: "empty" }, "There are no organizations yet."));
     return;
   }
   if (!overview.organizations.length) {
     const beyond = `There are ${count(overview.totalEntries, "organization")}: none after the first ${shown(offset)}.`;
-    const first = { class: "plain", type: "button", onclick: () => show({ offset: 0 }) };
-    update(box, title, h("p", { class: "empty" }, beyond), h("button", first, "To the first"));
+    const first = { class: "plain", type: "button", onclick: () => navigate({ offset: 0 }) };
+    update(box, title, el("p", { class: "empty" }, beyond), el("button", first, "To the first"));
     return;
   }
-  const rows = overview.organizations.map((entry) => row(entry, { trends, show }));
+  const rows = overview.organizations.map((entry) => row(entry, { trends, navigate }));
   update(
     box,
     title,
-    tableIn("scroll-x", "Table of organizations", headings(view, show), rows),
-    overview.totalEntries > PAGE_SIZE ? pager(overview.totalEntries, offset, show) : null,
+    tableIn("scroll-x", "Table of organizations", headings(view, navigate), rows),
+    overview.totalEntries > PAGE_SIZE ? pager(overview.totalEntries, offset, navigate) : null,
   );
 }
 
-function headings(view, show) {
+function headings(view, navigate) {
   const sort = view.sort ?? DEFAULT_SORT;
   const ascending = view.order ? view.order === "asc" : ASCENDING.has(sort);
   const button = (name, text, about) => {
@@ -59,8 +59,8 @@ function headings(view, show) {
     const arrow = active ? (ascending ? " ↑" : " ↓") : "";
     // a second click turns the order round; names begin ascending
     const order = active && !ascending ? "asc" : null;
-    const onclick = () => show({ sort: name === DEFAULT_SORT ? null : name, order });
-    return h(
+    const onclick = () => navigate({ sort: name === DEFAULT_SORT ? null : name, order });
+    return el(
       "button",
       { type: "button", class: "sort", "data-key": name, "aria-label": about, onclick },
       `${text}${arrow}`,
@@ -70,7 +70,7 @@ function headings(view, show) {
     const text = given || `Messages per ${NOUNS[view.period]}`;
     const long = text.startsWith("per") ? `Alerts ${text} messages` : null;
     const sorted = [name, changeName].includes(sort) && name !== null;
-    return h(
+    return el(
       "th",
       {
         scope: "col",
@@ -82,20 +82,20 @@ function headings(view, show) {
       changeName ? button(changeName, "▲▼", `Sort by the change of ${text.toLowerCase()}`) : null,
     );
   };
-  return h("thead", {}, h("tr", {}, COLUMNS.map(heading)));
+  return el("thead", {}, el("tr", {}, COLUMNS.map(heading)));
 }
 
-function row(entry, { trends, show }) {
+function row(entry, { trends, navigate }) {
   // nothing stored is nothing known, which is not zero
   const known = (value) => (entry.daysStored ? shown(value) : "–");
   const critical = entry.criticalEscalations
-    ? h("span", { class: "critical" }, `${shown(entry.criticalEscalations)} critical`)
+    ? el("span", { class: "critical" }, `${shown(entry.criticalEscalations)} critical`)
     : null;
-  return h(
+  return el(
     "tr",
     { "data-key": entry.organization.id },
     cell("number extra", shown(entry.rank)),
-    cell("", organizationLink(entry.organization, show), unreadable(entry)),
+    cell("", organizationLink(entry.organization, navigate), unreadable(entry)),
     cell("number", percent(entry.adjustedRisk)),
     cell(
       "",
@@ -133,18 +133,18 @@ function row(entry, { trends, show }) {
   );
 }
 
-const cell = (name, ...children) => h("td", { class: name }, ...children);
+const cell = (name, ...children) => el("td", { class: name }, ...children);
 
 /** How a figure has changed, colored by whether that is for the worse. */
 function moved(entry, value, unit, worse, sides, more = null) {
   const mood = !value || !worse ? "" : Math.sign(value) === worse ? " bad" : " good";
   const shade = entry.comparable ? mood : "";
-  return h("small", { class: `moved${shade}` }, movedText(entry, value, unit, sides), more);
+  return el("small", { class: `moved${shade}` }, movedText(entry, value, unit, sides), more);
 }
 
 /** How many periods are stored, and what of them is not compared or not final. */
 function storedCell({ daysStored, missingDays, unreadableDays, matchedDays, notFinalDays }) {
-  const note = (days, text) => h("small", { class: "compared" }, `${shown(days)} ${text}`);
+  const note = (days, text) => el("small", { class: "compared" }, `${shown(days)} ${text}`);
   return cell(
     missingDays ? "number extra lacking" : "number extra",
     `${shown(daysStored)}/${shown(daysStored + missingDays + unreadableDays)}`,
@@ -171,7 +171,7 @@ export function movedText({ daysStored, comparable }, value, unit, [now, before]
 }
 
 const unreadable = (entry) =>
-  entry.unreadable ? h("small", { class: "problem" }, " some of it cannot be read") : null;
+  entry.unreadable ? el("small", { class: "problem" }, " some of it cannot be read") : null;
 
 const SPARK = { width: 180, height: 30, top: 28 };
 
@@ -184,7 +184,7 @@ function spark(entry, { riskyTopics, days }) {
   const most = Math.max(1, largest);
   const step = SPARK.width / total.length;
   const bar = (name, index, height) =>
-    h("rect", {
+    el("rect", {
       class: name,
       x: index * step,
       width: Math.max(step * 0.82, 0.6),
@@ -203,7 +203,7 @@ function spark(entry, { riskyTopics, days }) {
   const about = known.length
     ? `Messages, those of ${anyOf(riskyTopics)} marked: at most ${shown(largest)} at a time`
     : "Nothing is stored";
-  return h(
+  return el(
     "svg",
     {
       class: "spark",
@@ -216,15 +216,20 @@ function spark(entry, { riskyTopics, days }) {
   );
 }
 
-function pager(total, offset, show) {
+function pager(total, offset, navigate) {
   const last = Math.min(offset + PAGE_SIZE, total);
   const turn = (text, to, possible) =>
-    h(
+    el(
       "button",
-      { class: "plain", type: "button", disabled: !possible, onclick: () => show({ offset: to }) },
+      {
+        class: "plain",
+        type: "button",
+        disabled: !possible,
+        onclick: () => navigate({ offset: to }),
+      },
       text,
     );
-  return h(
+  return el(
     "div",
     { class: "pager" },
     `${shown(offset + 1)}–${shown(last)} of ${shown(total)}`,

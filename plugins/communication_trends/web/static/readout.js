@@ -1,11 +1,20 @@
 // What a chart says of a day: next to its legend, to a screen reader, and in its table.
 
-import { byId, h, update } from "./dom.js";
+import { byId, el, update } from "./dom.js";
+import {
+  capitalize,
+  count,
+  longPeriod,
+  moment,
+  NOUNS,
+  shortPeriod,
+  shown,
+  span,
+} from "./format.js";
 import { marksOn } from "./overlays.js";
 import { isNotFinal, isPartial } from "./series.js";
-import { capitalize, count, longPeriod, moment, NOUNS, shortPeriod, shown, span } from "./words.js";
 
-/** What a day without figures is, in words. */
+/** What a day without data is, in words. */
 const STATES = {
   missing: "no data",
   unreadable: "cannot be read",
@@ -72,25 +81,25 @@ function lacksOf(day) {
 export function drawTable(id, columns, { days, period }, cells) {
   const lacks = (day) => {
     const found = day.state === "stored" ? lacksOf(day) : [];
-    return found.length ? h("small", {}, ` ${found.join(", ")}`) : null;
+    return found.length ? el("small", {}, ` ${found.join(", ")}`) : null;
   };
   const row = (day) =>
-    h(
+    el(
       "tr",
       { "data-key": day.date },
-      h("th", { scope: "row" }, shortPeriod(period, day.date), lacks(day)),
+      el("th", { scope: "row" }, shortPeriod(period, day.date), lacks(day)),
       day.state === "stored"
-        ? cells(day).map((value) => h("td", { class: "number" }, shown(value)))
-        : h("td", { class: "number", colspan: columns.length || 1 }, STATES[day.state]),
+        ? cells(day).map((value) => el("td", { class: "number" }, shown(value)))
+        : el("td", { class: "number", colspan: columns.length || 1 }, STATES[day.state]),
     );
-  const heading = h(
+  const heading = el(
     "tr",
     {},
-    h("th", { scope: "col" }, capitalize(NOUNS[period])),
-    columns.map((text) => h("th", { scope: "col", class: "number" }, text)),
+    el("th", { scope: "col" }, capitalize(NOUNS[period])),
+    columns.map((text) => el("th", { scope: "col", class: "number" }, text)),
   );
   update(
     byId(`${id}-table`),
-    h("table", {}, h("thead", {}, heading), h("tbody", {}, days.toReversed().map(row))),
+    el("table", {}, el("thead", {}, heading), el("tbody", {}, days.toReversed().map(row))),
   );
 }

@@ -1,13 +1,13 @@
 // What the page says as text, to be copied into a report.
 
 import { attentionNotes, othersText, ownAndOthers } from "./attention.js";
-import { changeText, figuresOf, leftOutText, notFinalText, sidesText, writerOf } from "./cards.js";
+import { changeText, leftOutText, metricsOf, notFinalText, sidesText, writerOf } from "./cards.js";
+import { count, longPeriod, moment, NOUNS, shortPeriod, shown, span } from "./format.js";
 import { completeText, gapsByPeriod } from "./gaps.js";
 import { isNotFinal } from "./series.js";
-import { count, longPeriod, moment, NOUNS, shortPeriod, shown, span } from "./words.js";
 
 /**
- * Return the page as text: figures with both sides, who needs a call, what is missing; and what of it is not known.
+ * Return the page as text: metrics with both sides, who needs a call, what is missing; and what of it is not known.
  *
  * @param {object} answers those of the page; null for one that is not there
  * @param {number} answers.time when they were asked for
@@ -17,7 +17,7 @@ export function reportText({ trends, comparison, attention, freshness, time, hre
   const whom = trends.organization?.name ?? count(trends.organizationsTotal, "organization");
   const parts = [
     [`Communication trends: ${whom}, ${span(trends)}`, `As of ${moment(time)}.`],
-    comparison ? figureLines(comparison, trends) : ["The figures are not known."],
+    comparison ? metricLines(comparison, trends) : ["The metrics are not known."],
     attention ? attentionLines(attention, trends) : ["What is unusual is not known."],
     trends.organization
       ? storedLines(trends)
@@ -28,9 +28,9 @@ export function reportText({ trends, comparison, attention, freshness, time, hre
   return [...parts.map((lines) => lines.join("\n")), href].join("\n\n");
 }
 
-function figureLines(comparison, { totals, days, period }) {
+function metricLines(comparison, { totals, days, period }) {
   const { matchedDays, comparable, previous } = comparison;
-  const lines = figuresOf(comparison, totals).map(([, name, known, part]) => {
+  const lines = metricsOf(comparison, totals).map(([, name, known, part]) => {
     const value = writerOf(part)(part.total ?? known);
     if (!matchedDays || part.current === null) return `${name}: ${value}`;
     const moved = comparable ? `${changeText(part)}, ` : "";

@@ -1,21 +1,21 @@
 // What the page asks for.
 
 import { rangeOf } from "./address.js";
-import { ask, Problem, queue, route, trendsPath } from "./ask.js";
+import { ask, Problem, queue, route, trendsPath } from "./api.js";
 import { isSmall } from "./changes.js";
 import { addDays, addPeriods } from "./periods.js";
 import { DEFAULT_SORT, PAGE_SIZE } from "./ranking.js";
 import { activeRuns, latestRun } from "./runs.js";
-import { due, facts } from "./state.js";
+import { due, pageConfig } from "./state.js";
 
 const HOTSPOTS = 15;
-const FINDINGS = 200;
+const MAX_FINDINGS = 200;
 const BEHIND = 200;
 /** Periods that the API judges in one answer. */
 const JUDGED = 92;
 const MEAN_REACH = 6;
 /** The API has four slots for all users together. */
-const AT_ONCE = 2;
+const MAX_REQUESTS = 2;
 
 /**
  * Ask for everything at once.
@@ -29,7 +29,7 @@ const AT_ONCE = 2;
 export function askForAll(view, signal, hasChanges) {
   const { organization, period, compare } = view;
   const range = rangeOf(view, due(period));
-  const inTurn = queue(AT_ONCE);
+  const inTurn = queue(MAX_REQUESTS);
   const get = (path, parameters) =>
     inTurn(() => ask(route(path, { period, ...parameters }), { signal }));
   const own = { organization, ...range };
@@ -47,14 +47,14 @@ export function askForAll(view, signal, hasChanges) {
   const ranking = organization ? null : get("overview", ranked(view, range));
   const cards = get("comparison", { ...own, compare });
   const freshness = organization ? trends : get("freshness", { ...range, limit: BEHIND });
-  const dag = { period, ...facts.periods[period] };
+  const dag = { period, ...pageConfig.periods[period] };
   const gaps = Promise.all([
     freshness,
     dag.mayRun ? activeRuns(dag, signal).catch(none) : [],
     organization ? null : latestRun(dag, signal).catch(none),
   ]);
   const hotspots = get("hotspots", { ...own, limit: HOTSPOTS });
-  const attention = get("attention", { organization, to: range.to, limit: FINDINGS });
+  const attention = get("attention", { organization, to: range.to, limit: MAX_FINDINGS });
   // the charts' answer says how many organizations there are
   const changes = trends.then((answer) =>
     isSmall(answer) || hasChanges ? get("topic-changes", { ...own, compare }) : null,
@@ -74,7 +74,9 @@ export const askForChanges = ({ view: { organization, period, compare }, range }
 
 /** Ask for the findings after those of an answer. */
 export const askForMore = ({ findings, period, to }, organization) =>
-  ask(route("attention", { period, organization, to, limit: FINDINGS, offset: findings.length }));
+  ask(
+    route("attention", { period, organization, to, limit: MAX_FINDINGS, offset: findings.length }),
+  );
 
 /** An unreadable answer does not block panels; it is asked again before a run is started. */
 function none(error) {

@@ -1,14 +1,14 @@
 // On a run's tab: what happened to each organization, with the way to its task instance.
 
-import { ask, base, queue } from "./ask.js";
-import { h, update } from "./dom.js";
-import { count, list, longPeriod, shortPeriod, shown } from "./words.js";
+import { ask, base, queue } from "./api.js";
+import { el, update } from "./dom.js";
+import { count, list, longPeriod, shortPeriod, shown } from "./format.js";
 
 const TASK = "aggregate_organization";
 /** What a task instance has reported beyond its state. */
 const OUTCOME = "outcome";
 const LISTED = 20;
-const AT_ONCE = 4;
+const MAX_REQUESTS = 4;
 
 /**
  * Draw what a run did; nothing for null.
@@ -38,23 +38,23 @@ export async function drawRun(box, run, leaveTo) {
       event.preventDefault();
       leaveTo(href);
     };
-    return h("a", { href, onclick }, text);
+    return el("a", { href, onclick }, text);
   };
   const items = [
     ...instances.map(({ index, name, said }) =>
-      h("li", { "data-key": index }, link(`${TASK}/mapped/${index}`, name), h("span", {}, said)),
+      el("li", { "data-key": index }, link(`${TASK}/mapped/${index}`, name), el("span", {}, said)),
     ),
-    ...more.map((text) => h("li", {}, text)),
-    ...figures(summary).map((text) => h("li", {}, text)),
+    ...more.map((text) => el("li", {}, text)),
+    ...countsOf(summary).map((text) => el("li", {}, text)),
   ];
-  if (unknown) items.push(h("li", {}, "The result of each organization cannot be read."));
+  if (unknown) items.push(el("li", {}, "The result of each organization cannot be read."));
   update(
     box,
-    h("h2", { id: "run-title" }, `This run, for ${longPeriod(run.period, run.date)}: ${state}`),
+    el("h2", { id: "run-title" }, `This run, for ${longPeriod(run.period, run.date)}: ${state}`),
     items.length
-      ? h("ul", { class: "findings" }, items)
-      : h("p", { class: "quiet" }, "Nothing to report."),
-    h(
+      ? el("ul", { class: "findings" }, items)
+      : el("p", { class: "quiet" }, "Nothing to report."),
+    el(
       "p",
       { class: "quiet" },
       link("summarize", "The task summarize"),
@@ -73,7 +73,7 @@ async function askInstances(tasks, period) {
   for (const entry of failed?.task_instances ?? []) found.set(entry.map_index, { entry });
   for (const { map_index: index } of reported?.xcom_entries ?? [])
     found.set(index, { ...found.get(index), hasReport: true });
-  const inTurn = queue(AT_ONCE);
+  const inTurn = queue(MAX_REQUESTS);
   const complete = async ([index, { entry, hasReport }]) => {
     const [instance, outcome] = await Promise.all([
       entry ?? inTurn(() => ask(`${tasks}/${TASK}/${index}`).catch(() => null)),
@@ -150,7 +150,7 @@ export function fate(outcome, state, period) {
 }
 
 /** Return what a run's summary has to say, in words. */
-export function figures(summary) {
+export function countsOf(summary) {
   if (!summary) return [];
   const {
     trendsCreated,

@@ -1,15 +1,15 @@
 // Filling gaps: runs of the DAG through Airflow's own REST API, with the permissions of the logged-in user.
 
-import { ask, base, Problem } from "./ask.js";
-import { byId, h } from "./dom.js";
+import { ask, base, Problem } from "./api.js";
+import { byId, el } from "./dom.js";
+import { count, list, longPeriod, NOUNS, shortPeriod } from "./format.js";
 import { firstDate, isoDay, lastDue } from "./periods.js";
-import { count, list, longPeriod, NOUNS, shortPeriod } from "./words.js";
 
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 10_000;
 const LISTED = 6;
 /** Runs that Airflow lists at once. */
-const PAGE = 100;
+const API_PAGE_SIZE = 100;
 
 const dagPath = (dagId) => `${base()}/api/v2/dags/${encodeURIComponent(dagId)}`;
 
@@ -23,7 +23,7 @@ const dagPath = (dagId) => `${base()}/api/v2/dags/${encodeURIComponent(dagId)}`;
 export async function activeRuns({ dagId, period }, signal) {
   const found = [];
   for (let total = 1; found.length < total; ) {
-    const query = `state=queued&state=running&limit=${PAGE}&offset=${found.length}`;
+    const query = `state=queued&state=running&limit=${API_PAGE_SIZE}&offset=${found.length}`;
     const page = await ask(`${dagPath(dagId)}/dagRuns?${query}`, { signal });
     if (!page.dag_runs.length) break;
     total = page.total_entries;
@@ -102,7 +102,7 @@ export function offerRuns(periods, dag, report, onChange) {
     : `Run the DAG for ${count(periods.length, NOUNS[period])}?`;
   byId("dialog-text").replaceChildren(
     `Airflow runs ${dagId}, which counts the messages again and stores the result:`,
-    h("ul", {}, describe(periods, period)),
+    el("ul", {}, describe(periods, period)),
     `A ${NOUNS[period]} whose messages have been deleted is stored without them, or stays missing.`,
   );
   problem.hidden = true;
@@ -185,11 +185,11 @@ function explain(error, started) {
 function describe(periods, period) {
   const line = ({ date, organizations }) => {
     const whom = organizations ? list(organizations.map(({ name }) => name)) : "all organizations";
-    return h("li", {}, `${shortPeriod(period, date)}: ${whom}`);
+    return el("li", {}, `${shortPeriod(period, date)}: ${whom}`);
   };
   const rest = periods.length - LISTED;
   const lines = periods.slice(0, rest > 1 ? LISTED : periods.length).map(line);
-  return rest > 1 ? [...lines, h("li", {}, `and ${rest} more`)] : lines;
+  return rest > 1 ? [...lines, el("li", {}, `and ${rest} more`)] : lines;
 }
 
 async function start({ dagId, period }, { date, organizations }) {

@@ -1,7 +1,7 @@
 // From an answer's days to the lines of a chart: which series there are, in which order and color.
 
 import { PALETTES, REST } from "./colors.js";
-import { label } from "./words.js";
+import { label } from "./format.js";
 
 const MOST_DRAWN = 12;
 const MEAN_DAYS = 7;
@@ -15,7 +15,7 @@ const countOf = (day, field, name) => (Object.hasOwn(day[field], name) ? day[fie
 
 export const isStored = (day) => day.state === "stored";
 
-/** Whether a period of these figures is still running, or was computed before it ended. */
+/** Whether a period of these numbers is still running, or was computed before it ended. */
 export const isNotFinal = (day) =>
   isStored(day) && (day.isFinal === false || day.organizationsNotFinal > 0);
 
@@ -24,7 +24,7 @@ export const isPartial = (day) =>
   isStored(day) && (day.organizationsMissing > 0 || day.organizationsUnreadable > 0);
 
 /**
- * Return for each day the days that its figures are of; null where nothing can be said.
+ * Return for each day the days that its numbers are of; null where nothing can be said.
  *
  * Without a mean that is the stored day itself; with one, itself and the six before it, where all of them are whole: a week
  * without its Sunday has another mean.

@@ -1,6 +1,7 @@
 // A chart of series on top of each other, as areas or bars, and its legend.
 
-import { byId, h, themed, themeName, update } from "./dom.js";
+import { byId, el, themed, themeName, update } from "./dom.js";
+import { count, escaped, percent, shown } from "./format.js";
 import { gapKeys } from "./overlays.js";
 import { widthOf } from "./periods.js";
 import { plot } from "./plot.js";
@@ -15,7 +16,6 @@ import {
   WHOLE,
   windowsOf,
 } from "./series.js";
-import { count, escaped, percent, shown } from "./words.js";
 
 /** Messages a period below which areas would draw a slope between single messages: they are bars. */
 const FEW = 20;
@@ -139,7 +139,7 @@ function drawLegend(chart, context, series, { opens }) {
     const onclick =
       one.name === REST_NAME ? () => flip(opened, id, "\u0000fewer") : () => flip(hidden, entry);
     const pressed = one.name === REST_NAME ? null : String(!hidden.has(entry));
-    return h(
+    return el(
       "button",
       {
         type: "button",
@@ -148,15 +148,15 @@ function drawLegend(chart, context, series, { opens }) {
         "data-name": one.name,
         onclick,
       },
-      h("i", { color: one.color }),
+      el("i", { color: one.color }),
       `${one.text} `,
-      h("small", { "data-total": shown(one.total) }, shown(one.total)),
-      one.name === REST_NAME ? h("span", { class: "do" }, "show") : null,
+      el("small", { "data-total": shown(one.total) }, shown(one.total)),
+      one.name === REST_NAME ? el("span", { class: "do" }, "show") : null,
     );
   };
   const fewer =
     !opens && opened.has(id)
-      ? h(
+      ? el(
           "button",
           {
             type: "button",
@@ -164,12 +164,12 @@ function drawLegend(chart, context, series, { opens }) {
             "data-name": "\u0000fewer",
             onclick: () => flip(opened, id, REST_NAME),
           },
-          h("span", { class: "do" }, "show fewer"),
+          el("span", { class: "do" }, "show fewer"),
         )
       : null;
   const none =
     !series.length && context.trends.totals.storedDays
-      ? h("span", { class: "key", "data-key": "none" }, `${plural(chart)} `, h("small", {}, "0"))
+      ? el("span", { class: "key", "data-key": "none" }, `${plural(chart)} `, el("small", {}, "0"))
       : null;
   update(box, series.map(key), none, fewer, gapKeys(chart, context));
 }

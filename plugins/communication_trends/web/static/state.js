@@ -1,17 +1,17 @@
 // What is shown: the one state of the page.
 
-import { readView } from "./bar.js";
+import { readView } from "./location.js";
 import { lastDue } from "./periods.js";
 
 /**
- * What the server says with the page, so that nothing is spelled here a second time: see web/facts.py.
+ * What the server says with the page, so that nothing is spelled here a second time: see web/page_config.py.
  *
  * @type {object}
  * @property {Object<string, {dagId: string, delay: number, mayRun: boolean}>} periods by kind; delay in seconds
  * @property {Object<string, string>} plurals of topics that can be counted
  * @property {string} version of the package
  */
-export const facts = JSON.parse(document.documentElement.dataset.facts);
+export const pageConfig = JSON.parse(document.documentElement.dataset.config);
 
 /** All that decides what the page looks like; `draw` and `drawPanel` are the only ones that make it so. */
 export const state = {
@@ -40,7 +40,7 @@ export const state = {
 };
 
 /** Return the first date of the last period whose run is due. */
-export const due = (period) => lastDue(period, Date.now(), facts.periods[period].delay);
+export const due = (period) => lastDue(period, Date.now(), pageConfig.periods[period].delay);
 
 /** Return whether what is on the page is of a view. */
 export const isDrawn = (view) =>

@@ -1,11 +1,11 @@
 // The status of the whole page, and how a run goes on, in words.
 
-import { ask, base } from "./ask.js";
-import { here, leaveTo } from "./bar.js";
+import { ask, base } from "./api.js";
 import { showProblems } from "./controls.js";
-import { byId, h, update } from "./dom.js";
-import { facts, isDrawn, state } from "./state.js";
-import { moment, NOUNS, span } from "./words.js";
+import { byId, el, update } from "./dom.js";
+import { moment, NOUNS, span } from "./format.js";
+import { here, leaveTo } from "./location.js";
+import { isDrawn, pageConfig, state } from "./state.js";
 
 const STATUSES = ["loading", "ready", "stale", "empty", "refused", "broken"];
 
@@ -15,10 +15,11 @@ export function setStatus(status, text = null, button = null) {
   document.body.dataset.state = state.status;
   const box = byId("notice");
   box.hidden = !text;
-  update(box, text ? h("span", {}, text) : null, button);
+  update(box, text ? el("span", {}, text) : null, button);
 }
 
-const again = (load) => h("button", { class: "plain", type: "button", onclick: load }, "Try again");
+const again = (load) =>
+  el("button", { class: "plain", type: "button", onclick: load }, "Try again");
 
 /** Say how the page is now that its answers are there. */
 export function finished() {
@@ -48,7 +49,7 @@ function emptyText(trends) {
 
 /** The DAGs of weeks and months are paused until they are wanted. */
 async function explainPaused(view) {
-  const { dagId } = facts.periods[view.period];
+  const { dagId } = pageConfig.periods[view.period];
   const dag = await ask(`${base()}/api/v2/dags/${dagId}`).catch(() => ({}));
   if (!dag.is_paused || state.view !== view || state.status !== "empty") return;
   const text =
@@ -62,7 +63,7 @@ export function broken(problem, load) {
   const isSame = isDrawn(state.view);
   if (problem.kind === "invalid") showProblems(problem.fields);
   if (problem.kind === "login") {
-    const login = h("button", { class: "primary", type: "button", onclick: logIn }, "Log in");
+    const login = el("button", { class: "primary", type: "button", onclick: logIn }, "Log in");
     const stale = isSame ? ` ${asOf()} Refresh failed.` : "";
     setStatus(isSame ? "stale" : "refused", `${problem.message}${stale}`, login);
   } else if (problem.kind === "broken" && isSame) {
@@ -91,7 +92,7 @@ export function report(text, wrong) {
   };
   update(
     box,
-    h("span", {}, text),
-    h("button", { class: "plain", type: "button", onclick: close }, "Close"),
+    el("span", {}, text),
+    el("button", { class: "plain", type: "button", onclick: close }, "Close"),
   );
 }

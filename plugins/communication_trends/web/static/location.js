@@ -25,7 +25,7 @@ export function readView() {
 }
 
 /** Return what Airflow made the frame for: `dag` and `run`, or null. */
-export function readPlace() {
+export function readFrame() {
   const given = new URLSearchParams(location.search);
   return { dag: given.get("dag"), run: given.get("run") };
 }
@@ -44,8 +44,8 @@ export function writeView(view, push) {
     bar.history[how](bar.history.state, "", bar.location.pathname + query);
   }
   if (bar === window) return;
-  const place = Object.entries(readPlace()).filter(([, value]) => value);
-  const given = new URLSearchParams([...place, ...new URLSearchParams(query)]);
+  const frame = Object.entries(readFrame()).filter(([, value]) => value);
+  const given = new URLSearchParams([...frame, ...new URLSearchParams(query)]);
   history.replaceState(null, "", location.pathname + (given.size ? `?${given}` : ""));
 }
 
@@ -53,8 +53,8 @@ export function writeView(view, push) {
  * Call a function with the view whenever the user goes back or forward, and when the browser restores the page as it
  * had left it: the address may be another one by then.
  */
-export function onBack(show) {
-  const listener = () => show(parseView(bar.location.search));
+export function onBack(navigate) {
+  const listener = () => navigate(parseView(bar.location.search));
   bar.addEventListener("popstate", listener);
   // Airflow's window outlives the frame
   addEventListener("pagehide", () => bar.removeEventListener("popstate", listener));

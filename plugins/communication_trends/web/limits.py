@@ -25,7 +25,7 @@ from communication_trends.core.period import DAILY
 CONNECTIONS = 4
 """Connections to the database at once, per process of the API server."""
 
-PATIENCE = 3
+QUEUE_TIMEOUT = 3
 """Seconds that a request waits for one of them."""
 
 STATEMENT_TIMEOUT = 50
@@ -101,7 +101,7 @@ def _team_name() -> str | None:
     return DagModel.get_team_name(DAILY.dag_id)
 
 
-class Slots:
+class ConnectionSlots:
     """
     The connection slots that requests share; made once per application.
 
@@ -124,7 +124,7 @@ class Slots:
         :raises AbandonedError: when the client went away.
         """
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(QUEUE_TIMEOUT):
                 await self._free.acquire()
         except TimeoutError:
             raise BusyError from None

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import * as words from "../../../plugins/communication_trends/web/static/words.js";
+import * as words from "../../../plugins/communication_trends/web/static/format.js";
 
 test("one date format, with the year where it could be another", () => {
   assert.equal(words.shortDay("2026-09-01"), "1 Sep");

@@ -103,8 +103,8 @@ def comparison_table(comparison: Comparison) -> str:
     columns = ["figure", "current", "previous", "changePercent", "changePoints", "total", "leftOut", *of_days]
     entry = comparison.model_dump(mode="json", by_alias=True)
     shared = {name: entry[name] for name in of_days}
-    figures = ["totalClassifications", "escalations", "riskScore", "avgConfidence"]
-    return csv_text(columns, [{"figure": name, **entry[name], **shared} for name in figures])
+    metrics = ["totalClassifications", "escalations", "riskScore", "avgConfidence"]
+    return csv_text(columns, [{"figure": name, **entry[name], **shared} for name in metrics])
 
 
 def topic_changes_table(found: TopicChanges) -> str:

@@ -24,7 +24,7 @@ found_trends as materialized (
 ),
 
 -- one row per readable trend of either range
-figures as materialized (
+counts as materialized (
     select trend_sums.*
     from trend_sums
     where
@@ -58,24 +58,24 @@ days as (
 totals as (
     select
         days.organization_id,
-        count(figures.trend_date) as days_stored,
+        count(counts.trend_date) as days_stored,
         count(*) filter (where days.expected) as expected_days,
         count(*) filter (where days.expected and found_trends.trend_date is null)
             as missing_days,
         count(*) filter (where not found_trends.readable) as unreadable_days,
         array_agg(days.first_day::date order by days.first_day)
-        filter (where not figures.is_final) as not_final_dates,
-        sum(figures.messages) as messages,
-        sum(figures.risky) as risky,
-        sum(figures.alerts) as alerts,
-        sum(figures.critical) as critical,
-        sum(figures.hotspots) as hotspots,
-        sum(figures.confidence) as confidence,
-        sum(figures.confident) as confident,
-        array_agg(figures.messages order by days.first_day) as daily_classifications,
-        array_agg(figures.risky::bigint order by days.first_day)
+        filter (where not counts.is_final) as not_final_dates,
+        sum(counts.messages) as messages,
+        sum(counts.risky) as risky,
+        sum(counts.alerts) as alerts,
+        sum(counts.critical) as critical,
+        sum(counts.hotspots) as hotspots,
+        sum(counts.confidence) as confidence,
+        sum(counts.confident) as confident,
+        array_agg(counts.messages order by days.first_day) as daily_classifications,
+        array_agg(counts.risky::bigint order by days.first_day)
             as daily_risky_classifications,
-        array_agg(figures.alerts::bigint order by days.first_day)
+        array_agg(counts.alerts::bigint order by days.first_day)
             as daily_escalations
     from days
     -- full joins are never made row by row, as others would be where the planner knows
@@ -84,10 +84,10 @@ totals as (
         on
             days.organization_id = found_trends.organization_id
             and days.first_day = found_trends.trend_date
-    full join figures
+    full join counts
         on
-            days.organization_id = figures.organization_id
-            and days.first_day = figures.trend_date
+            days.organization_id = counts.organization_id
+            and days.first_day = counts.trend_date
     group by days.organization_id
 ),
 
@@ -117,18 +117,18 @@ matched as (
             previous.confidence as previous_confidence,
             previous.confident as previous_confident
         from (
-            select figures.*
-            from figures
+            select counts.*
+            from counts
             where
-                figures.trend_date >= %(first_day)s::timestamp
-                and figures.trend_date <= %(last_day)s::timestamp
-                and figures.trend_date <= %(last_due)s::timestamp
-                and figures.is_final
+                counts.trend_date >= %(first_day)s::timestamp
+                and counts.trend_date <= %(last_day)s::timestamp
+                and counts.trend_date <= %(last_due)s::timestamp
+                and counts.is_final
         ) as current
         full join (
-            select figures.*
-            from figures
-            where figures.is_final
+            select counts.*
+            from counts
+            where counts.is_final
         ) as previous
             on
                 current.organization_id = previous.organization_id

@@ -11,7 +11,7 @@ from communication_trends.core.period import KINDS
 from communication_trends.web.access import may
 
 
-def facts(user: BaseUser) -> dict[str, Any]:
+def page_config(user: BaseUser) -> dict[str, Any]:
     """
     Return what `static/state.js` reads.
 
