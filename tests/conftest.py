@@ -29,6 +29,9 @@ from local.servers import SERVER_VARIABLE, Server, apply_schema, postgres
 DAY = datetime.date(2026, 11, 1)
 """The day that most tests are about."""
 
+NOV_1 = {"date": str(DAY)}
+"""A run's conf for it."""
+
 MIDNIGHT = datetime.time()
 CHANGES = [MIDNIGHT, *(datetime.time(hour, minute) for hour, minute in ((3, 0), (3, 30), (4, 0), (4, 30), (5, 0)))]
 """Times of day, UTC, at which the day changes, a run is due, or its trend is expected, an hour later."""

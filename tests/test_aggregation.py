@@ -12,29 +12,21 @@ import uuid
 from contextlib import nullcontext
 from typing import Any
 
-import psycopg
 import pytest
+from computed import trend_in_python
 from conftest import made_database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from stored import COLUMNS
-from test_aggregate_sql import trend_in_python
+from working import NOV_8, changes, opened, since
 
 from communication_trends.core.aggregation import Aggregation
-from communication_trends.core.database import Database, Limits
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY, Granularity, Period
 from communication_trends.core.report import AggregationReport, TrendStatus
 from communication_trends.core.work import HotspotRule, Work
 from local import ROOT
-
-NOV_8 = DAILY.containing(datetime.date(2026, 11, 8))
-
-
-def opened(connection: psycopg.Connection[Any]) -> Database:
-    connection.autocommit = False
-    return Database(connection, sql_path=ROOT / "sql", limits=Limits(statement=60, lock=10))
 
 
 @pytest.fixture
@@ -48,15 +40,6 @@ def work_on(server, database):
             return Aggregation(work, source=target).run()
 
     return work
-
-
-def since(database, date: str) -> None:
-    """Let all organizations have existed since a date."""
-    database.connection.execute("update organizations set created_at = %s", [date])
-
-
-def changes(outcome: AggregationReport) -> dict[tuple[str, str], str]:
-    return {(outcome.name(one.organization), str(one.period)): one.status for one in outcome.results}
 
 
 def totals(database) -> dict[tuple[str, str], int]:

@@ -7,6 +7,7 @@ import json
 
 import pytest
 from conftest import rows_handled
+from stored import STATISTICS
 
 from communication_trends.core.evidence import NUMBERS
 from communication_trends.core.statements import compose
@@ -16,21 +17,6 @@ from local import ROOT
 ORGANIZATIONS = 800
 DAY, DAY_BEFORE = datetime.datetime(2026, 11, 1), datetime.datetime(2026, 10, 31)
 END = DAY + datetime.timedelta(days=1)
-STATISTICS = {
-    "of an empty table": "",
-    # any day but those has no row, as far as it knows
-    "of ten organizations on eight other days": (
-        "insert into organizations (name, slug) select 'Other ' || n, 'other-' || n from generate_series(1, 10) as n;"
-        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-        " sentiment_distribution, escalation_counts, channel_hotspots, total_classifications, avg_confidence)"
-        " select id, timestamp '2026-11-20' + back * interval '1 day', 'daily', '{\"general\": 9}', '{}', '{}', '[]',"
-        " 9, 80 from organizations cross join generate_series(1, 8) as backs (back);"
-        "insert into communication_trends_provenance (organization_id, trend_date, trend_period, computed_at,"
-        " changed_at, is_final, messages, alerts, messages_with_tone, messages_with_confidence, hotspot_rule, run_id)"
-        " select organization_id, trend_date, trend_period, now(), now(), true, 9, 0, 0, 9, '{}', 'earlier'"
-        " from communication_trends;"
-    ),
-}
 TREND = {
     "topic_distribution": '{"general": 9}',
     "sentiment_distribution": "{}",

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from test_aggregation import NOV_8, changes, opened, since
+from working import NOV_8, changes, opened, since
 
 from communication_trends.core import trend_writer
 from communication_trends.core.aggregation import Aggregation

@@ -6,7 +6,7 @@ from typing import Any
 
 import jinja2
 import pytest
-from test_aggregate_sql import aggregate
+from computed import aggregate
 
 from communication_trends.core.statements import compose
 from communication_trends.core.totals import Sums, rounded

@@ -6,7 +6,7 @@ import datetime
 import re
 
 import pytest
-from conftest import made_database, today
+from conftest import NOV_1, made_database, today
 from stored import EMPTY
 
 from communication_trends import __version__
@@ -34,7 +34,6 @@ OK = {
     # with fewer than six weeks stored before it, nothing is said
     "attention": {"organizationsCompared": 0, "totalEntries": 0, "findings": [], "together": []},
 }
-NOV_1 = {"date": "2026-11-01"}
 
 
 def test_a_run_stores_one_trend_for_each_organization(database, run_dag):

@@ -14,6 +14,7 @@ import psycopg2.extensions
 import pytest
 from airflow import settings as airflow_settings
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from conftest import NOV_1
 from conftest import Database as Application
 from psycopg.rows import dict_row
 from silent_proxy import silent_proxy
@@ -24,7 +25,6 @@ from communication_trends.core.errors import DatabaseUnusableError
 from local import ROOT
 from local.servers import apply_schema
 
-NOV_1 = {"date": "2026-11-01"}
 CONNECTION = "AIRFLOW_CONN_COMMUNICATION_TRENDS_DB"
 
 

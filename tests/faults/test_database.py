@@ -10,13 +10,11 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from conftest import Database, grant_all, made_database
+from conftest import NOV_1, Database, grant_all, made_database
 from waiting import in_background, wait_until
 
 from local import ROOT
 from local.servers import apply_schema
-
-NOV_1 = {"date": "2026-11-01"}
 
 AGGREGATION_WAITS = (
     "datname = current_database() and wait_event_type = 'Lock' and now() - query_start > interval '1 second'"

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, ParamValidationError
 from airflow_dag import load_dag
+from conftest import NOV_1
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,6 @@ from communication_trends.core.period import parse_date
 from communication_trends.operators.list_organizations import requested_ids
 from communication_trends.params import batch_size, refuse_ignored_conf, requested_organizations
 
-NOV_1 = {"date": "2026-11-01"}
 PARAMS = {"date", "organizations", "force", "organizations_per_task", "lookback"}
 PASSWORD = "r3cognizable-Passw0rd"
 

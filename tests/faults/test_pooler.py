@@ -17,13 +17,12 @@ from typing import Any
 import psycopg
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
+from conftest import NOV_1
 from psycopg.conninfo import conninfo_to_dict
 from waiting import wait_until
 
 from communication_trends.connections import open_database, translate_errors
 from local.servers import Server, free_port
-
-NOV_1 = {"date": "2026-11-01"}
 
 pytestmark = pytest.mark.skipif(not shutil.which("pgbouncer"), reason="needs PgBouncer (Debian: package pgbouncer)")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import DAY, grant_all
+from conftest import DAY, NOV_1, grant_all
 
 from communication_trends.core.database import Database, Limits
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
@@ -19,7 +19,6 @@ from communication_trends.core.preflight import Preflight
 from local import ROOT
 from local.servers import apply_schema
 
-NOV_1 = {"date": "2026-11-01"}
 KEY = "organization_id, trend_date, trend_period"
 OUR_INDEX = "communication_trends_organization_day_idx"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from test_database import NOV_1
+from conftest import NOV_1
 from waiting import in_background, wait_until
 
 from communication_trends.core.aggregation import Aggregation

@@ -6,11 +6,10 @@ import datetime
 import json
 
 import pytest
+from conftest import NOV_1
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
-
-NOV_1 = {"date": "2026-11-01"}
 
 
 def before_writing(database, slug: str, action: str) -> None:

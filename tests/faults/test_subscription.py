@@ -11,9 +11,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from conftest import NOV_1
 from conftest import Database as Filled
 from psycopg.rows import dict_row
-from test_replica import NOV_1, later, now, opened, second_server
+from second_server import later, now, opened, second_server
 from waiting import wait_until as wait_for_long
 
 from communication_trends.core.database import SOURCE_TABLES

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import psycopg2
 import pytest
+from conftest import NOV_1
 from psycopg.conninfo import conninfo_to_dict
 from silent_proxy import silent_proxy
 
@@ -24,7 +25,6 @@ from communication_trends.core.errors import DatabaseUnavailableError
 from local import ROOT
 from local.servers import SERVER_VARIABLE
 
-NOV_1 = {"date": "2026-11-01"}
 QUICK = Limits(statement=0.5, lock=0.5, network=0.5)
 embedded_only = pytest.mark.skipif(SERVER_VARIABLE in os.environ, reason="changes the server itself")
 

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 from airflow_dag import load_bag
-from versions.test_every_version import DAYS, SLUGS, expected, insert, source_rows, stored
+from versions.rows import DAYS, SLUGS, expected, insert, source_rows, stored
 
 from communication_trends import __version__
 from local import ROOT

@@ -12,8 +12,8 @@ from airflow_dag import DAG_ID
 from conftest import running_airflow_on
 
 from local.airflow import run_airflow
-from versions.test_every_version import DAYS, SLUGS, expected, insert, source_rows, stored
-from versions.test_running_airflow import metadata
+from versions.operating import metadata
+from versions.rows import DAYS, SLUGS, expected, insert, source_rows, stored
 
 if AIRFLOW_V_3_0_PLUS:
     pytest.skip("Airflow 2 only: make test-airflow VERSION=2.11.2", allow_module_level=True)

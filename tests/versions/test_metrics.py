@@ -24,7 +24,7 @@ import pytest
 from airflow_dag import DAG_ID
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from versions.test_running_airflow import metadata, pause, run_states, trigger
+from versions.operating import metadata, pause, run_states, trigger
 
 CONF = {"date": "2026-11-05", "lookback": 3}
 METRICS = {

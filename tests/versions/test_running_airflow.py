@@ -16,49 +16,18 @@ import subprocess
 import sys
 
 import httpx
-import psycopg
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_dag import DAG_ID
-from psycopg.rows import dict_row
 
 from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from local.airflow import run_airflow
-from versions.test_every_version import DAYS, SLUGS, expected, insert, source_rows, stored
+from versions.operating import as_dict, metadata, pause, run_states, trigger
+from versions.rows import DAYS, SLUGS, expected, insert, source_rows, stored
 
 WEEKLY = "communication_trends_weekly"
 MONTHLY = "communication_trends_monthly"
 CHECK = "check_communication_trends"
-
-
-def metadata(airflow, statement, *values):
-    uri = airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
-    with psycopg.connect(uri, row_factory=dict_row) as connection:
-        return connection.execute(statement, values).fetchall()
-
-
-def pause(airflow, dag_id, is_paused):
-    """Pause or unpause a DAG: over REST where there is a server, which takes a tenth of what a command does."""
-    if AIRFLOW_V_3_0_PLUS:
-        airflow.request("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": is_paused}).raise_for_status()
-    else:
-        run_airflow(airflow.environment, "dags", "pause" if is_paused else "unpause", dag_id)
-
-
-def trigger(airflow, run_id, conf, dag_id=DAG_ID):
-    """Make a manual run, in the same way."""
-    if AIRFLOW_V_3_0_PLUS:
-        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
-        airflow.request("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body).raise_for_status()
-    else:
-        run_airflow(airflow.environment, "dags", "trigger", dag_id, "-r", run_id, "-c", json.dumps(conf))
-
-
-def as_dict(value):
-    """Return a dict that Airflow has stored, as JSON or as JSON in a text."""
-    while not isinstance(value, dict):
-        value = json.loads(value)
-    return value
 
 
 def extra(event):
@@ -67,11 +36,6 @@ def extra(event):
 
 def scheduled(event):
     return extra(event)["triggeredBy"] == "schedule"
-
-
-def run_states(airflow, dag_id):
-    rows = metadata(airflow, "select run_id, state from dag_run where dag_id = %s", dag_id)
-    return {row["run_id"]: row["state"] for row in rows}
 
 
 def runs(airflow, run_type, dag_id=DAG_ID):

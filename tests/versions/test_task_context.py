@@ -15,7 +15,7 @@ from conftest import running_airflow_on
 
 from local import ROOT
 from local.airflow import run_airflow
-from versions.test_running_airflow import metadata
+from versions.operating import metadata
 
 DAGS = """
 import datetime, json, pathlib

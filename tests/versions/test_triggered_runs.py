@@ -22,7 +22,7 @@ from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
 from local import ROOT
 from local.airflow import run_airflow
-from versions.test_running_airflow import as_dict, metadata, run_states
+from versions.operating import as_dict, metadata, run_states
 
 TRIGGERS = """
 from airflow.providers.common.compat.sdk import DAG

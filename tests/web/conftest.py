@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -150,3 +152,9 @@ def web(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[We
         )
         passwords = Path(airflow.environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]).read_text()
         yield Web(airflow, database.connection, json.loads(passwords))
+
+
+def read_csv(answer):
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.headers["content-disposition"].startswith("attachment; filename=")
+    return list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
-import io
 import shutil
 from collections import Counter
 
@@ -12,7 +10,7 @@ import pytest
 
 from local import ROOT
 from web import rows
-from web.conftest import API, making
+from web.conftest import API, making, read_csv
 
 FROM, TO = datetime.date(2026, 9, 30), datetime.date(2026, 10, 29)
 RANGE = {"from": str(FROM), "to": str(TO)}
@@ -29,12 +27,6 @@ def summed(slugs, column):
 
 def risky(trend):
     return trend["topic_distribution"]["complaint"] + trend["topic_distribution"]["escalation"]
-
-
-def read_csv(answer):
-    assert answer.headers["content-type"].startswith("text/csv")
-    assert answer.headers["content-disposition"].startswith("attachment; filename=")
-    return list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
 
 
 def test_trends_of_one_organization(api):

@@ -11,7 +11,7 @@ import sys
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stored import COLUMNS
+from stored import COLUMNS, is_count, is_readable
 
 from web import rows
 from web.conftest import API
@@ -56,27 +56,6 @@ hotspots: st.SearchStrategy = st.one_of(
     st.lists(channels, max_size=2),
     st.sampled_from([{}, None, [None], [1], [[]], [{}], [{"channelId": "C1"}], "text"]),
 )
-
-
-def is_count(value: object, most: int = 2_147_483_647) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
-
-
-def is_readable(row: dict) -> bool:
-    """The rule once more, in plain Python."""
-    for column in COLUMNS[:3]:
-        if not isinstance(row[column], dict) or not all(map(is_count, row[column].values())):
-            return False
-    if not isinstance(row["channel_hotspots"], list):
-        return False
-    for entry in row["channel_hotspots"]:
-        if not isinstance(entry, dict) or not isinstance(entry.get("channelId"), str):
-            return False
-        if not is_count(entry.get("riskScore"), 100) or not is_count(entry.get("messageCount")):
-            return False
-    return is_count(row["total_classifications"]) and (
-        row["avg_confidence"] is None or is_count(row["avg_confidence"], 100)
-    )
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import random
 
 import pytest
 from conftest import rows_handled
-from test_plans import STATISTICS
+from stored import STATISTICS
 
 from communication_trends.connections import open_trends
 from communication_trends.core.anomalies import SCREEN, is_suspect, may_last

@@ -21,17 +21,7 @@ from communication_trends.notifiers import digest
 from web import chromium
 from web.chromium import PATIENCE
 from web.conftest import API
-from web.test_arithmetic import (
-    RISKY,
-    Sums,
-    World,
-    half_up,
-    one_decimal,
-    percent,
-    points,
-    quotient,
-    worlds,
-)
+from web.oracle import RISKY, Sums, World, half_up, one_decimal, percent, points, quotient, worlds
 
 ONE = datetime.timedelta(1)
 NOUNS = {"daily": "day", "weekly": "week"}

@@ -11,8 +11,7 @@ from conftest import made_role
 
 from communication_trends.core.period import MONTHLY, WEEKLY
 from web import rows
-from web.conftest import API
-from web.test_api import read_csv
+from web.conftest import API, read_csv
 
 PRESENT = {"topics": ["complaint", "escalation"], "minMessages": 10, "minRatio": 0.3}
 OTHER = {"topics": ["complaint"], "minMessages": 20, "minRatio": 0.55}

@@ -21,8 +21,8 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_dag import DAG_ID
 from conftest import running_airflow_on
 from psycopg.types.json import Json
-from versions.test_every_version import DAYS, SLUGS, expected, insert, source_rows, stored
-from versions.test_running_airflow import metadata, pause, run_states, trigger
+from versions.operating import metadata, pause, run_states, trigger
+from versions.rows import DAYS, SLUGS, expected, insert, source_rows, stored
 
 from communication_trends import __version__
 from communication_trends.compat import HAS_EXTERNAL_VIEWS
