@@ -149,9 +149,9 @@ def test_what_lasts_is_sent_when_it_begins_and_when_it_is_over(database, run_dag
     sent = []
     for day in range(7):
         run = run_dag({"date": str(wednesday + D(day)), "lookback": 0})
-        figures = [one["figure"] for one in run.summary["attention"]["findings"]]
+        metrics = [one["figure"] for one in run.summary["attention"]["findings"]]
         # the summary has what lasts on each of its days
-        assert figures == (["riskScore"] if day in (0, 1, 2, 4) else [])
+        assert metrics == (["riskScore"] if day in (0, 1, 2, 4) else [])
         sent.append([mail["subject"] for _, mail in mailbox.mails])
         if day == 6:
             content = mailbox.mails[-1][1].get_body(("html",)).get_content()

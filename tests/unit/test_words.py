@@ -18,6 +18,7 @@ REPLACED = [
     (r"(ran|run|runs|running) hot", "channels that ran hot", "hotspot"),
     (r"hot channels?", "hot channels", "hotspots"),
     (r"anew", "is computed anew", "again, re-"),
+    (r"figures", "the figures of the range", "metrics, counts, totals, numbers"),
     (r"in vain", "waited in vain", "without success"),
     (r"in turns", "measured in turns", "interleaved"),
     (r"beside", "beside the folder", "next to, besides"),

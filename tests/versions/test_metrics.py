@@ -204,7 +204,7 @@ def test_a_statsd_server_gets_each_figure_of_a_run_once(running, statsd, rows):
     assert gauges == {name: [value] for name, value in METRICS.items()}
 
 
-def test_the_figures_of_a_run_without_organizations_are_zeros(running, statsd):
+def test_the_metrics_of_a_run_without_organizations_are_zeros(running, statsd):
     airflow, database = running
     database.connection.execute("truncate organizations cascade")
     statsd.packets.clear()

@@ -574,7 +574,7 @@ def test_what_is_just_written_is_not_read_once_for_each_organization(database, s
         **before.compared_parameters,
         "hotspot_topics": ["complaint", "escalation"],
         "organization_id": None,
-        "organization_ids": ids if statement.endswith(("_history", "channel_changes", "_figures")) else None,
+        "organization_ids": ids if statement.endswith(("_history", "channel_changes", "_totals")) else None,
         "named_organizations": 5,
         "hotspot_rule": HotspotRule().as_json(),
         "read_days": [day.start, *earlier],

@@ -462,7 +462,7 @@ def test_the_digest_says_what_the_rows_say(world, kind, made, stored):
 
 
 def changed(now: Sums, before: Sums) -> list[str]:
-    """The lines of the digest that say how the figures have changed."""
+    """The lines of the digest that say how the metrics have changed."""
 
     def text(change: float | None, unit: str) -> str:
         if change is None:

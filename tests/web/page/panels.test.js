@@ -61,7 +61,7 @@ test("a refusal names the field", () => {
   assert.equal(problemOf(500).message, "Airflow returned HTTP 500.");
 });
 
-test("a few at a time, and a failure gives its place back", async () => {
+test("a few at a time, and a failure gives its slot back", async () => {
   const inTurn = queue(2);
   let under = 0;
   let most = 0;
@@ -417,7 +417,7 @@ test("another rule of hotspots is said, and nothing of the current one", () => {
   );
 });
 
-test("a question that is given up holds no place, whether it waits for an answer, a place or its turn", async () => {
+test("a question that is given up holds no slot, whether it waits for an answer, a slot or its turn", async () => {
   const server = createServer((request, response) => {
     // the one is busy for an hour, the other never answers
     if (request.url === "/busy") response.writeHead(503, { "Retry-After": "3600" }).end("{}");
