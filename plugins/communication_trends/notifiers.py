@@ -135,9 +135,8 @@ def digest(week: Range, now: datetime.datetime, sql_path: Path | None = None) ->
     :param now: the current time, aware.
     :param sql_path: folder of the statements; by default as the settings say.
     """
-    return Digest(week, now, settings.hotspot_rule(), _page_url, settings.known_marks()).message(
-        lambda: open_trends(sql_path)
-    )
+    with open_trends(sql_path) as reader:
+        return Digest(week, now, settings.hotspot_rule(), _page_url, settings.known_marks()).message(reader)
 
 
 def _notify(key: str, notifier: Any, context: Any, build: Callable[[], Message | None]) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,16 +47,16 @@ class Digest:
     link: Callable[..., str | None]
     marks: Sequence[Mark] = ()
 
-    def message(self, open_trends: Callable[[], AbstractContextManager[TrendReader]]) -> Message:
+    def message(self, reader: TrendReader) -> Message:
         """
         Return it.
 
-        :param open_trends: opens the stored trends, for reading them on one snapshot.
+        :param reader: reads the trends.
         """
         week = self.week
         found: StoredAnomalies | None = None
         try:
-            with open_trends() as reader:
+            with reader.savepoint():
                 found = find_stored_anomalies(
                     reader,
                     week.kind,
@@ -73,22 +72,18 @@ class Digest:
         by_date = sorted(found.together, key=lambda one: one.date, reverse=True) if found else []
         first = {(one.figure, one.direction, one.since): one for one in by_date}
         together = sorted(first.values(), key=lambda one: (one.date, -one.organizations, one.figure))
-        with open_trends() as reader:
-            changes = self._changes(reader)
-            to_look_at = self._organizations_to_look_at(reader, findings)
-            gaps = self._gaps(reader)
         before = week.earlier(week.shift())
         return Message(
             subject=f"Communication trends, {span_text(week.from_, week.to)}: {_anomalies_text(week, found, findings)}",
             sections=[
-                (f"All organizations, against {span_text(before.from_, before.to)}", changes),
+                (f"All organizations, against {span_text(before.from_, before.to)}", self._changes(reader)),
                 *(
                     [("Many organizations", [Line(self._dated(one.date, one.sentence)) for one in together])]
                     if together
                     else []
                 ),
-                ("Organizations to look at", to_look_at),
-                ("Gaps", gaps),
+                ("Organizations to look at", self._organizations_to_look_at(reader, findings)),
+                ("Gaps", self._gaps(reader)),
             ],
             url=self.link(**{"period": week.kind.name, "from": str(before.from_), "to": str(week.to)}),
             findings=[one.as_json() for one in findings[:MAX_FINDINGS]],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -56,6 +56,10 @@ class TrendReader:
         # if it cannot be read, nothing is known not to be final
         instead = {} if self.knows_origins else {"provenance": "no_provenance"}
         return self._transaction.rows(self._database.sql(f"{name}.sql", instead), {**READING_PARAMETERS, **parameters})
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Run a block after whose failure the transaction can go on, on the same snapshot; the error is raised."""
+        return self._transaction.savepoint()
 
     @cached_property
     def knows_origins(self) -> bool:
