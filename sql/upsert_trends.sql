@@ -1,6 +1,7 @@
 -- Stores aggregated trends with their provenance. One row per organization and period
 -- that came in, with what became of it; none where all of it is stored already, values
--- and provenance: such a trend is unchanged. Of the first six no trend is written:
+-- and provenance, unless by the same run before: such a trend is unchanged. Of the
+-- first six no trend is written:
 --   unknown        the target has no such organization
 --   outdated       the stored trend is from a later snapshot than the one that came in
 --   unsure         evidence is missing: what is null came in as null
@@ -44,6 +45,11 @@ compared as (
         organizations.id is not null as is_known,
         stored.organization_id is not null as is_stored,
         provenance.organization_id is not null as has_provenance,
+        coalesce(
+            provenance.dag_id = %(dag_id)s::text
+            and provenance.run_id = %(run_id)s::text,
+            false
+        ) as is_by_this_run,
         -- unless it is known that the clock was ahead then
         coalesce(
             provenance.computed_at > %(computed_at)s::timestamptz
@@ -254,7 +260,7 @@ counted as materialized (
                 )
         end as suspects
     from compared
-    where not compared.is_settled
+    where not compared.is_settled or compared.is_by_this_run
 ),
 
 -- one row per trend, with which counts of source rows have decreased
@@ -370,6 +376,7 @@ traced_trends as materialized (
         or (
             judged_trends.status = 'unchanged'
             and not judged_trends.keeps_any
+            and not judged_trends.is_settled
         )
 ),
 
@@ -505,6 +512,8 @@ select
     judged_trends.status,
     judged_trends.stored_classifications,
     traced_trends.organization_id is not null as is_traced,
+    judged_trends.is_by_this_run and judged_trends.status = 'unchanged'
+        as is_stored_before,
     judged_trends.becomes_final,
     case
         when judged_trends.status = 'outdated'
