@@ -1,6 +1,6 @@
--- One row per period whose trends have changed since a moment, or by a run where there
--- is no such moment: how many were filled and how many corrected. Of one organization,
--- or of all where none is given.
+-- One row per period whose trends have changed since a moment, or ever where there is
+-- no such moment: how many were filled and how many corrected. Of one organization, or
+-- of all where none is given.
 select
     trend_date as period_start,
     count(*) filter (where change = 'filled') as filled,
@@ -14,14 +14,7 @@ where
         %(organization_id)s::uuid is null
         or organization_id = %(organization_id)s::uuid
     )
-    and (
-        (changed_at > %(changed_since)s::timestamptz and changed_at < '9999-12-31')
-        or (
-            %(changed_since)s::timestamptz is null
-            and run_id = %(run_id)s::text
-            and dag_id = %(dag_id)s::text
-            and change is not null
-        )
-    )
+    and changed_at > coalesce(%(changed_since)s::timestamptz, '-infinity')
+    and changed_at < '9999-12-31'
 group by trend_date
 order by trend_date;

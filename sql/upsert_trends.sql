@@ -1,6 +1,7 @@
 -- Stores aggregated trends with their provenance. One row per organization and period
 -- that came in, with what became of it; none where all of it is stored already, values
--- and provenance: such a trend is unchanged. Of the first six no trend is written:
+-- and provenance, unless by the same run before: such a trend is unchanged. Of the
+-- first six no trend is written:
 --   unknown        the target has no such organization
 --   outdated       the stored trend is from a later snapshot than the one that came in
 --   unsure         evidence is missing: what is null came in as null
@@ -44,6 +45,11 @@ compared as (
         organizations.id is not null as is_known,
         stored.organization_id is not null as is_stored,
         provenance.organization_id is not null as has_provenance,
+        coalesce(
+            provenance.dag_id = %(dag_id)s::text
+            and provenance.run_id = %(run_id)s::text,
+            false
+        ) as is_by_this_run,
         -- unless it is known that the clock was ahead then
         coalesce(
             provenance.computed_at > %(computed_at)s::timestamptz
@@ -254,7 +260,7 @@ counted as materialized (
                 )
         end as suspects
     from compared
-    where not compared.is_settled
+    where not compared.is_settled or compared.is_by_this_run
 ),
 
 -- one row per trend, with which counts of source rows have decreased
@@ -304,8 +310,18 @@ decided as (
                 or shrunk.shrunk_channels is not null
             )
         )
-        or (not %(force)s::boolean and shrunk.earlier_change = 'reduced')
-            as is_reduced,
+        or (
+            shrunk.earlier_change = 'reduced'
+            -- nor does another attempt of the run that did it, which finds the same
+            and (
+                not %(force)s::boolean
+                or (
+                    shrunk.is_by_this_run
+                    and shrunk.has_same_messages
+                    and shrunk.has_same_alerts
+                )
+            )
+        ) as is_reduced,
         case
             when not shrunk.is_stored
                 then shrunk.is_fillable is null or shrunk.is_known_final is null
@@ -370,6 +386,7 @@ traced_trends as materialized (
         or (
             judged_trends.status = 'unchanged'
             and not judged_trends.keeps_any
+            and not judged_trends.is_settled
         )
 ),
 
@@ -451,6 +468,8 @@ written_provenance as (
         end as computed_at,
         case when is_unchanged then earlier_changed_at else now() end as changed_at,
         case
+            when is_unchanged and earlier_change = 'reduced' and not is_reduced
+                then 'corrected'
             when is_unchanged then earlier_change
             when is_reduced and is_stored then 'reduced'
             else status
@@ -505,6 +524,8 @@ select
     judged_trends.status,
     judged_trends.stored_classifications,
     traced_trends.organization_id is not null as is_traced,
+    judged_trends.is_by_this_run and judged_trends.status = 'unchanged'
+        as is_stored_before,
     judged_trends.becomes_final,
     case
         when judged_trends.status = 'outdated'
@@ -521,6 +542,13 @@ select
                             not judged_trends.was_final
                             and judged_trends.has_same_messages
                             and judged_trends.has_same_alerts
+                            -- unless a user says by force that it is whole again
+                            and (
+                                judged_trends.is_reduced
+                                or not %(force)s::boolean
+                                or judged_trends.earlier_change
+                                is distinct from 'reduced'
+                            )
                             then judged_trends.earlier_computed_at
                     end
                 )

@@ -25,7 +25,7 @@ from working import NOV_8, changes, opened, since
 from communication_trends.core.aggregation import Aggregation
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY, Granularity, Period
 from communication_trends.core.report import AggregationReport, TrendStatus
-from communication_trends.core.work import HotspotRule, Work
+from communication_trends.core.work import HotspotRule, Origin, Work
 from local import ROOT
 
 
@@ -846,6 +846,24 @@ def test_rows_that_cannot_be_meant_so_are_counted_in_the_log(database, work_on):
     trend = database.trend("acme", "2026-11-08")
     # five times 80, once 101: 83.5
     assert (trend["sentiment_distribution"], trend["avg_confidence"]) == ({"neutral": 1}, 84)
+
+
+def test_what_an_earlier_attempt_of_the_run_has_stored_has_its_doubts_in_the_next_one(database, work_on):
+    database.classify("acme", at="2026-11-08 10:00", confidence=101)
+    database.classify("acme", at="2026-11-08 10:00", confidence=1)
+    doubts = ["1 have a confidence outside of 0 to 100, which its average counts unchanged"]
+    origin = Origin("communication_trends_daily", "manual__1")
+    assert list(work_on(origin=origin).doubtful.values()) == doubts
+    written = database.connection.execute("select xmin from communication_trends_provenance").fetchall()
+    outcome = work_on(origin=origin)
+    assert (changes(outcome), list(outcome.doubtful.values())) == ({("acme", "2026-11-08"): "unchanged"}, doubts)
+    assert database.connection.execute("select xmin from communication_trends_provenance").fetchall() == written
+    # of another run, which has written none of it, nothing is said
+    assert work_on(origin=Origin("communication_trends_daily", "manual__2")).doubtful == {}
+    # nor where what is left was not stored
+    database.connection.execute("delete from topic_classifications where confidence = 1")
+    outcome = work_on(origin=origin)
+    assert (changes(outcome), outcome.doubtful) == ({("acme", "2026-11-08"): "kept"}, {})
 
 
 # What another writer has stored

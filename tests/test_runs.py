@@ -134,6 +134,24 @@ def test_one_failing_organization_fails_the_run_after_all_others_were_stored(dat
     assert "1 of 3 organizations have no trend for 2026-11-01 from this run: beta." in run.log
 
 
+def test_the_first_run_that_succeeds_announces_what_failed_ones_before_it_have_stored(database, run_dag):
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    with create_session() as session:
+        session.execute(delete(AssetEvent))
+    for slug in ("acme", "beta"):
+        database.classify(slug)
+    break_organization(database, "beta")
+    assert run_dag(NOV_1).state == "failed"
+    database.connection.execute("alter table communication_trends drop constraint broken")
+    run = run_dag({"date": "2026-11-02"})
+    assert run.state == "success"
+    changed = '{"2026-11-01": {"filled": 1, "corrected": 0}, "2026-11-02": {"filled": 2, "corrected": 0}}'
+    assert f"Changed days: {changed}" in run.log
+
+
 def test_in_a_batch_only_the_failing_organization_fails(database, run_dag):
     for slug in ("acme", "beta", "gamma", "delta", "epsilon"):
         database.classify(slug)

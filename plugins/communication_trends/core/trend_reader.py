@@ -79,13 +79,7 @@ class TrendReader:
         """
         return self._transaction.run(
             "changed_periods.sql",
-            {
-                "trend_period": kind.name,
-                "changed_since": since,
-                "organization_id": organization_id,
-                "dag_id": None,
-                "run_id": None,
-            },
+            {"trend_period": kind.name, "changed_since": since, "organization_id": organization_id},
         )
 
 

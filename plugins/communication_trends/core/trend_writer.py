@@ -169,11 +169,12 @@ class TrendWriter:
             self._keep_partial(judged, by_key)
             judged = [row for row in judged if trend_key(row) not in unsure]
             judged += self._upsert(wanted)
-        if traced := [row for row in judged if row["is_traced"]]:
+        traced = [row for row in judged if row["is_traced"]]
+        # what an earlier attempt of the run has stored has its doubts as well
+        if checked := [by_key[trend_key(row)] for row in judged if row["is_traced"] or row["is_stored_before"]]:
             kind, name = self._work.period.kind, self._report.name
-            self._report.doubtful |= verify_against_source(
-                self._reading, [by_key[trend_key(row)] for row in traced], kind, name
-            )
+            self._report.doubtful |= verify_against_source(self._reading, checked, kind, name)
+        if traced:
             computed = [_stored_form(by_key[trend_key(row)], row) for row in traced]
             # run deferred triggers first, so that their changes are verified too
             self._writing.run_deferred()

@@ -187,7 +187,7 @@ class SummarizeTrendsOperator(TrendsOperator):
 
         :param periods: the run's own period, and those before it that it has recomputed or compares it with.
         :param rule: the current rule of hotspots, as JSON.
-        :param changed_since: the moment from which on changes count, ISO 8601; None for all of this run.
+        :param changed_since: the moment from which on changes count, ISO 8601; None for all there are.
         :returns: what is stored by organization; what is missing from before those periods, and by which other rules
             trends from before them were computed; and what has changed since the last run that succeeded.
         """
@@ -205,14 +205,7 @@ class SummarizeTrendsOperator(TrendsOperator):
             )
             rules = transaction.run("earlier_rules.sql", {**shared, "last_start": last_start, "hotspot_rule": rule})
         changed = transaction.run(
-            "changed_periods.sql",
-            {
-                **shared,
-                "organization_id": None,
-                "changed_since": changed_since,
-                "dag_id": dag_run.dag_id,
-                "run_id": dag_run.run_id,
-            },
+            "changed_periods.sql", {**shared, "organization_id": None, "changed_since": changed_since}
         )
         return stored, missing, rules, changed
 
@@ -271,7 +264,12 @@ class SummarizeTrendsOperator(TrendsOperator):
         expected = {id_: row.name for id_ in deleted if (row := stored.get(id_)) and row.own}
         # where the conf names organizations, those are all that the run is about
         if context["params"]["organizations"] is None and (before := period.earlier(1)):
-            bounds = {"trend_period": period.kind.name, "period_start": before[0].start}
+            bounds = {
+                "trend_period": period.kind.name,
+                "unit": period.kind.noun,
+                "own_start": period.start,
+                "period_start": before[0].start,
+            }
             with self.connected(settings.conn_id()) as database:
                 rows = database.read(
                     lambda transaction: transaction.run("organizations_with_trend.sql", bounds), TARGET_TABLES
