@@ -48,9 +48,9 @@ inner join lateral (  -- noqa: ST05
             messages.confidence,
             messages.sentiment,
             case
-                -- of the type json, that text cannot hold: a NUL, half a surrogate
+                -- as json, that text cannot hold: a NUL, half a surrogate
                 when
-                    pg_typeof(messages.sentiment) = 'json'::regtype
+                    pg_typeof(messages.sentiment) <> 'jsonb'::regtype
                     and regexp_replace(
                         replace(messages.sentiment::text, '\\', ''),
                         '\\u[dD][89abAB]..\\u[dD][c-fC-F]..',

@@ -1,9 +1,25 @@
 -- One row per stored daily trend within a longer period: how many messages and alerts
--- it was made from, and whether it was incomplete though its day had ended.
+-- it was made from, how many messages its hotspots have, by channel, and whether it was
+-- incomplete though its day had ended.
 select
     stored.organization_id::text as organization_id,
     stored.trend_date::timestamp as period_start,
     coalesce(provenance.messages, stored.total_classifications, 0) as messages,
+    coalesce(
+        provenance.messages_with_tone,
+        (
+            select sum(entries.numbers[1]::numeric)
+            from
+                regexp_matches(
+                    stored.sentiment_distribution #>> '{}', %(numbers)s::text, 'g'
+                ) as entries (numbers)
+        ),
+        0
+    ) as messages_with_tone,
+    coalesce(
+        provenance.messages_with_confidence,
+        (stored.avg_confidence is not null)::integer
+    ) as messages_with_confidence,
     coalesce(
         provenance.alerts,
         (
@@ -15,6 +31,26 @@ select
         ),
         0
     ) as alerts,
+    case
+        when stored.channel_hotspots <> '[]'
+            then (
+                select
+                    jsonb_object_agg(
+                        hotspots.entry ->> 'channelId',
+                        (hotspots.entry ->> 'messageCount')::numeric
+                    )
+                from
+                    jsonb_path_query(
+                        stored.channel_hotspots,
+                        '$[*] ? (@.channelId.type() == "string")'
+                    ) as hotspots (entry)
+                where
+                    hotspots.entry ->> 'messageCount' ~ '^[0-9]{1,18}([.][0-9]+)?$'
+                    -- more than the trend has: not counted by anyone
+                    and (hotspots.entry ->> 'messageCount')::numeric
+                    <= coalesce(provenance.messages, stored.total_classifications)
+            )
+    end as channels,
     coalesce(
         not provenance.is_final
         and provenance.computed_at >= stored.trend_date + interval '1 day',

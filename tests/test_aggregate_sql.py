@@ -295,9 +295,11 @@ def test_stored_trends_are_looked_up_without_reading_all_of_them_for_each_organi
     assert number < sum(rows_handled(plan[0]["Plan"])) < 40 * number
 
 
-def test_json_that_text_cannot_hold_is_a_missing_tone(database):
+@pytest.mark.parametrize("column_type", ["json", "mood"])
+def test_json_that_text_cannot_hold_is_a_missing_tone(database, column_type):
     """A column of the type json keeps what PostgreSQL can turn into no text: a NUL, half a surrogate pair."""
-    database.connection.execute("alter table topic_classifications alter sentiment type json")
+    database.connection.execute("create domain mood as json")
+    database.connection.execute(f"alter table topic_classifications alter sentiment type {column_type}")
     texts = {
         r'{"tone": "angry"}': "angry",
         r'{"tone": "\u0061ngry"}': "angry",
@@ -324,8 +326,10 @@ def test_json_that_text_cannot_hold_is_a_missing_tone(database):
     assert trend["total_classifications"] == len(texts)
 
 
-def test_a_run_counts_what_json_cannot_hold_in_the_same_way(database, run_dag):
-    database.connection.execute("alter table topic_classifications alter sentiment type json")
+@pytest.mark.parametrize("column_type", ["json", "mood"])
+def test_a_run_counts_what_json_cannot_hold_in_the_same_way(database, run_dag, column_type):
+    database.connection.execute("create domain mood as json")
+    database.connection.execute(f"alter table topic_classifications alter sentiment type {column_type}")
     for text in (r'{"tone": "\u0000"}', r'{"tone": "angry"}'):
         database.classify("acme")
         database.connection.execute("update topic_classifications set sentiment = %s where sentiment is null", [text])

@@ -657,6 +657,18 @@ def test_a_digest_says_what_it_does_not_know(database, given, tmp_path):
     assert digest(Range(week, week, week), now).subject.endswith(": what is unusual is not known")
 
 
+def test_a_digest_names_who_has_alerts_and_no_messages(database, given):
+    """Five have three alerts each and no messages, which is the highest risk there is; the sixth has messages."""
+    week = Period(WEEKLY, WEEK)
+    for number in range(5):
+        store(database, f"silent-{number}", WEEK, period="weekly", topics={}, alerts=3)
+    store(database, "busy", WEEK, period="weekly", topics={"general": 1000})
+    text = digest(Range(week, week, week), datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)).text
+    for number in range(5):
+        assert f"- Silent-{number}: 0 messages, 3 alerts; nothing to compare with\n" in text
+    assert "None has any message" not in text
+
+
 def test_a_digest_claims_nothing_of_the_days_that_it_does_not_know(database, given):
     """Of two organizations only the Mondays can be judged: nothing is stored of other weekdays before."""
     sunday = Period(DAILY, WEEK + D(6))
@@ -677,7 +689,7 @@ def test_a_digest_claims_nothing_of_the_days_that_it_does_not_know(database, giv
         for date in (WEEK + D(5), WEEK + D(6)):
             store(database, slug, date, topics={})
     text = digest(week, now).text
-    assert "- None has any message in what is stored.\n" in text
+    assert "- None has any message or alert in what is stored.\n" in text
     assert (
         "- None: all organizations have each day from Sat, 7 Nov up to Sun, 8 Nov.\n"
         "- Before Sat, 7 Nov nothing is stored, of any organization."

@@ -611,6 +611,27 @@ def test_a_week_or_month_that_lacks_purged_days_is_not_final_though_its_sum_is_l
 
 
 @pytest.mark.parametrize("kind", [WEEKLY, MONTHLY])
+@pytest.mark.parametrize("lost", ["sentiment", "confidence", "channel_id"])
+@pytest.mark.parametrize("has_provenance", [True, False])
+def test_a_week_or_month_whose_messages_were_anonymized_is_not_final(database, work_on, kind, lost, has_provenance):
+    """Of the 4th and 5th ten complaints each, and a day later no tone, confidence or channel: the message is there."""
+    for day in range(4, 9):
+        database.classify("acme", topic="complaint", at=noon(day), sentiment={"tone": "angry"}, count=10)
+        work_on(DAILY.containing(datetime.date(2026, 11, day)))
+    if not has_provenance:
+        database.connection.execute("truncate communication_trends_provenance")
+    database.connection.execute(f"update topic_classifications set {lost} = null where created_at < '2026-11-06'")
+    period = kind.containing(NOV_8.first_date)
+    report = work_on(period)
+    assert database.trends(kind.name)["acme", str(period.first_date)]["total_classifications"] == 50
+    assert provenance(database, "acme", str(period.first_date), kind.name)["is_final"] is False
+    assert report.incomplete[database.organization("acme"), period] == (
+        "messages have lost their tone, confidence or channel: of 2026-11-04, 2026-11-05 fewer have one than in the "
+        "stored daily trends"
+    )
+
+
+@pytest.mark.parametrize("kind", [WEEKLY, MONTHLY])
 def test_a_week_or_month_with_a_day_that_lacks_rows_is_not_final_either(database, work_on, kind):
     """Six of ten messages of the 5th are deleted, and that day is overwritten by force; the 8th has not ended."""
     ten_messages_a_day(database, work_on, first=1)

@@ -2,14 +2,19 @@
 -- organization, or of all where none is given, the riskiest first.
 -- reads: existence, stored_trends
 with
--- one row per channel and period; read by several processes where PostgreSQL can
+-- one row per channel and period, which another writer may have stored twice; read by
+-- several processes where PostgreSQL can
 hot_periods as (
     select
         stored_trends.organization_id,
         stored_trends.trend_date,
         hotspots.entry ->> 'channelId' as channel_id,
-        trunc((hotspots.entry ->> 'riskScore')::numeric) as risk_score,
-        trunc((hotspots.entry ->> 'messageCount')::numeric) as message_count
+        max(trunc((hotspots.entry ->> 'riskScore')::numeric)) as peak_risk_score,
+        sum(trunc((hotspots.entry ->> 'messageCount')::numeric)) as message_count,
+        sum(
+            trunc((hotspots.entry ->> 'riskScore')::numeric)
+            * trunc((hotspots.entry ->> 'messageCount')::numeric)
+        ) as risk
     from stored_trends
     cross join
         jsonb_array_elements(stored_trends.channel_hotspots) as hotspots (entry)
@@ -20,6 +25,10 @@ hot_periods as (
             %(organization_id)s::uuid is null
             or stored_trends.organization_id = %(organization_id)s::uuid
         )
+    group by
+        stored_trends.organization_id,
+        stored_trends.trend_date,
+        hotspots.entry ->> 'channelId'
 ),
 
 -- one row per channel; its score weighs each hot period by its messages
@@ -27,8 +36,8 @@ channels as (
     select
         hot_periods.organization_id,
         hot_periods.channel_id,
-        sum(hot_periods.risk_score * hot_periods.message_count) as risk,
-        max(hot_periods.risk_score) as peak_risk_score,
+        sum(hot_periods.risk) as risk,
+        max(hot_periods.peak_risk_score) as peak_risk_score,
         sum(hot_periods.message_count) as message_count,
         count(*) as days_hot,
         max(hot_periods.trend_date) as last_hot_day

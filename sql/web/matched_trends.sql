@@ -3,6 +3,7 @@
 -- reads: stored_trends
 select
     paired.organization_id,
+    paired.day,
     paired.is_current,
     paired.topic_distribution,
     paired.sentiment_distribution,

@@ -176,6 +176,21 @@ def test_weeks_and_months_have_the_same_shape(api, made):
     assert month["days"][0]["organizationsMissing"] == 10
 
 
+def test_a_channel_that_another_writer_has_stored_twice_was_hot_on_one_day(api, made):
+    """On one day of each week, and one more of the second."""
+    twice = [{"channelId": "C1", "riskScore": score, "messageCount": 10} for score in (40, 60)]
+    trend = {"topic_distribution": {"complaint": 5, "general": 15}, "total_classifications": 20}
+    hot = {**trend, "topic_distribution": {"complaint": 10, "general": 10}, "channel_hotspots": twice}
+    made("small", [("2026-10-19", {**trend, "channel_hotspots": twice}), ("2026-10-20", trend)])
+    made("small", [("2026-10-26", hot), ("2026-10-27", hot)])
+    asked = {"from": "2026-10-26", "to": "2026-10-27", "organization": "small"}
+    [channel] = api.get(f"{API}/hotspots", params=asked).json()["hotspots"]
+    numbers = {"daysHot": 2, "messageCount": 40, "riskScore": 50, "peakRiskScore": 60, "lastHotDay": "2026-10-27"}
+    assert {name: channel[name] for name in numbers} == numbers
+    complaints = api.get(f"{API}/topic-changes", params=asked).json()["topics"][0]
+    assert complaints["channels"] == [{"channelId": "C1", "daysHot": 2, "previousDaysHot": 1}]
+
+
 def test_alerts_count_in_the_ranking(api, made):
     trend = {"topic_distribution": {"general": 5000}, "total_classifications": 5000}
     made("alarmed", [("2026-10-29", {**trend, "escalation_counts": {"critical": 75_156, "odd": 2}})])

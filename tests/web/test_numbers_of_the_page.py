@@ -433,23 +433,24 @@ def test_the_digest_says_what_the_rows_say(world, kind, made, stored):
     expected = {}
     for id_ in ids:
         now, before, pairs = world.compared([id_], dates, shift)
-        messages = world.sums([id_], dates).messages
+        sums = world.sums([id_], dates)
+        counted = [count(sums.messages, "message"), *([count(sums.alerts, "alert")] if sums.alerts else [])]
         over = "" if pairs == length else f" (over {pairs} of {length} days)"
         text = ", ".join(changed(now, before)) + over
         if 10 * pairs < 8 * sum(world.existed(id_, date) for date in dates) or not pairs:
-            text = f"{count(messages, 'message')}; {'too few days' if pairs else 'nothing'} to compare with"
-        expected[id_] = (messages, text)
+            text = f"{', '.join(counted)}; {'too few days' if pairs else 'nothing'} to compare with"
+        expected[id_] = (sums.messages + sums.alerts, text)
     to_look_at = list(zip(names["Organizations to look at"], said["Organizations to look at"], strict=True))
-    if to_look_at == [(None, "None has any message in what is stored.")]:
-        assert not any(messages for messages, _ in expected.values())
+    if to_look_at == [(None, "None has any message or alert in what is stored.")]:
+        assert not any(number for number, _ in expected.values())
     else:
         assert all(
             any(name == world.organizations[id_]["name"] and text.endswith(one) for id_, (_, one) in expected.items())
             for name, text in to_look_at
         )
-        for id_, (messages, one) in expected.items():
+        for id_, (number, one) in expected.items():
             listed_texts = [text for name, text in to_look_at if name == world.organizations[id_]["name"]]
-            assert not messages or any(text.endswith(one) for text in listed_texts)
+            assert not number or any(text.endswith(one) for text in listed_texts)
     assert list(zip(names["Gaps"], said["Gaps"], strict=True)) == gaps_in_the_digest(world, ids)
     judged = sum(is_judged(world, id_, date) for id_ in ids for date in dates)
     total = len(ids) * length

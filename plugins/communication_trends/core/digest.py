@@ -131,7 +131,7 @@ class Digest:
         lines = []
         for row in rows:
             said = reasons[row["organization_id"]][:3]
-            if not said and not row["messages"]:
+            if not said and not row["messages"] and not row["alerts"]:
                 continue
             now, before = (totals.sums_of(row, prefix) for prefix in ("matched_", "previous_"))
             if totals.is_comparable(row["matched_days"], row["expected_days"]):
@@ -143,14 +143,15 @@ class Digest:
                 said.append(", ".join(_changed(now, before)) + over)
             else:
                 why = "too few days" if row["matched_days"] else "nothing"
-                said.append(f"{count_text(row['messages'] or 0, 'message')}; {why} to compare with")
+                alerts = f", {count_text(row['alerts'], 'alert')}" if row["alerts"] else ""
+                said.append(f"{count_text(row['messages'] or 0, 'message')}{alerts}; {why} to compare with")
             url = self.link(
                 organization=row["organization_id"],
                 period=self.week.kind.name,
                 **{"from": str(self.week.from_), "to": str(self.week.to)},
             )
             lines.append(Line(". ".join(said), row["name"], url))
-        return lines or [Line("None has any message in what is stored.")]
+        return lines or [Line("None has any message or alert in what is stored.")]
 
     def _gaps(self, reader: TrendReader) -> list[Line]:
         """Say who lacks which day of the week, as far as its days should be stored by now."""

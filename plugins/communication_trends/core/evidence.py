@@ -24,6 +24,10 @@ Of its text, since another writer may have stored numbers as text, or all of the
 backslash is part of a key.
 """
 
+PURGED = "source rows have been purged: of {} fewer are left than the stored daily trends were made from"
+STRIPPED = "messages have lost their tone, confidence or channel: of {} fewer have one than in the stored daily trends"
+NOT_FINAL = "the stored daily trends of {} are not final either"
+
 Key = tuple[str, datetime.datetime]
 """Id of an organization, and the first moment of a period."""
 
@@ -119,14 +123,7 @@ def gather_evidence(
         lost = own_alerts.may_have_lost_some if trend["alerts"] else own_alerts.may_have_lost_all
         if lost(period):
             reasons.append("the source has no alerts from before it any more, so some of it may have been purged")
-        purged, not_final = lacking.get(key, ([], []))
-        if purged:
-            reasons.append(
-                f"source rows have been purged: of {', '.join(map(str, purged))} fewer are left than the stored daily "
-                "trends were made from"
-            )
-        if not_final:
-            reasons.append(f"the stored daily trends of {', '.join(map(str, not_final))} are not final either")
+        reasons += [reason.format(", ".join(map(str, dates))) for reason, dates in lacking.get(key, {}).items()]
         trend["is_final"] = period.has_ended(reading.began_at) and not reasons
         trend["channel_messages"] = counted.get(key, {})
     return {key: "; ".join(reasons) for key, reasons in incomplete.items() if reasons}
@@ -203,14 +200,13 @@ def _lacking_days(
     writing: Transaction,
     trends: Sequence[Mapping[str, Any]],
     periods: Mapping[datetime.datetime, Period],
-) -> dict[Key, tuple[list[datetime.date], list[datetime.date]]]:
+) -> dict[Key, dict[str, list[datetime.date]]]:
     """
     Return the days of weeks and months that lack source rows, as far as their daily trends show.
 
-    :returns: by trend of a week or month: the days of which the source has fewer rows than their trends were made from;
-        and others, whose trends were incomplete when they were stored, though the day had ended.
+    :returns: by trend of a week or month: the days, by what they lack; each once.
     """
-    found: dict[Key, tuple[list[datetime.date], list[datetime.date]]] = {}
+    found: dict[Key, dict[str, list[datetime.date]]] = {}
     for start, period in periods.items():
         ids = [trend["organization_id"] for trend in trends if trend["period_start"] == start]
         if period.kind is DAILY or not ids:
@@ -233,13 +229,28 @@ def _lacking_days(
                 },
             )
         }
+        hot = {trend_key(row): row["channels"] for row in daily if row["channels"]}
+        by_channel = _channel_messages(reading, daily, hot, {day: DAILY.containing(day.date()) for day in days})
         for row in daily:
-            left = counted.get((row["organization_id"], row["period_start"]))
-            has_fewer = left and (left["messages"] < row["messages"] or left["alerts"] < row["alerts"])
-            if has_fewer or row["is_incomplete"]:
-                purged, not_final = found.setdefault((row["organization_id"], start), ([], []))
-                (purged if has_fewer else not_final).append(row["period_start"].date())
+            key = trend_key(row)
+            if lack := _lack(row, counted.get(key), hot.get(key, {}), by_channel.get(key, {})):
+                of_trend = found.setdefault((row["organization_id"], start), {})
+                of_trend.setdefault(lack, []).append(row["period_start"].date())
     return found
+
+
+def _lack(
+    stored: Mapping[str, Any], left: Mapping[str, Any] | None, hot: Mapping[str, float], channels: Mapping[str, int]
+) -> str:
+    """Say what the source lacks of a day, or its stored trend, whose hotspots had so many messages; or nothing."""
+    if left and any(left[name] < stored[name] for name in ("messages", "alerts")):
+        return PURGED
+    if left and (
+        any(left[name] < stored[name] for name in ("messages_with_tone", "messages_with_confidence"))
+        or any(channels.get(channel, 0) < number for channel, number in hot.items())
+    ):
+        return STRIPPED
+    return NOT_FINAL if stored["is_incomplete"] else ""
 
 
 def _channel_messages(
@@ -254,7 +265,7 @@ def _channel_messages(
             "organization_id": trend["organization_id"],
             "period_start": str(trend["period_start"]),
             "period_end": str(periods[trend["period_start"]].end),
-            "channels": named,
+            "channels": list(named),
         }
         for trend in trends
         if (named := channels.get((trend["organization_id"], trend["period_start"])))
