@@ -183,6 +183,30 @@ def test_bad_input_names_the_field(api, path, parameters, field):
     assert field in [entry["loc"][-1] for entry in answer.json()["detail"]]
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "field", "said"),
+    [
+        ("trends", "organisation=acme", "organisation", "organization"),
+        ("overview", "From=2026-10-01", "From", "from"),
+        ("hotspots", "compare=year", "compare", "format, from, limit, offset, organization, period, to"),
+        ("organizations/acme/trends", "changed_since=2026-10-01T00:00:00Z", "changed_since", "changedSince"),
+        ("trends", "organization=acme&organization=harbor", "organization", "acme and harbor"),
+        ("runs/none", "x", "x", "period"),
+    ],
+)
+def test_a_parameter_that_would_be_ignored_is_refused(api, path, query, field, said):
+    answer = api.get(f"{API}/{path}?{query}")
+    assert answer.status_code == 422
+    (entry,) = answer.json()["detail"]
+    assert entry["loc"] == ["query", field]
+    assert said in entry["msg"]
+
+
+def test_what_has_no_meaning_for_a_route_is_taken_where_it_has_one_elsewhere(api):
+    query = {"period": "daily", "from": "2026-10-01", "to": "2026-10-02", "organization": "acme", "format": "json"}
+    assert api.get(f"{API}/organizations", params=query).status_code == 200
+
+
 def test_one_organization_means_the_same_everywhere(api):
     one = api.get(f"{API}/organizations/acme/trends", params=RANGE).json()
     found = api.get(f"{API}/trends", params={**RANGE, "organization": "acme"}).json()

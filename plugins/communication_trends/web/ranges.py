@@ -1,10 +1,11 @@
-"""Which periods a request asks for: dates and moments of its query in, a range of periods out."""
+"""What a request asks for: the parameters of its query in, a range of periods out."""
 
 import datetime
+import difflib
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator
 
@@ -22,6 +23,9 @@ MAX_OF_ALL = 92
 
 MAX_OF_ALL_JUDGED = 14
 """Periods over all organizations at most, where each is compared with others before it."""
+
+COMMON = ("period", "from", "to", "organization", "format")
+"""Parameters that a route may be given though it makes no use of them."""
 
 DEFAULT_LENGTHS = {"daily": 30, "weekly": 12, "monthly": 12}
 
@@ -80,6 +84,24 @@ def invalid(field: str, value: object, problem: str) -> RequestValidationError:
     """Return the error that FastAPI answers with 422, naming a field of the query and its value."""
     entry = {"type": "value_error", "loc": ("query", field), "msg": f"{field}: {value} {problem}", "input": str(value)}
     return RequestValidationError([entry])
+
+
+# async: the threads that others would run on are Airflow's as well
+async def refuse_unknown_parameters(request: Request) -> None:
+    """
+    Refuse a parameter that a route does not have, or has once: ignored, it would be an answer to another question.
+
+    :raises RequestValidationError: naming it, and the nearest one that there is. The common ones are taken everywhere.
+    """
+    described = request.app.openapi()["paths"][request.scope["route"].path]["get"].get("parameters", [])
+    known = {*COMMON, *(one["name"] for one in described if one["in"] == "query")}
+    given = request.query_params.multi_items()
+    for name, value in given:
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1) or sorted(known)
+            raise invalid(name, value, f"is of no parameter of this route; there is {', '.join(nearest)}")
+        if len(values := [each for one, each in given if one == name]) > 1:
+            raise invalid(name, " and ".join(values), "cannot both be asked for: give it once")
 
 
 def asked_kind(

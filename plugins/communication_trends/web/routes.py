@@ -39,6 +39,7 @@ from communication_trends.web.ranges import (
     RangeOfAll,
     RangeOfOne,
     bounded,
+    refuse_unknown_parameters,
 )
 from communication_trends.web.reply import Paged, Whole
 
@@ -74,7 +75,10 @@ Order = Annotated[
 
 CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
 
-router = APIRouter(responses={401: {}, 403: {}, 503: {"description": "The database cannot answer; says why."}})
+router = APIRouter(
+    dependencies=[Depends(refuse_unknown_parameters)],
+    responses={401: {}, 403: {}, 503: {"description": "The database cannot answer; says why."}},
+)
 
 
 @router.get("/organizations", response_model=Organizations, responses=CSV)
