@@ -197,7 +197,14 @@ def _totals(entries: Sequence[_Entry]) -> Totals:
     sums, stored = totals.Sums(), [entry for entry in entries if entry.sums]
     for entry in entries:
         sums.add(entry.sums or totals.Sums())
-    named = {"total_classifications": sums.messages, **_named_sums(sums)}
+    named = {
+        "total_classifications": sums.messages,
+        **_named_sums(sums),
+        **{
+            name: totals.added(getattr(entry.day, name) for entry in stored)
+            for name in ("topics", "tones", "escalations")
+        },
+    }
     return Totals(
         days=len(entries),
         stored_days=len(stored),
@@ -209,9 +216,6 @@ def _totals(entries: Sequence[_Entry]) -> Totals:
         organization_days_stored=sum(entry.stored for entry in entries),
         organization_days_not_final=sum(entry.not_final for entry in entries),
         organization_days_expected=sum(entry.expected for entry in entries),
-        topics=totals.added(entry.day.topics for entry in stored),
-        tones=totals.added(entry.day.tones for entry in stored),
-        escalations=totals.added(entry.day.escalations for entry in stored),
         risk_score=sums.risk_score,
         avg_confidence=sums.avg_confidence,
         # nothing stored is nothing known, which is not zero

@@ -84,9 +84,9 @@ class Totals(Model):
     organization_days_stored: int = Field(description="Readable trends.")
     organization_days_not_final: int = Field(description="Those of them that are not final.")
     organization_days_expected: int = Field(description="Trends that should be stored by now, or are.")
-    topics: dict[str, int]
-    tones: dict[str, int]
-    escalations: dict[str, int]
+    topics: dict[str, int] | None
+    tones: dict[str, int] | None
+    escalations: dict[str, int] | None
     total_classifications: int | None
     risky_classifications: int | None
     escalations_total: int | None

@@ -89,7 +89,7 @@ export const WHOLE = {
  */
 export function seriesOf(sums, field, { theme, all }) {
   const palette = PALETTES[theme];
-  const totals = new Map(Object.entries(sums[field]));
+  const totals = new Map(Object.entries(sums[field] ?? {}));
   const known = Object.keys(palette[field]).filter((name) => totals.has(name));
   const others = [...totals.keys()]
     .filter((name) => !Object.hasOwn(palette[field], name))
