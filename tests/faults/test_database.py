@@ -351,9 +351,14 @@ def test_organizations_that_the_source_lacks_since_the_period_before_fail_the_ru
     # restricted to others, it is not about beta; and one that was deleted on purpose is named once
     assert run_dag({"date": "2026-11-02", "organizations": ["acme"]}).state == "success"
     assert run_dag({"date": "2026-11-03"}).state == "success"
-    # an empty source is no run without organizations
+    # nor once more by a later run of the days when it was there
+    assert run_dag({"date": "2026-11-04"}).state == "success"
+    assert run_dag({"date": "2026-11-02"}).state == "success"
+    # an empty source is no run without organizations, whatever its period
     other_source.connection.execute("delete from organizations")
-    run = run_dag({"date": "2026-11-04"})
+    run = run_dag({"date": "2026-11-05"})
+    assert (run.state, run.summary["failedOrganizations"]) == ("failed", ["acme"])
+    run = run_dag({"date": "2026-11-02"})
     assert (run.state, run.summary["failedOrganizations"]) == ("failed", ["acme"])
 
 

@@ -264,7 +264,12 @@ class SummarizeTrendsOperator(TrendsOperator):
         expected = {id_: row.name for id_ in deleted if (row := stored.get(id_)) and row.own}
         # where the conf names organizations, those are all that the run is about
         if context["params"]["organizations"] is None and (before := period.earlier(1)):
-            bounds = {"trend_period": period.kind.name, "period_start": before[0].start}
+            bounds = {
+                "trend_period": period.kind.name,
+                "unit": period.kind.noun,
+                "own_start": period.start,
+                "period_start": before[0].start,
+            }
             with self.connected(settings.conn_id()) as database:
                 rows = database.read(
                     lambda transaction: transaction.run("organizations_with_trend.sql", bounds), TARGET_TABLES
