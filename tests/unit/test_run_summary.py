@@ -151,6 +151,24 @@ def test_an_earlier_period_that_is_missing_has_failed_unless_the_source_cannot_k
     assert run.behind == 2
 
 
+def test_what_is_missing_before_of_an_organization_that_failed_is_missing():
+    organizations = {name: stored(name.upper(), {NOV_6: FINAL, NOV_7: FINAL, NOV_8: FINAL}) for name in "ab"}
+    organizations["c"] = stored("C", {NOV_6: FINAL})
+    told = {1: report(1, failed=["c"])}
+    run = summed_up(stored=organizations, states={0: "success", 1: "failed"}, reports=told)
+    summary = run.as_json()
+    assert (summary["failedOrganizations"], summary["lookback"]["failed"]) == (["C"], 0)
+    assert summary["missingTrends"] == {"total": 1, "from": "2026-11-07", "notInSource": 0}
+    assert run.warnings()[0] == (
+        "1 trends are missing from 2026-11-07 on: 0 from before the lookback, which a backfill stores while their "
+        "source rows are there, 1 of organizations that have failed, and 0 that the source may have lost the rows of."
+    )
+    # what was tried has failed
+    told = {1: report(1, failed=["c"], failed_earlier=[["2026-11-07", "c"]])}
+    run = summed_up(stored=organizations, states={0: "success", 1: "failed"}, reports=told)
+    assert (run.as_json()["lookback"]["failed"], run.as_json()["missingTrends"]["total"]) == (1, 0)
+
+
 def test_what_is_missing_from_before_the_lookback_is_said_and_fails_nothing():
     run = summed_up(missing_before=4, missing_since=datetime.date(2026, 10, 12))
     assert run.as_json()["missingTrends"] == {"total": 4, "from": "2026-10-12", "notInSource": 0}

@@ -115,6 +115,7 @@ class RunSummary:
     :param failed: ids of organizations that failed.
     :param failed_earlier: earlier periods that failed, with the id of the organization.
     :param not_in_source: periods that stay missing, since the source may have lost their rows, with the id.
+    :param not_tried: earlier periods that are missing of organizations that failed in the run's own, with the id.
     :param kept_earlier: how many earlier trends the shrink guard has not overwritten.
     :param incomplete: of trends that the source has lost rows of: id, first date, reason.
     :param doubtful: of trends with source rows that cannot be right: id, first date, reason; not of all of them.
@@ -127,6 +128,7 @@ class RunSummary:
     failed: frozenset[str]
     failed_earlier: Sequence[tuple[Period, str]]
     not_in_source: Sequence[tuple[Period, str]]
+    not_tried: Collection[tuple[Period, str]]
     kept_earlier: int
     incomplete: Sequence[Sequence[str]]
     doubtful: Sequence[Sequence[str]]
@@ -232,9 +234,10 @@ class RunSummary:
             )
         missing = self._missing_trends()
         if missing["total"]:
+            not_tried = f", {len(self.not_tried)} of organizations that have failed" if self.not_tried else ""
             said.append(
                 f"{missing['total']} trends are missing from {missing['from']} on: {evidence.missing_before} from "
-                f"before the lookback, which a backfill stores while their source rows are there, and "
+                f"before the lookback, which a backfill stores while their source rows are there{not_tried}, and "
                 f"{missing['notInSource']} that the source may have lost the rows of."
             )
         if self.incomplete:
@@ -258,12 +261,13 @@ class RunSummary:
 
     def _missing_trends(self) -> dict[str, Any]:
         evidence = self.evidence
-        dates = [period.first_date for period, _ in self.not_in_source if period != evidence.period]
+        lost = [period.first_date for period, _ in self.not_in_source if period != evidence.period]
+        dates = [*lost, *(period.first_date for period, _ in self.not_tried)]
         since = min([*dates, *([evidence.missing_since] if evidence.missing_since else [])], default=None)
         return {
             "total": evidence.missing_before + len(dates),
             "from": str(since) if since else None,
-            "notInSource": len(dates),
+            "notInSource": len(lost),
         }
 
     def _own_trends(self, without: Collection[str] = ()) -> Iterator[StoredTrend]:
@@ -299,12 +303,14 @@ def summarize_run(evidence: Evidence) -> RunSummary:
     ids = [id_ for batch in evidence.batches for id_ in batch]
     failed |= {id_ for id_ in ids if (row := evidence.stored.get(id_)) and row.own is None}
     failures = {(by_date[date], id_) for report in reports for date, id_ in report.failed_earlier if date in by_date}
-    failures |= {
+    missing = {
         (one, id_)
         for id_, row in evidence.stored.items()
-        if row.missing and id_ not in failed
+        if row.missing
         for one in row.missing & row.existed & set(evidence.lookback_periods)
-    }
+    } - not_in_source
+    not_tried = {(one, id_) for one, id_ in missing - failures if id_ in failed}
+    failures |= missing - not_tried
     processed = [id_ for id_ in ids if id_ not in failed]
     return RunSummary(
         evidence=evidence,
@@ -313,6 +319,7 @@ def summarize_run(evidence: Evidence) -> RunSummary:
         failed=frozenset(failed),
         failed_earlier=sorted(failures - not_in_source, key=lambda pair: (pair[0].first_date, pair[1])),
         not_in_source=sorted(not_in_source, key=lambda pair: (pair[0].first_date, pair[1])),
+        not_tried=not_tried,
         kept_earlier=sum(counts.get("kept", 0) for report in reports for counts in report.earlier.values()),
         incomplete=[one for report in reports for one in report.incomplete],
         doubtful=[one for report in reports for one in report.doubtful],
