@@ -235,6 +235,11 @@ def test_all_empty_after_a_day_with_messages_is_a_warning():
     assert run.warnings()[0].startswith(
         "All 3 organizations are empty in 2026-11-08, with 30 messages in the day before"
     )
+    # those of an organization that has failed say nothing of the others
+    idle = dict.fromkeys((NOV_6, NOV_7, NOV_8), StoredTrend(0, is_final=True))
+    organizations = {"a": stored("a", idle), "b": stored("b", idle), "c": stored("c", {NOV_6: FINAL, NOV_7: FINAL})}
+    run = summed_up(stored=organizations, states={0: "success", 1: "failed"}, reports={1: report(1, failed=["c"])})
+    assert (run.processed, run.warnings()) == (["a", "b"], [])
 
 
 def test_no_organization_at_all_is_a_warning():

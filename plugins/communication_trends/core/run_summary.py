@@ -225,7 +225,7 @@ class RunSummary:
                 "There is no organization, so nothing was aggregated. Does the search_path of the connection find the "
                 "right table, and if it is a view, does that show organizations to this role?"
             )
-        before = sum(row.messages_before for row in evidence.stored.values())
+        before = sum(row.messages_before for id_ in self.processed if (row := evidence.stored.get(id_)))
         if self.processed and not self.messages and before:
             said.append(
                 f"All {len(self.processed)} organizations are empty in {evidence.period}, with {before} messages in "
