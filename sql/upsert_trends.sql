@@ -310,8 +310,18 @@ decided as (
                 or shrunk.shrunk_channels is not null
             )
         )
-        or (not %(force)s::boolean and shrunk.earlier_change = 'reduced')
-            as is_reduced,
+        or (
+            shrunk.earlier_change = 'reduced'
+            -- nor does another attempt of the run that did it, which finds the same
+            and (
+                not %(force)s::boolean
+                or (
+                    shrunk.is_by_this_run
+                    and shrunk.has_same_messages
+                    and shrunk.has_same_alerts
+                )
+            )
+        ) as is_reduced,
         case
             when not shrunk.is_stored
                 then shrunk.is_fillable is null or shrunk.is_known_final is null
@@ -458,6 +468,8 @@ written_provenance as (
         end as computed_at,
         case when is_unchanged then earlier_changed_at else now() end as changed_at,
         case
+            when is_unchanged and earlier_change = 'reduced' and not is_reduced
+                then 'corrected'
             when is_unchanged then earlier_change
             when is_reduced and is_stored then 'reduced'
             else status
@@ -530,6 +542,13 @@ select
                             not judged_trends.was_final
                             and judged_trends.has_same_messages
                             and judged_trends.has_same_alerts
+                            -- unless a user says by force that it is whole again
+                            and (
+                                judged_trends.is_reduced
+                                or not %(force)s::boolean
+                                or judged_trends.earlier_change
+                                is distinct from 'reduced'
+                            )
                             then judged_trends.earlier_computed_at
                     end
                 )

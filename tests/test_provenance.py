@@ -460,6 +460,32 @@ def test_a_late_message_does_not_make_what_force_has_reduced_final(database, wor
     assert found["change"] == "corrected"
 
 
+def test_what_force_has_reduced_and_a_run_has_corrected_since_is_final_once_it_is_forced_again(database, work_on):
+    ten_messages_a_day(database, work_on, first=1)
+    database.connection.execute(
+        "delete from topic_classifications where id in"
+        " (select id from topic_classifications where created_at >= '2026-11-08' limit 6)"
+    )
+    # what a retry, or a clear, of the same run finds is no second opinion
+    by_hand = {"force": True, "origin": Origin("communication_trends_daily", "manual__1")}
+    for _ in range(3):
+        work_on(**by_hand)
+        found = provenance(database)
+        assert (found["messages"], found["change"], found["is_final"]) == (4, "reduced", False)
+    # the other six come back, and the scheduled run stores them
+    database.classify("acme", at="2026-11-08 10:00", count=6)
+    work_on(NOV_8.following(), lookback_periods=[NOV_8])
+    found = provenance(database)
+    assert (found["messages"], found["change"], found["is_final"]) == (10, "reduced", False)
+    again = Origin("communication_trends_daily", "manual__2")
+    assert changes(work_on(force=True, origin=again)) == {("acme", "2026-11-08"): "unchanged"}
+    forced = provenance(database)
+    assert (forced["change"], forced["is_final"]) == ("corrected", True)
+    assert forced["changed_at"] == found["changed_at"]
+    work_on()
+    assert provenance(database) == forced
+
+
 def test_a_trend_deleted_by_hand_is_not_final_where_rows_are_gone_since(database, work_on):
     two_alerts_and_four_messages(database)
     work_on()
