@@ -1,37 +1,43 @@
 -- One row per organization that has a trend of the period before a run's own; but for
 -- those of which none has been stored for longer, while others' were.
 with
--- one row: the latest period that is stored, of any organization
-newest as (
-    select max(trend_date) as trend_date
-    from communication_trends
+-- one row per organization that has a trend of the period before
+found as materialized (
+    select
+        organizations.id,
+        organizations.slug
+    from communication_trends as stored
+    inner join organizations on stored.organization_id = organizations.id
     where
-        trend_period = %(trend_period)s::text
-        and trend_date < now()
+        stored.trend_period = %(trend_period)s::text
+        and stored.trend_date = %(period_start)s::timestamp
+),
+
+-- one row: the period before the latest one that anything is stored of
+latest_before as materialized (
+    select
+        max(stored.trend_date)::timestamp
+        - ('1 ' || %(unit)s::text)::interval as period_start
+    from communication_trends as stored
+    where
+        stored.trend_period = %(trend_period)s::text
+        and stored.trend_date < now()
 )
 
 select
-    organizations.id::text as id,
-    organizations.slug::text as slug
-from communication_trends as stored
-inner join organizations on stored.organization_id = organizations.id
-cross join newest
+    found.id::text as id,
+    found.slug::text as slug
+from found
+cross join latest_before
 where
-    stored.trend_period = %(trend_period)s::text
-    and stored.trend_date = %(period_start)s::timestamp
-    and (
-        newest.trend_date
-        <= %(own_start)s::timestamp + ('1 ' || %(unit)s::text)::interval
-        or stored.organization_id in (
-            select latest.organization_id
-            from communication_trends as latest
-            where
-                latest.trend_period = %(trend_period)s::text
-                and latest.trend_date < now()
-                and latest.trend_date >= (
-                    select newest.trend_date - ('1 ' || %(unit)s::text)::interval
-                    from newest
-                )
-        )
+    latest_before.period_start <= %(own_start)s::timestamp
+    or found.id in (
+        select recent.organization_id
+        from communication_trends as recent
+        where
+            recent.trend_period = %(trend_period)s::text
+            and recent.trend_date
+            >= (select latest_before.period_start from latest_before)
+            and recent.trend_date < now()
     )
-order by organizations.slug;
+order by found.slug;
