@@ -56,7 +56,7 @@ inner join lateral (  -- noqa: ST05
                         -- where it is not known of how many: as if of all
                         coalesce(
                             nullif(greatest(provenance.messages_with_confidence, 0), 0),
-                            communication_trends.total_classifications
+                            communication_trends.total_classifications::bigint
                         )
                     )
         end as confident
