@@ -4,7 +4,16 @@
 select
     stored.organization_id::text as organization_id,
     stored.trend_date::timestamp as period_start,
-    coalesce(provenance.messages, stored.total_classifications, 0) as messages,
+    coalesce(
+        provenance.messages,
+        -- not what is no count: a numeric column may hold NaN
+        case
+            when
+                stored.total_classifications between 0 and 1e18
+                then stored.total_classifications
+        end,
+        0
+    ) as messages,
     coalesce(
         provenance.messages_with_tone,
         (

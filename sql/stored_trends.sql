@@ -22,11 +22,25 @@ from organizations
 inner join lateral (  -- noqa: ST05
     select
         count(*) as stored,
-        max(coalesce(stored.total_classifications, 0)::bigint)
-        filter (where stored.trend_date = %(own_start)s::timestamp)
+        -- not what is no count: a numeric column may hold NaN
+        max(
+            case
+                when
+                    stored.total_classifications between 0 and 1e18
+                    then stored.total_classifications
+                else 0
+            end
+        )
+        filter (where stored.trend_date = %(own_start)s::timestamp)::bigint
             as own_classifications,
-        max(stored.total_classifications::bigint)
-        filter (where stored.trend_date = %(start_before)s::timestamp)
+        max(
+            case
+                when
+                    stored.total_classifications between 0 and 1e18
+                    then stored.total_classifications
+            end
+        )
+        filter (where stored.trend_date = %(start_before)s::timestamp)::bigint
             as classifications_before
     from communication_trends as stored
     where

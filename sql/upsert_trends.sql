@@ -171,7 +171,14 @@ counted as materialized (
             when compared.total_classifications = compared.earlier_messages
                 then compared.earlier_messages
             else
-                greatest(compared.earlier_messages, compared.stored_classifications)
+                greatest(
+                    compared.earlier_messages,
+                    -- not what is no count: a numeric column may hold NaN
+                    case
+                        when compared.stored_classifications between 0 and 1e18
+                            then compared.stored_classifications
+                    end
+                )
         end as had_messages,
         case
             when

@@ -179,6 +179,28 @@ def test_decimals_that_another_writer_has_stored_stay_with_the_half_that_is_not_
     assert changes(work_on()) == {("acme", "2026-11-08"): "kept"}
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e300"])
+@pytest.mark.parametrize("has_provenance", [True, False])
+def test_a_total_that_is_no_count_guards_nothing(database, work_on, number, has_provenance):
+    """Another writer's columns are numeric, which hold such numbers as well."""
+    database.connection.execute(
+        "alter table communication_trends alter total_classifications type numeric, alter avg_confidence type numeric"
+    )
+    database.classify("acme", at="2026-11-08 10:00", count=5)
+    work_on()
+    if not has_provenance:
+        database.connection.execute("truncate communication_trends_provenance")
+    overwrite = "update communication_trends set total_classifications = %(number)s, avg_confidence = %(number)s"
+    database.connection.execute(overwrite, {"number": number})
+    # the week asks its days how many messages they were made from
+    week = WEEKLY.containing(NOV_8.first_date)
+    assert changes(work_on(week)) == {("acme", str(week)): "filled"}
+    assert changes(work_on()) == {("acme", "2026-11-08"): "corrected"}
+    trend = database.trend("acme", "2026-11-08")
+    assert (trend["total_classifications"], trend["avg_confidence"]) == (5, 80)
+    assert changes(work_on()) == {("acme", "2026-11-08"): "unchanged"}
+
+
 HOTSPOT = [{"channelId": "C1", "riskScore": 100, "messageCount": 12}]
 
 

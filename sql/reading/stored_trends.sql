@@ -20,7 +20,7 @@ select
     -- that half of the trends pass, and would look up the others one by one
     not communication_trends.topic_distribution @@ %(broken_counts)s::jsonpath
     and not communication_trends.sentiment_distribution @@ %(broken_counts)s::jsonpath
-    and communication_trends.total_classifications >= 0
+    and communication_trends.total_classifications between 0 and %(max_count)s::bigint
     and (
         communication_trends.avg_confidence is null
         or communication_trends.avg_confidence between 0 and 100
@@ -45,14 +45,18 @@ left join provenance
 inner join lateral (  -- noqa: ST05
     select
         case
-            when communication_trends.avg_confidence is not null
+            -- a numeric column may hold NaN
+            when
+                communication_trends.avg_confidence between 0 and 100
+                and communication_trends.total_classifications
+                between 0 and %(max_count)s::bigint
                 then
                     least(
                         communication_trends.total_classifications::bigint,
                         -- where it is not known of how many: as if of all
                         coalesce(
                             nullif(greatest(provenance.messages_with_confidence, 0), 0),
-                            communication_trends.total_classifications
+                            communication_trends.total_classifications::bigint
                         )
                     )
         end as confident

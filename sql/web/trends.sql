@@ -55,9 +55,10 @@ select
                     with ordinality as hotspots (entry, position)
             )
     end as channel_hotspots,
-    case when found_trends.readable then found_trends.total_classifications end
+    -- another writer's columns may be numeric, with decimals
+    case when found_trends.readable then found_trends.total_classifications::bigint end
         as total_classifications,
-    case when found_trends.readable then found_trends.avg_confidence end
+    case when found_trends.readable then found_trends.avg_confidence::bigint end
         as avg_confidence,
     coalesce(found_trends.confidence, 0)::bigint as confidence,
     coalesce(found_trends.confident, 0)::bigint as confident

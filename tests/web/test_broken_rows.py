@@ -190,6 +190,45 @@ def test_any_row(api, victim, row):
     check(api, row)
 
 
+@pytest.mark.parametrize("column", ["total_classifications", "avg_confidence"])
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e300"])
+def test_a_number_that_is_none_in_a_numeric_column_is_unreadable(api, victim, column, number):
+    api.connection.execute(f"alter table communication_trends alter {column} type numeric")
+    try:
+        store(api, GOOD)
+        api.connection.execute(
+            f"update communication_trends set {column} = %s from organizations where slug = 'victim'"
+            " and organization_id = organizations.id and trend_date = %s",
+            [number, DAY],
+        )
+        for path in PATHS:
+            for parameters in (RANGE, {**RANGE, "organization": "victim", "format": "csv"}):
+                answer = api.get(f"{API}/{path}", params=parameters)
+                assert answer.status_code == 200, (path, answer.text)
+        day = api.get(f"{API}/organizations/victim/trends", params=RANGE).json()["days"][1]
+        assert (day["state"], day["totalClassifications"]) == ("unreadable", None)
+    finally:
+        store(api, GOOD)
+        api.connection.execute(f"alter table communication_trends alter {column} type integer")
+
+
+def test_decimals_in_numeric_columns_are_rounded_half_up(api, victim):
+    numeric = "alter column total_classifications type {0}, alter column avg_confidence type {0}"
+    api.connection.execute(f"alter table communication_trends {numeric.format('numeric')}")
+    try:
+        store(api, {**GOOD, "total_classifications": 7.5, "avg_confidence": 81.5})
+        for path in PATHS:
+            for parameters in (RANGE, {**RANGE, "organization": "victim", "format": "csv"}):
+                answer = api.get(f"{API}/{path}", params=parameters)
+                assert answer.status_code == 200, (path, answer.text)
+        day = api.get(f"{API}/organizations/victim/trends", params=RANGE).json()["days"][1]
+        assert (day["state"], day["totalClassifications"], day["avgConfidence"]) == ("stored", 8, 82)
+        assert day["confidenceSum"] == 652  # 8 × 81.5
+    finally:
+        store(api, GOOD)
+        api.connection.execute(f"alter table communication_trends {numeric.format('integer')}")
+
+
 @pytest.mark.parametrize("date", ["infinity", "-infinity", "20000-01-01", "4000-01-01 BC"])
 def test_a_trend_of_no_date_that_python_has_changes_no_answer(api, victim, date):
     asked = {"from": "2026-10-12", "to": "2026-10-21"}

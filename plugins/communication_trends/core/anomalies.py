@@ -68,7 +68,7 @@ class Finding:
     :param sentence: the same in words.
     :param state: ``single`` for one period; ``lasting``, ``silent`` (no message since) or ``new`` (none known before).
     :param since: first date of the first period of the state.
-    :param days: how many of its periods are stored, this one included.
+    :param days: how many of its periods are stored, this one included, without exceptions that do not end it.
     """
 
     figure: str

@@ -25,6 +25,7 @@ READING_PARAMETERS = {
         for field, largest in (("riskScore", 100), ("messageCount", MAX_COUNT))
     )
     + ' || $[*].channelId.type() != "string"',
+    "max_count": MAX_COUNT,
     "numbers": NUMBERS,
 }
 """What is bound for each statement."""
