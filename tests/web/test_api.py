@@ -186,7 +186,7 @@ def test_bad_input_names_the_field(api, path, parameters, field):
 @pytest.mark.parametrize(
     ("path", "query", "field", "said"),
     [
-        ("trends", "organisation=acme", "organisation", "organization"),
+        ("trends", "organizations=acme", "organizations", "organization"),
         ("overview", "From=2026-10-01", "From", "from"),
         ("hotspots", "compare=year", "compare", "format, from, limit, offset, organization, period, to"),
         ("organizations/acme/trends", "changed_since=2026-10-01T00:00:00Z", "changed_since", "changedSince"),
