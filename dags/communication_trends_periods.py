@@ -22,6 +22,7 @@ from communication_trends.sdk import TriggerRule, get_parsing_context
 from communication_trends import settings
 from communication_trends.compat import DAG, exponential_backoff
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
+from communication_trends.core.wording import count_text
 from communication_trends.operators import (
     ASSETS,
     AggregateTrendsOperator,
@@ -89,7 +90,7 @@ for kind, which in PERIODS:
         doc_md=DOC.format(
             kind=kind,
             which=which,
-            lookback=f"{settings.lookback(kind)} {kind.noun}s",
+            lookback=count_text(settings.lookback(kind), kind.noun),
             setting=f"lookback_{kind.noun}s",
         ),
         schedule=PeriodTimetable(kind),

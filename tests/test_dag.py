@@ -95,6 +95,12 @@ def test_its_doc_tells_the_person_on_call_what_they_need(dag):
         assert phrase in dag.doc_md
 
 
+def test_the_manual_of_each_dag_says_how_far_it_looks_back():
+    dags = load_bag().dags
+    for kind, lookback in {"daily": "7 days", "weekly": "1 week", "monthly": "1 month"}.items():
+        assert f"recomputes the {lookback} before its own" in dags[f"communication_trends_{kind}"].doc_md
+
+
 def test_each_param_has_a_title_a_description_and_a_type(dag):
     params = {name: dag.params.get_param(name) for name in dag.params}
     assert list(params) == ["date", "organizations", "force", "organizations_per_task", "lookback"]

@@ -147,5 +147,5 @@ def asked_page(
     return Reply(request, now, as_csv, None if as_csv else limit, 0 if as_csv else offset)
 
 
-Whole = Annotated[Reply, Depends(asked_reply)]
-Paged = Annotated[Reply, Depends(asked_page)]
+FullReply = Annotated[Reply, Depends(asked_reply)]
+PagedReply = Annotated[Reply, Depends(asked_page)]

@@ -41,7 +41,7 @@ from communication_trends.web.ranges import (
     bounded,
     refuse_unknown_parameters,
 )
-from communication_trends.web.reply import Paged, Whole
+from communication_trends.web.reply import FullReply, PagedReply
 
 # PostgreSQL has no NUL in its texts
 Text = Annotated[str, Field(max_length=200, pattern="^[^\x00]*$")]
@@ -82,21 +82,21 @@ router = APIRouter(
 
 
 @router.get("/organizations", response_model=Organizations, responses=CSV)
-async def get_organizations(reply: Paged, search: Search = "") -> Response:
+async def get_organizations(reply: PagedReply, search: Search = "") -> Response:
     """Organizations whose name or slug contains a text, in pages."""
     return await reply(
-        lambda database: organizations(database, search, reply.limit, reply.offset),
+        lambda reader: organizations(reader, search, reply.limit, reply.offset),
         lambda found: ("organizations", csv_export.table_of(Organization, found.organizations)),
     )
 
 
 @router.get("/organizations/{organization}/trends", response_model=OrganizationTrends, responses=CSV)
 async def get_trends(
-    organization: OneOrganization, asked: RangeOfOne, reply: Whole, changed_since: ChangedSince
+    organization: OneOrganization, asked: RangeOfOne, reply: FullReply, changed_since: ChangedSince
 ) -> Response:
     """Trends of one organization, one entry per period; those without one say why."""
     return await reply(
-        lambda database: trends_of_one(database, organization, asked, changed_since),
+        lambda reader: trends_of_one(reader, organization, asked, changed_since),
         lambda found: _trends_or_changes(f"trends-{found.organization.slug}", found, found.days),
         with_changes=changed_since is not None,
     )
@@ -104,11 +104,11 @@ async def get_trends(
 
 @router.get("/trends", response_model=AllTrends, responses=CSV)
 async def get_trends_of_all(
-    asked: RangeOfAll, reply: Whole, changed_since: ChangedSince, organization: AnyOrganization = None
+    asked: RangeOfAll, reply: FullReply, changed_since: ChangedSince, organization: AnyOrganization = None
 ) -> Response:
     """Trends of all organizations together, one entry per period; those without any say why."""
     return await reply(
-        lambda database: trends_of_all(database, asked, changed_since, organization=organization),
+        lambda reader: trends_of_all(reader, asked, changed_since, organization=organization),
         lambda found: _trends_or_changes("trends", found, found.days),
         with_changes=changed_since is not None,
     )
@@ -117,7 +117,7 @@ async def get_trends_of_all(
 @router.get("/overview", response_model=Overview, responses=CSV)
 async def get_overview(
     asked: ComparedRange,
-    reply: Paged,
+    reply: PagedReply,
     organization: AnyOrganization = None,
     search: Search = "",
     sort: Sort = "rank",
@@ -127,8 +127,8 @@ async def get_overview(
     ascending = (order or ("asc" if sort in {"rank", "name"} else "desc")) == "asc"
     series = {"daily_classifications", "daily_risky_classifications", "daily_escalations", "not_final_dates"}
     return await reply(
-        lambda database: overview(
-            database,
+        lambda reader: overview(
+            reader,
             asked,
             organization=organization,
             search=search,
@@ -145,40 +145,40 @@ async def get_overview(
 
 
 @router.get("/hotspots", response_model=Hotspots, responses=CSV)
-async def get_hotspots(asked: RangeOfAll, reply: Paged, organization: AnyOrganization = None) -> Response:
+async def get_hotspots(asked: RangeOfAll, reply: PagedReply, organization: AnyOrganization = None) -> Response:
     """Hotspot channels, ranked over the range, in pages."""
     return await reply(
-        lambda database: hotspots(database, asked, organization=organization, limit=reply.limit, offset=reply.offset),
+        lambda reader: hotspots(reader, asked, organization=organization, limit=reply.limit, offset=reply.offset),
         lambda found: (_name("hotspots", found), csv_export.table_of(RankedHotspot, found.hotspots)),
     )
 
 
 @router.get("/comparison", response_model=Comparison, responses=CSV)
-async def get_comparison(asked: ComparedRange, reply: Whole, organization: AnyOrganization = None) -> Response:
+async def get_comparison(asked: ComparedRange, reply: FullReply, organization: AnyOrganization = None) -> Response:
     """The range against the one before it, over the organization-days that are stored and final in both."""
     return await reply(
-        lambda database: comparison(database, asked, organization=organization),
+        lambda reader: comparison(reader, asked, organization=organization),
         lambda found: (_name("comparison", found), csv_export.comparison_table(found)),
     )
 
 
 @router.get("/topic-changes", response_model=TopicChanges, responses=CSV)
-async def get_topic_changes(asked: ComparedRange, reply: Whole, organization: AnyOrganization = None) -> Response:
+async def get_topic_changes(asked: ComparedRange, reply: FullReply, organization: AnyOrganization = None) -> Response:
     """Topics and tones against the range before: what rose, for whom, in which channels."""
     return await reply(
-        lambda database: topic_changes(database, asked, organization=organization),
+        lambda reader: topic_changes(reader, asked, organization=organization),
         lambda found: (_name("topic-changes", found), csv_export.topic_changes_table(found)),
     )
 
 
 @router.get("/attention", response_model=Attention, responses=CSV)
-async def get_attention(asked: LatestRange, reply: Paged, organization: AnyOrganization = None) -> Response:
+async def get_attention(asked: LatestRange, reply: PagedReply, organization: AnyOrganization = None) -> Response:
     """What is unusual for a tenant, in words; by default in the last period whose run is due."""
     if organization is None:
         # each period is read with eight before it
         bounded(asked, MAX_OF_ALL_JUDGED)
     return await reply(
-        lambda database: attention(database, asked, organization=organization, limit=reply.limit, offset=reply.offset),
+        lambda reader: attention(reader, asked, organization=organization, limit=reply.limit, offset=reply.offset),
         lambda found: (_name("attention", found), csv_export.table_of(Finding, found.findings)),
     )
 
@@ -186,7 +186,7 @@ async def get_attention(asked: LatestRange, reply: Paged, organization: AnyOrgan
 @router.get("/freshness", response_model=Freshness, responses=CSV)
 async def get_freshness(
     asked: DueRange,
-    reply: Paged,
+    reply: PagedReply,
     organization: AnyOrganization = None,
     fail: Annotated[
         bool,
@@ -198,7 +198,7 @@ async def get_freshness(
 ) -> Response:
     """How far the trends are complete, and which organizations lack which periods."""
     return await reply(
-        lambda database: freshness(database, asked, organization=organization, limit=reply.limit, offset=reply.offset),
+        lambda reader: freshness(reader, asked, organization=organization, limit=reply.limit, offset=reply.offset),
         lambda found: (_name("freshness", found), csv_export.table_of(Behind, found.behind)),
         lambda found: 503 if fail and not found.fresh else 200,
         for_monitor=fail,
