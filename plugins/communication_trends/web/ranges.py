@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator
 
@@ -93,8 +94,7 @@ async def refuse_unknown_parameters(request: Request) -> None:
 
     :raises RequestValidationError: naming it, and the nearest one that there is. The common ones are taken everywhere.
     """
-    described = request.app.openapi()["paths"][request.scope["route"].path]["get"].get("parameters", [])
-    known = {*COMMON, *(one["name"] for one in described if one["in"] == "query")}
+    known = _query_parameters(request.scope["route"].dependant).union(COMMON)
     given = request.query_params.multi_items()
     for name, value in given:
         if name not in known:
@@ -102,6 +102,10 @@ async def refuse_unknown_parameters(request: Request) -> None:
             raise invalid(name, value, f"is of no parameter of this route; there is {', '.join(nearest)}")
         if len(values := [each for one, each in given if one == name]) > 1:
             raise invalid(name, " and ".join(values), "cannot both be asked for: give it once")
+
+
+def _query_parameters(dependant: Dependant) -> set[str]:
+    return {one.alias for one in dependant.query_params}.union(*map(_query_parameters, dependant.dependencies))
 
 
 def asked_kind(
