@@ -99,7 +99,7 @@ async def refuse_unknown_parameters(request: Request) -> None:
     for name, value in given:
         if name not in known:
             nearest = difflib.get_close_matches(name, known, n=1) or sorted(known)
-            raise invalid(name, value, f"is of no parameter of this route; there is {', '.join(nearest)}")
+            raise invalid(name, value, f"was given, but this route has no such parameter; it has {', '.join(nearest)}")
         if len(values := [each for one, each in given if one == name]) > 1:
             raise invalid(name, " and ".join(values), "cannot both be asked for: give it once")
 
