@@ -90,9 +90,12 @@ def invalid(field: str, value: object, problem: str) -> RequestValidationError:
 # async: the threads that others would run on are Airflow's as well
 async def refuse_unknown_parameters(request: Request) -> None:
     """
-    Refuse a parameter that a route does not have, or has once: ignored, it would be an answer to another question.
+    Reject a parameter that the route does not have, or that is given twice.
 
-    :raises RequestValidationError: naming it, and the nearest one that there is. The common ones are taken everywhere.
+    If it were ignored, the answer would be to another question.
+
+    :param request: the request; each route accepts the common parameters.
+    :raises RequestValidationError: naming the parameter, and the nearest one that the route has.
     """
     known = _query_parameters(request.scope["route"].dependant).union(COMMON)
     given = request.query_params.multi_items()
