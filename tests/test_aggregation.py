@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from stored import COLUMNS
+from waiting import wait_until
 from working import NOV_8, changes, opened, since
 
 from communication_trends.core.aggregation import Aggregation
@@ -488,7 +489,14 @@ def test_a_run_that_finds_all_as_it_was_writes_nothing(database, work_on):
     for row in connection.execute("select id::text, slug from organizations").fetchall():
         database.organizations[row["slug"]] = row["id"]
 
+    others = (
+        "select count(*) as number from pg_stat_activity"
+        " where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()"
+    )
+
     def counters() -> dict[str, Any]:
+        # a session's last counts are there once it has ended
+        wait_until(lambda: connection.execute(others).fetchone() == {"number": 0})
         connection.execute("select pg_stat_clear_snapshot()")
         row = connection.execute(
             "select n_tup_ins, n_tup_upd, n_tup_hot_upd, n_tup_del, n_dead_tup from pg_stat_user_tables"

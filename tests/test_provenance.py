@@ -680,12 +680,14 @@ def attempts_at(database) -> int:
 
 @pytest.mark.parametrize(
     ("organizations", "broken", "attempts"),
-    # of one broken organization: each failed part is stored again in four, one of which fails again
-    [(256, [100], 17), (1, [0], 1), (100, [], 1), (4, [0, 1, 2, 3], 5)],
+    # at most 256 are stored together; of one broken organization, each failed part is stored again in four, one of
+    # which fails again: of the last 44, the last 11 and the last 2
+    [(256, [100], 17), (1, [0], 1), (100, [], 1), (4, [0, 1, 2, 3], 5), (300, [], 2), (300, [100, 299], 17 + 11)],
 )
 def test_a_failed_batch_is_split_until_only_what_is_broken_has_failed(
-    database, work_on, organizations, broken, attempts
+    database, work_on, monkeypatch, organizations, broken, attempts
 ):
+    monkeypatch.setattr(trend_writer, "MAX_STORED_TOGETHER", 256)
     for number in range(organizations):
         database.organization(f"o{number:03}")
     connection = database.connection

@@ -181,10 +181,10 @@ def test_batches_grow_by_themselves_beyond_max_map_length(database, run_dag, mon
     [
         (1, 1_024, 1),
         (3, 3_000, 3),
-        (1, 1_025, 257),  # four batches, to run side by side
-        (1, 10_000, 2_500),
-        (1, 100_000, 2_500),
-        (1, 5_000_000, 4_883),  # 1,024 batches, as many as may be
+        (1, 1_025, 513),  # two batches, to run side by side
+        (1, 10_000, 5_000),
+        (1, 100_000, 5_000),
+        (1, 10_000_000, 9_766),  # 1,024 batches, as many as may be
     ],
 )
 def test_how_large_a_batch_is(requested, organizations, size):

@@ -15,10 +15,10 @@ from communication_trends.core.period import Granularity
 _SCHEMA: dict[str, Any] = {"$schema": "http://json-schema.org/draft-07/schema#"}
 """Airflow validates the schema several times per task process; this draft takes a third of the time."""
 
-AUTOMATIC_BATCH = 2500
+AUTOMATIC_BATCH = 5000
 """Size of automatic batches; larger ones are no faster (docs/performance.md)."""
 
-AUTOMATIC_BATCHES = 4
+AUTOMATIC_BATCHES = 2
 """Minimum number of automatic batches, so that they run in parallel."""
 
 

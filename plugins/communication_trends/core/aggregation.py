@@ -14,7 +14,7 @@ Usage::
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -23,16 +23,21 @@ from communication_trends.core.database_errors import CONFLICTS, DATABASE_ERRORS
 from communication_trends.core.errors import OutdatedSnapshotError
 from communication_trends.core.period import Period, period_bounds
 from communication_trends.core.report import AggregationReport, TrendResult, TrendStatus
-from communication_trends.core.trend_writer import TrendWriter, failed_result, split
-from communication_trends.core.work import Work
+from communication_trends.core.trend_writer import TrendWriter, failed_result
+from communication_trends.core.work import Work, chunks, split
 
 log = logging.getLogger(__name__)
 
 Batch = tuple[Sequence[Period], Sequence[str]]
 """Periods, and ids of organizations, whose trends are stored in one transaction."""
 
-MAX_TRENDS_PER_TRANSACTION = 20_000
-"""Trends of earlier periods that are computed in one transaction, which bounds what it holds in memory."""
+MAX_TRENDS_PER_TRANSACTION = 5_000
+"""
+Trends of earlier periods that are computed in one transaction, which bounds what it holds in memory.
+
+In large batches that is one period at a time: the rows of one period lie next to each other on disk, so that its pages
+are read once for all organizations (bench/README.md).
+"""
 
 
 class Aggregation:
@@ -86,7 +91,7 @@ class Aggregation:
         if report.ended_by:
             self._fail(work.lookback_periods, work.organizations, report.ended_by)
         elif stored:
-            for periods in _chunks(work.lookback_periods, max(1, MAX_TRENDS_PER_TRANSACTION // len(stored))):
+            for periods in chunks(work.lookback_periods, max(1, MAX_TRENDS_PER_TRANSACTION // len(stored))):
                 self._process(periods, stored)
         return report
 
@@ -206,8 +211,3 @@ class Aggregation:
             log.warning("The organizations cannot be named: %s", explain(error))
         else:
             self._report.names.update({row["id"]: row["slug"] or row["id"] for row in rows})
-
-
-def _chunks(periods: Sequence[Period], size: int) -> Iterator[Sequence[Period]]:
-    for start in range(0, len(periods), size):
-        yield periods[start : start + size]

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from communication_trends.core.database import TARGET_TABLES, Transaction
 from communication_trends.core.database_errors import (
@@ -24,21 +24,15 @@ from communication_trends.core.period import DAILY, Period, utc_date
 from communication_trends.core.report import WRITTEN, AggregationReport, TrendResult, TrendStatus
 from communication_trends.core.statements import json_parts
 from communication_trends.core.verification import verify_against_source, verify_stored
-from communication_trends.core.work import Fill, Work
+from communication_trends.core.work import Fill, Work, chunks, split
 
 log = logging.getLogger(__name__)
-
-Item = TypeVar("Item")
 
 Trend = dict[str, Any]
 """A row of sql/aggregate_trends.sql, with the evidence that has been gathered of it."""
 
-PARTS = 4
-"""
-How many parts a failed batch is split into.
-
-With one broken of 2,500, halving re-stores 3 times the rows, quartering 2.3 times, in as many statements.
-"""
+MAX_STORED_TOGETHER = 2_500
+"""Trends that one statement stores, and that are split where one of them is broken."""
 
 MAX_SPLITTING = 10.0
 """Seconds after which a transaction splits no further: what is stored is committed, and the rest is left to another."""
@@ -120,14 +114,15 @@ class TrendWriter:
 
     def _store_splitting(self, trends: Sequence[Trend]) -> list[TrendResult]:
         results = []
-        pending = [trends]
-        began = time.monotonic()
+        pending = chunks(trends, MAX_STORED_TOGETHER)[::-1]
+        failing_since = None
         while pending:
             # so that what can be stored is stored, however long what cannot takes to fail
-            if len(pending) > 1 and time.monotonic() - began > MAX_SPLITTING:
+            if failing_since and len(pending) > 1 and time.monotonic() - failing_since > MAX_SPLITTING:
                 self.left = pending
                 break
             part = pending.pop()
+            began = time.monotonic()
             try:
                 with self._savepoint():
                     results += self._store_part(part)
@@ -136,6 +131,7 @@ class TrendWriter:
                 # stop after a timeout: each further statement could take as long
                 if isinstance(error, OutdatedSnapshotError) or affects_all(error) or sqlstate(error) in TIMEOUTS:
                     raise
+                failing_since = failing_since or began
                 if len(part) > 1:
                     log.warning("A batch of %d trends failed: %s. Splitting it.", len(part), explain(error))
                     pending += reversed(split(part))
@@ -254,16 +250,6 @@ class TrendWriter:
             )
         }
         return [trend for trend in trends if trend_key(trend) not in left_out]
-
-
-def split(items: Sequence[Item]) -> list[Sequence[Item]]:
-    """
-    Return items in as many parts as what has failed is split into.
-
-    :param items: two or more.
-    """
-    size = -(-len(items) // PARTS)
-    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def failed_result(error: Exception, organization: str, period: Period) -> TrendResult:

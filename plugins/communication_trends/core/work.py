@@ -7,9 +7,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from communication_trends.core.period import Period
+
+Item = TypeVar("Item")
+
+PARTS = 4
+"""
+How many parts a failed batch is split into.
+
+With one broken of 2,500, halving re-stores 3 times the rows, quartering 2.3 times, in as many statements.
+"""
 
 
 @dataclass(frozen=True)
@@ -106,3 +115,21 @@ class Work:
     fill: Fill = Fill.ALWAYS
     hotspots: HotspotRule = field(default_factory=HotspotRule)
     origin: Origin = field(default_factory=Origin)
+
+
+def split(items: Sequence[Item]) -> list[Sequence[Item]]:
+    """
+    Return items in as many parts as what has failed is split into.
+
+    :param items: two or more.
+    """
+    return chunks(items, -(-len(items) // PARTS))
+
+
+def chunks(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    """
+    Return items in parts of a size, the last one of what is left.
+
+    :param size: one or more.
+    """
+    return [items[start : start + size] for start in range(0, len(items), size)]
