@@ -8,6 +8,7 @@ the package is in the plugins folder, ``python PLUGINS/communication_trends chec
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,6 +49,8 @@ def main(output: TextIO) -> int:
     fresh.add_argument("--period", choices=sorted(KINDS), default="daily")
     fresh.add_argument("--count", type=int, default=30, help="number of periods up to now; default: 30")
     given = parser.parse_args()
+    # as Airflow's own commands do: else Airflow 3.1 and newer do not look for connections in the metadata database
+    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     if given.command == "check":
         found = check_installation(given.dags, with_database=not given.no_database)
     elif 1 <= given.count <= settings.MAX_LOOKBACK:

@@ -98,6 +98,16 @@ def test_the_plugin_is_listed_and_nothing_else_of_the_package():
     assert f"communication_trends_plugin.py ({__version__})" in ours[0]["source"]
 
 
+def test_the_command_line_finds_a_connection_that_was_added_in_airflow(database, server, monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB")
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__CONN_ID", "only_in_airflow")
+    run_airflow({}, "connections", "add", "only_in_airflow", "--conn-json", server.airflow_connection(database.name))
+    command = [sys.executable, str(ROOT / "plugins" / "communication_trends"), "freshness"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    # which it has read: nothing is in the tables
+    assert (run.returncode, run.stdout) == (1, "FAILED  there is no organization\n")
+
+
 def test_the_package_is_no_plugin_in_either_ignore_syntax():
     # each in a fork, which has loaded Airflow but no plugin yet
     code = (
