@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from communication_trends import __version__
+from communication_trends import __version__, check
 from local import ROOT
 from local.airflow import run_airflow
 
@@ -123,6 +123,24 @@ def test_sql_that_was_copied_without_its_folders_is_not_whole(tmp_path):
     assert code == 1
     assert "-       page: this Airflow has one\n" in said
     assert f"FAILED  SQL: [Errno 2] No such file or directory: '{tmp_path}/sql/reading/freshness.sql'\n" in said
+
+
+# each file that a run, a notification or the page reads; the owner of the tables runs those of schema/
+STATEMENTS = [path for path in sorted((ROOT / "sql").rglob("*.sql")) if path.parent.name != "schema"]
+
+
+def test_each_single_statement_that_is_missing_is_named(monkeypatch, tmp_path):
+    shutil.copytree(ROOT / "sql", tmp_path / "sql")
+    monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH", str(tmp_path / "sql"))
+    assert list(check._tried("SQL", check._sql)) == [("ok", f"SQL: {__version__} in {tmp_path}/sql")]
+    for path in STATEMENTS[1:]:
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.unlink()
+        [(state, text)] = check._tried("SQL", check._sql)
+        assert (state, path.name in text) == ("FAILED", True), path
+        shutil.copy(path, copy)
+    # the folder of the SQL is known by this one
+    assert STATEMENTS[0].name == "aggregate_trends.sql"
 
 
 def test_a_package_without_the_pages_files_and_a_dag_file_that_cannot_be_read_are_named(tmp_path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from communication_trends.connections import open_database, open_trends, transla
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import DAILY, KINDS, Granularity, utc_now
 from communication_trends.core.period_range import FRESHNESS_GRACE, Range
+from communication_trends.core.statements import compose
 from communication_trends.timetable import TIMETABLES
 
 OK, FAILED, NOTE = "ok", "FAILED", "-"
@@ -114,9 +116,13 @@ def _settings() -> str:
 
 def _sql() -> str:
     folder = settings.sql_path()
-    # these, so that a copy without its folders is not taken for whole
-    for path in (folder / "reading" / "freshness.sql", folder / "web" / "trends.sql", *folder.rglob("*.sql")):
+    for path in (folder / "reading/freshness.sql", folder / "web/trends.sql", *folder.rglob("*.sql")):
         path.read_bytes()
+    # also those that are not there: what the package names, with the views that those read; two that neither finds
+    code = "".join(path.read_text(encoding="utf-8") for path in settings.PACKAGE.rglob("*.py"))
+    named = re.findall(r'"((?:reading|web)/\w+|\w+(?=\.sql"))', code)
+    for name in ("reading/no_provenance", "reading/stored_trends", *named):
+        compose(folder / f"{name}.sql")
     return f"{__version__} in {folder}"
 
 
