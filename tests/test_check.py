@@ -270,3 +270,25 @@ def test_freshness_ends_with_0_only_if_each_organization_has_each_trend(database
     database.connection.execute("alter table communication_trends rename to elsewhere")
     code, said = fresh()
     assert (code, said[:19]) == (1, "FAILED  freshness: ")
+
+
+def test_the_documented_cron_job_prints_nothing_unless_trends_are_missing(database, monkeypatch):
+    line = re.search(r"^    0 5 \* \* \*  (.*freshness 2.*)$", (ROOT / "docs/monitoring.md").read_text(), re.MULTILINE)
+    assert line
+    package = f'"{sys.executable}" "{ROOT}/plugins/communication_trends"'
+    job = line[1].replace("python -m communication_trends", package)
+    # Airflow then logs, to standard error
+    monkeypatch.setenv("AIRFLOW__LOGGING__LOGGING_LEVEL", "DEBUG")
+
+    def mail():
+        run = subprocess.run(["sh", "-c", job], capture_output=True, text=True, check=False)
+        return run.stdout + run.stderr
+
+    assert "FAILED  there is no organization\n" in mail()
+    acme = database.organization("acme")
+    database.connection.execute(
+        "insert into communication_trends (organization_id, trend_date, trend_period)"
+        " select %s, current_date - days, 'daily' from generate_series(1, 40) as days",
+        [acme],
+    )
+    assert mail() == ""
