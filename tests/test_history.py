@@ -10,10 +10,13 @@ import httpx
 import psycopg
 import pytest
 from airflow.sdk import Connection
+from communication_trends.sdk import AirflowFailException
 from conftest import running_airflow_on
+from receivers import webhook_server
 
 from communication_trends.core.period import KINDS
 from communication_trends.rest_api import address
+from communication_trends.run_retention import RemoveOldRunsOperator
 from local.airflow import run_airflow
 
 DAILY, WEEKLY, MONTHLY = (f"communication_trends_{period}" for period in ("daily", "weekly", "monthly"))
@@ -161,6 +164,49 @@ def test_a_wrong_password_is_said_and_not_tried_again(airflow, history, monkeypa
     run = history()
     assert run.state == "failed"
     assert "Airflow's API answered 401. Give a user who may delete runs of communication_trends_weekly" in run.log
+
+
+@pytest.mark.parametrize(
+    ("changes", "setting", "said"),
+    [
+        # a page, not Airflow's API: its own start page under a wrong path, or a proxy's login
+        ({}, {}, "connection 'communication_trends_api': Airflow's API is not at its address (JSONDecodeError("),
+        (
+            {"host": "127.0.0.1:1"},
+            {},
+            "connection 'communication_trends_api': Airflow's API is not at its address (Inv",
+        ),
+        (
+            {"extra": '{"path": 5}'},
+            {},
+            "connection 'communication_trends_api': Airflow's API is not at its address (At",
+        ),
+        (
+            None,
+            {},
+            "connection 'communication_trends_api' is not defined. Add it, with the login of a user who may del",
+        ),
+        # before anything is asked for, or removed
+        ({}, {"KEEP_FAILED_RUNS": "-1"}, "[communication_trends] keep_failed_runs: '-1' is not a whole number from 0 "),
+    ],
+)
+def test_an_address_or_a_setting_that_cannot_be_used_is_named_and_not_tried_again(monkeypatch, changes, setting, said):
+    with webhook_server() as server:
+        connection = {
+            "conn_type": "http",
+            "host": "127.0.0.1",
+            "port": server.server_port,
+            "login": "a",
+            "password": "b",
+        }
+        if changes is not None:
+            monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_API", json.dumps(connection | changes))
+        for name, value in setting.items():
+            monkeypatch.setenv(f"AIRFLOW__COMMUNICATION_TRENDS__{name}", value)
+        with pytest.raises(AirflowFailException) as raised:
+            RemoveOldRunsOperator(task_id="remove", period="daily").execute({})
+        assert str(raised.value).startswith(said)
+        assert len(server.posted) == ("JSONDecodeError" in said)
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
 import httpx
-from communication_trends.sdk import AirflowException, AirflowFailException, BaseHook, BaseOperator
+from communication_trends.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowNotFoundException,
+    BaseHook,
+    BaseOperator,
+)
 
 from communication_trends import settings
 from communication_trends.compat import REST_API
+from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import KINDS, utc_now
 from communication_trends.core.wording import count_text
 from communication_trends.rest_api import address, logged_in
@@ -41,30 +50,18 @@ class RemoveOldRunsOperator(BaseOperator):
         Return how many runs were removed.
 
         :param context: Airflow's context.
-        :raises AirflowFailException: when the API refuses the login, the user may not delete runs, or some runs cannot
-            be removed, after all others were.
+        :raises AirflowFailException: when a setting or the connection cannot be used, the API refuses the login, the
+            user may not delete runs, or some runs cannot be removed, after all others were.
         :raises AirflowException: when it answers with a server error, or not at all; Airflow retries it.
         """
-        conn_id = settings.api_conn_id()
-        connection = BaseHook.get_connection(conn_id)
         refused: dict[str, str] = {}
-        try:
-            with logged_in(connection) as client:
+        with self._errors_explained():
+            keep = {"success": settings.keep_completed_runs(), "failed": settings.keep_failed_runs()}
+            with logged_in(BaseHook.get_connection(settings.api_conn_id())) as client:
                 removed = {
-                    "removedCompletedRuns": self._remove(client, "success", settings.keep_completed_runs(), refused),
-                    "removedFailedRuns": self._remove(client, "failed", settings.keep_failed_runs(), refused),
+                    "removedCompletedRuns": self._remove(client, "success", keep["success"], refused),
+                    "removedFailedRuns": self._remove(client, "failed", keep["failed"], refused),
                 }
-        except httpx.HTTPStatusError as error:
-            message = f"connection {conn_id!r}: Airflow's API answered {error.response.status_code}"
-            if error.response.status_code in (401, 403):
-                raise AirflowFailException(
-                    f"{message}. Give a user who may delete runs of {self.target_dag_id}."
-                ) from None
-            raise AirflowException(f"{message}: {error.response.text[:500]}") from None
-        except httpx.HTTPError as error:
-            raise AirflowException(
-                f"connection {conn_id!r}: no answer from Airflow's API at {address(connection)}: {error}"
-            ) from None
         if refused:
             reasons = ", ".join(f"{run_id!r} ({reason})" for run_id, reason in list(refused.items())[:20])
             retryable = any(reason.startswith("5") for reason in refused.values())
@@ -73,6 +70,36 @@ class RemoveOldRunsOperator(BaseOperator):
                 f"{sum(removed.values())} others were. docs/run-history.md says what to do with those that stay."
             )
         return removed
+
+    @contextmanager
+    def _errors_explained(self) -> Iterator[None]:
+        """Turn an error into one that names the setting or connection, and that Airflow retries if that may help."""
+        try:
+            conn_id = settings.api_conn_id()
+            yield
+        except InvalidInputError as error:
+            raise AirflowFailException(str(error)) from None
+        except AirflowNotFoundException:
+            raise AirflowFailException(
+                f"connection {conn_id!r} is not defined. Add it, with the login of a user who may delete runs of "
+                f"{self.target_dag_id}: docs/run-history.md."
+            ) from None
+        except httpx.HTTPStatusError as error:
+            message = f"connection {conn_id!r}: Airflow's API answered {error.response.status_code}"
+            if error.response.status_code in (401, 403):
+                raise AirflowFailException(
+                    f"{message}. Give a user who may delete runs of {self.target_dag_id}."
+                ) from None
+            raise AirflowException(f"{message}: {error.response.text[:500]}") from None
+        except httpx.HTTPError as error:
+            at = address(BaseHook.get_connection(conn_id))
+            raise AirflowException(f"connection {conn_id!r}: no answer from Airflow's API at {at}: {error}") from None
+        # no address, or what is there is another page: Airflow's own, under a wrong path, or a proxy's login
+        except (httpx.InvalidURL, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise AirflowFailException(
+                f"connection {conn_id!r}: Airflow's API is not at its address ({error!r}). Correct its host, port, "
+                "schema (http or https) and the path of its extra: docs/run-history.md."
+            ) from error
 
     def _remove(self, client: httpx.Client, state: str, keep: int, refused: dict[str, str]) -> int:
         """Remove all but the latest runs that ended in a state, note those that could not be, return how many were."""
