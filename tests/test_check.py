@@ -227,6 +227,15 @@ def test_a_table_that_lacks_a_column_a_connection_that_is_not_there_and_a_compon
     assert (code, "database" in said) == (0, False)
 
 
+def test_names_that_cannot_be_read_are_said_since_runs_do_without(database):
+    database.connection.execute("alter table organizations drop column name")
+    code, said = command("check")
+    note = said.splitlines()[-1]
+    assert (code, note[:80]) == (0, "-       names: the page, freshness, anomalies and notifications do not work with")
+    assert "column organizations.name does not exist" in note
+    assert "FAILED  freshness: column organizations.name does not exist" in command("freshness")[1]
+
+
 @pytest.mark.parametrize("period", ["daily", "monthly"])
 def test_freshness_ends_with_0_only_if_each_organization_has_each_trend(database, period):
     now = datetime.datetime.now(datetime.timezone.utc)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from airflow.utils.providers_configuration_loader import providers_configuration_loaded
+from communication_trends.sdk import AirflowException
 
 from communication_trends import __version__, requirements, settings
 from communication_trends.compat import HAS_EXTERNAL_VIEWS, load_dag_file, registered_timetables
@@ -98,7 +99,7 @@ def check_installation(dags: Path | None = None, *, with_database: bool = True) 
     if HAS_EXTERNAL_VIEWS:
         yield from _tried_all("page", _page())
     if with_database:
-        yield from _tried("database", _database)
+        yield from _tried_all("database", _database())
 
 
 def _is_loaded_as_plugins() -> bool:
@@ -190,7 +191,7 @@ def _page() -> Iterator[tuple[str, str]]:
     yield NOTE, "page: this Airflow has one" + ("" if plotly else "; without plotly its charts are missing")
 
 
-def _database() -> str:
+def _database() -> Iterator[tuple[str, str]]:
     # not at the top: freshness needs no operators
     from communication_trends.operators.list_organizations import table_problems
 
@@ -199,7 +200,16 @@ def _database() -> str:
         if problems := table_problems(yesterday, open_database):
             raise InvalidInputError("not ready. " + " ".join(problems))
     named = dict.fromkeys([settings.source_conn_id(), settings.conn_id()])
-    return f"{' and '.join(named)}: the source can be read and trends can be stored (tried, and rolled back)"
+    yield (
+        OK,
+        f"database: {' and '.join(named)}: the source can be read and trends can be stored (tried, and rolled back)",
+    )
+    try:
+        with translate_errors(), open_trends() as reader:
+            # what runs do without
+            reader.rows("web/organization", organization="")
+    except AirflowException as error:
+        yield NOTE, f"names: the page, freshness, anomalies and notifications do not work without them: {error}"
 
 
 def check_freshness(kind: Granularity, count: int) -> Iterator[tuple[str, str]]:
