@@ -214,6 +214,22 @@ def test_dag_files_of_before_0_2_0_and_two_that_make_the_same_dags_are_named(tmp
     assert failed(package=plugins / "communication_trends", **where) == []
 
 
+def test_a_dag_file_that_an_airflowignore_excludes_makes_no_dags(tmp_path):
+    environment = {"AIRFLOW__COMMUNICATION_TRENDS__SQL_PATH": str(ROOT / "sql")}
+    excluded = f"-       DAG file: {tmp_path}/%s: Airflow does not read it, since a .airflowignore excludes it\n"
+    (tmp_path / "old").mkdir()
+    for name in ("one.py", "old/one.py"):
+        shutil.copy(ROOT / "dags" / "communication_trends_periods.py", tmp_path / name)
+    (tmp_path / ".airflowignore").write_text("old\n")
+    # a copy that is put aside is not a second one
+    code, said = command("check", "--no-database", "--dags", str(tmp_path), **environment)
+    assert (code, excluded % "old/one.py" in said) == (0, True)
+    (tmp_path / ".airflowignore").write_text("one.py\n")
+    code, said = command("check", "--no-database", "--dags", str(tmp_path), **environment)
+    assert (code, excluded % "one.py" in said) == (1, True)
+    assert f"FAILED  DAG file: {tmp_path} does not make communication_trends_daily" in said
+
+
 def test_a_table_that_lacks_a_column_a_connection_that_is_not_there_and_a_component_without_database(database):
     database.connection.execute("alter table communication_trends drop column avg_confidence")
     code, said = command("check")

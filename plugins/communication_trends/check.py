@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
+from airflow.utils.file import list_py_file_paths
 from airflow.utils.providers_configuration_loader import providers_configuration_loaded
 from communication_trends.sdk import AirflowException
 
@@ -153,7 +154,11 @@ def _dag_files(folder: Path) -> Iterator[tuple[str, str]]:
         and settings.PACKAGE.resolve() not in path.resolve().parents
     ]
     made_by: dict[str, Path] = {}
+    discovered = {Path(one).resolve() for one in list_py_file_paths(folder, safe_mode=False)}
     for path in mine:
+        if path.is_file() and path.resolve() not in discovered:
+            yield NOTE, f"DAG file: {path}: Airflow does not read it, since a .airflowignore excludes it"
+            continue
         found, errors = load_dag_file(path)
         text = _text(path)
         makes_ours = "AggregateTrendsOperator" in text and (errors or ours & set(found))
