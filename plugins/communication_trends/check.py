@@ -233,7 +233,7 @@ def check_freshness(kind: Granularity, count: int) -> Iterator[tuple[str, str]]:
     if not total:
         yield FAILED, "there is no organization"
     elif not found["anything_stored"]:
-        yield FAILED, f"no {kind.name} trend is stored at all"
+        yield FAILED, f"no {kind.name} trend is stored of {last} (UTC) or before"
     elif not behind:
         yield (
             OK,
