@@ -153,8 +153,8 @@ def _notify(key: str, notifier: Any, context: Any, build: Callable[[], Message |
         notifier, context = copy.copy(notifier), copy.copy(context)
         context[key] = message
         notifier(context)
-    # AirflowTaskTimeout is a BaseException
-    except (Exception, AirflowTaskTimeout) as error:
+    # the last two are BaseExceptions: the task's time limit, and a notifier that calls sys.exit()
+    except (Exception, AirflowTaskTimeout, SystemExit) as error:
         log.exception("%s_notifier failed: no message was sent. The run continues; its summary has the findings.", key)
         return not isinstance(error, AirflowTaskTimeout)
     return True
