@@ -203,7 +203,7 @@ def check_freshness(kind: Granularity, count: int) -> Iterator[tuple[str, str]]:
     last = kind.last_due(utc_now() - FRESHNESS_GRACE)
     asked = Range(last.minus(count - 1), last, last)
     with translate_errors(), open_trends() as reader:
-        rows = reader.rows("reading/freshness", organization_id=None, limit=NAMED, offset=0, **asked.parameters)
+        rows = reader.rows("reading/freshness", limit=NAMED, offset=0, **asked.parameters)
     found = rows[0]
     total, behind = found["organizations_total"], found["organizations_behind"]
     if not total:

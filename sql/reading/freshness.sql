@@ -61,9 +61,6 @@ tenants as materialized (
             stored_trends.is_final
         from stored_trends
     ) as entries
-    where
-        %(organization_id)s::uuid is null
-        or entries.id = %(organization_id)s::uuid
     group by entries.id
 ),
 

@@ -201,9 +201,10 @@ found_organizations as (
             strpos(lower(existence.name), lower(%(search)s::text)) > 0
             or strpos(lower(existence.slug), lower(%(search)s::text)) > 0
         )
+        -- the usual share is that of all organizations, whichever is asked for
         and (
-            %(organization_id)s::uuid is null
-            or existence.id = %(organization_id)s::uuid
+            %(found_organization_id)s::uuid is null
+            or existence.id = %(found_organization_id)s::uuid
         )
 ),
 

@@ -21,10 +21,6 @@ hot_periods as (
     where
         stored_trends.channel_hotspots <> '[]'
         and stored_trends.readable
-        and (
-            %(organization_id)s::uuid is null
-            or stored_trends.organization_id = %(organization_id)s::uuid
-        )
     group by
         stored_trends.organization_id,
         stored_trends.trend_date,

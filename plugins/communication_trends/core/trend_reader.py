@@ -27,8 +27,10 @@ READING_PARAMETERS = {
     + ' || $[*].channelId.type() != "string"',
     "max_count": MAX_COUNT,
     "numbers": NUMBERS,
+    "organization_id": None,
+    "found_organization_id": None,
 }
-"""What is bound for each statement."""
+"""What is bound for each statement, unless something else is given: without an organization, all of them."""
 
 
 class TrendReader:

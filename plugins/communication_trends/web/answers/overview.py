@@ -34,7 +34,7 @@ def overview(
     by_change = sort.endswith("Change")
     rows = reader.rows(
         "reading/overview",
-        organization_id=one and one.id,
+        found_organization_id=one and one.id,
         search=search,
         sort=sort,
         ascending=ascending,
