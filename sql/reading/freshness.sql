@@ -166,19 +166,8 @@ page as (
 select
     bounds.anything_stored,
     bounds.first_day::date as checked_from,
-    counted.organizations_total,
-    counted.organizations_behind,
-    counted.first_incomplete,
-    counted.last_incomplete,
-    counted.incomplete_before,
-    counted.incomplete_periods,
-    page.organization_id,
-    page.name,
-    page.slug,
-    page.missing_days,
-    page.unreadable_days,
-    page.not_final_days,
-    page.last_stored_day
+    counted.*,
+    page.*
 from (
     select
         (select count(*) from tenants) as organizations_total,

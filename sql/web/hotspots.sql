@@ -67,15 +67,7 @@ page as (
 )
 
 select
-    page.organization_id,
-    page.name,
-    page.slug,
-    page.channel_id,
-    page.risk,
-    page.peak_risk_score,
-    page.message_count,
-    page.days_hot,
-    page.last_hot_day,
+    page.*,
     counted.total_entries
 from (select count(*) as total_entries from channels) as counted
 left join page on true

@@ -78,14 +78,7 @@ totals as (
         sum(judged.confidence) filter (where judged.readable) as confidence,
         sum(judged.confident) filter (where judged.readable) as confident
     from (
-        select
-            stored_trends.trend_date,
-            stored_trends.readable,
-            stored_trends.is_final,
-            stored_trends.total_classifications,
-            stored_trends.channel_hotspots,
-            stored_trends.confidence,
-            stored_trends.confident
+        select stored_trends.*
         from stored_trends
         -- each is judged once
         offset 0  -- noqa: AM09
