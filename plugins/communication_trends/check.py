@@ -177,7 +177,7 @@ def _page() -> Iterator[tuple[str, str]]:
     from communication_trends.web.app import create_app
 
     create_app()
-    plotly = requirements.is_installed("plotly")
+    plotly = requirements.installed_version("plotly")
     yield NOTE, "page: this Airflow has one" + ("" if plotly else "; without plotly its charts are missing")
 
 
