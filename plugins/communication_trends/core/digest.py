@@ -119,8 +119,6 @@ class Digest:
             limit=2 * DIGEST_ORGANIZATIONS,
             offset=0,
             hotspot_min_messages=self.rule.min_messages,
-            risk_prior=totals.RISK_PRIOR,
-            min_matched_percent=totals.MIN_MATCHED_PERCENT,
             **self._compared(),
         )
         for row in ranked:

@@ -156,7 +156,6 @@ def _day(row: Mapping[str, Any]) -> tuple[dict[str, Any], totals.Sums | None]:
         escalations,
         confidence=row["confidence"],
         confident=row["confident"],
-        hotspots=row["hotspot_count"],
         risky_topics=settings.hotspot_topics(),
     )
     return {
@@ -166,7 +165,7 @@ def _day(row: Mapping[str, Any]) -> tuple[dict[str, Any], totals.Sums | None]:
         "escalations": escalations,
         "total_classifications": sums.messages,
         "avg_confidence": sums.avg_confidence,
-        "hotspot_count": sums.hotspots,
+        "hotspot_count": row["hotspot_count"],
         "risk_score": sums.risk_score,
         **_named_sums(sums),
     }, sums
