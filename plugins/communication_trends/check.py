@@ -192,7 +192,7 @@ def _page() -> Iterator[tuple[str, str]]:
     from communication_trends.web.app import create_app
 
     create_app()
-    plotly = requirements.is_installed("plotly")
+    plotly = requirements.installed_version("plotly")
     yield NOTE, "page: this Airflow has one" + ("" if plotly else "; without plotly its charts are missing")
 
 
@@ -227,7 +227,7 @@ def check_freshness(kind: Granularity, count: int) -> Iterator[tuple[str, str]]:
     last = kind.last_due(utc_now() - FRESHNESS_GRACE)
     asked = Range(last.minus(count - 1), last, last)
     with translate_errors(), open_trends() as reader:
-        rows = reader.rows("reading/freshness", organization_id=None, limit=NAMED, offset=0, **asked.parameters)
+        rows = reader.rows("reading/freshness", limit=NAMED, offset=0, **asked.parameters)
     found = rows[0]
     total, behind = found["organizations_total"], found["organizations_behind"]
     if not total:

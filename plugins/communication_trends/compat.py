@@ -16,26 +16,6 @@ from communication_trends import sdk
 
 _AIRFLOW = Version(airflow.__version__).release
 
-__all__ = [
-    "DAG",
-    "HAS_EXTERNAL_VIEWS",
-    "REST_API",
-    "TASKS_HAVE_METADATA_DATABASE",
-    "UI_ADDRESS",
-    "clear_number",
-    "discard_mapped_xcom",
-    "exponential_backoff",
-    "flush_metrics",
-    "load_dag_file",
-    "name_task_instance",
-    "pull_mapped_xcoms",
-    "registered_timetables",
-    "rest_api_authentication",
-    "run_after",
-    "task_instance_states",
-    "triggered_by",
-]
-
 PARSING_CONTEXT = ("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "_AIRFLOW_PARSING_CONTEXT_TASK_ID")
 """Environment variables by which Airflow says what of a DAG file is wanted."""
 

@@ -52,12 +52,9 @@ def check_installation() -> None:
         )
     for package, oldest in OLDEST_PACKAGES.items():
         wanted = f"{package}>={oldest}" if oldest != "0" else package
-        try:
-            version = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            raise ImportError(
-                f"communication_trends needs {package}, which is not installed: pip install '{wanted}'."
-            ) from None
+        version = installed_version(package)
+        if version is None:
+            raise ImportError(f"communication_trends needs {package}, which is not installed: pip install '{wanted}'.")
         if _numbers(version) < _numbers(oldest):
             raise ImportError(
                 f"communication_trends needs {package} {oldest} or newer; {version} is installed: "
@@ -65,13 +62,12 @@ def check_installation() -> None:
             )
 
 
-def is_installed(package: str) -> bool:
-    """Return whether pip has installed a package here."""
+def installed_version(package: str) -> str | None:
+    """Return the version of a package that pip has installed here; None where it has not."""
     try:
-        importlib.metadata.version(package)
+        return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+        return None
 
 
 def check_sql_release(folder: Path) -> None:

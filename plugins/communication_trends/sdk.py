@@ -10,6 +10,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+# for the types alone: __getattr__ finds what the others import
+# ruff: noqa: F401
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import (
         DAG,
@@ -30,26 +32,6 @@ if TYPE_CHECKING:
         conf,
         get_parsing_context,
     )
-
-__all__ = [
-    "DAG",
-    "AirflowException",
-    "AirflowFailException",
-    "AirflowNotFoundException",
-    "AirflowOptionalProviderFeatureException",
-    "AirflowPlugin",
-    "AirflowTaskTimeout",
-    "Asset",
-    "BaseHook",
-    "BaseNotifier",
-    "BaseOperator",
-    "Param",
-    "Stats",
-    "TriggerRule",
-    "XComArg",
-    "conf",
-    "get_parsing_context",
-]
 
 _COMPAT = "airflow.providers.common.compat.sdk"
 

@@ -14,10 +14,6 @@ current_trends as (
     where
         trend_sums.trend_date between
         %(first_day)s::timestamp and %(last_day)s::timestamp
-        and (
-            %(organization_id)s::uuid is null
-            or trend_sums.organization_id = %(organization_id)s::uuid
-        )
 ),
 
 -- one row per readable and final trend of the range before, with the period that it is
@@ -32,10 +28,6 @@ previous_trends as (
         %(previous_first_day)s::timestamp and %(previous_last_day)s::timestamp
         and trend_sums.is_final
         and trend_sums.trend_date + %(shift)s::interval <= %(last_due)s::timestamp
-        and (
-            %(organization_id)s::uuid is null
-            or trend_sums.organization_id = %(organization_id)s::uuid
-        )
 ),
 
 -- one row per organization and day with a readable trend in either range. A full join

@@ -6,9 +6,6 @@ from (
     -- read once, not for each period
     select existence.exists_from
     from existence
-    where
-        %(organization_id)s::uuid is null
-        or existence.id = %(organization_id)s::uuid
     offset 0  -- noqa: AM09
 ) as beginnings
 inner join

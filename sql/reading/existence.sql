@@ -1,5 +1,6 @@
--- A view: one row per organization, with the moment from which it exists: when it was
--- created, or the first stored trend with anything in it, where that is earlier.
+-- A view: one row per organization, or the one that is asked for, with the moment from
+-- which it exists: when it was created, or the first stored trend with anything in it,
+-- where that is earlier.
 -- reads: named_organizations, trend_contents
 select
     named_organizations.id,
@@ -44,4 +45,7 @@ select
                 )::timestamp
             )
     end as exists_from
-from named_organizations;
+from named_organizations
+where
+    %(organization_id)s::uuid is null
+    or named_organizations.id = %(organization_id)s::uuid;

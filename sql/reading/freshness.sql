@@ -61,9 +61,6 @@ tenants as materialized (
             stored_trends.is_final
         from stored_trends
     ) as entries
-    where
-        %(organization_id)s::uuid is null
-        or entries.id = %(organization_id)s::uuid
     group by entries.id
 ),
 
@@ -169,19 +166,8 @@ page as (
 select
     bounds.anything_stored,
     bounds.first_day::date as checked_from,
-    counted.organizations_total,
-    counted.organizations_behind,
-    counted.first_incomplete,
-    counted.last_incomplete,
-    counted.incomplete_before,
-    counted.incomplete_periods,
-    page.organization_id,
-    page.name,
-    page.slug,
-    page.missing_days,
-    page.unreadable_days,
-    page.not_final_days,
-    page.last_stored_day
+    counted.*,
+    page.*
 from (
     select
         (select count(*) from tenants) as organizations_total,

@@ -47,18 +47,10 @@ there as (
 matched_days as (
     select
         trends.organization_id,
-        max(trends.messages) filter (where trends.is_current) as messages,
-        max(trends.messages) filter (where not trends.is_current) as previous_messages,
-        max(trends.risky) filter (where trends.is_current) as risky,
-        max(trends.risky) filter (where not trends.is_current) as previous_risky,
-        max(trends.alerts) filter (where trends.is_current) as alerts,
-        max(trends.alerts) filter (where not trends.is_current) as previous_alerts,
-        max(trends.confidence) filter (where trends.is_current) as confidence,
-        max(trends.confidence) filter (where not trends.is_current)
-            as previous_confidence,
-        max(trends.confident) filter (where trends.is_current) as confident,
-        max(trends.confident) filter (where not trends.is_current)
-            as previous_confident
+        max(trends.number) filter (where trends.is_current) as number,
+        max(trends.number) filter (where not trends.is_current) as previous_number,
+        max(trends.whole) filter (where trends.is_current) as whole,
+        max(trends.whole) filter (where not trends.is_current) as previous_whole
     from (
         select
             trend_sums.organization_id,
@@ -68,13 +60,17 @@ matched_days as (
                     then trend_sums.trend_date
                 else trend_sums.trend_date + %(shift)s::interval
             end as day,
-            trend_sums.messages,
-            case when %(sort)s::text = 'riskScoreChange' then trend_sums.risky end
-                as risky,
-            case when %(sort)s::text = 'escalationsChange' then trend_sums.alerts end
-                as alerts,
-            trend_sums.confidence,
-            trend_sums.confident
+            case %(sort)s::text
+                when 'totalClassificationsChange' then trend_sums.messages
+                when 'escalationsChange' then trend_sums.alerts
+                when 'riskScoreChange' then trend_sums.risky
+                when 'avgConfidenceChange' then trend_sums.confidence
+            end as number,
+            -- what a share is of
+            case %(sort)s::text
+                when 'riskScoreChange' then trend_sums.messages
+                when 'avgConfidenceChange' then trend_sums.confident
+            end as whole
         from trend_sums
         where
             %(by_change)s::boolean
@@ -99,16 +95,11 @@ changes as (
     select
         matched_days.organization_id,
         count(*) as days,
-        sum(matched_days.messages) as messages,
-        sum(matched_days.previous_messages) as previous_messages,
-        sum(matched_days.risky) as risky,
-        sum(matched_days.previous_risky) as previous_risky,
-        sum(matched_days.alerts) as alerts,
-        sum(matched_days.previous_alerts) as previous_alerts,
-        sum(matched_days.confidence) as confidence,
-        sum(matched_days.previous_confidence) as previous_confidence,
-        sum(matched_days.confident) as confident,
-        sum(matched_days.previous_confident) as previous_confident
+        (sum(matched_days.number) - sum(matched_days.previous_number))
+        / nullif(sum(matched_days.previous_number), 0) as growth,
+        sum(matched_days.number) / nullif(sum(matched_days.whole), 0)
+        - sum(matched_days.previous_number)
+        / nullif(sum(matched_days.previous_whole), 0) as points
     from matched_days
     group by matched_days.organization_id
 ),
@@ -158,23 +149,10 @@ found_organizations as (
             when 'daysStored' then coalesce(totals.days_stored, 0)
             when 'missingDays'
                 then due.days - coalesce(there.days, 0)
-            when 'totalClassificationsChange'
-                then
-                    (changes.messages - changes.previous_messages)
-                    / nullif(changes.previous_messages, 0)
-            when 'escalationsChange'
-                then
-                    (changes.alerts - changes.previous_alerts)
-                    / nullif(changes.previous_alerts, 0)
-            when 'riskScoreChange'
-                then
-                    changes.risky / nullif(changes.messages, 0)
-                    - changes.previous_risky / nullif(changes.previous_messages, 0)
-            when 'avgConfidenceChange'
-                then
-                    changes.confidence / nullif(changes.confident, 0)
-                    - changes.previous_confidence
-                    / nullif(changes.previous_confident, 0)
+            when 'totalClassificationsChange' then changes.growth
+            when 'escalationsChange' then changes.growth
+            when 'riskScoreChange' then changes.points
+            when 'avgConfidenceChange' then changes.points
         end as sort_key,
         -- of too few periods a change says nothing (core/totals.py)
         %(by_change)s::boolean
@@ -201,9 +179,10 @@ found_organizations as (
             strpos(lower(existence.name), lower(%(search)s::text)) > 0
             or strpos(lower(existence.slug), lower(%(search)s::text)) > 0
         )
+        -- the usual share is that of all organizations, whichever is asked for
         and (
-            %(organization_id)s::uuid is null
-            or existence.id = %(organization_id)s::uuid
+            %(found_organization_id)s::uuid is null
+            or existence.id = %(found_organization_id)s::uuid
         )
 ),
 

@@ -17,9 +17,6 @@ left join communication_trends_provenance as provenance
         -- the planner does not see that the range holds here as well
         and provenance.trend_date >= %(first_day)s::timestamp
         and provenance.trend_date <= %(last_day)s::timestamp
-where
-    %(organization_id)s::uuid is null
-    or stored_trends.organization_id = %(organization_id)s::uuid
 group by provenance.hotspot_rule
 order by
     first_date,

@@ -21,10 +21,6 @@ hot_periods as (
     where
         stored_trends.channel_hotspots <> '[]'
         and stored_trends.readable
-        and (
-            %(organization_id)s::uuid is null
-            or stored_trends.organization_id = %(organization_id)s::uuid
-        )
     group by
         stored_trends.organization_id,
         stored_trends.trend_date,
@@ -71,15 +67,7 @@ page as (
 )
 
 select
-    page.organization_id,
-    page.name,
-    page.slug,
-    page.channel_id,
-    page.risk,
-    page.peak_risk_score,
-    page.message_count,
-    page.days_hot,
-    page.last_hot_day,
+    page.*,
     counted.total_entries
 from (select count(*) as total_entries from channels) as counted
 left join page on true

@@ -1,13 +1,7 @@
 -- A view: one row per readable and final trend of either range that has one of the
 -- other range to be compared with.
 -- reads: stored_trends
-select
-    paired.organization_id,
-    paired.day,
-    paired.is_current,
-    paired.topic_distribution,
-    paired.sentiment_distribution,
-    paired.channel_hotspots
+select paired.*
 from (
     select
         dated.*,

@@ -8,9 +8,6 @@ with
 matched as materialized (
     select matched_trends.*
     from matched_trends
-    where
-        %(organization_id)s::uuid is null
-        or matched_trends.organization_id = %(organization_id)s::uuid
 ),
 
 -- one row per distribution, key and organization

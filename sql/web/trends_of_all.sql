@@ -37,12 +37,7 @@ entries as (
                 jsonb_each(stored_trends.escalation_counts)
                     as severities (name, value)
         ) as entries
-    where
-        stored_trends.readable
-        and (
-            %(organization_id)s::uuid is null
-            or stored_trends.organization_id = %(organization_id)s::uuid
-        )
+    where stored_trends.readable
     group by
         stored_trends.trend_date,
         entries.figure,
@@ -83,18 +78,8 @@ totals as (
         sum(judged.confidence) filter (where judged.readable) as confidence,
         sum(judged.confident) filter (where judged.readable) as confident
     from (
-        select
-            stored_trends.trend_date,
-            stored_trends.readable,
-            stored_trends.is_final,
-            stored_trends.total_classifications,
-            stored_trends.channel_hotspots,
-            stored_trends.confidence,
-            stored_trends.confident
+        select stored_trends.*
         from stored_trends
-        where
-            %(organization_id)s::uuid is null
-            or stored_trends.organization_id = %(organization_id)s::uuid
         -- each is judged once
         offset 0  -- noqa: AM09
     ) as judged
@@ -107,9 +92,6 @@ beginnings as (
         existence.exists_from,
         count(*) as organizations
     from existence
-    where
-        %(organization_id)s::uuid is null
-        or existence.id = %(organization_id)s::uuid
     group by existence.exists_from
 ),
 
@@ -163,13 +145,7 @@ select
                 - coalesce(totals.organizations_unreadable, 0)
         else 0
     end::bigint as organizations_missing,
-    (
-        select count(*)
-        from organizations
-        where
-            %(organization_id)s::uuid is null
-            or organizations.id = %(organization_id)s::uuid
-    ) as organizations_total
+    (select count(*) from existence) as organizations_total
 from expected
 left join totals on expected.first_day = totals.trend_date
 left join distributions on expected.first_day = distributions.trend_date

@@ -91,7 +91,7 @@ class Digest:
 
     def _changes(self, reader: TrendReader) -> list[Line]:
         """Say what has changed over all organizations, over the organization-days stored and final in both weeks."""
-        [row] = reader.rows("reading/comparison", organization_id=None, **self._compared())
+        [row] = reader.rows("reading/comparison", **self._compared())
         matched, possible = row["matched_days"], row["possible_days"]
         noun = f"organization-{self.week.kind.noun}"
         if not matched:
@@ -112,7 +112,6 @@ class Digest:
                 reasons.setdefault(one.organization_id, []).append(self._dated(one.date, one.finding.sentence))
         ranked = reader.rows(
             "reading/overview",
-            organization_id=None,
             search="",
             sort="adjustedRisk",
             ascending=False,
@@ -120,8 +119,6 @@ class Digest:
             limit=2 * DIGEST_ORGANIZATIONS,
             offset=0,
             hotspot_min_messages=self.rule.min_messages,
-            risk_prior=totals.RISK_PRIOR,
-            min_matched_percent=totals.MIN_MATCHED_PERCENT,
             **self._compared(),
         )
         for row in ranked:
@@ -166,9 +163,7 @@ class Digest:
         [known] = reader.rows("reading/any_stored", trend_period=DAILY.name, days=[day.start for day in days.periods()])
         if not known["any_stored"]:
             return [Line("No day of the week is stored, of any organization.")]
-        rows = reader.rows(
-            "reading/freshness", organization_id=None, limit=DIGEST_ORGANIZATIONS, offset=0, **days.parameters
-        )
+        rows = reader.rows("reading/freshness", limit=DIGEST_ORGANIZATIONS, offset=0, **days.parameters)
         behind = rows[0]["organizations_behind"]
         since = rows[0]["checked_from"]
         before = (

@@ -32,9 +32,7 @@ class Sums:
     :param messages: classified messages.
     :param risky: those of a risky topic.
     :param alerts: escalation alerts.
-    :param critical: the critical ones of them.
     :param with_tone: messages with a tone.
-    :param hotspots: hotspots, counted once each period.
     :param confidence: the periods' average confidences, each times its messages.
     :param confident: messages of the periods that have an average.
     """
@@ -42,9 +40,7 @@ class Sums:
     messages: int = 0
     risky: int = 0
     alerts: int = 0
-    critical: int = 0
     with_tone: int = 0
-    hotspots: int = 0
     confidence: int = 0
     confident: int = 0
 
@@ -125,7 +121,6 @@ def sums_of_distributions(
     *,
     confidence: int,
     confident: int,
-    hotspots: int,
     risky_topics: Iterable[str],
 ) -> Sums:
     """
@@ -137,9 +132,7 @@ def sums_of_distributions(
         messages=messages,
         risky=sum(topics.get(topic, 0) for topic in risky_topics),
         alerts=sum(alerts.values()),
-        critical=alerts.get("critical", 0),
         with_tone=sum(tones.values()),
-        hotspots=hotspots,
         confidence=confidence,
         confident=confident,
     )

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from communication_trends.core.database import Database, Transaction
 from communication_trends.core.evidence import NUMBERS
 from communication_trends.core.period import Granularity
+from communication_trends.core.totals import MIN_MATCHED_PERCENT, RISK_PRIOR
 
 MAX_COUNT = 2_147_483_647
 """The largest number that is taken for a count."""
@@ -27,8 +28,12 @@ READING_PARAMETERS = {
     + ' || $[*].channelId.type() != "string"',
     "max_count": MAX_COUNT,
     "numbers": NUMBERS,
+    "risk_prior": RISK_PRIOR,
+    "min_matched_percent": MIN_MATCHED_PERCENT,
+    "organization_id": None,
+    "found_organization_id": None,
 }
-"""What is bound for each statement."""
+"""What is bound for each statement, unless something else is given: without an organization, all of them."""
 
 
 class TrendReader:

@@ -53,13 +53,10 @@ def create_app() -> FastAPI:
     app.middleware("http")(_add_headers)
     for error in DATABASE_ERRORS:
         app.add_exception_handler(error, _database_error)
-    app.add_exception_handler(DatabaseUnusableError, _misconfigured)
     app.add_exception_handler(limits.BusyError, _busy)
     app.add_exception_handler(limits.AbandonedError, _abandoned)
-    app.add_exception_handler(AirflowFailException, _misconfigured)  # type: ignore[arg-type]
-    app.add_exception_handler(InvalidInputError, _misconfigured)  # type: ignore[arg-type]
-    # of a file of the SQL
-    for error in (FileNotFoundError, PermissionError):
+    # the last two: of a file of the SQL
+    for error in (DatabaseUnusableError, AirflowFailException, InvalidInputError, FileNotFoundError, PermissionError):
         app.add_exception_handler(error, _misconfigured)
     _add_page(app)
     app.include_router(routes.router, prefix=API)

@@ -73,25 +73,23 @@ class _Asking:
                 self._database.cancel()
 
 
-_asking: ContextVar[_Asking | None] = ContextVar("asking", default=None)
+_asking: ContextVar[_Asking] = ContextVar("asking")
+"""That of the thread's request, in all that `ConnectionSlots.run` runs."""
 
 
 @contextmanager
 def connection() -> Iterator[Database]:
     """Open the connection that the tasks of the daily DAG store trends with, for a request, and close it."""
-    with open_database(settings.conn_id(), LIMITS, team_name=_team_name()) as database:
-        asking = _asking.get()
-        if asking is None:
-            yield database
-        else:
-            with asking.using(database):
-                yield database
+    with (
+        open_database(settings.conn_id(), LIMITS, team_name=_team_name()) as database,
+        _asking.get().using(database),
+    ):
+        yield database
 
 
 def is_abandoned() -> bool:
     """Whether the client of this thread's request has gone away."""
-    asking = _asking.get()
-    return asking is not None and asking.is_abandoned
+    return _asking.get().is_abandoned
 
 
 def _team_name() -> str | None:

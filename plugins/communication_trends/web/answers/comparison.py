@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from communication_trends import settings
@@ -37,6 +38,10 @@ def comparison(reader: TrendReader, asked: Range, *, organization: str | None) -
             left_out=every - current if stored else None,
         )
 
+    def share(name: str, change: Callable[[totals.Sums, totals.Sums], float | None]) -> ChangeInPoints:
+        current, previous, every = (getattr(sums, name) for sums in (now, before, total))
+        return ChangeInPoints(current=current, previous=previous, change_points=change(now, before), total=every)
+
     return Comparison(
         **compared(asked, one, matched, row["possible_days"]),
         stored_days=stored,
@@ -45,18 +50,8 @@ def comparison(reader: TrendReader, asked: Range, *, organization: str | None) -
         ignored=ignored(reader, asked, one),
         total_classifications=count("messages"),
         escalations=count("alerts"),
-        risk_score=ChangeInPoints(
-            current=now.risk_score,
-            previous=before.risk_score,
-            change_points=totals.risk_change(now, before),
-            total=total.risk_score,
-        ),
-        avg_confidence=ChangeInPoints(
-            current=now.avg_confidence,
-            previous=before.avg_confidence,
-            change_points=totals.confidence_change(now, before),
-            total=total.avg_confidence,
-        ),
+        risk_score=share("risk_score", totals.risk_change),
+        avg_confidence=share("avg_confidence", totals.confidence_change),
     )
 
 

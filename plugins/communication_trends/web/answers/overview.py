@@ -34,7 +34,7 @@ def overview(
     by_change = sort.endswith("Change")
     rows = reader.rows(
         "reading/overview",
-        organization_id=one and one.id,
+        found_organization_id=one and one.id,
         search=search,
         sort=sort,
         ascending=ascending,
@@ -43,8 +43,6 @@ def overview(
         offset=offset,
         hotspot_topics=settings.hotspot_topics(),
         hotspot_min_messages=settings.hotspot_min_messages(),
-        risk_prior=totals.RISK_PRIOR,
-        min_matched_percent=totals.MIN_MATCHED_PERCENT,
         # not needed for this order
         **{**compared, **({} if by_change else asked.parameters)},
     )
@@ -67,17 +65,13 @@ def _ranked(row: Mapping[str, Any], overall: tuple[int, int], *, rank: int) -> R
     sums, now, before = (totals.sums_of(row, prefix) for prefix in ("", "matched_", "previous_"))
     stored, matched = row["days_stored"] > 0, row["matched_days"] > 0
     return RankedOrganization(
+        **row,
         rank=rank,
         organization=organization_of(row),
         risk_score=sums.risk_score,
         risk_score_change=totals.risk_change(now, before),
         adjusted_risk=totals.shrunk_percent((sums.risky + sums.alerts, sums.messages + sums.alerts), overall),
-        days_stored=row["days_stored"],
-        expected_days=row["expected_days"],
-        missing_days=row["missing_days"],
-        unreadable_days=row["unreadable_days"],
         not_final_days=len(row["not_final_dates"]),
-        not_final_dates=row["not_final_dates"],
         unreadable=row["unreadable_days"] > 0 or row["nameless"],
         total_classifications=sums.messages if stored else None,
         total_classifications_change=totals.change_percent(now.messages, before.messages),
@@ -88,7 +82,6 @@ def _ranked(row: Mapping[str, Any], overall: tuple[int, int], *, rank: int) -> R
         hotspot_count=row["hotspots"],
         avg_confidence=sums.avg_confidence,
         avg_confidence_change=totals.confidence_change(now, before),
-        matched_days=row["matched_days"],
         comparable=totals.is_comparable(row["matched_days"], row["expected_days"]),
         matched_risk_score=now.risk_score,
         previous_risk_score=before.risk_score,
@@ -98,7 +91,4 @@ def _ranked(row: Mapping[str, Any], overall: tuple[int, int], *, rank: int) -> R
         previous_risky_classifications=before.risky if matched else None,
         matched_escalations=now.alerts if matched else None,
         previous_escalations=before.alerts if matched else None,
-        daily_classifications=row["daily_classifications"],
-        daily_risky_classifications=row["daily_risky_classifications"],
-        daily_escalations=row["daily_escalations"],
     )

@@ -24,6 +24,7 @@ from communication_trends.web.models.trends import (
     OrganizationTrendDay,
     OrganizationTrends,
     Totals,
+    TrendDay,
 )
 
 
@@ -32,11 +33,12 @@ def trends_of_one(
 ) -> OrganizationTrends:
     """Return one organization's trends."""
     found = find_one(reader, organization)
-    rows = reader.rows("web/trends", organization_id=found.id, **asked.parameters)
+    rows = reader.rows("web/trends_of_all", organization_id=found.id, **asked.parameters)
+    singles = reader.rows("web/trends", organization_id=found.id, **asked.parameters)
     # provenance can be read for both, hotspot rules and origins, or for neither
     origins = reader.rows("web/origins", organization_id=found.id, **asked.parameters) if reader.knows_origins else []
-    by_date = {row["date"]: row for row in origins}
-    entries = [_entry_of_one(row, by_date.get(row["date"], {}), asked) for row in rows]
+    by_date, origin_of = ({row["date"]: row for row in some} for some in (singles, origins))
+    entries = [_entry_of_one(row, by_date.get(row["date"]), origin_of.get(row["date"], {})) for row in rows]
     return OrganizationTrends(
         **range_fields(asked),
         **_changes(reader, asked, changed_since, found.id),
@@ -59,7 +61,7 @@ def trends_of_all(
     """Return the trends of all organizations together, or of one as if there were no other."""
     one = find(reader, organization)
     rows = reader.rows("web/trends_of_all", organization_id=one and one.id, **asked.parameters)
-    entries = [_entry_of_all(row) for row in rows]
+    entries = [_entry(AllTrendDay, row) for row in rows]
     return AllTrends(
         **range_fields(asked),
         **_changes(reader, asked, changed_since, one.id if one else None),
@@ -107,35 +109,29 @@ class _Entry:
     expected: int
 
 
-def _entry_of_one(row: Mapping[str, Any], origin: Mapping[str, Any], asked: Range) -> _Entry:
-    day, sums = _day(row)
-    is_due = row["date"] <= asked.due.first_date
-    is_expected = row["state"] == "missing" or (row["state"] == "unreadable" and is_due) or sums is not None
-    if sums:
-        hotspots = [_hotspot(entry) for entry in row["channel_hotspots"]]
+def _entry_of_one(row: Mapping[str, Any], single: Mapping[str, Any] | None, origin: Mapping[str, Any]) -> _Entry:
+    """Return a period of one organization, whose trend keeps its own average, even without messages to weight it."""
+    if single is None:
+        return _entry(OrganizationTrendDay, row)
+    return _entry(
+        OrganizationTrendDay,
+        row,
+        avg_confidence=single["avg_confidence"],
+        hotspots=[_hotspot(entry) for entry in single["channel_hotspots"]],
         # a period that has not ended is never final, whatever is recorded
-        is_final = origin.get("is_final") if row["is_final"] else False
-        day.update(hotspots=hotspots, is_final=is_final, computed_at=origin.get("computed_at"))
-    is_whole = bool(sums and is_due and row["is_final"])
-    return _Entry(
-        OrganizationTrendDay(**day, whole=is_whole),
-        sums,
-        stored=int(sums is not None),
-        not_final=int(sums is not None and not row["is_final"]),
-        expected=int(is_expected),
+        is_final=False if row["organizations_not_final"] else origin.get("is_final"),
+        computed_at=origin.get("computed_at"),
     )
 
 
-def _entry_of_all(row: Mapping[str, Any]) -> _Entry:
+def _entry(model: type[TrendDay], row: Mapping[str, Any], **more: Any) -> _Entry:
+    """Return a period, with what its model has besides."""
     day, sums = _day(row)
     stored, expected, not_final = (row[f"organizations_{name}"] for name in ("stored", "expected", "not_final"))
-    counts = ("stored", "expected", "not_final", "missing", "unreadable")
+    numbers = {name: value for name, value in row.items() if name.startswith("organizations_")}
+    is_whole = expected > 0 and stored == expected and not not_final
     return _Entry(
-        AllTrendDay(
-            **day,
-            **{f"organizations_{name}": row[f"organizations_{name}"] for name in counts},
-            whole=expected > 0 and stored == expected and not not_final,
-        ),
+        model(**{**numbers, **day, **more}, whole=is_whole),
         sums,
         stored=stored,
         not_final=not_final,
@@ -160,7 +156,6 @@ def _day(row: Mapping[str, Any]) -> tuple[dict[str, Any], totals.Sums | None]:
         escalations,
         confidence=row["confidence"],
         confident=row["confident"],
-        hotspots=row["hotspot_count"] if "hotspot_count" in row else len(row["channel_hotspots"]),
         risky_topics=settings.hotspot_topics(),
     )
     return {
@@ -169,9 +164,8 @@ def _day(row: Mapping[str, Any]) -> tuple[dict[str, Any], totals.Sums | None]:
         "tones": tones,
         "escalations": escalations,
         "total_classifications": sums.messages,
-        # a single trend keeps its own average, even without messages to weight it
-        "avg_confidence": row.get("avg_confidence", sums.avg_confidence),
-        "hotspot_count": sums.hotspots,
+        "avg_confidence": sums.avg_confidence,
+        "hotspot_count": row["hotspot_count"],
         "risk_score": sums.risk_score,
         **_named_sums(sums),
     }, sums

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from communication_trends.web.models.base import Ignored, Model, Ranged
+from communication_trends.web.models.base import Dates, Ignored, Model, Ranged
 from communication_trends.web.models.hotspots import HOTSPOT_RULES, Hotspot, HotspotRule
 from communication_trends.web.models.organizations import Organization
 
@@ -120,11 +120,9 @@ class Changing(Ranged):
     )
 
 
-class NamedDays(Model):
+class NamedDays(Dates):
     """A named day, or several: a holiday, a release."""
 
-    from_: datetime.date
-    to: datetime.date
     name: str
 
 

@@ -2,7 +2,7 @@
 
 import { el, update } from "./dom.js";
 import { count, longPeriod, NOUNS, shortPeriod, shown } from "./format.js";
-import { head, organizationLink } from "./panels.js";
+import { head, listed, organizationLink, plainButton, quiet } from "./panels.js";
 
 const SHOWN_FINDINGS = 6;
 
@@ -28,7 +28,6 @@ export function drawAttention(box, answer, { total, marked, csv, navigate, more 
       when ? el("strong", {}, shortPeriod(period, one.date)) : null,
       el("span", {}, one.sentence),
     );
-  const quiet = (text) => el("p", { class: "quiet" }, text);
   const rest = totalEntries - findings.length;
   const earlier = onceEach([...findings, ...marked.findings])
     .filter(({ date }) => date !== from)
@@ -41,19 +40,15 @@ export function drawAttention(box, answer, { total, marked, csv, navigate, more 
       : el("h2", { id: "attention-title" }, title),
     every
       ? ofAll(answer, navigate)
-      : group("own", listed(findings.map((one) => reason(one, false)))),
+      : group("own", findingsOf(findings.map((one) => reason(one, false)))),
     rest > 0
-      ? el(
-          "button",
-          { class: "plain", type: "button", "data-key": "more", onclick: more },
-          `Show more: ${count(rest, "finding")} left`,
-        )
+      ? plainButton(`Show more: ${count(rest, "finding")} left`, more, { "data-key": "more" })
       : null,
-    ...attentionNotes(answer, total).map(quiet),
+    attentionNotes(answer, total).map(quiet),
     ...(earlier.length
       ? [
           el("h3", {}, "Earlier in this range"),
-          group("earlier", listed(earlier.map((one) => reason(one, true)))),
+          group("earlier", findingsOf(earlier.map((one) => reason(one, true)))),
         ]
       : []),
     marked.problem ? quiet(`Earlier in this range: ${marked.problem}`) : null,
@@ -67,20 +62,7 @@ const aboutOf = (period) =>
 
 const group = (key, ...children) => el("div", { class: "group", "data-key": key }, ...children);
 
-/** The first entries; the others are there to be opened. */
-const listed = (items) => [
-  items.length
-    ? el("ul", { class: "findings", "data-key": "first" }, items.slice(0, SHOWN_FINDINGS))
-    : null,
-  items.length > SHOWN_FINDINGS
-    ? el(
-        "details",
-        { "data-key": "rest" },
-        el("summary", {}, `and ${shown(items.length - SHOWN_FINDINGS)} more`),
-        el("ul", { class: "findings" }, items.slice(SHOWN_FINDINGS)),
-      )
-    : null,
-];
+const findingsOf = (items) => listed("findings", items, SHOWN_FINDINGS, shown);
 
 /** The findings by tenant: those with findings of their own first, then what many have in common, then the others. */
 function ofAll({ findings, together }, navigate) {
@@ -101,7 +83,7 @@ function ofAll({ findings, together }, navigate) {
       )
     : null;
   return [
-    group("own", listed(own.map(tenant))),
+    group("own", findingsOf(own.map(tenant))),
     ...together.map(({ sentence }) =>
       el("p", { class: "together", "data-key": sentence }, sentence),
     ),

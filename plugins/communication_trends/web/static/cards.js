@@ -14,6 +14,7 @@ import {
   shown,
   span,
 } from "./format.js";
+import { csvLink } from "./panels.js";
 import { isNotFinal } from "./series.js";
 
 /** The four metrics: id, name, value in the trends' totals, part of the comparison, and which direction is worse. */
@@ -76,11 +77,7 @@ export function drawCards(box, comparison, { totals, days }, { csv, copy }) {
       el(
         "div",
         { class: "report" },
-        el(
-          "a",
-          { class: "download", href: csv, download: true, "aria-label": "Metrics as CSV" },
-          "CSV",
-        ),
+        csvLink("Metrics", csv),
         el("button", { class: "download", type: "button", onclick: copy }, "Copy as text"),
         // the frame that Airflow puts the page in allows no printing
         globalThis.parent === globalThis

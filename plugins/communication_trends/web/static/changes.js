@@ -3,7 +3,7 @@
 import { overText } from "./cards.js";
 import { el, update } from "./dom.js";
 import { change, label, list, percent, shown, span } from "./format.js";
-import { head, headings, organizationLink, tableIn } from "./panels.js";
+import { head, headings, organizationLink, plainButton, tableIn } from "./panels.js";
 
 /** Organization-periods up to which topics are compared automatically: it reads each entry of each trend. */
 const COMPARED_AT_ONCE = 30_000;
@@ -31,11 +31,7 @@ export function drawChanges(box, answer, { csv, compare, navigate }) {
         "Topics and tones against the range that this one is compared with.",
         null,
       ),
-      el(
-        "button",
-        { class: "plain", type: "button", onclick: compare },
-        "Compare topics and tones",
-      ),
+      plainButton("Compare topics and tones", compare),
     );
     return;
   }

@@ -4,6 +4,7 @@
 import { byId, el, themeName, update } from "./dom.js";
 import { anyOf, NOUNS, span } from "./format.js";
 import { drawLine } from "./line.js";
+import { csvLink } from "./panels.js";
 import { downloadPicture } from "./picture.js";
 import { confidenceOf, percentRange, riskOf, seriesOf } from "./series.js";
 import { drawStack } from "./stack.js";
@@ -108,7 +109,6 @@ const aboutOf = (chart, context) =>
     : chart.about(context);
 
 function frame({ id, title, wide }) {
-  const csv = { class: "download", href: "#", download: true, "aria-label": `${title} as CSV` };
   return el(
     "figure",
     { class: wide ? "panel wide" : "panel", "aria-labelledby": `${id}-title` },
@@ -124,7 +124,7 @@ function frame({ id, title, wide }) {
           { class: "download picture", type: "button", "aria-label": `${title} as PNG` },
           "PNG",
         ),
-        el("a", csv, "CSV"),
+        csvLink(title, "#"),
       ),
       el("span", { class: "about", id: `${id}-about` }),
     ),
@@ -161,13 +161,13 @@ function drawTools({ trends, view, navigate }) {
   if (topic !== null && !names.some(([name]) => name === topic)) names.push([topic, topic]);
   const option = ([name, text]) =>
     el("option", { value: `=${name}`, selected: name === topic }, text);
-  const toggle = (id, name, text) =>
+  const toggle = (name, text) =>
     el(
       "label",
       { class: "toggle" },
       el("input", {
         type: "checkbox",
-        id,
+        id: name,
         checked: view[name],
         onchange: ({ target }) => navigate({ [name]: target.checked, offset: view.offset }),
       }),
@@ -191,7 +191,7 @@ function drawTools({ trends, view, navigate }) {
         names.map(option),
       ),
     ),
-    toggle("share", "share", "Share (100%)"),
-    ...(view.period === "daily" ? [toggle("mean", "mean", "7-day mean")] : []),
+    toggle("share", "Share (100%)"),
+    ...(view.period === "daily" ? [toggle("mean", "7-day mean")] : []),
   );
 }

@@ -2,7 +2,7 @@
 
 import { el, update } from "./dom.js";
 import { count, longPeriod, moment, NOUNS, nounOf, shortPeriod, shown, span } from "./format.js";
-import { organizationLink } from "./panels.js";
+import { listed, organizationLink, plainButton, quiet } from "./panels.js";
 import { lastDate } from "./periods.js";
 import { covers } from "./runs.js";
 import { isNotFinal } from "./series.js";
@@ -97,11 +97,9 @@ function runAll(periods, { mayRun, runs, offer }, least = 2) {
   return [
     under ? el("span", { class: "more" }, `${count(under, "run")} queued or running`) : null,
     rest.length && periods.length >= least
-      ? el(
-          "button",
-          { class: "plain", type: "button", "data-key": "run all", onclick: () => offer(rest) },
-          under ? "Run all others" : "Run all missing",
-        )
+      ? plainButton(under ? "Run all others" : "Run all missing", () => offer(rest), {
+          "data-key": "run all",
+        })
       : null,
   ].filter(Boolean);
 }
@@ -123,9 +121,9 @@ export function drawFreshness(box, freshness, { mayRun, runs, latest, offer, nav
     beforeText(freshness),
     ignoredText(ignored, period),
   ].filter(Boolean);
-  const quiet = notes.map((text) => el("p", { class: "quiet" }, text));
+  const said = notes.map(quiet);
   if (!organizationsBehind) {
-    update(box, el("p", { class: "quiet", id: "gaps-title" }, completeText(freshness)), quiet);
+    update(box, el("p", { class: "quiet", id: "gaps-title" }, completeText(freshness)), said);
     return;
   }
   const items = gapsByPeriod(freshness).map(({ date, parts }) =>
@@ -149,17 +147,9 @@ export function drawFreshness(box, freshness, { mayRun, runs, latest, offer, nav
       el("i", { class: "hatched", "aria-hidden": "true" }),
       completeText(freshness),
     ),
-    el("ul", { class: "behind", "data-key": "first" }, items.slice(0, SHOWN_GAPS)),
-    items.length > SHOWN_GAPS
-      ? el(
-          "details",
-          { "data-key": "rest" },
-          el("summary", {}, `and ${count(items.length - SHOWN_GAPS, NOUNS[period])} more`),
-          el("ul", { class: "behind" }, items.slice(SHOWN_GAPS)),
-        )
-      : null,
+    listed("behind", items, SHOWN_GAPS, (rest) => count(rest, NOUNS[period])),
     runAll(byPeriod(behind, organizationsBehind), { mayRun, runs, offer }, 1),
-    quiet,
+    said,
   );
 }
 

@@ -14,7 +14,16 @@ import {
   shown,
   span,
 } from "./format.js";
-import { head, headings, organizationLink, riskBadge, tableIn } from "./panels.js";
+import {
+  head,
+  headings,
+  linkButton,
+  organizationLink,
+  plainButton,
+  quiet,
+  riskBadge,
+  tableIn,
+} from "./panels.js";
 import { isStored } from "./series.js";
 
 /**
@@ -47,11 +56,11 @@ export function drawHotspots(box, answer, { trends, csv, navigate }) {
   const title = head("hotspots-title", "Hotspots", about, csv);
   const of = hotOf(trends);
   const notes = [rulesNote(hotspotRules), hotspots.length && of ? `${of}.` : null];
-  const quiet = notes.filter(Boolean).map((note) => el("p", { class: "quiet" }, note));
+  const said = notes.filter(Boolean).map(quiet);
   box.hidden = false;
   if (!hotspots.length) {
     const none = of ? `No hotspots, as far as is known: ${of}.` : "No hotspots in this range.";
-    update(box, title, el("p", { class: "empty" }, none), quiet);
+    update(box, title, el("p", { class: "empty" }, none), said);
     return;
   }
   const hot = `Hot ${NOUNS[period]}s`;
@@ -75,7 +84,7 @@ export function drawHotspots(box, answer, { trends, csv, navigate }) {
       hotspots.map((entry) => hotspotRow(entry, { every, period, navigate })),
     ),
     totalEntries > hotspots.length ? el("p", { class: "pager" }, rest) : null,
-    quiet,
+    said,
   );
 }
 
@@ -85,15 +94,7 @@ function hotspotRow(entry, { every, period, navigate }) {
   return el(
     "tr",
     { "data-key": `${organization.id} ${channelId}` },
-    el(
-      "td",
-      {},
-      el(
-        "button",
-        { class: "link wrap", type: "button", onclick: open },
-        channelId || "(empty id)",
-      ),
-    ),
+    el("td", {}, linkButton(channelId || "(empty id)", open)),
     every ? el("td", {}, organizationLink(organization, navigate)) : null,
     el("td", {}, riskBadge(entry.riskScore)),
     el("td", { class: "number extra" }, percent(entry.peakRiskScore)),
@@ -142,10 +143,6 @@ export function drawChannel(box, { days, period }, channel, navigate) {
     hot.length
       ? tableIn("scroll", "Hotspot days", headings(columns), hot.toReversed().map(row))
       : null,
-    el(
-      "button",
-      { class: "plain close", type: "button", onclick: () => navigate({ channel: null }) },
-      "Close",
-    ),
+    plainButton("Close", () => navigate({ channel: null }), { class: "plain close" }),
   );
 }

@@ -37,51 +37,36 @@ export function gapKeys({ figure }, { trends, marked }) {
  * not final, or along the top where that is so of some organizations.
  */
 export function gapTraces(kind, days) {
-  const hatch = (name, dates, base, height, shape = "/") => ({
-    type: "bar",
-    name,
-    x: dates,
-    y: dates.map(() => height),
-    base: dates.map(() => base),
-    width: dates.map((date) => widthOf(kind, date)),
-    yaxis: "y2",
-    meta: name,
-    hoverinfo: "none",
-    marker: {
-      color: "rgba(0,0,0,0)",
-      line: { width: 0 },
-      pattern: {
-        shape,
-        size: 6,
-        solidity: 0.25,
-        fgcolor: themed("--hatch"),
-        bgcolor: "rgba(0,0,0,0)",
+  const hatch = (name, test, base, height, shape = "/") => {
+    const dates = days.filter(test).map((day) => day.date);
+    return {
+      type: "bar",
+      name,
+      x: dates,
+      y: dates.map(() => height),
+      base: dates.map(() => base),
+      width: dates.map((date) => widthOf(kind, date)),
+      yaxis: "y2",
+      meta: name,
+      hoverinfo: "none",
+      marker: {
+        color: "rgba(0,0,0,0)",
+        line: { width: 0 },
+        pattern: {
+          shape,
+          size: 6,
+          solidity: 0.25,
+          fgcolor: themed("--hatch"),
+          bgcolor: "rgba(0,0,0,0)",
+        },
       },
-    },
-  });
-  const dates = (test) => days.filter(test).map((day) => day.date);
+    };
+  };
   return [
-    hatch(
-      "gap",
-      dates((day) => GAPS.has(day.state)),
-      0,
-      1,
-    ),
-    hatch("partial", dates(isPartial), 0.95, 0.05),
-    hatch(
-      "notFinal",
-      dates((day) => isNotFinal(day) && !isSomeFinal(day)),
-      0,
-      1,
-      ".",
-    ),
-    hatch(
-      "someNotFinal",
-      dates((day) => isNotFinal(day) && isSomeFinal(day)),
-      0.9,
-      0.05,
-      ".",
-    ),
+    hatch("gap", (day) => GAPS.has(day.state), 0, 1),
+    hatch("partial", isPartial, 0.95, 0.05),
+    hatch("notFinal", (day) => isNotFinal(day) && !isSomeFinal(day), 0, 1, "."),
+    hatch("someNotFinal", (day) => isNotFinal(day) && isSomeFinal(day), 0.9, 0.05, "."),
   ];
 }
 

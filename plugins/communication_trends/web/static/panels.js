@@ -1,4 +1,4 @@
-// What panels are made of: titles, links, headings, badges, and why one has no answer.
+// What panels are made of: titles, links, buttons, lists, headings, badges, and why one has no answer.
 
 import { el, update } from "./dom.js";
 import { percent } from "./format.js";
@@ -9,26 +9,36 @@ export const head = (id, title, about, csv) =>
     "div",
     { class: "panel-head" },
     el("h2", { id }, title),
-    csv
-      ? el(
-          "a",
-          { class: "download", href: csv, download: true, "aria-label": `${title} as CSV` },
-          "CSV",
-        )
-      : null,
+    csv ? csvLink(title, csv) : null,
     about ? el("span", { class: "about" }, about) : null,
   );
 
-export const organizationLink = (organization, navigate, more = {}) =>
-  el(
-    "button",
-    {
-      class: "link wrap",
-      type: "button",
-      onclick: () => navigate({ organization: organization.id, ...more }, organization),
-    },
-    organization.name,
-  );
+export const csvLink = (title, href) =>
+  el("a", { class: "download", href, download: true, "aria-label": `${title} as CSV` }, "CSV");
+
+export const plainButton = (text, onclick, more = {}) =>
+  el("button", { class: "plain", type: "button", ...more, onclick }, text);
+
+export const quiet = (children) => el("p", { class: "quiet" }, children);
+
+/** The first entries of a list; the others are there to be opened. */
+export const listed = (name, items, most, noun) => [
+  items.length ? el("ul", { class: name, "data-key": "first" }, items.slice(0, most)) : null,
+  items.length > most
+    ? el(
+        "details",
+        { "data-key": "rest" },
+        el("summary", {}, `and ${noun(items.length - most)} more`),
+        el("ul", { class: name }, items.slice(most)),
+      )
+    : null,
+];
+
+export const linkButton = (text, onclick) =>
+  el("button", { class: "link wrap", type: "button", onclick }, text);
+
+export const organizationLink = (organization, navigate) =>
+  linkButton(organization.name, () => navigate({ organization: organization.id }, organization));
 
 /** Say that one panel could not be filled; the others are as they are. */
 export function drawFailure(box, title, problem, retry) {
@@ -37,7 +47,7 @@ export function drawFailure(box, title, problem, retry) {
     box,
     el("h2", { id: `${box.id}-title` }, title),
     el("p", { class: "problem" }, problem.message),
-    el("button", { class: "plain", type: "button", onclick: retry }, "Try again"),
+    plainButton("Try again", retry),
   );
 }
 

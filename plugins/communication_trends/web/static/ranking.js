@@ -2,7 +2,7 @@
 
 import { el, update } from "./dom.js";
 import { anyOf, change, count, NOUNS, percent, shown } from "./format.js";
-import { head, organizationLink, riskBadge, tableIn } from "./panels.js";
+import { head, organizationLink, plainButton, riskBadge, tableIn } from "./panels.js";
 
 export const PAGE_SIZE = 25;
 /** As the API names it. */
@@ -38,8 +38,8 @@ export function drawRanking(box, overview, { view, csv, trends, navigate }) {
   }
   if (!overview.organizations.length) {
     const beyond = `There are ${count(overview.totalEntries, "organization")}: none after the first ${shown(offset)}.`;
-    const first = { class: "plain", type: "button", onclick: () => navigate({ offset: 0 }) };
-    update(box, title, el("p", { class: "empty" }, beyond), el("button", first, "To the first"));
+    const first = plainButton("To the first", () => navigate({ offset: 0 }));
+    update(box, title, el("p", { class: "empty" }, beyond), first);
     return;
   }
   const rows = overview.organizations.map((entry) => row(entry, { trends, navigate }));
@@ -219,16 +219,7 @@ function spark(entry, { riskyTopics, days }) {
 function pager(total, offset, navigate) {
   const last = Math.min(offset + PAGE_SIZE, total);
   const turn = (text, to, possible) =>
-    el(
-      "button",
-      {
-        class: "plain",
-        type: "button",
-        disabled: !possible,
-        onclick: () => navigate({ offset: to }),
-      },
-      text,
-    );
+    plainButton(text, () => navigate({ offset: to }), { disabled: !possible });
   return el(
     "div",
     { class: "pager" },

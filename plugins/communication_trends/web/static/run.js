@@ -3,6 +3,7 @@
 import { ask, base, queue } from "./api.js";
 import { el, update } from "./dom.js";
 import { count, list, longPeriod, shortPeriod, shown } from "./format.js";
+import { quiet } from "./panels.js";
 
 const TASK = "aggregate_organization";
 /** What a task instance has reported beyond its state. */
@@ -26,10 +27,7 @@ export async function drawRun(box, run, leaveTo) {
   const [{ state }, summary, { instances, more, unknown }] = await Promise.all([
     // it may have progressed since the page was opened
     ask(api).catch(() => run),
-    ask(`${api}/taskInstances/summarize/xcomEntries/return_value`).then(
-      ({ value }) => read(value),
-      () => null,
-    ),
+    askXcom(`${api}/taskInstances/summarize/xcomEntries/return_value`),
     askInstances(`${api}/taskInstances`, run.period),
   ]);
   const link = (task, text) => {
@@ -51,15 +49,8 @@ export async function drawRun(box, run, leaveTo) {
   update(
     box,
     el("h2", { id: "run-title" }, `This run, for ${longPeriod(run.period, run.date)}: ${state}`),
-    items.length
-      ? el("ul", { class: "findings" }, items)
-      : el("p", { class: "quiet" }, "Nothing to report."),
-    el(
-      "p",
-      { class: "quiet" },
-      link("summarize", "The task summarize"),
-      " has the whole summary in its log.",
-    ),
+    items.length ? el("ul", { class: "findings" }, items) : quiet("Nothing to report."),
+    quiet([link("summarize", "The task summarize"), " has the whole summary in its log."]),
   );
 }
 
@@ -78,12 +69,7 @@ async function askInstances(tasks, period) {
     const [instance, outcome] = await Promise.all([
       entry ?? inTurn(() => ask(`${tasks}/${TASK}/${index}`).catch(() => null)),
       hasReport
-        ? inTurn(() =>
-            ask(`${tasks}/${TASK}/xcomEntries/${OUTCOME}?map_index=${index}`).then(
-              ({ value }) => read(value),
-              () => null,
-            ),
-          )
+        ? inTurn(() => askXcom(`${tasks}/${TASK}/xcomEntries/${OUTCOME}?map_index=${index}`))
         : null,
     ]);
     const name = instance?.rendered_map_index ?? `task instance ${index}`;
@@ -107,11 +93,11 @@ export function moreText(total = 0, listed = [], what = "") {
   return rest > 0 ? `and ${count(rest, "more task instance")} ${what}` : null;
 }
 
-/** XCom values come as JSON, or as text that holds it. */
-function read(value) {
-  if (typeof value !== "string") return value;
+/** Return the value of an XCom, which comes as JSON, or as text that holds it; null where it cannot be read. */
+async function askXcom(url) {
   try {
-    return JSON.parse(value);
+    const { value } = await ask(url);
+    return typeof value === "string" ? JSON.parse(value) : value;
   } catch {
     return null;
   }

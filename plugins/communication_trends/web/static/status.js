@@ -5,6 +5,7 @@ import { showProblems } from "./controls.js";
 import { byId, el, update } from "./dom.js";
 import { moment, NOUNS, span } from "./format.js";
 import { here, leaveTo } from "./location.js";
+import { plainButton } from "./panels.js";
 import { isDrawn, pageConfig, state } from "./state.js";
 
 const STATUSES = ["loading", "ready", "stale", "empty", "refused", "broken"];
@@ -17,9 +18,6 @@ export function setStatus(status, text = null, button = null) {
   box.hidden = !text;
   update(box, text ? el("span", {}, text) : null, button);
 }
-
-const again = (load) =>
-  el("button", { class: "plain", type: "button", onclick: load }, "Try again");
 
 /** Say how the page is now that its answers are there. */
 export function finished() {
@@ -61,15 +59,16 @@ async function explainPaused(view) {
 /** Say what went wrong; numbers of the same view stay, and are marked outdated. */
 export function broken(problem, load) {
   const isSame = isDrawn(state.view);
+  const again = plainButton("Try again", load);
   if (problem.kind === "invalid") showProblems(problem.fields);
   if (problem.kind === "login") {
     const login = el("button", { class: "primary", type: "button", onclick: logIn }, "Log in");
     const stale = isSame ? ` ${asOf()} Refresh failed.` : "";
     setStatus(isSame ? "stale" : "refused", `${problem.message}${stale}`, login);
   } else if (problem.kind === "broken" && isSame) {
-    setStatus("stale", `${asOf()} Refresh failed. ${problem.message}`, again(load));
+    setStatus("stale", `${asOf()} Refresh failed. ${problem.message}`, again);
   } else {
-    setStatus(problem.kind === "broken" ? "broken" : "refused", problem.message, again(load));
+    setStatus(problem.kind === "broken" ? "broken" : "refused", problem.message, again);
   }
   if (state.status !== "stale") {
     state.drawn = null;
@@ -90,9 +89,5 @@ export function report(text, wrong) {
   const close = () => {
     box.hidden = true;
   };
-  update(
-    box,
-    el("span", {}, text),
-    el("button", { class: "plain", type: "button", onclick: close }, "Close"),
-  );
+  update(box, el("span", {}, text), plainButton("Close", close));
 }
