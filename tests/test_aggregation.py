@@ -248,17 +248,6 @@ def test_what_was_classified_again_is_stored(database, work_on):
     assert trend["avg_confidence"] == 10
 
 
-def before_writing(database, action: str, slug: str = "acme", moment: str = "before") -> None:
-    database.connection.execute(
-        "create or replace function interfere() returns trigger language plpgsql as $$ begin"
-        f" if new.organization_id = '{database.organization(slug)}' then {action} end if; return new; end $$"
-    )
-    database.connection.execute(
-        f"create trigger interfere {moment} insert or update of total_classifications on communication_trends"
-        " for each row execute function interfere()"
-    )
-
-
 @pytest.mark.parametrize(
     ("action", "problem"),
     [
@@ -277,7 +266,7 @@ def test_what_a_trigger_makes_of_a_trend_is_not_stored_as_a_success(database, wo
     for slug in ("acme", "beta"):
         database.classify(slug, at="2026-11-08 10:00", sentiment={"tone": "tense"}, count=3)
         database.escalate(slug, "high", at="2026-11-08 10:00")
-    before_writing(database, action)
+    database.on_write(action, slug="acme")
     outcome = work_on()
     assert changes(outcome) == {("acme", "2026-11-08"): "failed", ("beta", "2026-11-08"): "filled"}
     (failed,) = outcome.of(TrendStatus.FAILED)
@@ -287,7 +276,8 @@ def test_what_a_trigger_makes_of_a_trend_is_not_stored_as_a_success(database, wo
 
 def test_what_a_trigger_changes_after_the_row_was_written_is_seen_as_well(database, work_on):
     database.classify("acme", at="2026-11-08 10:00")
-    before_writing(database, "update communication_trends set avg_confidence = 1 where id = new.id;", moment="after")
+    change = "update communication_trends set avg_confidence = 1 where id = new.id;"
+    database.on_write(change, when="after insert or update of total_classifications")
     assert "avg_confidence is different" in work_on().results[0].reason
     assert database.trends() == {}
 
@@ -297,7 +287,7 @@ def test_any_error_of_one_organization_is_its_own(database, work_on):
     database.connection.execute("alter table organizations alter slug drop not null")
     for slug in ("acme", "beta", "gamma"):
         database.classify(slug, at="2026-11-08 10:00")
-    before_writing(database, "raise 'poisoned';", slug="beta")
+    database.on_write("raise 'poisoned';", slug="beta")
     database.connection.execute("update organizations set slug = null where slug = 'gamma'")
     outcome = work_on()
     gamma = database.organization("gamma")
@@ -446,7 +436,7 @@ def test_a_failure_in_an_earlier_period_costs_neither_the_own_nor_the_others(dat
     for slug, day in itertools.product(("acme", "beta"), (6, 7, 8)):
         database.classify(slug, at=f"2026-11-0{day} 10:00")
     since(database, "2026-11-06")
-    before_writing(database, "if new.trend_date = '2026-11-07' then raise 'poisoned'; end if;")
+    database.on_write("if new.trend_date = '2026-11-07' then raise 'poisoned'; end if;", slug="acme")
     outcome = work_on(lookback_periods=NOV_8.earlier(2))
     (failed,) = outcome.of(TrendStatus.FAILED)
     assert (outcome.name(failed.organization), str(failed.period)) == ("acme", "2026-11-07")
@@ -465,7 +455,7 @@ def test_a_lost_session_in_an_earlier_period_leaves_the_own_one_stored_and_names
         database.classify("acme", at=f"2026-11-0{day} 10:00")
     since(database, "2026-11-06")
     end = "perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(10);"
-    before_writing(database, f"if new.trend_date = '2026-11-07' then {end} end if;")
+    database.on_write(f"if new.trend_date = '2026-11-07' then {end} end if;")
     outcome = work_on(lookback_periods=NOV_8.earlier(2))
     assert outcome.ended_by is not None
     assert totals(database) == {("acme", "2026-11-08"): 1}
@@ -684,13 +674,9 @@ def test_after_any_history_one_run_leaves_the_last_days_as_plain_python_has_them
         "truncate topic_classifications, escalation_alerts, communication_trends, communication_trends_provenance"
     )
     connection.execute("create table if not exists failing (organization_id uuid)")
-    before = "create or replace trigger fail before insert or update on communication_trends for each row"
-    connection.execute(
-        "create or replace function fail() returns trigger language plpgsql as $$ begin"
-        " if exists (select from failing where organization_id = new.organization_id) then raise 'tonight'; end if;"
-        " return new; end $$"
+    database.on_write(
+        "if exists (select from failing where organization_id = new.organization_id) then raise 'tonight'; end if;"
     )
-    connection.execute(f"{before} execute function fail()")  # type: ignore[call-overload]
     created = {
         "acme": datetime.datetime(2026, 1, 1),
         "beta": datetime.datetime(2026, 11, 3, 12),

@@ -338,20 +338,15 @@ def test_it_goes_with_its_organization(database, work_on):
     "action",
     [
         "return null;",
-        "new.messages := 7; return new;",
-        "new.alerts := null; return new;",
-        "new.is_final := not new.is_final; return new;",
+        "new.messages := 7;",
+        "new.alerts := null;",
+        "new.is_final := not new.is_final;",
     ],
 )
 def test_a_trend_whose_provenance_differs_from_what_was_computed_is_not_stored(database, work_on, action):
     for slug in ("acme", "beta"):
         database.classify(slug, at="2026-11-08 10:00")
-    database.connection.execute(
-        "create function interfere() returns trigger language plpgsql as $$ begin"
-        f" if new.organization_id = '{database.organization('acme')}' then {action} end if; return new; end $$;"
-        "create trigger interfere before insert on communication_trends_provenance for each row"
-        " execute function interfere()"
-    )
+    database.on_write(action, slug="acme", when="before insert", table="communication_trends_provenance")
     report = work_on()
     assert changes(report) == {("acme", "2026-11-08"): "failed", ("beta", "2026-11-08"): "filled"}
     assert "provenance" in report.of("failed")[0].reason  # type: ignore[arg-type]
@@ -696,11 +691,11 @@ def test_a_failed_batch_is_split_until_only_what_is_broken_has_failed(
         "create sequence attempts; select nextval('attempts');"
         "create function count_attempts() returns trigger language plpgsql as"
         " $$ begin perform nextval('attempts'); return null; end $$;"
-        "create function fail() returns trigger language plpgsql as $$ begin"
-        " if exists (select from broken where organization_id = new.organization_id) then raise 'broken'; end if;"
-        " return new; end $$;"
-        "create trigger a before insert on communication_trends for each statement execute function count_attempts();"
-        "create trigger b before insert on communication_trends for each row execute function fail()"
+        "create trigger a before insert on communication_trends for each statement execute function count_attempts()"
+    )
+    database.on_write(
+        "if exists (select from broken where organization_id = new.organization_id) then raise 'broken'; end if;",
+        when="before insert",
     )
     report = work_on()
     assert [report.name(one.organization) for one in report.of("failed")] == [f"o{number:03}" for number in broken]  # type: ignore[arg-type]
@@ -726,14 +721,9 @@ def test_where_storing_fails_only_the_broken_are_not_stored(server, database, da
         """ select gen_random_uuid(), id, '2026-10-25', 'daily', '{"general": 5}', '{}', '{}', '[]', 5"""
         " from organizations where slug in ('o05', 'o11')"
     )
-    slug = "(select slug from organizations where id = new.organization_id)"
-    database.connection.execute(
-        "create function refuse() returns trigger language plpgsql as $$ begin"
-        f" if {slug} = tg_argv[0] then raise 'refused'; end if; return new; end $$;"
-        "create trigger at_once before insert on communication_trends for each row execute function refuse('o03');"
-        "create constraint trigger at_the_end after insert on communication_trends_provenance"
-        " deferrable initially deferred for each row execute function refuse('o11')"
-    )
+    database.on_write("raise 'refused';", slug="o03", when="before insert")
+    at_the_end: dict[str, Any] = {"when": "after insert", "table": "communication_trends_provenance"}
+    database.on_write("raise 'refused';", slug="o11", is_deferred=True, name="at_the_end", **at_the_end)
     # found by the verification, after it has been stored
     database.connection.execute("alter table topic_classifications alter confidence type numeric")
     database.connection.execute(

@@ -290,10 +290,7 @@ def test_a_failing_run_tells_no_password_and_no_connection_uri(server, database,
     from sqlalchemy import text as sql
 
     database.classify("acme")
-    database.connection.execute(
-        "create function complain() returns trigger language plpgsql as $$ begin raise 'no'; end $$;"
-        "create trigger complain before insert on communication_trends for each row execute function complain()"
-    )
+    database.on_write("raise 'no';")
     given = {**json.loads(server.airflow_connection(database.name)), "password": PASSWORD, **fault}
     monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", json.dumps(given))
     run = run_dag(NOV_1)

@@ -844,69 +844,51 @@ def test_an_index_that_a_week_shares_with_its_monday_is_named_before(server, dat
 # What is tried, and what of it is the table's
 
 
-def refuse(connection, when: str, action: str, condition: str = "true") -> None:
-    connection.execute(
-        "create or replace function refuse() returns trigger language plpgsql as"
-        f" $$ begin if {condition} then {action} end if; return new; end $$;"
-        f" create or replace trigger refuse {when} on communication_trends for each row execute function refuse()"
-    )
-
-
 # each with what is done to the table of two organizations, and what the check says and advises
 REFUSED_FOR_ALL = {
     "a trigger that raises on update": (
-        lambda connection: refuse(connection, "before update", "raise 'no updates';"),
-        "function refuse() line 1 at RAISE (for each of 2 organizations) [SQLSTATE P0001]",
+        lambda database: database.on_write("raise 'no updates';", when="before update"),
+        "function interfere() line 1 at RAISE (for each of 2 organizations) [SQLSTATE P0001]",
         "correct the application's triggers",
     ),
     "a deferred trigger that raises": (
-        lambda connection: connection.execute(
-            "create function refuse() returns trigger language plpgsql as $$ begin raise 'not at all'; end $$;"
-            " create constraint trigger refuse after insert on communication_trends deferrable initially deferred"
-            " for each row execute function refuse()"
-        ),
+        lambda database: database.on_write("raise 'not at all';", when="after insert", is_deferred=True),
         "not at all",
         "correct the application's triggers",
     ),
     "a trigger that drops the row": (
-        lambda connection: refuse(connection, "before insert", "return null;"),
+        lambda database: database.on_write("return null;"),
         "the stored row is not the one that was written: no row is there",
         "triggers and rules",
     ),
     "a trigger that writes something else": (
-        lambda connection: refuse(connection, "before insert or update", "new.total_classifications := 7;"),
+        lambda database: database.on_write("new.total_classifications := 7;"),
         "the stored row is not the one that was written: total_classifications is different",
         "triggers and rules",
     ),
     "a trigger whose table is gone": (
-        lambda connection: refuse(connection, "before insert", "insert into log values (new.id);"),
+        lambda database: database.on_write("insert into log values (new.id);"),
         'relation "log" does not exist (for each of 2 organizations) [SQLSTATE 42P01]',
-        "correct the application's function: PL/pgSQL function refuse() line 1 at SQL statement",
+        "correct the application's function: PL/pgSQL function interfere() line 1 at SQL statement",
     ),
     "a trigger that writes the same key twice": (
-        lambda connection: refuse(
-            connection, "before insert", "create table log (key integer unique); insert into log values (7), (7);"
-        ),
+        lambda database: database.on_write("create table log (key integer unique); insert into log values (7), (7);"),
         'violates unique constraint "log_key_key". Key (key)=(7) already exists (for each of 2 organizations)',
         "correct the application's triggers and rules",
     ),
     "a column that is too narrow for a percentage": (
-        lambda connection: connection.execute(
-            "alter table communication_trends alter avg_confidence type numeric(3, 2)"
-        ),
+        "alter table communication_trends alter avg_confidence type numeric(3, 2)",
         "numeric field overflow. A field with precision 3, scale 2 must round to an absolute value less than 10^1",
         "make the numbers as wide as in sql/schema/communication_trends.sql",
     ),
     "a check that no row passes": (
-        lambda connection: connection.execute("alter table communication_trends add check (false) not valid"),
+        "alter table communication_trends add check (false) not valid",
         'violates check constraint "communication_trends_check"',
         "change the check that it names",
     ),
     "a foreign key to something else": (
-        lambda connection: connection.execute(
-            "create table days (day timestamp primary key);"
-            " alter table communication_trends add foreign key (trend_date) references days"
-        ),
+        "create table days (day timestamp primary key);"
+        " alter table communication_trends add foreign key (trend_date) references days",
         "violates foreign key constraint",
         "add the row that is referenced",
     ),
@@ -916,7 +898,7 @@ REFUSED_FOR_ALL = {
 @pytest.mark.parametrize("case", REFUSED_FOR_ALL)
 def test_what_refuses_every_organization_is_a_problem_and_what_refuses_one_is_not(server, database, case):
     make, expected, words = REFUSED_FOR_ALL[case]
-    make(database.connection)
+    make(database) if callable(make) else database.connection.execute(make)
     # of one organization it cannot be known: its task instance says it
     database.organization("acme")
     assert checked(server, database) == {}
@@ -931,12 +913,8 @@ def test_what_refuses_every_organization_is_a_problem_and_what_refuses_one_is_no
 def test_one_organization_that_cannot_be_stored_does_not_keep_the_others_from_it(server, database, code):
     for slug in ("acme", "beta", "gamma"):
         database.organization(slug)
-    refuse(
-        database.connection,
-        "before insert or update",
-        f"raise 'poisoned' using errcode = '{code}';",
-        f"new.organization_id <> '{database.organization('gamma')}'",
-    )
+    others = f"new.organization_id <> '{database.organization('gamma')}'"
+    database.on_write(f"if {others} then raise 'poisoned' using errcode = '{code}'; end if;")
     assert checked(server, database) == {}
 
 
@@ -998,7 +976,7 @@ def test_the_check_leaves_nothing_behind(server, database):
     insert = "insert into communication_trends (organization_id, trend_date, trend_period) values (%s, %s, 'daily')"
     connection.execute(insert, [database.organization("acme"), DAY])
     connection.execute("alter table communication_trends add number serial; create table audit (trend uuid)")
-    refuse(connection, "before insert or update", "insert into audit values (new.id); notify stored;")
+    database.on_write("insert into audit values (new.id); notify stored;")
     connection.execute("listen stored")
     before = connection.execute("select * from communication_trends").fetchall()
     for _ in range(4):
@@ -1059,9 +1037,9 @@ def test_psycopg2_finds_the_same(server, database):
         return found
 
     assert problems() == []
-    refuse(connection, "before update", "raise 'no updates';")
+    database.on_write("raise 'no updates';", when="before update")
     assert "no updates" in problems()[0]
-    connection.execute("drop trigger refuse on communication_trends")
+    connection.execute("drop trigger interfere on communication_trends")
     connection.execute("alter table communication_trends add region text not null")
     assert 'null value in column "region"' in problems()[0]
     connection.execute(f"alter table communication_trends drop region; drop index {OUR_INDEX}")

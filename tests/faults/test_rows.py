@@ -12,18 +12,6 @@ from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
 
-def before_writing(database, slug: str, action: str) -> None:
-    """Make PostgreSQL do something whenever one organization's trend is about to be written."""
-    database.connection.execute(
-        "create or replace function interfere() returns trigger language plpgsql as $$ begin"
-        f" if new.organization_id = '{database.organization(slug)}' then {action} end if; return new; end $$"
-    )
-    database.connection.execute(
-        "create or replace trigger interfere before insert or update on communication_trends"
-        " for each row execute function interfere()"
-    )
-
-
 def overflow_total(database, slug: str) -> None:
     """Make one organization's total too large for the column."""
     database.classify(slug, count=100)
@@ -33,7 +21,7 @@ def overflow_total(database, slug: str) -> None:
 @pytest.mark.parametrize(
     ("poison", "reason"),
     [
-        (lambda database: before_writing(database, "beta", "raise 'poisoned';"), "poisoned [SQLSTATE P0001]"),
+        (lambda database: database.on_write("raise 'poisoned';", slug="beta"), "poisoned [SQLSTATE P0001]"),
         (
             lambda database: database.connection.execute(
                 f"alter table communication_trends add check (organization_id <> '{database.organization('beta')}')"
@@ -60,7 +48,7 @@ def test_an_organization_whose_trigger_finds_no_table_fails_alone(database, run_
     """As where each tenant has a schema of its own, and one of them was dropped."""
     for slug in ("acme", "beta", "gamma"):
         database.classify(slug)
-    before_writing(database, "beta", "insert into beta.log values (1);")
+    database.on_write("insert into beta.log values (1);", slug="beta")
     run = run_dag({**NOV_1, "organizations_per_task": per_task})
     assert run.state == "failed"
     assert sorted(slug for slug, _ in database.trends()) == ["acme", "gamma"]
@@ -97,7 +85,7 @@ def test_a_batch_is_named_after_itself_where_an_error_ends_its_splitting(databas
     end = "perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(10);"
     poison = f"if nextval('calls') > 1 then {end} end if; raise 'poisoned';"
     # not what the check before the run tries to store
-    before_writing(database, "acme", f"if new.total_classifications = 1 then {poison} end if;")
+    database.on_write(f"if new.total_classifications = 1 then {poison} end if;", slug="acme")
     run = run_dag({**NOV_1, "organizations_per_task": 2})
     assert run.state == "failed"
     assert "Splitting it" in run.log
@@ -110,14 +98,13 @@ def test_an_organization_deleted_after_it_was_listed_is_nobodys_failure(database
         database.classify(slug)
     if per_task == 1:
         # acme's transaction deletes beta, which was listed and comes next
-        before_writing(database, "acme", "delete from organizations where slug = 'beta';")
+        database.on_write("delete from organizations where slug = 'beta';", slug="acme")
     else:
-        before_writing(
-            database,
-            "acme",
+        database.on_write(
             "if not exists (select from organizations where slug = 'done') then"
             " insert into organizations (name, slug) values ('done', 'done');"
             " delete from organizations where slug = 'beta'; end if;",
+            slug="acme",
         )
     run = run_dag({**NOV_1, "organizations_per_task": per_task})
     if per_task == 1:
@@ -144,7 +131,7 @@ def test_numbers_that_do_not_add_up_are_not_stored(database, run_dag, action, pe
     stored = database.trends()
     database.classify("acme")
     database.classify("beta")
-    before_writing(database, "acme", action)
+    database.on_write(action, slug="acme")
     # forced, since the guard would keep the row of an organization whose numbers shrink
     run = run_dag({**NOV_1, "organizations_per_task": per_task, "force": True})
     assert run.state == "failed"
@@ -294,7 +281,7 @@ def test_organization_names_are_never_rendered_as_templates(database, run_dag):
 
 def test_the_failed_run_says_what_to_do_in_the_summary_and_the_error(database, run_dag):
     database.classify("acme")
-    before_writing(database, "acme", "raise 'poisoned';")
+    database.on_write("raise 'poisoned';", slug="acme")
     run = run_dag(NOV_1)
     assert json.loads(json.dumps(run.summary))["failedOrganizations"] == ["acme"]
     assert "Clear the failed task instances of aggregate_organization, with Downstream, to try again" in run.log
