@@ -14,10 +14,8 @@ from typing import Any
 
 import pytest
 from computed import trend_in_python
-from conftest import made_database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from stored import COLUMNS
 from working import NOV_8, changes, opened, since
@@ -25,7 +23,7 @@ from working import NOV_8, changes, opened, since
 from communication_trends.core.aggregation import Aggregation
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY, Granularity, Period
 from communication_trends.core.report import AggregationReport, TrendStatus
-from communication_trends.core.work import HotspotRule, Origin, Work
+from communication_trends.core.work import Origin, Work
 from local import ROOT
 
 
@@ -57,17 +55,6 @@ def test_a_trend_is_filled_then_unchanged_then_corrected(database, work_on):
     outcome = work_on()
     assert changes(outcome) == {("acme", "2026-11-08"): "corrected"}
     assert (outcome.results[0].stored_messages, outcome.results[0].messages) == (3, 4)
-
-
-def test_another_rule_of_hotspots_is_a_correction(database, work_on):
-    database.classify("acme", topic="technical", at="2026-11-08 10:00", count=4)
-    work_on()
-    assert database.trend("acme", "2026-11-08")["channel_hotspots"] == []
-    rule = HotspotRule(["technical"], 4, decimal.Decimal("0.9"))
-    assert changes(work_on(hotspots=rule)) == {("acme", "2026-11-08"): "corrected"}
-    assert database.trend("acme", "2026-11-08")["channel_hotspots"] == [
-        {"channelId": "C1", "riskScore": 100, "messageCount": 4}
-    ]
 
 
 MESSAGES = (
@@ -298,78 +285,7 @@ def test_any_error_of_one_organization_is_its_own(database, work_on):
     }
 
 
-def test_a_database_in_latin_1_stores_what_it_can_hold_and_names_whose_text_it_cannot(server, database):
-    name = f"latin_{uuid.uuid4().hex[:12]}"
-    with server.connect("postgres") as connection:
-        connection.execute(
-            f"create database {name} encoding 'LATIN1' locale 'C' template template0"  # type: ignore[call-overload]
-        )
-    try:
-        with server.connect(name, client_encoding="utf8", row_factory=dict_row) as connection:
-            for file in ("source_tables.sql", "communication_trends.sql"):
-                connection.execute((ROOT / "sql" / "schema" / file).read_text())
-            ids = {}
-            for slug in ("acme", "beta"):
-                row = connection.execute(
-                    "insert into organizations (name, slug) values (%s, %s) returning id::text", [slug, slug]
-                ).fetchone()
-                ids[slug] = row["id"]
-            for topic in ("Grüße", "Ã¼"):
-                connection.execute(
-                    "insert into topic_classifications (organization_id, topic, created_at) values (%s, %s, %s)",
-                    [ids["acme"], topic, NOV_8.start],
-                )
-            database.classify("beta", at="2026-11-08 10:00")
-            with (
-                server.connect(name, client_encoding="utf8") as own,
-                server.connect(database.name, client_encoding="utf8") as utf8,
-            ):
-                latin = opened(own)
-                work = Work(list(ids.values()), NOV_8)
-                assert set(changes(Aggregation(work, source=latin).run()).values()) == {"filled"}
-                stored = connection.execute(
-                    "select topic_distribution from communication_trends where organization_id = %s", [ids["acme"]]
-                ).fetchone()
-                assert stored["topic_distribution"] == {"Grüße": 1, "Ã¼": 1}
-
-                # from a database that has more letters into one that has fewer
-                database.connection.execute("delete from organizations")
-                for slug, topic in (("acme", "💥"), ("beta", "plain")):
-                    database.connection.execute(
-                        "insert into organizations (id, name, slug) values (%s, %s, %s)", [ids[slug], slug, slug]
-                    )
-                    database.connection.execute(
-                        "insert into topic_classifications (organization_id, topic, created_at) values (%s, %s, %s)",
-                        [ids[slug], topic, "2026-11-07 12:00"],
-                    )
-                day = NOV_8.previous()
-                outcome = Aggregation(
-                    Work(list(ids.values()), day), source=opened(utf8), open_target=lambda: nullcontext(latin)
-                ).run()
-                assert changes(outcome) == {("acme", str(day)): "failed", ("beta", str(day)): "filled"}
-                assert "22P05" in outcome.of(TrendStatus.FAILED)[0].reason
-    finally:
-        server.drop_database(name)
-
-
 # Reading from one database, writing to another
-
-
-def test_an_organization_that_the_target_does_not_know_is_named_and_the_others_are_stored(server, database, work_on):
-    for slug in ("acme", "beta"):
-        database.classify(slug, at="2026-11-08 10:00")
-    with made_database(server) as other, server.connect(database.name) as reader:
-        other.connection.execute(
-            "insert into organizations (id, name, slug) values (%s, 'beta', 'beta')",
-            [database.organization("beta")],
-        )
-        work = Work([database.organization(slug) for slug in ("acme", "beta")], NOV_8, [NOV_8.previous()])
-        target = opened(other.connection)
-        outcome = Aggregation(work, source=opened(reader), open_target=lambda: nullcontext(target)).run()
-        stored = other.trends()
-    assert changes(outcome) == {("acme", "2026-11-08"): "failed", ("beta", "2026-11-08"): "filled"}
-    assert "the organization is missing in the target's organizations table" in outcome.of(TrendStatus.FAILED)[0].reason
-    assert [row["total_classifications"] for row in stored.values()] == [1]
 
 
 def test_the_target_is_not_kept_waiting_in_a_transaction_while_the_source_is_read(server, database, work_on):
@@ -430,24 +346,6 @@ def test_force_is_for_the_runs_own_period_alone(database, work_on):
     database.connection.execute("truncate topic_classifications")
     outcome = work_on(lookback_periods=NOV_8.earlier(1), force=True)
     assert changes(outcome) == {("acme", "2026-11-08"): "corrected", ("acme", "2026-11-07"): "kept"}
-
-
-def test_a_failure_in_an_earlier_period_costs_neither_the_own_nor_the_others(database, work_on):
-    for slug, day in itertools.product(("acme", "beta"), (6, 7, 8)):
-        database.classify(slug, at=f"2026-11-0{day} 10:00")
-    since(database, "2026-11-06")
-    database.on_write("if new.trend_date = '2026-11-07' then raise 'poisoned'; end if;", slug="acme")
-    outcome = work_on(lookback_periods=NOV_8.earlier(2))
-    (failed,) = outcome.of(TrendStatus.FAILED)
-    assert (outcome.name(failed.organization), str(failed.period)) == ("acme", "2026-11-07")
-    assert "poisoned" in failed.reason
-    assert sorted(database.trends()) == [
-        ("acme", "2026-11-06"),
-        ("acme", "2026-11-08"),
-        ("beta", "2026-11-06"),
-        ("beta", "2026-11-07"),
-        ("beta", "2026-11-08"),
-    ]
 
 
 def test_a_lost_session_in_an_earlier_period_leaves_the_own_one_stored_and_names_the_rest(database, work_on):
