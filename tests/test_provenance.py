@@ -274,12 +274,14 @@ def test_a_rule_that_makes_no_difference_is_recorded_without_a_change(database, 
         "avg_confidence = null",
         "sentiment_distribution = '{\"tense\": 40}'",
         "total_classifications = null",
+        "escalation_counts = null",
     ],
 )
 def test_who_changes_a_trend_behind_the_packages_back_is_found_out(database, work_on, tampering):
     two_alerts_and_four_messages(database)
     work_on()
     stored = database.trend("acme", "2026-11-08")
+    database.connection.execute("alter table communication_trends alter escalation_counts drop not null")
     database.connection.execute(f"update communication_trends set {tampering}")
     report = work_on(NOV_8.following(), lookback_periods=[NOV_8])
     assert changes(report)["acme", "2026-11-08"] == "corrected"

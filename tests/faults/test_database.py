@@ -60,28 +60,6 @@ def test_the_role_of_grants_sql_can_do_nothing_else(server, database, role):
                 session.execute(statement)
 
 
-@pytest.mark.parametrize(
-    ("privilege", "table"),
-    [
-        ("select", "organizations"),
-        ("select", "topic_classifications"),
-        ("select", "escalation_alerts"),
-        ("select", "communication_trends"),
-        ("insert", "communication_trends"),
-        ("update", "communication_trends"),
-    ],
-)
-def test_a_missing_privilege_is_named_with_its_grant_and_not_retried(database, run_dag, role, privilege, table):
-    grant_all(database, role)
-    database.classify("acme")
-    database.connection.execute(f"revoke {privilege} on {table} from {role}")
-    run = run_dag(NOV_1, retries=3)
-    assert run.tasks["list_organizations", -1] == "failed"
-    assert f"{table}: no {privilege} privilege" in run.log
-    assert f"grant {privilege} on {table} to {role}" in run.log
-    assert database.trends() == {}
-
-
 # Row-level security
 
 
@@ -262,17 +240,6 @@ def test_a_full_disk_fails_the_attempt_and_leaves_the_stored_row(database, run_d
     database.connection.execute(f"alter role {role} reset temp_file_limit")
     assert run_dag(NOV_1).state == "success"
     assert database.trend("acme")["total_classifications"] == 20_001
-
-
-def test_a_database_that_became_read_only_stores_nothing(database, run_dag, role):
-    grant_all(database, role)
-    database.classify("acme")
-    database.connection.execute(f"alter role {role} set default_transaction_read_only = on")
-    run = run_dag(NOV_1, retries=3)
-    assert run.tasks["list_organizations", -1] == "failed"
-    assert f"{role} can only open read-only transactions" in run.log
-    assert f"alter role {role} in database {database.name} set default_transaction_read_only = off" in run.log
-    assert database.trends() == {}
 
 
 def test_a_database_that_becomes_read_only_during_the_run_stores_nothing(database, run_dag, role):

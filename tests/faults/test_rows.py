@@ -2,45 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 
 import pytest
 from conftest import NOV_1
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg.types.json import Jsonb
-
-
-def overflow_total(database, slug: str) -> None:
-    """Make one organization's total too large for the column."""
-    database.classify(slug, count=100)
-    database.connection.execute("alter table communication_trends alter total_classifications type numeric(2)")
-
-
-@pytest.mark.parametrize(
-    ("poison", "reason"),
-    [
-        (lambda database: database.on_write("raise 'poisoned';", slug="beta"), "poisoned [SQLSTATE P0001]"),
-        (
-            lambda database: database.connection.execute(
-                f"alter table communication_trends add check (organization_id <> '{database.organization('beta')}')"
-            ),
-            "violates check constraint",
-        ),
-        (lambda database: overflow_total(database, "beta"), "numeric field overflow [SQLSTATE 22003]"),
-    ],
-    ids=["a trigger raises", "a check fails", "a number overflows"],
-)
-def test_a_poisoned_organization_fails_alone(database, run_dag, poison, reason):
-    for slug in ("acme", "beta", "gamma"):
-        database.classify(slug)
-    poison(database)
-    run = run_dag(NOV_1)
-    assert run.state == "failed"
-    assert reason in run.log
-    assert sorted(slug for slug, _ in database.trends()) == ["acme", "gamma"]
-    assert (run.summary["organizationsProcessed"], run.summary["failedOrganizations"]) == (2, ["beta"])
 
 
 @pytest.mark.parametrize("per_task", [1, 3])
@@ -114,26 +81,16 @@ def test_an_organization_deleted_after_it_was_listed_is_nobodys_failure(database
     assert sorted(slug for slug, _ in database.trends()) == ["acme", "gamma"]
 
 
-@pytest.mark.parametrize(
-    "action",
-    [
-        "new.total_classifications := new.total_classifications + 1;",
-        "new.topic_distribution := '{\"general\": 1}';",
-        "new.topic_distribution := '{}'; new.total_classifications := 0;",
-    ],
-    ids=["another total", "other topics", "nothing at all"],
-)
-@pytest.mark.parametrize("per_task", [1, 2])
-def test_numbers_that_do_not_add_up_are_not_stored(database, run_dag, action, per_task):
+def test_numbers_that_do_not_add_up_are_not_stored(database, run_dag):
     database.classify("acme", count=2)
     database.classify("beta", count=2)
     run_dag(NOV_1)
     stored = database.trends()
     database.classify("acme")
     database.classify("beta")
-    database.on_write(action, slug="acme")
+    database.on_write("new.topic_distribution := '{}'; new.total_classifications := 0;", slug="acme")
     # forced, since the guard would keep the row of an organization whose numbers shrink
-    run = run_dag({**NOV_1, "organizations_per_task": per_task, "force": True})
+    run = run_dag({**NOV_1, "organizations_per_task": 2, "force": True})
     assert run.state == "failed"
     assert "acme: the trend does not add up and was not stored" in run.log
     assert run.summary["failedOrganizations"] == ["acme"]
@@ -198,35 +155,6 @@ def test_the_log_has_the_messages_of_the_stored_trend_where_they_were_not_overwr
     assert (trend["total_classifications"], trend["escalation_counts"]) == (10, {"high": 2})
 
 
-def test_an_organization_kept_in_a_batch_keeps_no_other_from_being_stored(database, run_dag):
-    database.classify("acme", count=3)
-    database.classify("beta", count=3)
-    run_dag(NOV_1)
-    database.connection.execute(
-        "delete from topic_classifications where organization_id = %s", [database.organization("acme")]
-    )
-    database.classify("beta")
-    run = run_dag({**NOV_1, "organizations_per_task": 2})
-    assert (run.summary["keptTrends"], run.summary["trendsCreated"]) == (1, 1)
-    assert database.trend("acme")["total_classifications"] == 3
-    assert database.trend("beta")["total_classifications"] == 4
-
-
-def test_a_row_of_the_application_with_nulls_and_odd_json_is_replaced(database, run_dag):
-    database.classify("acme")
-    database.connection.execute("alter table communication_trends alter escalation_counts drop not null")
-    for counts in (None, Jsonb([1]), Jsonb("text"), Jsonb({"high": "many", "low": None}), Jsonb(7)):
-        database.connection.execute("truncate communication_trends")
-        database.connection.execute(
-            "insert into communication_trends (id, organization_id, trend_date, trend_period, escalation_counts,"
-            " total_classifications) values (gen_random_uuid(), %s, '2026-11-01', 'daily', %s, null)",
-            [database.organization("acme"), counts],
-        )
-        assert run_dag(NOV_1).state == "success"
-        assert database.trend("acme")["escalation_counts"] == {}
-        assert database.trend("acme")["total_classifications"] == 1
-
-
 hostile = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 hostile_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | hostile,
@@ -277,15 +205,6 @@ def test_organization_names_are_never_rendered_as_templates(database, run_dag):
     run = run_dag({**NOV_1, "organizations": ["{{ 6 * 7 }}", "<b>bold</b>'; --"]})
     assert run.state == "success"
     assert set(run.names.values()) == {"{{ 6 * 7 }}", "<b>bold</b>'; --"}
-
-
-def test_the_failed_run_says_what_to_do_in_the_summary_and_the_error(database, run_dag):
-    database.classify("acme")
-    database.on_write("raise 'poisoned';", slug="acme")
-    run = run_dag(NOV_1)
-    assert json.loads(json.dumps(run.summary))["failedOrganizations"] == ["acme"]
-    assert "Clear the failed task instances of aggregate_organization, with Downstream, to try again" in run.log
-    assert datetime.date.fromisoformat(run.summary["trendDate"]) == datetime.date(2026, 11, 1)
 
 
 def test_an_organization_marked_as_success_by_hand_is_not_taken_for_one(database, run_dag):
