@@ -35,6 +35,9 @@ RISKS: list[tuple[int, int, int, bool]] = [
     (10, 10, 100, True),
     (10, 0, 0, False),
     (7, 2, 29, False),
+    (16, 5, 31, True),  # 31.25%
+    (16, 7, 44, True),  # 43.75%
+    (40, 29, 73, True),  # 72.5%
 ]
 # confidences and their mean
 MEANS: list[tuple[list[Any], int | None]] = [
@@ -46,6 +49,10 @@ MEANS: list[tuple[list[Any], int | None]] = [
     ([0, 1, 1], 1),
     ([0], 0),
     ([None], None),
+    ([0, 0, None], 0),
+    ([100, None], 100),
+    ([1, 2], 2),
+    ([80, 80, 81], 80),
     ([None, 29, None, 30], 30),
     ([79] * 199 + [80], 79),
     ([33, 33, 34], 33),
