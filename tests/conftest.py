@@ -184,6 +184,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     _stack.close()
 
 
+@pytest.fixture
+def setting(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Set one of the package's settings, in the environment."""
+    return lambda name, value: monkeypatch.setenv(f"AIRFLOW__COMMUNICATION_TRENDS__{name.upper()}", value)
+
+
 @pytest.fixture(scope="session")
 def server() -> Server:
     """The PostgreSQL server."""
