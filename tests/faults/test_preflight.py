@@ -92,63 +92,49 @@ def fail_to_index(connection, name: str, *, before_reading: bool) -> Any:
 
 
 UNIQUE = f"create unique index i on communication_trends ({KEY})"
+
+
+def index(columns: str, name: str = "i") -> str:
+    return f"create unique index {name} on communication_trends ({columns})"
+
+
+def constraint(rest: str, name: str = "c") -> str:
+    return f"alter table communication_trends add constraint {name} {rest}"
+
+
+NO_PRIMARY_KEY = "alter table communication_trends drop constraint communication_trends_pkey;"
 INDEXES = {
     "none": "select",
     "this": UNIQUE,
-    "another order": "create unique index i on communication_trends (trend_period, organization_id, trend_date)",
-    "descending": f"create unique index i on communication_trends ({KEY} desc nulls last)",
+    "another order": index("trend_period, organization_id, trend_date"),
+    "descending": index(f"{KEY} desc nulls last"),
     "no unique one": f"create index i on communication_trends ({KEY})",
     "no unique one of its name": f"create index {OUR_INDEX} on communication_trends ({KEY})",
-    "two of the columns": "create unique index i on communication_trends (organization_id, trend_date)",
-    "four columns": f"create unique index i on communication_trends ({KEY}, total_classifications)",
-    "four columns under its name": f"create unique index {OUR_INDEX} on communication_trends ({KEY}, created_at)",
-    "a column twice": f"create unique index i on communication_trends ({KEY}, trend_date)",
+    "two of the columns": index("organization_id, trend_date"),
+    "four columns": index(f"{KEY}, total_classifications"),
+    "four columns under its name": index(f"{KEY}, created_at", OUR_INDEX),
+    "a column twice": index(f"{KEY}, trend_date"),
     "more included": f"{UNIQUE} include (total_classifications)",
     "a key column included as well": f"{UNIQUE} include (trend_date)",
-    "a key column only included": (
-        "create unique index i on communication_trends (organization_id, trend_date) include (trend_period)"
-    ),
+    "a key column only included": f"{index('organization_id, trend_date')} include (trend_period)",
     "with a condition": f"{UNIQUE} where trend_period = 'daily'",
-    "with a condition, of its name": (
-        f"create unique index {OUR_INDEX} on communication_trends ({KEY}) where id is null"
-    ),
+    "with a condition, of its name": f"{index(KEY, OUR_INDEX)} where id is null",
     "with a condition that is true": f"{UNIQUE} where true",
-    "on an expression": (
-        "create unique index i on communication_trends (organization_id, date_trunc('day', trend_date), trend_period)"
-    ),
-    "with an expression more": f"create unique index i on communication_trends ({KEY}, lower(trend_period))",
-    "another collation": (
-        'create unique index i on communication_trends (organization_id, trend_date, trend_period collate "C")'
-    ),
-    "another operator class": (
-        "create unique index i on communication_trends (organization_id, trend_date, trend_period text_pattern_ops)"
-    ),
+    "on an expression": index("organization_id, date_trunc('day', trend_date), trend_period"),
+    "with an expression more": index(f"{KEY}, lower(trend_period)"),
+    "another collation": index('organization_id, trend_date, trend_period collate "C"'),
+    "another operator class": index("organization_id, trend_date, trend_period text_pattern_ops"),
     "nulls not distinct": f"{UNIQUE} nulls not distinct",
-    "a constraint": f"alter table communication_trends add constraint c unique ({KEY})",
-    "a deferrable constraint": f"alter table communication_trends add constraint c unique ({KEY}) deferrable",
-    "a deferred constraint": (
-        f"alter table communication_trends add constraint c unique ({KEY}) deferrable initially deferred"
-    ),
-    "a deferrable constraint of its name": (
-        f"alter table communication_trends add constraint {OUR_INDEX} unique ({KEY}) deferrable"
-    ),
-    "a second, deferrable constraint": (
-        f"{UNIQUE}; alter table communication_trends add constraint c unique ({KEY}) deferrable"
-    ),
-    "a deferrable constraint on others": (
-        f"{UNIQUE}; alter table communication_trends add constraint c unique (organization_id, trend_date) deferrable"
-    ),
-    "the primary key": (
-        "alter table communication_trends drop constraint communication_trends_pkey;"
-        f" alter table communication_trends add primary key ({KEY})"
-    ),
-    "a deferrable primary key": (
-        "alter table communication_trends drop constraint communication_trends_pkey;"
-        f" alter table communication_trends add primary key ({KEY}) deferrable"
-    ),
-    "an exclusion constraint": (
-        "alter table communication_trends add constraint c exclude using btree"
-        " (organization_id with =, trend_date with =, trend_period with =)"
+    "a constraint": constraint(f"unique ({KEY})"),
+    "a deferrable constraint": constraint(f"unique ({KEY}) deferrable"),
+    "a deferred constraint": constraint(f"unique ({KEY}) deferrable initially deferred"),
+    "a deferrable constraint of its name": constraint(f"unique ({KEY}) deferrable", OUR_INDEX),
+    "a second, deferrable constraint": f"{UNIQUE}; {constraint(f'unique ({KEY}) deferrable')}",
+    "a deferrable constraint on others": f"{UNIQUE}; {constraint('unique (organization_id, trend_date) deferrable')}",
+    "the primary key": NO_PRIMARY_KEY + constraint(f"primary key ({KEY})"),
+    "a deferrable primary key": NO_PRIMARY_KEY + constraint(f"primary key ({KEY}) deferrable"),
+    "an exclusion constraint": constraint(
+        "exclude using btree (organization_id with =, trend_date with =, trend_period with =)"
     ),
     "an index over a quoted name": f'create unique index "My ""Index" on communication_trends ({KEY}) where id is null',
     "invalid": lambda connection: fail_to_index(connection, "i", before_reading=False),
@@ -159,29 +145,34 @@ INDEXES = {
         fail_to_index(connection, "other", before_reading=True),
     ),
 }
-PARTITIONED = """
-    drop table communication_trends;
-    create table communication_trends (
-        id uuid not null default gen_random_uuid(), organization_id uuid not null, trend_date timestamp not null,
-        trend_period text not null, topic_distribution jsonb, sentiment_distribution jsonb, escalation_counts jsonb,
-        channel_hotspots jsonb, total_classifications integer, avg_confidence integer, created_at timestamp
-    ) partition by {key};
-"""
-MONTHS = PARTITIONED.format(key="range (trend_date)") + (
-    "create table november partition of communication_trends for values from ('2026-11-01') to ('2026-12-01');"
-    "create table remainder partition of communication_trends default;"
-)
+
+
+def partitioned(by: str, *partitions: str) -> str:
+    """Return what makes a partitioned table, of partitions that are each given as "name values"."""
+    return (
+        "drop table communication_trends; create table communication_trends (id uuid not null default"
+        " gen_random_uuid(), organization_id uuid not null, trend_date timestamp not null, trend_period text not null,"
+        " topic_distribution jsonb, sentiment_distribution jsonb, escalation_counts jsonb, channel_hotspots jsonb,"
+        f" total_classifications integer, avg_confidence integer, created_at timestamp) partition by {by};"
+    ) + "".join(
+        f"create table {name} partition of communication_trends {values};"
+        for name, _, values in (one.partition(" ") for one in partitions)
+    )
+
+
+DATES = "range (trend_date)"
+MONTHS = partitioned(DATES, "november for values from ('2026-11-01') to ('2026-12-01')", "remainder default")
+ONE_HASH = "p for values with (modulus 1, remainder 0)"
 ON_ONLY = f"create unique index i on only communication_trends ({KEY});"
+NOVEMBER_ATTACHED = f"create unique index n on november ({KEY}); alter index i attach partition n;"
 INDEXES |= {
     "partitioned: none": MONTHS,
     "partitioned: this": MONTHS + UNIQUE,
     "partitioned: on only the parent": MONTHS + ON_ONLY,
     "partitioned: on only the parent, of its name": MONTHS + ON_ONLY.replace("index i", f"index {OUR_INDEX}"),
-    "partitioned: one partition attached": (
-        f"{MONTHS}{ON_ONLY} create unique index n on november ({KEY}); alter index i attach partition n"
-    ),
+    "partitioned: one partition attached": MONTHS + ON_ONLY + NOVEMBER_ATTACHED,
     "partitioned: each attached": (
-        f"{MONTHS}{ON_ONLY} create unique index n on november ({KEY}); alter index i attach partition n;"
+        f"{MONTHS}{ON_ONLY}{NOVEMBER_ATTACHED}"
         f" create unique index r on remainder ({KEY}); alter index i attach partition r"
     ),
     "partitioned: on each partition, not the parent": (
@@ -190,15 +181,9 @@ INDEXES |= {
     "partitioned: a constraint on only the parent": (
         f"{MONTHS} alter table only communication_trends add constraint c unique ({KEY})"
     ),
-    "partitioned: deferrable": f"{MONTHS} alter table communication_trends add constraint c unique ({KEY}) deferrable",
-    "partitioned: by period": (
-        PARTITIONED.format(key="list (trend_period)")
-        + f"create table days partition of communication_trends for values in ('daily'); {UNIQUE}"
-    ),
-    "partitioned: by organization": (
-        PARTITIONED.format(key="hash (organization_id)")
-        + f"create table p partition of communication_trends for values with (modulus 1, remainder 0); {UNIQUE}"
-    ),
+    "partitioned: deferrable": MONTHS + constraint(f"unique ({KEY}) deferrable"),
+    "partitioned: by period": partitioned("list (trend_period)", "days for values in ('daily')") + UNIQUE,
+    "partitioned: by organization": partitioned("hash (organization_id)", ONE_HASH) + UNIQUE,
 }
 
 
@@ -299,9 +284,7 @@ STORING = {
         ),
     ),
     "a missing partition": (
-        PARTITIONED.format(key="range (trend_date)")
-        + "create table october partition of communication_trends for values from (minvalue) to ('2026-11-01');"
-        + UNIQUE,
+        partitioned(DATES, "october for values from (minvalue) to ('2026-11-01')") + UNIQUE,
         'no partition of relation "communication_trends" found for row',
         (
             "create the partition",
@@ -309,14 +292,15 @@ STORING = {
         ),
     ),
     "a missing partition of timestamptz": (
-        PARTITIONED.format(key="range (trend_date)").replace("trend_date timestamp", "trend_date timestamptz")
-        + "create table other partition of communication_trends"
-        f" for values from ('2026-11-01 00:00:01Z') to (maxvalue); {UNIQUE}",
+        partitioned(DATES, "other for values from ('2026-11-01 00:00:01Z') to (maxvalue)").replace(
+            "trend_date timestamp", "trend_date timestamptz"
+        )
+        + UNIQUE,
         'no partition of relation "communication_trends" found for row',
         "create table communication_trends_default partition of communication_trends default",
     ),
     "no partition at all": (
-        PARTITIONED.format(key="hash (organization_id)") + UNIQUE,
+        partitioned("hash (organization_id)") + UNIQUE,
         'no partition of relation "communication_trends" found for row',
         (
             "create the partition",
@@ -324,27 +308,23 @@ STORING = {
         ),
     ),
     "a missing partition of the period": (
-        PARTITIONED.format(key="list (trend_period)")
-        + f"create table weeks partition of communication_trends for values in ('weekly', 'monthly'); {UNIQUE}",
+        partitioned("list (trend_period)", "weeks for values in ('weekly', 'monthly')") + UNIQUE,
         'no partition of relation "communication_trends" found for row',
         "create table communication_trends_default partition of communication_trends default",
     ),
     "a missing partition of a partition": (
-        PARTITIONED.format(key="list (trend_period)")
-        + "create table days partition of communication_trends for values in ('daily') partition by range (trend_date);"
-        f" create table old partition of days for values from ('2025-01-01') to ('2026-11-01'); {UNIQUE}",
+        partitioned("list (trend_period)", f"days for values in ('daily') partition by {DATES}")
+        + f"create table old partition of days for values from ('2025-01-01') to ('2026-11-01'); {UNIQUE}",
         'no partition of relation "days" found for row',
         "create table days_default partition of days default",
     ),
     "a publication without a replica identity": (
-        "alter table communication_trends drop constraint communication_trends_pkey;"
-        " create publication p for table communication_trends",
+        NO_PRIMARY_KEY + "create publication p for table communication_trends",
         'cannot update table "communication_trends" because it does not have a replica identity',
         ("replica identity full", "alter table communication_trends replica identity full"),
     ),
     "a publication of all tables without a replica identity": (
-        "alter table communication_trends drop constraint communication_trends_pkey;"
-        " create publication p for all tables",
+        NO_PRIMARY_KEY + "create publication p for all tables",
         'cannot update table "communication_trends" because it does not have a replica identity',
         ("or give it a primary key", "alter table communication_trends add primary key (id)"),
     ),
@@ -415,28 +395,18 @@ FINE = {
         " create function fill() returns trigger language plpgsql as $$ begin new.region := 'eu'; return new; end $$;"
         " create trigger fill before insert on communication_trends for each row execute function fill()"
     ),
-    "a partition": (
-        PARTITIONED.format(key="range (trend_date)")
-        + "create table f partition of communication_trends for values from ('2026-11-01') to ('2026-11-02');"
+    "a partition": partitioned(DATES, "f for values from ('2026-11-01') to ('2026-11-02')") + UNIQUE,
+    "a partition without limits": partitioned(DATES, "f for values from (minvalue) to (maxvalue)") + UNIQUE,
+    "a partition by three columns": (
+        partitioned(
+            "range (trend_period, trend_date)", "f for values from ('daily', '2026-11-01') to ('daily', '2026-12-01')"
+        )
         + UNIQUE
     ),
-    "a partition without limits": (
-        PARTITIONED.format(key="range (trend_date)")
-        + f"create table f partition of communication_trends for values from (minvalue) to (maxvalue); {UNIQUE}"
-    ),
-    "a partition by three columns": (
-        PARTITIONED.format(key="range (trend_period, trend_date)") + "create table f partition of communication_trends"
-        f" for values from ('daily', '2026-11-01') to ('daily', '2026-12-01'); {UNIQUE}"
-    ),
-    "a partition by date": (
-        PARTITIONED.format(key="list (trend_date)")
-        + f"create table f partition of communication_trends for values in ('2026-11-01'); {UNIQUE}"
-    ),
+    "a partition by date": partitioned("list (trend_date)", "f for values in ('2026-11-01')") + UNIQUE,
     "partitions of partitions": (
-        PARTITIONED.format(key="list (trend_period)")
-        + "create table days partition of communication_trends for values in ('daily') partition by range (trend_date);"
-        " create table rest partition of communication_trends default;"
-        " create table f partition of days for values from ('2026-11-01') to ('2026-12-01') partition by hash"
+        partitioned("list (trend_period)", f"days for values in ('daily') partition by {DATES}", "rest default")
+        + "create table f partition of days for values from ('2026-11-01') to ('2026-12-01') partition by hash"
         " (organization_id);"
         f" create table p partition of f for values with (modulus 1, remainder 0); {UNIQUE}"
     ),
@@ -451,16 +421,11 @@ FINE = {
     ),
     "a publication with a primary key": "create publication p for all tables",
     "a publication of all but updates": (
-        "alter table communication_trends drop constraint communication_trends_pkey;"
-        " create publication p for table communication_trends with (publish = 'insert, delete')"
+        NO_PRIMARY_KEY + "create publication p for table communication_trends with (publish = 'insert, delete')"
     ),
-    "a publication of others": (
-        "alter table communication_trends drop constraint communication_trends_pkey;"
-        " create publication p for table organizations"
-    ),
+    "a publication of others": NO_PRIMARY_KEY + "create publication p for table organizations",
     "a publication with an index as identity": (
-        "alter table communication_trends drop constraint communication_trends_pkey;"
-        f" alter table communication_trends replica identity using index {OUR_INDEX};"
+        f"{NO_PRIMARY_KEY} alter table communication_trends replica identity using index {OUR_INDEX};"
         " create publication p for table communication_trends"
     ),
     "an unlogged table": "alter table communication_trends set unlogged",
@@ -944,10 +909,8 @@ def test_a_unique_index_of_the_application_that_is_too_narrow_is_a_problem_of_th
 
 
 def test_a_partition_that_only_some_organizations_lack_is_no_problem(server, database):
-    database.connection.execute(
-        PARTITIONED.format(key="list (organization_id)") + "create table p partition of communication_trends"
-        f" for values in ('{database.organization('acme')}'); {UNIQUE}"
-    )
+    acme = f"p for values in ('{database.organization('acme')}')"
+    database.connection.execute(partitioned("list (organization_id)", acme) + UNIQUE)
     for slug in ("beta", "gamma"):
         database.organization(slug)
     assert checked(server, database) == {}
