@@ -1021,6 +1021,7 @@ def test_nothing_but_data_looks_like_data(visit, web):
     page.get_by_role("button", name="30 days").click()
     # another range is other data: nothing of the old one is left
     expect(page.locator("#notice")).to_contain_text("does not answer")
+    expect(page.locator("body")).not_to_contain_text("Loading…")
     expect(page.locator("#main")).to_be_hidden()
     expect(page.get_by_role("button", name="30 days")).to_have_attribute("aria-pressed", "true")
     page.unroute("**/api/v1/**")

@@ -160,14 +160,6 @@ def test_a_few_messages_are_bars_and_zero_alerts_a_zero(visit):
     expect(page.locator("#escalations-table tbody td").first).to_have_text("0")
 
 
-def test_an_error_is_never_next_to_loading(visit):
-    page = visit()
-    page.route("**/api/v1/**", lambda route: route.abort())
-    page.get_by_role("button", name="7 days").click()
-    expect(page.locator("#notice")).to_contain_text("does not answer")
-    expect(page.locator("body")).not_to_contain_text("Loading…")
-
-
 def test_the_shape_of_the_page_is_there_before_its_data(visit, airflow):
     page = visit()
     held: list = []
