@@ -791,16 +791,12 @@ def test_organizations_that_are_listed_twice_or_without_an_id_are_named(server, 
 )
 def test_an_index_that_a_week_shares_with_its_monday_is_named_before(server, database, made, remedy):
     database.connection.execute(made)
-    organization = database.organization("acme")
+    database.organization("acme")
     # while there are only days, only days are stored
     assert checked(server, database) == {}
     week = WEEKLY.containing(DAY)
     assert checked(server, database, period=week) == {}
-    database.connection.execute(
-        "insert into communication_trends (id, organization_id, trend_date, trend_period)"
-        " values (gen_random_uuid(), %s, %s, 'daily')",
-        [organization, week.start - datetime.timedelta(days=70)],
-    )
+    database.insert_trend("acme", week.start - datetime.timedelta(days=70), total_classifications=1)
     ((problem, found),) = checked(server, database, period=week).items()
     assert "allows one trend for each organization and date, but days, weeks and months begin on the same" in problem
     assert found == remedy
@@ -897,10 +893,7 @@ def test_a_check_that_only_refuses_idle_organizations_is_said_and_no_problem(ser
 def test_a_unique_index_of_the_application_that_is_too_narrow_is_a_problem_of_the_dag_that_meets_it(server, database):
     monday = datetime.date(2026, 11, 2)
     for slug in ("acme", "beta"):
-        database.connection.execute(
-            "insert into communication_trends (organization_id, trend_date, trend_period) values (%s, %s, 'daily')",
-            [database.organization(slug), monday],
-        )
+        database.insert_trend(slug, monday, total_classifications=1)
     database.connection.execute("create unique index narrow on communication_trends (organization_id, trend_date)")
     assert checked(server, database, period=DAILY.containing(monday)) == {}
     ((problem, remedy),) = checked(server, database, period=WEEKLY.containing(monday)).items()
@@ -939,10 +932,8 @@ def test_a_target_without_organizations_is_checked_as_far_as_it_can_be(server, d
 
 def test_the_check_leaves_nothing_behind(server, database):
     connection = database.connection
-    for slug in ("acme", "beta"):
-        database.organization(slug)
-    insert = "insert into communication_trends (organization_id, trend_date, trend_period) values (%s, %s, 'daily')"
-    connection.execute(insert, [database.organization("acme"), DAY])
+    database.insert_trend("acme", DAY, total_classifications=1)
+    database.organization("beta")
     connection.execute("alter table communication_trends add number serial; create table audit (trend uuid)")
     database.on_write("insert into audit values (new.id); notify stored;")
     connection.execute("listen stored")
@@ -969,10 +960,7 @@ def test_the_check_leaves_nothing_behind(server, database):
 )
 def test_a_lock_of_another_session_neither_fails_the_check_nor_holds_it_up(server, database, lock, caplog):
     for slug in ("acme", "beta", "gamma"):
-        database.connection.execute(
-            "insert into communication_trends (organization_id, trend_date, trend_period) values (%s, %s, 'daily')",
-            [database.organization(slug), DAY],
-        )
+        database.insert_trend(slug, DAY, total_classifications=1)
     with psycopg.connect(server.dsn(database.name)) as other:
         other.execute(lock)
         began = time.monotonic()

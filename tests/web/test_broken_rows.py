@@ -9,6 +9,7 @@ import math
 import sys
 
 import pytest
+from conftest import insert_trend
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stored import COLUMNS, is_count, is_readable
@@ -22,15 +23,10 @@ sys.set_int_max_str_digits(10_000)
 DAY = "2026-10-20"
 RANGE = {"from": "2026-10-19", "to": "2026-10-21"}
 PATHS = [
-    "organizations",
-    "organizations/victim/trends",
-    "trends",
-    "overview",
-    "hotspots",
-    "comparison",
-    "attention",
-    "freshness",
+    *("organizations", "organizations/victim/trends", "trends", "overview"),
+    *("hotspots", "comparison", "attention", "freshness"),
 ]
+SMALL = {"topic_distribution": {"complaint": 3}, "total_classifications": 3}
 
 counts = st.integers(0, 2_147_483_647)
 broken_values = st.one_of(
@@ -66,11 +62,7 @@ def victim(api):
     )
     for column in COLUMNS[:4]:
         api.connection.execute(f"alter table communication_trends alter {column} drop not null")
-    api.connection.execute(
-        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-        " total_classifications) select id, '2026-10-19', 'daily', '{\"complaint\": 3}', 3 from organizations"
-        " where slug = 'victim'"
-    )
+    insert_trend(api.connection, "victim", "2026-10-19", SMALL)
     yield
     api.connection.execute("delete from organizations where slug = 'victim'")
 
@@ -234,12 +226,7 @@ def test_a_trend_of_no_date_that_python_has_changes_no_answer(api, victim, date)
 
     store(api, GOOD)
     before = answers()
-    api.connection.execute(
-        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-        " total_classifications) select id, %s, 'daily', '{\"complaint\": 3}', 3 from organizations"
-        " where slug = 'victim'",
-        [date],
-    )
+    insert_trend(api.connection, "victim", date, SMALL)
     try:
         assert answers() == before
     finally:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import json
 import random
+from typing import Any
 
 import pytest
 from conftest import rows_handled
@@ -395,17 +395,9 @@ def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
             risk = chance.choice([0.3, 0.38, 0.6]) if back == 0 else 0.3
             messages, risky, negative, alerts = (max(0, round(mean * share * times)) for share in (1, risk, 0.4, 0.5))
             series.append(Counts(messages, risky, alerts, negative))
-            made = {
-                "topic_distribution": json.dumps({"complaint": risky}),
-                "sentiment_distribution": json.dumps({"angry": negative}),
-                "escalation_counts": json.dumps({"high": alerts}),
-            }
-            database.connection.execute(
-                "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-                " sentiment_distribution, escalation_counts, total_classifications)"
-                " values (%s, %s, 'daily', %s, %s, %s, %s)",
-                (database.organization(f"o{number}"), days[back].start, *made.values(), messages),
-            )
+            columns: dict[str, Any] = {"escalation_counts": {"high": alerts}, "total_classifications": messages}
+            columns |= {"topic_distribution": {"complaint": risky}, "sentiment_distribution": {"angry": negative}}
+            database.insert_trend(f"o{number}", days[back].start, **columns)
         current, *baseline = series
         is_far = any(
             is_suspect(metric.of(current), [metric.of(one) for one in baseline], sinks=metric.sinks)

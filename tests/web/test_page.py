@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from conftest import insert_trend
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 from stored import COLUMNS
 
@@ -1242,12 +1243,9 @@ def test_what_is_not_due_is_no_gap(visit, made):
 def test_weeks_are_their_own(visit, web):
     one = visit()
     page = one.open(f"organization=dune&{RANGE}")
-    web.connection.execute(
-        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-        " escalation_counts, sentiment_distribution, channel_hotspots, total_classifications)"
-        " select id, day, 'weekly', '{\"complaint\": 7, \"general\": 21}', '{}', '{}', '[]', 28"
-        " from organizations, unnest('{2026-10-05, 2026-10-19}'::timestamp[]) as day where slug = 'dune'"
-    )
+    columns = {"topic_distribution": {"complaint": 7, "general": 21}, "total_classifications": 28}
+    for monday in ("2026-10-05", "2026-10-19"):
+        insert_trend(web.connection, "dune", monday, columns, "weekly")
     page.get_by_role("button", name="Week").click()
     expect(page.get_by_role("button", name="12 weeks")).to_have_attribute("aria-pressed", "true")
     assert "period=weekly" in page.url
