@@ -603,7 +603,6 @@ def test_weeks_and_months_are_made_from_the_rows_and_not_from_days(database, wor
     """Five messages a day make no hotspot on any day, but one over the week; means of days do not add up either."""
     rows = [
         {
-            "organization": "acme",
             "topic": "complaint" if hour < 3 else "general",
             "channel": "C1",
             "confidence": 10 * day if hour else None,
@@ -615,20 +614,13 @@ def test_weeks_and_months_are_made_from_the_rows_and_not_from_days(database, wor
         for hour in range(5)
     ]
     for row in rows:
-        database.classify(
-            "acme",
-            topic=row["topic"],
-            at=row["at"],
-            confidence=row["confidence"],
-            sentiment=row["sentiment"],
-            count=row["count"],
-        )
-    database.escalate("acme", "high", at="2026-11-08 23:59:59.999999")
-    database.escalate("acme", "high", at="2026-11-09 00:00:00")
+        database.classify("acme", **row)
     alerts = [
-        {"organization": "acme", "severity": "high", "at": datetime.datetime(2026, 11, 8, 23, 59, 59, 999999)},
-        {"organization": "acme", "severity": "high", "at": datetime.datetime(2026, 11, 9)},
+        {"severity": "high", "at": datetime.datetime(2026, 11, 8, 23, 59, 59, 999999)},
+        {"severity": "high", "at": datetime.datetime(2026, 11, 9)},
     ]
+    for alert in alerts:
+        database.escalate("acme", **alert)
     kinds: list[Granularity] = [DAILY, WEEKLY, MONTHLY]
     for kind in kinds:
         period = kind.containing(datetime.date(2026, 11, 8))
@@ -652,10 +644,8 @@ def test_days_purged_within_a_week_are_named(database, work_on):
         database.classify("acme", at=f"2026-11-0{day} 10:00", count=3)
         database.classify("whole", at=f"2026-11-0{day} 10:00", count=3)
     since(database, "2026-11-02")
-    work_on(
-        DAILY.containing(datetime.date(2026, 11, 4)),
-        lookback_periods=DAILY.containing(datetime.date(2026, 11, 4)).earlier(2),
-    )
+    wednesday = DAILY.containing(datetime.date(2026, 11, 4))
+    work_on(wednesday, lookback_periods=wednesday.earlier(2))
     database.connection.execute(
         "delete from topic_classifications where created_at < '2026-11-03' and organization_id = %s",
         [database.organization("acme")],

@@ -40,13 +40,6 @@ def test_hotspot_topics_are_separated_by_commas(setting):
     assert settings.hotspot_topics() == ["request", "status update"]
 
 
-def test_sql_path_moves_the_templates(setting, tmp_path: Path):
-    (tmp_path / "aggregate_trends.sql").write_text("select 1")
-    (tmp_path / "VERSION").write_text(f"{__version__}\n")
-    setting("sql_path", str(tmp_path))
-    assert settings.sql_path() == tmp_path
-
-
 @pytest.mark.parametrize(("version", "named"), [("0.1.0\n", "0.1.0"), ("0.2.1\n", "0.2.1"), (None, "one before 0.2.0")])
 def test_sql_of_another_release_is_named_in_one_sentence(setting, tmp_path: Path, version, named):
     (tmp_path / "aggregate_trends.sql").write_text("select 1")
