@@ -80,10 +80,15 @@ def test_any_batch_size_is_one_that_airflow_can_map_or_rejected_by_an_error_that
         assert -(-organizations // size) <= limit
 
 
+@pytest.fixture(scope="module")
+def params_of_the_dag():
+    return load_dag().params
+
+
 @settings(max_examples=100, deadline=None)
 @given(conf=st.dictionaries(st.sampled_from(sorted(PARAMS)), anything, min_size=1))
-def test_any_conf_is_valid_for_the_params_or_rejected_by_an_error_that_names_it(conf):
-    params = copy.deepcopy(load_dag_once().params)
+def test_any_conf_is_valid_for_the_params_or_rejected_by_an_error_that_names_it(params_of_the_dag, conf):
+    params = copy.deepcopy(params_of_the_dag)
     try:
         params.update(conf)
     except ParamValidationError as error:
@@ -91,15 +96,6 @@ def test_any_conf_is_valid_for_the_params_or_rejected_by_an_error_that_names_it(
     else:
         assert isinstance(params["force"], bool)
         assert isinstance(params["organizations_per_task"], int | float)
-
-
-_dags: list = []
-
-
-def load_dag_once():
-    if not _dags:
-        _dags.append(load_dag())
-    return _dags[0]
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))

@@ -1085,15 +1085,12 @@ WRONG_TYPES = [
 ]
 
 
-def retype(connection, table: str, column: str, type_: str) -> None:
-    connection.execute(f"alter table {table} drop {column} cascade; alter table {table} add {column} {type_}")
-
-
 @pytest.mark.parametrize(("table", "column", "types", "wanted"), WRONG_TYPES, ids=lambda value: str(value))
 def test_a_column_of_a_wrong_type_is_named_with_both_types(server, database, table, column, types, wanted):
     database.connection.execute("create type mood as enum ('daily', 'weekly', 'monthly')")
     for type_ in types:
-        retype(database.connection, table, column, type_)
+        change = f"alter table {table} drop {column} cascade; alter table {table} add {column} {type_}"
+        database.connection.execute(change)
         problems = checked(server, database)
         expected = f"{table}.{column}: the column is {type_}, wanted is {wanted}"
         assert expected in problems

@@ -59,11 +59,6 @@ def drawn(page: Page) -> None:
     expect(page.locator("#topics .main-svg").first).to_be_visible()
 
 
-def top_of(page: Page, selector: str) -> float:
-    """Return how far down the page an element begins, in pixels."""
-    return page.locator(selector).first.evaluate("one => one.getBoundingClientRect().top + scrollY")
-
-
 def test_who_needs_a_call_is_first_and_data_comes_before_long_lists(visit):
     page = visit()
     panels = page.locator("main > *").evaluate_all("all => all.filter(one => one.checkVisibility()).map(one => one.id)")
@@ -72,7 +67,7 @@ def test_who_needs_a_call_is_first_and_data_comes_before_long_lists(visit):
     expect(page.locator("#attention-title")).to_have_text("Who needs a call: Thu, 29 Oct 2026")
     expect(page.locator("#attention [data-key=own] li button").first).to_have_text(world.CRISIS)
     # it was 2,342 below the ranking
-    assert top_of(page, "#charts .plot") < 1_150
+    assert page.locator("#charts .plot").first.evaluate("one => one.getBoundingClientRect().top + scrollY") < 1_150
     names = page.locator("#ranking tbody tr td:nth-child(2)").all_inner_texts()
     assert set(names[:4]) == {world.WORSE, *world.TROUBLED}
 
