@@ -57,13 +57,7 @@ def test_a_trend_is_filled_then_unchanged_then_corrected(database, work_on):
     assert (outcome.results[0].stored_messages, outcome.results[0].messages) == (3, 4)
 
 
-MESSAGES = (
-    "topic_distribution",
-    "sentiment_distribution",
-    "channel_hotspots",
-    "total_classifications",
-    "avg_confidence",
-)
+MESSAGES = [column for column in COLUMNS if column != "escalation_counts"]
 PURGES = {
     "delete from topic_classifications where topic = 'old'": "messages 4 → 3",
     "update topic_classifications set sentiment = null": "messages with a tone 4 → 0",

@@ -97,15 +97,6 @@ def test_no_organizations_at_all_is_a_success_with_zeros(database, run_dag):
     assert "There is no organization, so nothing was aggregated" in run.log
 
 
-def test_organizations_restricts_a_run_by_id_or_slug(database, run_dag):
-    for slug in ("acme", "beta", "gamma"):
-        database.classify(slug)
-    run = run_dag({**NOV_1, "organizations": ["acme", database.organization("gamma").upper(), " acme ", ""]})
-    assert run.state == "success"
-    assert sorted(slug for slug, _ in database.trends()) == ["acme", "gamma"]
-    assert run.summary["organizationsProcessed"] == 2
-
-
 def break_organization(database, slug: str) -> None:
     """Make the database refuse one organization's trend."""
     database.connection.execute(

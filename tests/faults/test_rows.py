@@ -63,16 +63,13 @@ def test_a_batch_is_named_after_itself_where_an_error_ends_its_splitting(databas
 def test_an_organization_deleted_after_it_was_listed_is_nobodys_failure(database, run_dag, per_task):
     for slug in ("acme", "beta", "gamma"):
         database.classify(slug)
-    if per_task == 1:
-        # acme's transaction deletes beta, which was listed and comes next
-        database.on_write("delete from organizations where slug = 'beta';", slug="acme")
-    else:
-        database.on_write(
-            "if not exists (select from organizations where slug = 'done') then"
-            " insert into organizations (name, slug) values ('done', 'done');"
-            " delete from organizations where slug = 'beta'; end if;",
-            slug="acme",
-        )
+    # acme's transaction deletes beta, which was listed, the first time that it is tried
+    database.on_write(
+        "if not exists (select from organizations where slug = 'done') then"
+        " insert into organizations (name, slug) values ('done', 'done');"
+        " delete from organizations where slug = 'beta'; end if;",
+        slug="acme",
+    )
     run = run_dag({**NOV_1, "organizations_per_task": per_task})
     if per_task == 1:
         assert run.state == "success"
