@@ -375,10 +375,7 @@ def test_a_run_that_finds_nothing_sends_nothing(database, run_dag, mailbox):
 def test_a_failed_run_says_what_it_found(database, run_dag, mailbox):
     an_alarming_tuesday(database)
     database.classify("broken", at=f"{TUESDAY} 12:00")
-    database.connection.execute(
-        "alter table communication_trends add constraint broken check (organization_id <> "
-        f"'{database.organization('broken')}')"
-    )
+    database.on_write("raise 'broken';", slug="broken")
     run = run_dag({"date": str(TUESDAY)})
     assert (run.state, run.summary["failedOrganizations"]) == ("failed", ["broken"])
     assert [one["organization"] for one in run.summary["attention"]["findings"]] == ["acme"]
