@@ -184,6 +184,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     _stack.close()
 
 
+@pytest.fixture
+def setting(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Set one of the package's settings, in the environment."""
+    return lambda name, value: monkeypatch.setenv(f"AIRFLOW__COMMUNICATION_TRENDS__{name.upper()}", value)
+
+
 @pytest.fixture(scope="session")
 def server() -> Server:
     """The PostgreSQL server."""
@@ -264,6 +270,26 @@ class Database:
         """Insert a daily trend as another writer would."""
         self.organization(slug)
         insert_trend(self.connection, slug, date, columns)
+
+    def on_write(
+        self,
+        action: str,
+        *,
+        slug: str | None = None,
+        when: str = "before insert or update",
+        table: str = "communication_trends",
+        is_deferred: bool = False,
+        name: str = "interfere",
+    ) -> None:
+        """Run PL/pgSQL for each row that is written, of one organization or of all, at once or at the commit."""
+        if slug:
+            action = f"if new.organization_id = '{self.organization(slug)}' then {action} end if;"
+        kind, deferred = ("constraint", "deferrable initially deferred") if is_deferred else ("or replace", "")
+        self.connection.execute(
+            f"create or replace function {name}() returns trigger language plpgsql as"
+            f" $$ begin {action} return new; end $$;"
+            f" create {kind} trigger {name} {when} on {table} {deferred} for each row execute function {name}()"
+        )
 
     def trends(self, period: str = "daily") -> dict[tuple[str, str], dict[str, Any]]:
         """Return what is stored of one kind of period, by slug and date."""

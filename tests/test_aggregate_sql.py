@@ -63,30 +63,6 @@ def hot(database, channel: str | None, risky: int, calm: int) -> None:
     database.classify("acme", channel=channel, topic="general", count=calm)
 
 
-@pytest.mark.parametrize(
-    ("risky", "calm", "score"),
-    [
-        (9, 0, None),  # nine messages are too few
-        (10, 0, 100),
-        (3, 7, None),  # exactly 0.3 is not above it
-        (4, 6, 40),
-        (31, 69, 31),
-        (300, 700, None),
-        (301, 699, 30),  # 30.1
-        (61, 139, 31),  # 30.5 is rounded up
-        (5, 11, 31),  # 31.25
-        (1, 1, None),
-        (6, 7, 46),  # 46.15
-        (7, 9, 44),  # 43.75
-        (29, 11, 73),  # 72.5 is rounded up
-    ],
-)
-def test_a_channel_is_hot_from_ten_messages_and_above_three_tenths(database, risky, calm, score):
-    hot(database, "C1", risky, calm)
-    expected = [] if score is None else [{"channelId": "C1", "riskScore": score, "messageCount": risky + calm}]
-    assert aggregate(database, "acme")["acme"]["channel_hotspots"] == expected
-
-
 def test_messages_without_a_channel_make_no_hotspot_and_the_empty_channel_does(database):
     hot(database, None, 20, 0)
     hot(database, "", 10, 10)
@@ -115,28 +91,6 @@ def test_the_limits_of_a_hotspot_can_be_set(database):
     assert trend["acme"]["channel_hotspots"] == [{"channelId": "C2", "riskScore": 100, "messageCount": 4}]
 
 
-@pytest.mark.parametrize(
-    ("confidences", "expected"),
-    [
-        ([None, None], None),
-        ([0, 0, None], 0),
-        ([0], 0),
-        ([100, None], 100),
-        ([80, 81], 81),  # 80.5
-        ([80, 80, 81], 80),  # 80.33
-        ([1, 0, 0], 0),
-        ([1, 0], 1),  # 0.5
-        ([1, 2], 2),  # 1.5
-        ([99, 100, 100, 99], 100),  # 99.5
-    ],
-)
-def test_confidence_is_the_mean_of_those_there_are_rounded_half_up(database, confidences, expected):
-    for confidence in confidences:
-        database.classify("acme", confidence=confidence)
-    trend = aggregate(database, "acme")["acme"]
-    assert (trend["avg_confidence"], trend["total_classifications"]) == (expected, len(confidences))
-
-
 @pytest.mark.parametrize("column_type", ["timestamp", "timestamptz"])
 @pytest.mark.parametrize("timezone", ["UTC", "Pacific/Auckland", "America/Los_Angeles", "Asia/Kathmandu"])
 def test_the_day_is_the_utc_day_whatever_the_time_zone_of_the_database(database, server, column_type, timezone):
@@ -156,13 +110,6 @@ def test_the_day_is_the_utc_day_whatever_the_time_zone_of_the_database(database,
         trend = aggregate(database, "acme")["acme"]
     assert trend["topic_distribution"] == {"first": 1, "last": 1}
     assert trend["escalation_counts"] == {"first": 1, "last": 1}
-
-
-def test_infinite_timestamps_are_in_no_day(database):
-    for moment in ("infinity", "-infinity"):
-        database.classify("acme", at=moment)
-        database.escalate("acme", "high", at=moment)
-    assert aggregate(database, "acme") == {"acme": EMPTY}
 
 
 def test_organizations_do_not_mix_and_one_not_asked_for_is_not_there(database):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from airflow_dag import load_bag
+from conftest import made_role
 from packaging.version import parse
 
 from communication_trends import __version__, requirements, settings
@@ -307,7 +308,6 @@ def test_the_settings_of_the_wheel_are_those_of_the_reference():
 def test_other_tables_can_be_mapped_by_the_views_of_the_page(server, database, run_dag, monkeypatch):
     page = (ROOT / "docs" / "source-tables.md").read_text(encoding="utf-8")
     tables, *mapping, grants = re.findall(r"^```sql\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    role = f"mapped_{database.name}"
     connection = database.connection
     connection.execute(
         "drop table communication_trends, communication_trends_provenance, topic_classifications, escalation_alerts,"
@@ -331,14 +331,11 @@ def test_other_tables_can_be_mapped_by_the_views_of_the_page(server, database, r
     assert schema.count(found[1]) == 1
     connection.execute("set search_path = trends")
     connection.execute(schema.replace(found[1], found[2]))
-    connection.execute(f"create role {role} login password 'a-password'")
-    try:
+    with made_role(connection) as role:
         connection.execute(re.sub(r"\b(to|role) communication_trends\b", rf"\1 {role}", grants))
         login = server.airflow_connection(database.name, login=role, password="a-password")
         monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", login)
         assert run_dag({"date": "2026-11-01"}).state == "success"
-    finally:
-        connection.execute(f"drop owned by {role}; drop role {role}")
     (row,) = connection.execute("select * from communication_trends").fetchall()
     assert (row["topic_distribution"], row["escalation_counts"]) == ({"complaint": 12, "unlabeled": 1}, {"high": 1})
     assert (row["total_classifications"], row["avg_confidence"]) == (13, 87)

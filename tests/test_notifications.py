@@ -8,7 +8,9 @@ import shutil
 import sys
 
 import pytest
+from conftest import insert_trend
 from receivers import mail_server, webhook_server
+from working import since
 
 from communication_trends import settings
 from communication_trends.core.errors import InvalidInputError
@@ -26,14 +28,13 @@ AS_HTML = "&lt;img src=x onerror=alert(1)&gt; {{ 7 * 7 }} &amp; &lt;!channel&gt;
 TUESDAY = datetime.date(2026, 11, 3)
 WEEK = datetime.date(2026, 11, 2)
 D = datetime.timedelta
+THE_WEEK, SUNDAY = Period(WEEKLY, WEEK), Period(DAILY, WEEK + D(6))
+ONE_WEEK = Range(THE_WEEK, THE_WEEK, THE_WEEK)
+SEVEN_DAYS = Range(Period(DAILY, WEEK), SUNDAY, SUNDAY)
+AFTERWARDS = datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)
+"""When a digest of that week is made."""
 BASE = "https://airflow.example.com"
 PAGE = f"{BASE}/plugin/communication-trends"
-
-
-@pytest.fixture
-def given(monkeypatch):
-    monkeypatch.setenv("AIRFLOW__API__BASE_URL", f"{BASE}/")
-    return lambda name, value: monkeypatch.setenv(f"AIRFLOW__COMMUNICATION_TRENDS__{name.upper()}", value)
 
 
 @pytest.fixture(scope="module")
@@ -43,37 +44,42 @@ def sql_of_a_run(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _without_the_pages_sql(given, sql_of_a_run):
-    given("sql_path", str(sql_of_a_run))
+def _airflow_of_a_run(monkeypatch, setting, sql_of_a_run):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", f"{BASE}/")
+    setting("sql_path", str(sql_of_a_run))
 
 
 @pytest.fixture
-def mailbox(monkeypatch, given):
+def mailbox(monkeypatch, setting):
     """A mail server that either notifier writes to."""
     with mail_server() as mailbox:
         monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", mailbox.connection)
         for name in ("attention", "digest"):
-            given(f"{name}_notifier", SMTP)
+            setting(f"{name}_notifier", SMTP)
             message = {"subject": f"{{{{ {name}.subject }}}}", "html_content": f"{{{{ {name}.html }}}}"}
-            given(f"{name}_notifier_kwargs", json.dumps({"to": "lead@example.com", **message}))
+            setting(f"{name}_notifier_kwargs", json.dumps({"to": "lead@example.com", **message}))
         yield mailbox
 
 
 def store(database, slug, date, *, period="daily", topics, alerts=0, confidence=None):
     """Store a trend."""
-    database.connection.execute(
-        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-        " escalation_counts, total_classifications, avg_confidence) values (%s, %s, %s, %s, %s, %s, %s)",
-        (
-            database.organization(slug),
-            date,
-            period,
-            json.dumps(topics),
-            json.dumps({"high": alerts} if alerts else {}),
-            sum(topics.values()),
-            confidence,
-        ),
-    )
+    columns = {
+        "topic_distribution": topics,
+        "escalation_counts": {"high": alerts} if alerts else {},
+        "total_classifications": sum(topics.values()),
+        "avg_confidence": confidence,
+    }
+    database.organization(slug)
+    insert_trend(database.connection, slug, date, columns, period)
+
+
+def judged(database, date, run_id="this one"):
+    """Return what is found on a day, of organizations that have existed for long, and what a run sends of it."""
+    since(database, "2026-01-01")
+    period, ids = Period(DAILY, date), list(database.organizations.values())
+    found = find_attention(period, ids)
+    assert found
+    return found, _attention_message(period, found, ids, None, run_id)
 
 
 def name(database, slug, text):
@@ -215,7 +221,7 @@ def test_what_begins_or_ends_in_days_without_a_run_is_sent_by_the_next_one(datab
     assert f"until Fri, 6 Nov 2026: {silence}</li>" in second
 
 
-def test_a_holiday_in_a_day_without_a_run_is_sent_by_the_next_one(database, given):
+def test_a_holiday_in_a_day_without_a_run_is_sent_by_the_next_one(database):
     """Six organizations have a fifth of their messages on two days; the run of the second has stored both."""
     for number in range(6):
         for back in range(-1, 57):
@@ -228,83 +234,62 @@ def test_a_holiday_in_a_day_without_a_run_is_sent_by_the_next_one(database, give
                     " values (%s, %s, 'daily', now(), now(), 'filled', true, 'second')",
                     (database.organization(f"t{number}"), date),
                 )
-    database.connection.execute("update organizations set created_at = '2026-01-01'")
-    ids = [str(database.organization(f"t{number}")) for number in range(6)]
-    second = Period(DAILY, TUESDAY + D(1))
-    found = find_attention(second, ids)
-    assert found
-    message = _attention_message(second, found, ids, None, "second")
+    _, message = judged(database, TUESDAY + D(1), "second")
     assert message
     assert "Many organizations\n- 6 of 6 organizations: messages far below usual;" in message.text
     # the run of the first day has said it
-    assert _attention_message(second, found, ids, None, "another") is None
+    assert judged(database, TUESDAY + D(1), "another")[1] is None
 
 
-def test_what_the_day_before_had_is_not_sent_again(database, given):
+def test_what_the_day_before_had_is_not_sent_again(database):
     """Each day 1 to 4 alerts; 12 on four days, too few for the first three to be a state."""
     for back in range(-4, 57):
         alerts = 12 if -3 <= back <= 0 else [2, 3, 1, 4, 2][back % 5]
         store(database, "acme", TUESDAY - D(back), topics={"general": 20}, alerts=alerts)
-    database.connection.execute("update organizations set created_at = '2026-01-01'")
-    ids = [str(database.organization("acme"))]
     states, subjects = [], []
     for day in range(5):
-        period = Period(DAILY, TUESDAY + D(day))
-        found = find_attention(period, ids)
-        assert found
+        found, message = judged(database, TUESDAY + D(day))
         states.append([one.finding.state for one in found.findings])
-        message = _attention_message(period, found, ids, None, "this one")
         subjects.append(message.subject if message else None)
     assert states == [["single"], ["single"], ["single"], ["lasting"], []]
     assert subjects == ["Communication trends, Tue, 3 Nov 2026: 1 unusual metric", None, None, None, None]
 
 
-def test_a_holiday_is_sent_once(database, run_dag, mailbox, given, tmp_path):
+def test_a_holiday_is_sent_once(database, run_dag, mailbox, setting, tmp_path):
     """Six organizations have a fifth of their messages on two days; the last of them begins on the second."""
     marks = tmp_path / "marks.txt"
     marks.write_text(f"{TUESDAY}..{TUESDAY + D(1)} <!channel> Day\n", encoding="utf-8")
-    given("marks_path", str(marks))
+    setting("marks_path", str(marks))
     for number in range(6):
         for back in range(-3, 57):
             is_holiday = back in (0, -1) and not (number == 5 and back == 0)
             store(database, f"t{number}", TUESDAY - D(back), topics={"general": 20 if is_holiday else 100})
-    database.connection.execute("update organizations set created_at = '2026-01-01'")
-    ids = [str(database.organization(f"t{number}")) for number in range(6)]
-    messages = []
-    for day in range(4):
-        period = Period(DAILY, TUESDAY + D(day))
-        found = find_attention(period, ids)
-        assert found
-        messages.append(_attention_message(period, found, ids, None, "this one"))
-    assert messages[0]
-    text = messages[0].text
-    assert messages[1:] == [None, None, None]
+    first, *later = [judged(database, TUESDAY + D(day))[1] for day in range(4)]
+    assert first
+    text = first.text
+    assert later == [None, None, None]
     assert "Many organizations\n- 5 of 6 organizations: messages far below usual; ‹!channel› Day" in text
     assert ": 20 messages; on Tuesdays usually 100 (‹!channel› Day)" in text
 
 
-def test_a_holiday_on_a_friday_is_sent_once(database, given, tmp_path):
+def test_a_holiday_on_a_friday_is_sent_once(database, setting, tmp_path):
     """Six organizations without messages at weekends have none on Friday, 6 November, either."""
     friday = TUESDAY + D(3)
     marks = tmp_path / "marks.txt"
     marks.write_text(f"{friday} Harvest Day\n", encoding="utf-8")
-    given("marks_path", str(marks))
+    setting("marks_path", str(marks))
     for number in range(6):
         for back in range(-5, 60):
             date = friday - D(back)
             is_free = back == 0 or date.weekday() >= 5
             store(database, f"t{number}", date, topics={} if is_free else {"general": 120})
-    database.connection.execute("update organizations set created_at = '2026-01-01'")
-    ids = [str(database.organization(f"t{number}")) for number in range(6)]
     named, messages, sentences, alike = [], [], [], []
     for day in range(6):
-        period = Period(DAILY, friday + D(day))
-        found = find_attention(period, ids)
-        assert found
+        found, message = judged(database, friday + D(day))
         sentences += sorted({one.finding.sentence for one in found.findings})
         named.append([(one.finding.days, one.is_together) for one in found.findings])
         alike += [(one.date - friday, one.sentence) for one in found.together]
-        messages.append(_attention_message(period, found, ids, None, "this one"))
+        messages.append(message)
     assert named == [[(1, True)] * 6, [(2, True)] * 6, [(3, True)] * 6, [], [], []]
     assert sentences == [
         "0 messages; on Fridays usually 120 (Harvest Day)",
@@ -318,7 +303,7 @@ def test_a_holiday_on_a_friday_is_sent_once(database, given, tmp_path):
     assert alike == [(D(day), "6 of 6 organizations: messages far below usual; Harvest Day") for day in range(3)]
 
 
-def test_a_holiday_from_friday_to_monday_is_sent_once(database, given):
+def test_a_holiday_from_friday_to_monday_is_sent_once(database):
     """Of six organizations none has messages from Friday, 6 November, to Monday; a seventh has alerts on Monday."""
     friday = TUESDAY + D(3)
     for number in range(7):
@@ -327,15 +312,10 @@ def test_a_holiday_from_friday_to_monday_is_sent_once(database, given):
             is_free = date.weekday() >= 5 or (number < 6 and back in (0, -3))
             alerts = 40 if number == 6 and back == -3 else 0
             store(database, f"t{number}", date, topics={} if is_free else {"general": 120}, alerts=alerts)
-    database.connection.execute("update organizations set created_at = '2026-01-01'")
-    ids = [str(database.organization(f"t{number}")) for number in range(7)]
     texts = []
     for day in (0, 3):
-        period = Period(DAILY, friday + D(day))
-        found = find_attention(period, ids)
-        assert found
+        found, message = judged(database, friday + D(day))
         assert [one.organizations for one in found.together] == [6]
-        message = _attention_message(period, found, ids, None, "this one")
         assert message
         texts.append(message.text)
     assert "Many organizations\n- 6 of 7 organizations: messages far below usual;" in texts[0]
@@ -352,12 +332,7 @@ def test_an_outage_is_sent_though_some_have_been_silent_since_a_friday(database)
             date = friday - D(back)
             is_free = date.weekday() >= 5 or (back == -3 and number < 47) or (back == 0 and number < 6)
             store(database, f"t{number:02}", date, topics={} if is_free else {"general": 120})
-    database.connection.execute("update organizations set created_at = '2026-01-01'")
-    ids = [str(database.organization(f"t{number:02}")) for number in range(60)]
-    monday = Period(DAILY, friday + D(3))
-    found = find_attention(monday, ids)
-    assert found
-    message = _attention_message(monday, found, ids, None, "this one")
+    _, message = judged(database, friday + D(3))
     assert message
     assert "Many organizations\n- 47 of 60 organizations: messages far below usual;" in message.text
     assert message.subject.endswith(": 41 unusual metrics")
@@ -400,10 +375,7 @@ def test_a_run_that_finds_nothing_sends_nothing(database, run_dag, mailbox):
 def test_a_failed_run_says_what_it_found(database, run_dag, mailbox):
     an_alarming_tuesday(database)
     database.classify("broken", at=f"{TUESDAY} 12:00")
-    database.connection.execute(
-        "alter table communication_trends add constraint broken check (organization_id <> "
-        f"'{database.organization('broken')}')"
-    )
+    database.on_write("raise 'broken';", slug="broken")
     run = run_dag({"date": str(TUESDAY)})
     assert (run.state, run.summary["failedOrganizations"]) == ("failed", ["broken"])
     assert [one["organization"] for one in run.summary["attention"]["findings"]] == ["acme"]
@@ -430,11 +402,11 @@ def test_a_summary_stays_small(database, run_dag, mailbox):
     assert "<h3>Many organizations</h3>\n<ul>\n<li>12 of 12 organizations: alerts far above usual" in content
 
 
-def test_what_cannot_be_found_out_is_null_and_a_warning(database, run_dag, mailbox, given, tmp_path):
+def test_what_cannot_be_found_out_is_null_and_a_warning(database, run_dag, mailbox, setting, tmp_path):
     an_alarming_tuesday(database)
     sql = shutil.copytree(ROOT / "sql", tmp_path / "sql")
     (sql / "reading" / "attention.sql").write_text("select broken")
-    given("sql_path", str(sql))
+    setting("sql_path", str(sql))
     run = run_dag({"date": str(TUESDAY)})
     assert run.state == "success"
     assert run.summary["attention"] is None
@@ -453,11 +425,11 @@ def test_a_day_that_is_not_over_is_not_judged(database, run_dag, mailbox):
 
 
 @pytest.mark.parametrize("which", ["attention", "digest"])
-def test_a_notifier_that_fails_is_an_error_in_the_log_and_costs_nothing_else(database, run_dag, given, which):
+def test_a_notifier_that_fails_is_an_error_in_the_log_and_costs_nothing_else(database, run_dag, setting, which):
     dag_id = "communication_trends_daily" if which == "attention" else "communication_trends_weekly"
     an_alarming_tuesday(database)
-    given(f"{which}_notifier", SLACK)
-    given(f"{which}_notifier_kwargs", json.dumps({"slack_webhook_conn_id": "nowhere", "text": "{{ digest.text }}"}))
+    setting(f"{which}_notifier", SLACK)
+    setting(f"{which}_notifier_kwargs", json.dumps({"slack_webhook_conn_id": "nowhere", "text": "{{ digest.text }}"}))
     run = run_dag({"date": str(TUESDAY)}, dag_id=dag_id)
     assert run.state == "success"
     assert f"{which}_notifier failed: no message was sent." in run.log
@@ -488,9 +460,9 @@ def test_a_notifier_that_exits_ends_no_run(database, run_dag, given, monkeypatch
         (SMTP, "{", f"notifier_kwargs: not the arguments of {SMTP}"),
     ],
 )
-def test_a_notifier_that_cannot_be_used_is_named_with_its_setting(given, which, value, arguments, named):
-    given(f"{which}_notifier", value)
-    given(f"{which}_notifier_kwargs", arguments)
+def test_a_notifier_that_cannot_be_used_is_named_with_its_setting(setting, which, value, arguments, named):
+    setting(f"{which}_notifier", value)
+    setting(f"{which}_notifier_kwargs", arguments)
     with pytest.raises(InvalidInputError) as error:
         settings.notifier(f"{which}_notifier")
     assert str(error.value).startswith(f"[communication_trends] {which}_{named}")
@@ -508,19 +480,19 @@ def test_a_notifier_that_cannot_be_used_is_named_with_its_setting(given, which, 
         ),
     ],
 )
-def test_whatever_a_notifier_raises_where_it_is_made_names_the_setting(given, monkeypatch, tmp_path, source, named):
+def test_whatever_a_notifier_raises_where_it_is_made_names_the_setting(setting, monkeypatch, tmp_path, source, named):
     (tmp_path / "theirs.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "theirs", raising=False)
-    given("digest_notifier", "theirs.Theirs")
+    setting("digest_notifier", "theirs.Theirs")
     with pytest.raises(InvalidInputError) as error:
         settings.notifier("digest_notifier")
     assert str(error.value).startswith(f"[communication_trends] digest_{named}")
 
 
-def test_only_the_task_that_calls_a_notifier_imports_it(given, monkeypatch):
-    given("digest_notifier", SMTP)
-    given("digest_notifier_kwargs", '{"to": "lead@example.com"}')
+def test_only_the_task_that_calls_a_notifier_imports_it(setting, monkeypatch):
+    setting("digest_notifier", SMTP)
+    setting("digest_notifier_kwargs", '{"to": "lead@example.com"}')
     made = {}
     for task_id in (None, "summarize", "aggregate_organization"):
         if task_id:
@@ -580,16 +552,14 @@ Gaps
 {PAGE}?period=weekly&from=2026-10-26&to=2026-11-08"""
 
 
-def test_a_digest_of_a_week_by_hand(database, given):
+def test_a_digest_of_a_week_by_hand(database):
     a_week(database, period="weekly")
     name(database, "acme", HOSTILE)
     for day in range(7):
         for slug in ("acme", "idle", "beta"):
             if slug != "acme" or day < 5:
                 store(database, slug, WEEK + D(day), topics={})
-    week = Period(WEEKLY, WEEK)
-    now = datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)
-    message = digest(Range(week, week, week), now)
+    message = digest(ONE_WEEK, AFTERWARDS)
     assert message.text == WEEKLY_DIGEST
     assert "<img" not in message.html
     assert message.html.count("onerror=alert(1)&gt; {{ 7 * 7 }} &amp; &lt;!channel&gt; @everyone") == 2
@@ -601,27 +571,25 @@ def test_a_digest_of_a_week_by_hand(database, given):
         ("acme", "totalClassifications", 40),
     ]
     # half an hour after the week, its Sunday is not late yet
-    early = digest(Range(week, week, week), datetime.datetime(2026, 11, 9, 3, 30, tzinfo=datetime.timezone.utc))
+    early = digest(ONE_WEEK, datetime.datetime(2026, 11, 9, 3, 30, tzinfo=datetime.timezone.utc))
     assert "no data for 7 Nov\n" in early.text
 
 
-def test_a_digest_from_daily_trends(database, given):
+def test_a_digest_from_daily_trends(database):
     a_week(database, period="daily")
-    sunday = Period(DAILY, WEEK + D(6))
-    week = Range(Period(DAILY, WEEK), sunday, sunday)
     # of idle, three days are not stored the week before
     database.connection.execute(
         "delete from communication_trends where organization_id = %s and trend_date between '2026-10-26' and"
         " '2026-10-28'",
         (database.organization("idle"),),
     )
-    text = digest(week, datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)).text
+    text = digest(SEVEN_DAYS, AFTERWARDS).text
     assert "- Too few to say what has changed: 11 of 21 organization-days are stored and final in both weeks.\n" in text
     assert "- Acme: Mon, 2 Nov: 15 alerts; on Mondays usually 3. " in text
     assert "None: all organizations have each day up to Sun, 8 Nov." in text
 
 
-def test_a_digest_says_a_state_once_and_what_many_have_in_common(database, given):
+def test_a_digest_says_a_state_once_and_what_many_have_in_common(database):
     """Of seven organizations one has three times the risk, one is silent from Thursday on; the others are busy once."""
     friday = WEEK + D(4)
     for number in range(7):
@@ -634,11 +602,8 @@ def test_a_digest_says_a_state_once_and_what_many_have_in_common(database, given
             store(
                 database, slug, date, topics={} if gone else {"complaint": risky, "general": messages - risky}, alerts=2
             )
-    database.connection.execute("update organizations set created_at = '2026-01-01'")
-    sunday = Period(DAILY, WEEK + D(6))
-    message = digest(
-        Range(Period(DAILY, WEEK), sunday, sunday), datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)
-    )
+    since(database, "2026-01-01")
+    message = digest(SEVEN_DAYS, AFTERWARDS)
     assert (
         "Many organizations\n- Fri, 6 Nov: 6 of 7 organizations: messages far above usual; a holiday," in message.text
     )
@@ -658,42 +623,36 @@ def test_a_digest_says_a_state_once_and_what_many_have_in_common(database, given
     assert (second["figure"], second["organization"]) == ("totalClassifications", "tenant-0")
 
 
-def test_a_digest_says_what_it_does_not_know(database, given, tmp_path):
+def test_a_digest_says_what_it_does_not_know(database, setting, tmp_path):
     store(database, "acme", WEEK, period="weekly", topics={"general": 5})
-    week = Period(WEEKLY, WEEK)
-    now = datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)
-    young = digest(Range(week, week, week), now)
+    young = digest(ONE_WEEK, AFTERWARDS)
     assert young.subject.endswith(": too little is stored to say what is unusual")
     assert "Nothing to compare: no organization-week is stored and final in both weeks." in young.text
     assert "No day of the week is stored, of any organization." in young.text
     sql = shutil.copytree(ROOT / "sql", tmp_path / "sql")
     (sql / "reading" / "attention.sql").write_text("select broken")
-    given("sql_path", str(sql))
-    assert digest(Range(week, week, week), now).subject.endswith(": what is unusual is not known")
+    setting("sql_path", str(sql))
+    assert digest(ONE_WEEK, AFTERWARDS).subject.endswith(": what is unusual is not known")
 
 
-def test_a_digest_names_who_has_alerts_and_no_messages(database, given):
+def test_a_digest_names_who_has_alerts_and_no_messages(database):
     """Five have three alerts each and no messages, which is the highest risk there is; the sixth has messages."""
-    week = Period(WEEKLY, WEEK)
     for number in range(5):
         store(database, f"silent-{number}", WEEK, period="weekly", topics={}, alerts=3)
     store(database, "busy", WEEK, period="weekly", topics={"general": 1000})
-    text = digest(Range(week, week, week), datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)).text
+    text = digest(ONE_WEEK, AFTERWARDS).text
     for number in range(5):
         assert f"- Silent-{number}: 0 messages, 3 alerts; nothing to compare with\n" in text
     assert "None has any message" not in text
 
 
-def test_a_digest_claims_nothing_of_the_days_that_it_does_not_know(database, given):
+def test_a_digest_claims_nothing_of_the_days_that_it_does_not_know(database):
     """Of two organizations only the Mondays can be judged: nothing is stored of other weekdays before."""
-    sunday = Period(DAILY, WEEK + D(6))
-    week = Range(Period(DAILY, WEEK), sunday, sunday)
-    now = datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)
     for slug in ("acme", "beta"):
         for date in [*(WEEK - D(7 * back) for back in range(1, 9)), *(WEEK + D(day) for day in range(7))]:
             store(database, slug, date, topics={"general": 20})
-    database.connection.execute("update organizations set created_at = '2026-01-01'")
-    message = digest(week, now)
+    since(database, "2026-01-01")
+    message = digest(SEVEN_DAYS, AFTERWARDS)
     assert message.subject.endswith(
         ": nothing unusual; 12 of 14 organization-days cannot be judged: too little is known"
     )
@@ -703,7 +662,7 @@ def test_a_digest_claims_nothing_of_the_days_that_it_does_not_know(database, giv
     for slug in ("acme", "beta"):
         for date in (WEEK + D(5), WEEK + D(6)):
             store(database, slug, date, topics={})
-    text = digest(week, now).text
+    text = digest(SEVEN_DAYS, AFTERWARDS).text
     assert "- None has any message or alert in what is stored.\n" in text
     assert (
         "- None: all organizations have each day from Sat, 7 Nov up to Sun, 8 Nov.\n"
@@ -711,38 +670,34 @@ def test_a_digest_claims_nothing_of_the_days_that_it_does_not_know(database, giv
     ) in text
 
 
-def test_a_digest_does_not_say_that_a_day_is_not_stored_which_is_not_final(database, given):
+def test_a_digest_does_not_say_that_a_day_is_not_stored_which_is_not_final(database):
     """Of one organization all of ten weeks is stored; its Wednesday is not final."""
     for back in range(70):
         store(database, "acme", WEEK + D(6 - back), topics={"general": 20})
-    database.connection.execute("update organizations set created_at = '2026-01-01'")
+    since(database, "2026-01-01")
     database.connection.execute(
         "insert into communication_trends_provenance (organization_id, trend_date, trend_period, computed_at, is_final)"
         " values (%s, %s, 'daily', now(), false)",
         (database.organization("acme"), WEEK + D(2)),
     )
-    sunday = Period(DAILY, WEEK + D(6))
-    message = digest(
-        Range(Period(DAILY, WEEK), sunday, sunday), datetime.datetime(2026, 11, 12, tzinfo=datetime.timezone.utc)
-    )
+    message = digest(SEVEN_DAYS, AFTERWARDS)
     assert message.subject.endswith(": nothing unusual; 1 of 7 organization-days cannot be judged: too little is known")
     assert "Counted: 6 of 7 organization-days, those stored and final in both weeks" in message.text
     assert "- Acme: not final 4 Nov" in message.text
 
 
-def test_without_the_address_of_airflow_there_is_no_link(database, given, monkeypatch):
+def test_without_the_address_of_airflow_there_is_no_link(database, monkeypatch):
     monkeypatch.delenv("AIRFLOW__API__BASE_URL")
     a_week(database, period="weekly")
-    week = Period(WEEKLY, WEEK)
-    message = digest(Range(week, week, week), datetime.datetime.now(datetime.timezone.utc))
+    message = digest(ONE_WEEK, AFTERWARDS)
     assert "http" not in message.text + message.html
 
 
-def test_a_weekly_run_sends_its_digest_to_slack(database, run_dag, given, monkeypatch):
+def test_a_weekly_run_sends_its_digest_to_slack(database, run_dag, setting, monkeypatch):
     database.classify("acme", topic="complaint", at=f"{WEEK} 12:00", count=12)
     name(database, "acme", HOSTILE)
-    given("digest_notifier", SLACK)
-    given("digest_notifier_kwargs", json.dumps({"text": "{{ digest.text }}"}))
+    setting("digest_notifier", SLACK)
+    setting("digest_notifier_kwargs", json.dumps({"text": "{{ digest.text }}"}))
     with webhook_server() as webhook:
         monkeypatch.setenv("AIRFLOW_CONN_SLACK_DEFAULT", webhook.slack_connection)
         run = run_dag({"date": str(WEEK)}, dag_id="communication_trends_weekly")
@@ -755,7 +710,7 @@ def test_a_weekly_run_sends_its_digest_to_slack(database, run_dag, given, monkey
     assert f"- {AS_TEXT[:79]}…: 12 messages; nothing to compare with\n" in posted["text"]
 
 
-def test_after_the_time_limit_no_other_notifier_is_called(database, run_dag, given, monkeypatch, tmp_path):
+def test_after_the_time_limit_no_other_notifier_is_called(database, run_dag, setting, monkeypatch, tmp_path):
     """Airflow's limit ends a task once: a second notifier that hangs would hang for good."""
     (tmp_path / "slow.py").write_text(
         "from airflow.exceptions import AirflowTaskTimeout\nfrom airflow.sdk import BaseNotifier\n"
@@ -766,7 +721,7 @@ def test_after_the_time_limit_no_other_notifier_is_called(database, run_dag, giv
     )
     monkeypatch.syspath_prepend(tmp_path)
     for which in ("attention", "digest"):
-        given(f"{which}_notifier", "slow.Slow")
+        setting(f"{which}_notifier", "slow.Slow")
     a_week(database, period="weekly")
     run = run_dag({"date": str(WEEK)}, dag_id="communication_trends_weekly")
     assert run.state == "success"

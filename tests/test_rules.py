@@ -35,6 +35,9 @@ RISKS: list[tuple[int, int, int, bool]] = [
     (10, 10, 100, True),
     (10, 0, 0, False),
     (7, 2, 29, False),
+    (16, 5, 31, True),  # 31.25%
+    (16, 7, 44, True),  # 43.75%
+    (40, 29, 73, True),  # 72.5%
 ]
 # confidences and their mean
 MEANS: list[tuple[list[Any], int | None]] = [
@@ -46,6 +49,10 @@ MEANS: list[tuple[list[Any], int | None]] = [
     ([0, 1, 1], 1),
     ([0], 0),
     ([None], None),
+    ([0, 0, None], 0),
+    ([100, None], 100),
+    ([1, 2], 2),
+    ([80, 80, 81], 80),
     ([None, 29, None, 30], 30),
     ([79] * 199 + [80], 79),
     ([33, 33, 34], 33),
@@ -118,22 +125,15 @@ def test_risk_and_means_in_python():
 
 def test_means_over_organizations_and_hot_periods_on_the_page(database):
     """Of several trends: the mean of 29 and 30 is 30, in SQL and in Python alike."""
-    for slug, score, average in (("acme", 61, 29), ("beta", 62, 30)):
-        database.connection.execute(
-            "insert into communication_trends (organization_id, trend_date, trend_period, channel_hotspots,"
-            " total_classifications, avg_confidence) select %s, day, 'daily', %s, 10, %s"
-            " from generate_series(timestamp '2026-11-01', '2026-11-02', '1 day') as day",
-            [
-                database.organization(slug),
-                f'[{{"channelId": "{slug}", "riskScore": {score}, "messageCount": 10}}]',
-                average,
-            ],
-        )
-    database.connection.execute(
-        'update communication_trends set channel_hotspots = \'[{"channelId": "acme", "riskScore": 62,'
-        " \"messageCount\": 10}]' where organization_id = %s and trend_date = '2026-11-02'",
-        [database.organization("acme")],
-    )
+    for slug, day, score, average in (
+        ("acme", 1, 61, 29),
+        ("acme", 2, 62, 29),
+        ("beta", 1, 62, 30),
+        ("beta", 2, 62, 30),
+    ):
+        hotspot = {"channelId": slug, "riskScore": score, "messageCount": 10}
+        columns = {"channel_hotspots": [hotspot], "total_classifications": 10, "avg_confidence": average}
+        database.insert_trend(slug, f"2026-11-{day:02}", **columns)
     asked = {
         "trend_period": "daily",
         "first_day": "2026-11-01",

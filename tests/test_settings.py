@@ -20,11 +20,6 @@ from communication_trends.core.period import KINDS
 from local import ROOT
 
 
-@pytest.fixture
-def given(monkeypatch):
-    return lambda name, value: monkeypatch.setenv(f"AIRFLOW__COMMUNICATION_TRENDS__{name.upper()}", value)
-
-
 def test_the_defaults():
     assert settings.conn_id() == settings.source_conn_id() == "communication_trends_db"
     assert (settings.retries(), settings.retry_delay()) == (3, 60)
@@ -33,31 +28,24 @@ def test_the_defaults():
     assert settings.sql_path() == ROOT / "sql"
 
 
-def test_the_source_is_the_same_connection_unless_it_is_set(given):
-    given("conn_id", "main")
+def test_the_source_is_the_same_connection_unless_it_is_set(setting):
+    setting("conn_id", "main")
     assert settings.source_conn_id() == "main"
-    given("source_conn_id", "replica")
+    setting("source_conn_id", "replica")
     assert (settings.conn_id(), settings.source_conn_id()) == ("main", "replica")
 
 
-def test_hotspot_topics_are_separated_by_commas(given):
-    given("hotspot_topics", " request,, status update ")
+def test_hotspot_topics_are_separated_by_commas(setting):
+    setting("hotspot_topics", " request,, status update ")
     assert settings.hotspot_topics() == ["request", "status update"]
 
 
-def test_sql_path_moves_the_templates(given, tmp_path: Path):
-    (tmp_path / "aggregate_trends.sql").write_text("select 1")
-    (tmp_path / "VERSION").write_text(f"{__version__}\n")
-    given("sql_path", str(tmp_path))
-    assert settings.sql_path() == tmp_path
-
-
 @pytest.mark.parametrize(("version", "named"), [("0.1.0\n", "0.1.0"), ("0.2.1\n", "0.2.1"), (None, "one before 0.2.0")])
-def test_sql_of_another_release_is_named_in_one_sentence(given, tmp_path: Path, version, named):
+def test_sql_of_another_release_is_named_in_one_sentence(setting, tmp_path: Path, version, named):
     (tmp_path / "aggregate_trends.sql").write_text("select 1")
     if version:
         (tmp_path / "VERSION").write_text(version)
-    given("sql_path", str(tmp_path))
+    setting("sql_path", str(tmp_path))
     with pytest.raises(InvalidInputError) as error:
         settings.sql_path()
     assert str(error.value) == (
@@ -89,12 +77,12 @@ def test_sql_is_found_in_the_dags_folder_without_a_dag_file_too(monkeypatch, tmp
 
 @pytest.mark.parametrize("has_sql", [False, True])
 def test_a_sql_path_that_is_left_from_before_the_wheel_is_advised_to_be_left_out(
-    given, monkeypatch, tmp_path: Path, has_sql
+    setting, monkeypatch, tmp_path: Path, has_sql
 ):
     monkeypatch.setattr(settings, "PACKAGE", tmp_path)
     if has_sql:
         (tmp_path / "sql").mkdir()
-    given("sql_path", "/nowhere")
+    setting("sql_path", "/nowhere")
     ending = ", or leave it out." if has_sql else "."
     with pytest.raises(InvalidInputError, match=f"the package's sql/ was copied to{re.escape(ending)}$"):
         settings.sql_path()
@@ -247,15 +235,15 @@ LIMITS = {
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, row in LIMITS.items() for value in row[0]])
-def test_a_number_at_its_limits_is_accepted(given, name, value):
-    given(name, value)
+def test_a_number_at_its_limits_is_accepted(setting, name, value):
+    setting(name, value)
     found = getattr(settings, name)()
     assert found == type(found)(value)
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, row in LIMITS.items() for value in row[1]])
-def test_a_number_beyond_its_limits_is_named_with_its_setting_its_limits_and_its_default(given, name, value):
-    given(name, value)
+def test_a_number_beyond_its_limits_is_named_with_its_setting_its_limits_and_its_default(setting, name, value):
+    setting(name, value)
     _, _, limits, default = LIMITS[name]
     with pytest.raises(InvalidInputError) as error:
         getattr(settings, name)()
@@ -264,35 +252,35 @@ def test_a_number_beyond_its_limits_is_named_with_its_setting_its_limits_and_its
 
 
 @pytest.mark.parametrize("kind", KINDS.values())
-def test_a_lookback_beyond_its_limits_is_named_with_its_setting(given, kind):
+def test_a_lookback_beyond_its_limits_is_named_with_its_setting(setting, kind):
     name = f"lookback_{kind.noun}s"
-    given(name, "366")
+    setting(name, "366")
     assert settings.lookback(kind) == 366
     for value in ("367", "-1", "1000000000000", "nan"):
-        given(name, value)
+        setting(name, value)
         with pytest.raises(InvalidInputError, match=rf"^\[communication_trends\] {name}: '{value}' .*from 0 to 366"):
             settings.lookback(kind)
 
 
-def test_the_longest_statement_timeout_is_one_that_airflow_and_postgresql_take(given, database):
-    given("statement_timeout", "86400")
-    given("lock_timeout", "86400")
+def test_the_longest_statement_timeout_is_one_that_airflow_and_postgresql_take(setting, database):
+    setting("statement_timeout", "86400")
+    setting("lock_timeout", "86400")
     assert settings.execution_timeout() == datetime.timedelta(days=20, seconds=200)
     with open_database("communication_trends_db") as opened, opened.transaction(read_only=True) as transaction:
         (row,) = transaction.rows("select current_setting('statement_timeout') as longest")
     assert row["longest"] == "1d"
 
 
-def test_a_huge_value_is_refused_in_a_message_of_bearable_length(given):
-    given("retries", "9" * 5000)
+def test_a_huge_value_is_refused_in_a_message_of_bearable_length(setting):
+    setting("retries", "9" * 5000)
     with pytest.raises(InvalidInputError, match=r"^\[communication_trends\] retries: '9{60}'… is not") as error:
         settings.retries()
     assert len(str(error.value)) < 200
 
 
-def test_an_empty_connection_id_is_named_with_its_setting(given):
+def test_an_empty_connection_id_is_named_with_its_setting(setting):
     for name in ("conn_id", "api_conn_id"):
-        given(name, "")
+        setting(name, "")
         with pytest.raises(InvalidInputError, match=rf"^\[communication_trends\] {name}: '' is not the id"):
             getattr(settings, name)()
 
@@ -307,14 +295,14 @@ def test_an_empty_connection_id_is_named_with_its_setting(given):
         *("complaint, escalation # risky", "complaint，escalation", "complaint、escalation"),
     ],
 )
-def test_hotspot_topics_in_quotes_or_as_another_list_are_refused(given, written):
-    given("hotspot_topics", written)
+def test_hotspot_topics_in_quotes_or_as_another_list_are_refused(setting, written):
+    setting("hotspot_topics", written)
     with pytest.raises(InvalidInputError, match=r"^\[communication_trends\] hotspot_topics: .* names no topic"):
         settings.hotspot_topics()
 
 
-def test_hotspot_topics_that_are_no_text_are_named_with_their_setting(given):
-    given("hotspot_topics", "complaint, \udcff")
+def test_hotspot_topics_that_are_no_text_are_named_with_their_setting(setting):
+    setting("hotspot_topics", "complaint, \udcff")
     with pytest.raises(InvalidInputError, match=r"^\[communication_trends\] hotspot_topics: "):
         settings.hotspot_topics()
 
@@ -328,8 +316,8 @@ def test_a_max_map_length_of_airflow_that_maps_nothing_is_named(monkeypatch):
 @pytest.mark.parametrize(
     "name", ["retries", "statement_timeout", "max_parallel_organizations", "organizations_per_task"]
 )
-def test_a_setting_of_the_dags_beyond_its_limits_is_an_import_error_that_names_it(given, name):
-    given(name, "1e300")
+def test_a_setting_of_the_dags_beyond_its_limits_is_an_import_error_that_names_it(setting, name):
+    setting(name, "1e300")
     errors = load_bag().import_errors
     assert any(f"[communication_trends] {name}: '1e300' is not" in error for error in errors.values())
 
@@ -338,10 +326,10 @@ def test_a_setting_of_the_dags_beyond_its_limits_is_an_import_error_that_names_i
     ("name", "value"), [("hotspot_min_messages", "3000000000"), ("lock_timeout", "inf"), ("hotspot_min_ratio", "nan")]
 )
 def test_a_setting_of_the_tasks_beyond_its_limits_fails_the_run_before_anything_is_written(
-    given, database, run_dag, name, value
+    setting, database, run_dag, name, value
 ):
     database.classify("acme")
-    given(name, value)
+    setting(name, value)
     run = run_dag({"date": "2026-11-01"})
     assert run.tasks["list_organizations", -1] == "failed"
     assert f"AirflowFailException: [communication_trends] {name}: '{value}' is not" in run.log
@@ -349,24 +337,23 @@ def test_a_setting_of_the_tasks_beyond_its_limits_fails_the_run_before_anything_
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "read", "value"),
     [
-        ("hotspot_topics", " , "),
-        ("sql_path", "/nowhere"),
-        ("marks", "/nowhere"),
+        ("hotspot_topics", settings.hotspot_topics, " , "),
+        ("sql_path", settings.sql_path, "/nowhere"),
+        ("marks_path", settings.marks, "/nowhere"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_named_with_its_setting(given, name, value):
-    setting = "marks_path" if name == "marks" else name
-    given(setting, value)
-    with pytest.raises(InvalidInputError, match=rf"^\[communication_trends\] {setting}: ") as error:
-        getattr(settings, name)()
+def test_a_value_that_cannot_be_used_is_named_with_its_setting(setting, name, read, value):
+    setting(name, value)
+    with pytest.raises(InvalidInputError, match=rf"^\[communication_trends\] {name}: ") as error:
+        read()
     assert value in str(error.value)
 
 
-def test_named_days_are_read_again_when_their_file_changes_whatever_it_begins_with(given, tmp_path):
+def test_named_days_are_read_again_when_their_file_changes_whatever_it_begins_with(setting, tmp_path):
     path = tmp_path / "marks.txt"
-    given("marks_path", str(path))
+    setting("marks_path", str(path))
     path.write_text("\ufeff2026-11-27 Black Friday\n", encoding="utf-8")
     assert [(str(mark.first), mark.name) for mark in settings.marks()] == [("2026-11-27", "Black Friday")]
     path.write_text("2026-12-24..2026-12-26 Christmas\n", encoding="utf-8")

@@ -60,28 +60,6 @@ def test_the_role_of_grants_sql_can_do_nothing_else(server, database, role):
                 session.execute(statement)
 
 
-@pytest.mark.parametrize(
-    ("privilege", "table"),
-    [
-        ("select", "organizations"),
-        ("select", "topic_classifications"),
-        ("select", "escalation_alerts"),
-        ("select", "communication_trends"),
-        ("insert", "communication_trends"),
-        ("update", "communication_trends"),
-    ],
-)
-def test_a_missing_privilege_is_named_with_its_grant_and_not_retried(database, run_dag, role, privilege, table):
-    grant_all(database, role)
-    database.classify("acme")
-    database.connection.execute(f"revoke {privilege} on {table} from {role}")
-    run = run_dag(NOV_1, retries=3)
-    assert run.tasks["list_organizations", -1] == "failed"
-    assert f"{table}: no {privilege} privilege" in run.log
-    assert f"grant {privilege} on {table} to {role}" in run.log
-    assert database.trends() == {}
-
-
 # Row-level security
 
 
@@ -141,15 +119,12 @@ def test_a_held_lock_ends_with_a_clear_error_and_the_next_attempt_succeeds(serve
 def test_a_long_statement_ends_with_a_clear_error_and_leaves_no_session(database, run_dag, monkeypatch):
     monkeypatch.setenv("AIRFLOW__COMMUNICATION_TRENDS__STATEMENT_TIMEOUT", "0.5")
     database.classify("acme")
-    database.connection.execute(
-        "create function doze() returns trigger language plpgsql as $$ begin perform pg_sleep(60); return new; end $$;"
-        "create trigger doze before insert on communication_trends for each row execute function doze()"
-    )
+    database.on_write("perform pg_sleep(60);")
     run = run_dag(NOV_1)
     assert run.state == "failed"
     assert "canceling statement due to statement timeout [SQLSTATE 57014] (setting statement_timeout)" in run.log
     wait_until(lambda: not sessions(database))
-    database.connection.execute("drop trigger doze on communication_trends")
+    database.connection.execute("drop trigger interfere on communication_trends")
     assert run_dag(NOV_1).state == "success"
 
 
@@ -267,29 +242,12 @@ def test_a_full_disk_fails_the_attempt_and_leaves_the_stored_row(database, run_d
     assert database.trend("acme")["total_classifications"] == 20_001
 
 
-def test_a_database_that_became_read_only_stores_nothing(database, run_dag, role):
-    grant_all(database, role)
-    database.classify("acme")
-    database.connection.execute(f"alter role {role} set default_transaction_read_only = on")
-    run = run_dag(NOV_1, retries=3)
-    assert run.tasks["list_organizations", -1] == "failed"
-    assert f"{role} can only open read-only transactions" in run.log
-    assert f"alter role {role} in database {database.name} set default_transaction_read_only = off" in run.log
-    assert database.trends() == {}
-
-
 def test_a_database_that_becomes_read_only_during_the_run_stores_nothing(database, run_dag, role):
     grant_all(database, role)
     database.classify("acme")
-    database.connection.execute(
-        "create function interfere() returns trigger language plpgsql as $$ begin"
-        " raise read_only_sql_transaction using message = 'cannot execute INSERT in a read-only transaction'; end $$"
-    )
-    database.connection.execute(
-        "create trigger interfere before insert on communication_trends for each row"
-        # not what the check before the run tries to store
-        " when (new.total_classifications = 1) execute function interfere()"
-    )
+    refuse = "raise read_only_sql_transaction using message = 'cannot execute INSERT in a read-only transaction';"
+    # not what the check before the run tries to store
+    database.on_write(f"if new.total_classifications = 1 then {refuse} end if;")
     run = run_dag(NOV_1)
     assert run.state == "failed"
     assert "read-only transaction" in run.log
@@ -417,13 +375,8 @@ def test_the_schema_of_the_demo_is_no_precondition(server, run_dag, monkeypatch,
 def test_a_deferred_trigger_that_changes_the_row_is_noticed(database, run_dag):
     database.classify("acme", count=12)
     database.classify("beta", count=12)
-    database.connection.execute(
-        "create function change() returns trigger language plpgsql as $$ begin"
-        " update communication_trends set total_classifications = 11 where id = new.id and total_classifications = 12;"
-        " return null; end $$;"
-        "create constraint trigger change after insert on communication_trends deferrable initially deferred"
-        f" for each row when (new.organization_id = '{database.organization('acme')}') execute function change()"
-    )
+    change = "update communication_trends set total_classifications = 11 where id = new.id"
+    database.on_write(f"{change} and total_classifications = 12;", slug="acme", when="after insert", is_deferred=True)
     run = run_dag(NOV_1)
     assert run.state == "failed"
     assert "acme: the trend does not add up and was not stored: total_classifications is different" in run.log
@@ -436,11 +389,7 @@ def test_a_transaction_timeout_of_the_role_ends_no_batch(database, run_dag, role
     grant_all(database, role)
     database.classify("acme")
     database.classify("beta")
-    database.connection.execute(
-        "create function doze() returns trigger language plpgsql security definer as"
-        " $$ begin perform pg_sleep(1); return new; end $$;"
-        "create trigger doze before insert on communication_trends for each row execute function doze()"
-    )
+    database.on_write("perform pg_sleep(1);")
     database.connection.execute(f"alter role {role} set transaction_timeout = '500ms'")
     run = run_dag({**NOV_1, "organizations_per_task": 2})
     assert run.state == "success"

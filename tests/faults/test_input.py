@@ -80,10 +80,15 @@ def test_any_batch_size_is_one_that_airflow_can_map_or_rejected_by_an_error_that
         assert -(-organizations // size) <= limit
 
 
+@pytest.fixture(scope="module")
+def params_of_the_dag():
+    return load_dag().params
+
+
 @settings(max_examples=100, deadline=None)
 @given(conf=st.dictionaries(st.sampled_from(sorted(PARAMS)), anything, min_size=1))
-def test_any_conf_is_valid_for_the_params_or_rejected_by_an_error_that_names_it(conf):
-    params = copy.deepcopy(load_dag_once().params)
+def test_any_conf_is_valid_for_the_params_or_rejected_by_an_error_that_names_it(params_of_the_dag, conf):
+    params = copy.deepcopy(params_of_the_dag)
     try:
         params.update(conf)
     except ParamValidationError as error:
@@ -91,15 +96,6 @@ def test_any_conf_is_valid_for_the_params_or_rejected_by_an_error_that_names_it(
     else:
         assert isinstance(params["force"], bool)
         assert isinstance(params["organizations_per_task"], int | float)
-
-
-_dags: list = []
-
-
-def load_dag_once():
-    if not _dags:
-        _dags.append(load_dag())
-    return _dags[0]
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
@@ -290,10 +286,7 @@ def test_a_failing_run_tells_no_password_and_no_connection_uri(server, database,
     from sqlalchemy import text as sql
 
     database.classify("acme")
-    database.connection.execute(
-        "create function complain() returns trigger language plpgsql as $$ begin raise 'no'; end $$;"
-        "create trigger complain before insert on communication_trends for each row execute function complain()"
-    )
+    database.on_write("raise 'no';")
     given = {**json.loads(server.airflow_connection(database.name)), "password": PASSWORD, **fault}
     monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", json.dumps(given))
     run = run_dag(NOV_1)

@@ -100,19 +100,14 @@ def test_a_batch_taken_one_by_one_through_a_busy_pooler(database, pooler, busy, 
     monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", pooler.airflow_connection(database.name))
     for number in range(62):
         database.classify(f"org-{number:02}", count=number % 3 + 1)
-    database.connection.execute(
-        "create function refuse() returns trigger language plpgsql as $$ begin"
-        f" if new.organization_id = '{database.organizations['org-30']}' then raise 'poisoned'; end if;"
-        " return new; end $$;"
-        "create trigger refuse before insert on communication_trends for each row execute function refuse()"
-    )
+    database.on_write("raise 'poisoned';", slug="org-30")
     run = run_dag({**NOV_1, "organizations_per_task": 62})
     assert run.summary["failedOrganizations"] == ["org-30"]
     assert {slug: row["total_classifications"] for (slug, _), row in database.trends().items()} == {
         f"org-{number:02}": number % 3 + 1 for number in range(62) if number != 30
     }
     assert "prepared statement" not in run.log
-    database.connection.execute("drop trigger refuse on communication_trends")
+    database.connection.execute("drop trigger interfere on communication_trends")
     assert run_dag({**NOV_1, "organizations_per_task": 62}).state == "success"
 
 

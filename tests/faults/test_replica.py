@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import psycopg
 import pytest
-from conftest import DAY, NOV_1, server_folder
+from conftest import DAY, NOV_1, made_role, server_folder
 from psycopg.rows import dict_row
 from second_server import later, now, opened, second_server
 from waiting import in_background, wait_until
@@ -62,7 +62,7 @@ def test_a_replica_that_is_behind_says_how_far(server, database, replica):
         with paused(replica):
             database.classify("acme", count=100)
             with pytest.raises(DatabaseUnavailableError) as raised:
-                standby.replication.wait_for_replica(now() + datetime.timedelta(hours=1), primary)
+                standby.replication.wait_for_replica(later(), primary)
             message = str(raised.value)
             assert "connection 'a': the replica has replayed" in message
             missing = int(message.split("; ")[1].split(" bytes")[0])
@@ -70,7 +70,7 @@ def test_a_replica_that_is_behind_says_how_far(server, database, replica):
             assert "Its replay is paused: select pg_wal_replay_resume()" in message
             assert is_lost(raised.value)
         # a moment to come is reached too: the replica has all that there is
-        standby.replication.wait_for_replica(now() + datetime.timedelta(hours=1), primary)
+        standby.replication.wait_for_replica(later(), primary)
         with standby.transaction(read_only=True) as transaction:
             assert transaction.rows("select count(*) as n from topic_classifications") == [{"n": 100}]
 
@@ -79,7 +79,7 @@ def test_a_moment_that_has_been_replayed_is_past_whatever_is_missing(server, dat
     with opened(server, database.name) as primary, opened(replica, database.name) as standby:
         yesterday = now() - datetime.timedelta(days=1)
         database.classify("acme")
-        standby.replication.wait_for_replica(now() + datetime.timedelta(hours=1), primary)
+        standby.replication.wait_for_replica(later(), primary)
         with paused(replica):
             database.classify("acme")
             standby.replication.wait_for_replica(yesterday, primary)
@@ -88,18 +88,14 @@ def test_a_moment_that_has_been_replayed_is_past_whatever_is_missing(server, dat
 
 
 def test_any_role_may_ask(server, database, replica):
-    connection = database.connection
-    connection.execute("create role asking login")
-    try:
+    with made_role(database.connection) as role:
         with opened(server, database.name) as primary, opened(replica, database.name) as standby:
             standby.replication.wait_for_replica(now(), primary)
         with (
-            opened(server, database.name, user="asking") as primary,
-            opened(replica, database.name, user="asking") as standby,
+            opened(server, database.name, user=role) as primary,
+            opened(replica, database.name, user=role) as standby,
         ):
             standby.replication.wait_for_replica(now(), primary)
-    finally:
-        connection.execute("drop role asking")
 
 
 def test_what_the_primary_has_not_committed_is_not_taken_for_unchanged(database, replica):
@@ -133,7 +129,7 @@ def test_where_the_target_is_another_server_the_receiver_is_asked(server, databa
                 control.execute("select pg_reload_conf()")
                 wait_until(lambda: not control.execute("select from pg_stat_wal_receiver").fetchall())
             with pytest.raises(DatabaseUnavailableError, match="the replica has replayed"):
-                standby.replication.wait_for_replica(now() + datetime.timedelta(hours=1), target)
+                standby.replication.wait_for_replica(later(), target)
     finally:
         connection.execute("drop owned by asking; drop role asking")
 

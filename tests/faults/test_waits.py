@@ -173,11 +173,7 @@ def test_a_commit_that_no_standby_confirms(server, database, opened, request):
 
 def test_a_trigger_that_goes_on_forever_at_the_commit(database, opened):
     database.classify("acme")
-    database.connection.execute(
-        "create function doze() returns trigger language plpgsql as $$ begin perform pg_sleep(60); return null; end $$;"
-        "create constraint trigger doze after update on organizations deferrable initially deferred"
-        " for each row execute function doze()"
-    )
+    database.on_write("perform pg_sleep(60);", when="after update", table="organizations", is_deferred=True)
     with (
         opened() as target,
         takes_at_most(10),
@@ -236,12 +232,7 @@ def test_giving_up_too_late_leaves_what_has_got_the_descriptor_since_alone(opene
 
 def test_a_commit_that_is_canceled_too_late_does_not_cancel_the_next_statement(server, database, monkeypatch):
     database.classify("acme")
-    database.connection.execute(
-        "create function doze() returns trigger language plpgsql as"
-        " $$ begin perform pg_sleep(1.5); return null; end $$;"
-        "create constraint trigger doze after update on organizations deferrable initially deferred"
-        " for each row execute function doze()"
-    )
+    database.on_write("perform pg_sleep(1.5);", when="after update", table="organizations", is_deferred=True)
     going_on = threading.Event()
     with closing(psycopg.connect(server.dsn(database.name))) as connection:
         cancel = connection.cancel_safe

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
-import io
 import json
 import math
 from collections import Counter
@@ -14,7 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 from stored import COLUMNS, EMPTY, is_readable
 
-from web.conftest import API
+from web.conftest import API, read_csv
 
 DAYS = 9
 """Periods of the range, of which the last is going on."""
@@ -248,17 +246,17 @@ class World:
                 found["beforeExistence"] += 1
         return {name: found[name] for name in ("offGrid", "ofNoOrganization", "beforeExistence")}
 
-    def get(self, path, **parameters):
+    def ask(self, path, **parameters):
         asked = {"period": self.kind, "from": str(self.first), "to": str(self.last), **parameters}
         answer = self.api.get(f"{API}/{path}", params=asked)
         assert answer.status_code == 200, (path, answer.text)
-        return answer.json()
+        return answer
+
+    def get(self, path, **parameters):
+        return self.ask(path, **parameters).json()
 
     def table(self, path, **parameters):
-        asked = {"period": self.kind, "from": str(self.first), "to": str(self.last), "format": "csv", **parameters}
-        answer = self.api.get(f"{API}/{path}", params=asked)
-        assert answer.status_code == 200, (path, answer.text)
-        return list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+        return read_csv(self.ask(path, format="csv", **parameters))
 
 
 def has_anything(row):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import psycopg
@@ -82,24 +83,33 @@ def trend(slug: str, day: datetime.date) -> dict[str, Any]:
     }
 
 
-def fill(connection: psycopg.Connection[Any]) -> None:
-    """Insert all of it, with the messages behind acme's first gap, so that a run can fill it."""
+def insert(
+    connection: psycopg.Connection[Any],
+    organizations: Iterable[tuple[str, str, str, datetime.date]],
+    trends: Iterable[tuple[str, datetime.date, dict[str, Any]]],
+) -> None:
+    """Insert organizations, with id, name, slug and date of creation, and daily trends by an organization's id."""
     with connection.cursor() as cursor:
         cursor.executemany(
-            "insert into organizations (id, name, slug, created_at) values (%s, %s, %s, %s)",
-            [(organization_id(slug), name, slug, CREATED) for slug, name in ORGANIZATIONS.items()],
+            "insert into organizations (id, name, slug, created_at) values (%s, %s, %s, %s)", list(organizations)
         )
         cursor.executemany(
             "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
             " sentiment_distribution, escalation_counts, channel_hotspots, total_classifications, avg_confidence)"
             " values (%s, %s, 'daily', %s, %s, %s, %s, %s, %s)",
-            [
-                (organization_id(slug), day, *[_column(value) for value in trend(slug, day).values()])
-                for slug in ORGANIZATIONS
-                for day in DAYS
-                if slug != "acme" or day not in GAPS
-            ],
+            [(id_, day, *[_column(value) for value in columns.values()]) for id_, day, columns in trends],
         )
+
+
+def fill(connection: psycopg.Connection[Any]) -> None:
+    """Insert all of it, with the messages behind acme's first gap, so that a run can fill it."""
+    days = [(slug, day) for slug in ORGANIZATIONS for day in DAYS if slug != "acme" or day not in GAPS]
+    insert(
+        connection,
+        [(organization_id(slug), name, slug, CREATED) for slug, name in ORGANIZATIONS.items()],
+        [(organization_id(slug), day, trend(slug, day)) for slug, day in days],
+    )
+    with connection.cursor() as cursor:
         for day in sorted(GAPS):
             expected = trend("acme", day)
             cursor.executemany(

@@ -119,6 +119,7 @@ def check_trends_of_one(world, id_):
     for date, day, line in zip(world.dates(), answer["days"], world.table(path), strict=True):
         row = world.readable(id_, date)
         assert day["state"] == line["state"] == world.state(date, [id_])
+        assert day["missing"] is (day["state"] == "missing")
         check_day(day, [] if row is None else [row])
         assert day["avgConfidence"] == (row and row["avg_confidence"])
         assert line["totalClassifications"] == ("" if row is None else str(row["total_classifications"]))

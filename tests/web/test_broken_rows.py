@@ -9,6 +9,7 @@ import math
 import sys
 
 import pytest
+from conftest import insert_trend
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stored import COLUMNS, is_count, is_readable
@@ -22,15 +23,10 @@ sys.set_int_max_str_digits(10_000)
 DAY = "2026-10-20"
 RANGE = {"from": "2026-10-19", "to": "2026-10-21"}
 PATHS = [
-    "organizations",
-    "organizations/victim/trends",
-    "trends",
-    "overview",
-    "hotspots",
-    "comparison",
-    "attention",
-    "freshness",
+    *("organizations", "organizations/victim/trends", "trends", "overview"),
+    *("hotspots", "comparison", "attention", "freshness"),
 ]
+SMALL = {"topic_distribution": {"complaint": 3}, "total_classifications": 3}
 
 counts = st.integers(0, 2_147_483_647)
 broken_values = st.one_of(
@@ -66,11 +62,7 @@ def victim(api):
     )
     for column in COLUMNS[:4]:
         api.connection.execute(f"alter table communication_trends alter {column} drop not null")
-    api.connection.execute(
-        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-        " total_classifications) select id, '2026-10-19', 'daily', '{\"complaint\": 3}', 3 from organizations"
-        " where slug = 'victim'"
-    )
+    insert_trend(api.connection, "victim", "2026-10-19", SMALL)
     yield
     api.connection.execute("delete from organizations where slug = 'victim'")
 
@@ -88,13 +80,29 @@ def store(api, row: dict) -> None:
     )  # fmt: skip
 
 
+def store_in(api, column: str, value: str) -> None:
+    """Store a good row of which a column has something else."""
+    store(api, GOOD)
+    api.connection.execute(
+        f"update communication_trends set {column} = %s from organizations where slug = 'victim'"
+        " and organization_id = organizations.id and trend_date = %s",
+        [value, DAY],
+    )
+
+
+def check_that_all_is_answered(api, **of_the_csv) -> dict:
+    """Ask for everything, as JSON and as CSV, and return the row's day."""
+    for path in PATHS:
+        for parameters in (RANGE, {**RANGE, "format": "csv", **of_the_csv}):
+            answer = api.get(f"{API}/{path}", params=parameters)
+            assert answer.status_code == 200, (path, answer.text)
+    return api.get(f"{API}/organizations/victim/trends", params=RANGE).json()["days"][1]
+
+
 def check(api, row: dict) -> None:
     store(api, row)
     readable = is_readable(row)
-    for path in PATHS:
-        for parameters in (RANGE, {**RANGE, "format": "csv"}):
-            answer = api.get(f"{API}/{path}", params=parameters)
-            assert answer.status_code == 200, (path, answer.text)
+    check_that_all_is_answered(api)
     one = api.get(f"{API}/organizations/victim/trends", params=RANGE).json()
     assert [day["state"] for day in one["days"]] == ["stored", "stored" if readable else "unreadable", "missing"]
     assert one["days"][1]["unreadable"] is not readable
@@ -161,17 +169,8 @@ def test_one_row_that_is_no_trend(api, victim, change):
 def test_what_a_hotspot_has_in_addition_to_its_columns_is_not_read(api, victim, more):
     """PostgreSQL takes more digits, and JSON that is nested deeper, than Python reads."""
     hotspots = f'[{{"channelId": "C1", "riskScore": 40, "messageCount": 10, "more": {more}}}]'
-    store(api, GOOD)
-    api.connection.execute(
-        "update communication_trends set channel_hotspots = %s::jsonb from organizations where slug = 'victim'"
-        " and organization_id = organizations.id and trend_date = %s",
-        [hotspots, DAY],
-    )
-    for path in PATHS:
-        for parameters in (RANGE, {**RANGE, "format": "csv"}):
-            answer = api.get(f"{API}/{path}", params=parameters)
-            assert answer.status_code == 200, (path, answer.text)
-    day = api.get(f"{API}/organizations/victim/trends", params=RANGE).json()["days"][1]
+    store_in(api, "channel_hotspots", hotspots)
+    day = check_that_all_is_answered(api)
     assert (day["state"], day["hotspots"]) == ("stored", GOOD["channel_hotspots"])
 
 
@@ -195,17 +194,8 @@ def test_any_row(api, victim, row):
 def test_a_number_that_is_none_in_a_numeric_column_is_unreadable(api, victim, column, number):
     api.connection.execute(f"alter table communication_trends alter {column} type numeric")
     try:
-        store(api, GOOD)
-        api.connection.execute(
-            f"update communication_trends set {column} = %s from organizations where slug = 'victim'"
-            " and organization_id = organizations.id and trend_date = %s",
-            [number, DAY],
-        )
-        for path in PATHS:
-            for parameters in (RANGE, {**RANGE, "organization": "victim", "format": "csv"}):
-                answer = api.get(f"{API}/{path}", params=parameters)
-                assert answer.status_code == 200, (path, answer.text)
-        day = api.get(f"{API}/organizations/victim/trends", params=RANGE).json()["days"][1]
+        store_in(api, column, number)
+        day = check_that_all_is_answered(api, organization="victim")
         assert (day["state"], day["totalClassifications"]) == ("unreadable", None)
     finally:
         store(api, GOOD)
@@ -217,11 +207,7 @@ def test_decimals_in_numeric_columns_are_rounded_half_up(api, victim):
     api.connection.execute(f"alter table communication_trends {numeric.format('numeric')}")
     try:
         store(api, {**GOOD, "total_classifications": 7.5, "avg_confidence": 81.5})
-        for path in PATHS:
-            for parameters in (RANGE, {**RANGE, "organization": "victim", "format": "csv"}):
-                answer = api.get(f"{API}/{path}", params=parameters)
-                assert answer.status_code == 200, (path, answer.text)
-        day = api.get(f"{API}/organizations/victim/trends", params=RANGE).json()["days"][1]
+        day = check_that_all_is_answered(api, organization="victim")
         assert (day["state"], day["totalClassifications"], day["avgConfidence"]) == ("stored", 8, 82)
         assert day["confidenceSum"] == 652  # 8 × 81.5
     finally:
@@ -240,12 +226,7 @@ def test_a_trend_of_no_date_that_python_has_changes_no_answer(api, victim, date)
 
     store(api, GOOD)
     before = answers()
-    api.connection.execute(
-        "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-        " total_classifications) select id, %s, 'daily', '{\"complaint\": 3}', 3 from organizations"
-        " where slug = 'victim'",
-        [date],
-    )
+    insert_trend(api.connection, "victim", date, SMALL)
     try:
         assert answers() == before
     finally:
@@ -279,9 +260,8 @@ def test_an_organization_without_a_name_or_slug(api, lacking):
             assert len(list(csv.reader(io.StringIO(table.text)))) > 1
         overview = api.get(f"{API}/overview", params={**RANGE, "limit": 200}).json()["organizations"]
         assert [entry["unreadable"] for entry in overview if entry["organization"]["id"] == row["id"]] == [True]
-        assert (
-            api.get(f"{API}/organizations/{expected['slug']}/trends", params=RANGE).json()["organization"] == expected
-        )
+        trends = api.get(f"{API}/organizations/{expected['slug']}/trends", params=RANGE).json()
+        assert trends["organization"] == expected
     finally:
         api.connection.execute("delete from organizations where id = %s", (row["id"],))
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
-import io
-import json
 import random
+from typing import Any
 
 import pytest
 from conftest import rows_handled
 from stored import STATISTICS
 
-from communication_trends.connections import open_trends
 from communication_trends.core.anomalies import SCREEN, is_suspect, may_last
 from communication_trends.core.baseline import baseline_periods
 from communication_trends.core.counts import METRICS, Counts
@@ -20,50 +17,18 @@ from communication_trends.core.period import DAILY
 from communication_trends.core.statements import compose
 from communication_trends.core.trend_reader import READING_PARAMETERS
 from communication_trends.core.work import HotspotRule
-from communication_trends.web.answers.comparison import comparison
-from communication_trends.web.answers.trends import trends_of_one
-from communication_trends.web.ranges import Range, due_range, range_of
+from communication_trends.web.ranges import due_range, range_of
 from local import ROOT
-from web.conftest import API, making
+from web.conftest import API, making, read_csv
 
 D = datetime.date.fromisoformat
 WEEK = {"from": "2026-10-23", "to": "2026-10-29"}
-
-
-def read_csv(answer):
-    assert answer.status_code == 200
-    return list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
 
 
 @pytest.fixture
 def made(api):
     with making(api.connection) as make:
         yield make
-
-
-def test_nothing_in_common_is_no_comparison(api, made):
-    made("newcomer", [("2026-10-29", {"total_classifications": 9})], created="2026-10-28")
-    answer = api.get(f"{API}/comparison", params={**WEEK, "organization": "newcomer"}).json()
-    assert (answer["matchedDays"], answer["possibleDays"]) == (0, 2)
-    nothing = {"current": None, "previous": None}
-    assert answer["totalClassifications"] == {**nothing, "changePercent": None, "total": 9, "leftOut": 9}
-    assert answer["riskScore"] == {**nothing, "changePoints": None, "total": 0}
-    # of nothing stored, nothing is known
-    asked = {"from": "2026-10-20", "to": "2026-10-21", "organization": "newcomer"}
-    answer = api.get(f"{API}/comparison", params=asked).json()
-    assert answer["totalClassifications"] == {**nothing, "changePercent": None, "total": None, "leftOut": None}
-
-
-def test_days_before_an_organization_existed_are_no_gaps(api, made):
-    made("young", [("2026-10-28", {})], created="2026-10-27 15:00")
-    days = api.get(f"{API}/organizations/young/trends", params=WEEK).json()
-    assert [day["state"] for day in days["days"]] == ["notCreated"] * 4 + ["missing", "stored", "missing"]
-    assert [day["missing"] for day in days["days"]] == [False] * 4 + [True, False, True]
-    assert days["totals"]["missingDays"] == 2
-    every = api.get(f"{API}/trends", params=WEEK).json()["days"]
-    assert [day["organizationsMissing"] for day in every] == [0, 0, 0, 0, 1, 0, 1]
-    listed = api.get(f"{API}/overview", params={**WEEK, "sort": "missingDays"}).json()["organizations"]
-    assert (listed[0]["organization"]["slug"], listed[0]["missingDays"]) == ("young", 2)
 
 
 def test_an_imported_organization_exists_from_its_first_trend(api, made):
@@ -84,31 +49,9 @@ def test_an_imported_organization_exists_from_its_first_trend(api, made):
     assert (listed[0]["expectedDays"], listed[0]["daysStored"], listed[0]["missingDays"]) == (6, 2, 4)
 
 
-def test_what_is_not_due_is_no_gap(api, made):
-    """Before 03:00 UTC yesterday is not due; asked below HTTP, where the present can be given."""
-    made("early", [("2026-10-28", {"total_classifications": 4})])
-
-    def asked(now: str) -> Range:
-        return range_of(DAILY, D("2026-10-28"), D("2026-10-29"), now=datetime.datetime.fromisoformat(f"{now}+00:00"))
-
-    with open_trends() as database:
-        before, after = (trends_of_one(database, "early", asked(f"2026-10-30 {time}")) for time in ("02:59", "03:00"))
-        one = comparison(database, asked("2026-10-30 02:59"), organization="early")
-    assert [day.state for day in before.days] == ["stored", "notDue"]
-    assert (before.totals.missing_days, after.totals.missing_days) == (0, 1)
-    assert [day.state for day in after.days] == ["stored", "missing"]
-    assert one.possible_days == 1
-
-
 def test_freshness_names_who_is_behind(api, made):
     made("behind", [(f"2026-10-{day}", {}) for day in (23, 24, 26, 27)], created="2026-10-23")
-    answer = api.get(f"{API}/freshness", params=WEEK).json()
-    # acme lacks three days before the range
-    assert (answer["expectedThrough"], answer["completeThrough"]) == ("2026-10-29", "2026-10-13")
-    assert (answer["firstIncomplete"], answer["lastIncomplete"]) == ("2026-10-14", "2026-10-29")
-    assert answer["checkedFrom"] == "2026-08-01"
-    assert (answer["fresh"], answer["organizationsTotal"], answer["organizationsBehind"]) == (False, 11, 1)
-    [entry] = answer["behind"]
+    [entry] = api.get(f"{API}/freshness", params=WEEK).json()["behind"]
     assert entry["organization"]["slug"] == "behind"
     assert entry["lastStoredDay"] == "2026-10-27"
     assert entry["missingDays"] == ["2026-10-29", "2026-10-28", "2026-10-25"]
@@ -146,34 +89,11 @@ def test_a_period_is_expected_an_hour_after_it_is_due(now, through):
     assert due_range(DAILY, datetime.datetime.fromisoformat(f"{now}+00:00")).to == D(through)
 
 
-def test_weeks_and_months_have_the_same_shape(api, made):
-    trend = {
-        "topic_distribution": {"complaint": 5, "general": 15},
-        "total_classifications": 20,
-        "channel_hotspots": [{"channelId": "C1", "riskScore": 45, "messageCount": 11}],
-    }
-    made("small", [("2026-10-12", trend), ("2026-10-26", {**trend, "total_classifications": 40})], kind="weekly")
-    made("small", [("2026-09-01", trend)], kind="monthly")
-    asked = {"period": "weekly", "from": "2026-10-14", "to": "2026-10-27", "organization": "small"}
-    answer = api.get(f"{API}/organizations/small/trends", params=asked).json()
-    assert (answer["period"], answer["from"], answer["to"]) == ("weekly", "2026-10-12", "2026-11-01")
-    assert [(day["date"], day["state"]) for day in answer["days"]] == [
-        ("2026-10-12", "stored"),
-        ("2026-10-19", "missing"),
-        ("2026-10-26", "stored"),
-    ]
-    assert answer["totals"]["totalClassifications"] == 60
-    hot = api.get(f"{API}/hotspots", params=asked).json()["hotspots"]
-    assert [(entry["channelId"], entry["daysHot"], entry["messageCount"]) for entry in hot] == [("C1", 2, 22)]
-    ranked = api.get(f"{API}/overview", params=asked).json()["organizations"][0]
-    assert ranked["organization"]["slug"] == "small"
-    assert ranked["dailyClassifications"] == [20, None, 40]
-    compared = api.get(f"{API}/comparison", params={**asked, "from": "2026-10-26"}).json()
-    assert compared["previous"] == {"from": "2026-10-19", "to": "2026-10-25"}
-    assert (compared["matchedDays"], compared["possibleDays"]) == (0, 1)
+def test_months_have_the_same_shape(api, made):
+    made("small", [("2026-09-01", {"total_classifications": 20})], kind="monthly")
     month = api.get(f"{API}/trends", params={"period": "monthly", "from": "2026-09-15", "to": "2026-09-15"}).json()
     assert (month["from"], month["to"], month["days"][0]["organizationsStored"]) == ("2026-09-01", "2026-09-30", 1)
-    assert month["days"][0]["organizationsMissing"] == 10
+    assert (month["days"][0]["organizationsMissing"], month["totals"]["totalClassifications"]) == (10, 20)
 
 
 def test_a_channel_that_another_writer_has_stored_twice_was_hot_on_one_day(api, made):
@@ -199,28 +119,21 @@ def test_alerts_count_in_the_ranking(api, made):
     assert (ranked[0]["riskScore"], ranked[0]["escalations"], ranked[0]["criticalEscalations"]) == (0, 75_158, 75_156)
 
 
-SORTS = {
-    "name": lambda entry: entry["organization"]["name"].lower(),
-    "escalations": lambda entry: entry["escalations"],
-    "totalClassifications": lambda entry: entry["totalClassifications"],
-    "hotspotCount": lambda entry: entry["hotspotCount"],
-    "criticalEscalations": lambda entry: entry["criticalEscalations"],
-    "daysStored": lambda entry: entry["daysStored"],
-    "riskScoreChange": lambda entry: entry["riskScoreChange"],
-    "totalClassificationsChange": lambda entry: entry["totalClassificationsChange"],
-    "escalationsChange": lambda entry: entry["escalationsChange"],
-    "escalationsPerThousand": lambda entry: entry["escalationsPerThousand"],
-    "avgConfidenceChange": lambda entry: entry["avgConfidenceChange"],
-}
+SORTS = [
+    *("name", "daysStored", "totalClassifications", "escalations", "criticalEscalations", "hotspotCount"),
+    *("escalationsPerThousand", "riskScoreChange", "totalClassificationsChange", "escalationsChange"),
+    "avgConfidenceChange",
+]
 
 
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_the_overview_in_any_order(api, sort, order):
     answer = api.get(f"{API}/overview", params={**WEEK, "sort": sort, "order": order, "limit": 200}).json()
-    values = [SORTS[sort](entry) for entry in answer["organizations"]]
+    entries = answer["organizations"]
+    values = [entry["organization"]["name"].lower() if sort == "name" else entry[sort] for entry in entries]
     # a change of too few days comes after those that say something; what is null comes last in either order
-    few = [sort.endswith("Change") and not entry["comparable"] for entry in answer["organizations"]]
+    few = [sort.endswith("Change") and not entry["comparable"] for entry in entries]
     parts = [
         sorted(
             (value for value, is_few in zip(values, few, strict=True) if value is not None and is_few == last),
@@ -231,11 +144,11 @@ def test_the_overview_in_any_order(api, sort, order):
     known = parts[0] + parts[1]
     assert len(known) > 5
     assert values == known + [None] * (len(values) - len(known))
-    assert [entry["rank"] for entry in answer["organizations"]] == list(range(1, 11))
+    assert [entry["rank"] for entry in entries] == list(range(1, 11))
     table = read_csv(api.get(f"{API}/overview", params={**WEEK, "sort": sort, "order": order, "format": "csv"}))
-    assert [row["organizationSlug"] for row in table] == [e["organization"]["slug"] for e in answer["organizations"]]
+    assert [row["organizationSlug"] for row in table] == [entry["organization"]["slug"] for entry in entries]
     page = api.get(f"{API}/overview", params={**WEEK, "sort": sort, "order": order, "limit": 3, "offset": 2}).json()
-    assert (page["organizations"], page["totalEntries"]) == (answer["organizations"][2:5], 10)
+    assert (page["organizations"], page["totalEntries"]) == (entries[2:5], 10)
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
@@ -286,9 +199,7 @@ def test_attention_says_what_is_unusual_in_words(api, made):
         "alarmed",
         [(day, {**quiet, "escalation_counts": {"high": count}}) for day, count in zip(tuesdays, alerts, strict=True)],
     )
-    answer = api.get(
-        f"{API}/attention", params={"from": "2026-10-27", "to": "2026-10-27", "organization": "alarmed"}
-    ).json()
+    answer = attention(api, "2026-10-27", organization="alarmed")
     [finding] = answer["findings"]
     assert answer["organizationsCompared"] == 1
     assert finding == {
@@ -306,17 +217,20 @@ def test_attention_says_what_is_unusual_in_words(api, made):
         "days": 1,
         "together": False,
     }
-    every = api.get(f"{API}/attention", params={"from": "2026-10-27", "to": "2026-10-27"}).json()
-    assert finding in every["findings"]
+    assert finding in attention(api, "2026-10-27")["findings"]
     # with three of the eight weeks gone, and five days before in all, nothing is said
     api.connection.execute(
         "delete from communication_trends using organizations where slug = 'alarmed' and organization_id ="
         " organizations.id and trend_date = any(%s)",
         (tuesdays[1:4],),
     )
-    asked = {"from": "2026-10-27", "to": "2026-10-27", "organization": "alarmed"}
-    answer = api.get(f"{API}/attention", params=asked).json()
+    answer = attention(api, "2026-10-27", organization="alarmed")
     assert (answer["findings"], answer["organizationsCompared"]) == ([], 0)
+
+
+def attention(api, first, last=None, **asked):
+    """Return what is said of a range, by default of one day."""
+    return api.get(f"{API}/attention", params={"from": first, "to": last or first, **asked}).json()
 
 
 def ordinary(alerts=2, messages=100, complaints=8):
@@ -334,34 +248,22 @@ def test_attention_names_a_state_until_it_is_over(api, made):
     made("souring", [*risky, *days_before(last - datetime.timedelta(11), 50, ordinary())])
     silent: list[tuple[datetime.date, dict]] = [(last - datetime.timedelta(back), {}) for back in range(5)]
     made("silenced", [*silent, *days_before(last - datetime.timedelta(4), 56, ordinary())])
-    asked = {"from": "2026-10-27", "to": "2026-10-27"}
-    [risk] = api.get(f"{API}/attention", params={**asked, "organization": "souring"}).json()["findings"]
+    [risk] = attention(api, "2026-10-27", organization="souring")["findings"]
     assert (risk["figure"], risk["state"], risk["since"], risk["days"]) == ("riskScore", "lasting", "2026-10-16", 12)
     assert risk["sentence"].endswith("; on Tuesdays usually 8%; above usual for 12 days, since 16 Oct")
-    [silence] = api.get(f"{API}/attention", params={**asked, "organization": "silenced"}).json()["findings"]
+    [silence] = attention(api, "2026-10-27", organization="silenced")["findings"]
     assert (silence["state"], silence["since"], silence["days"]) == ("silent", "2026-10-23", 5)
     assert silence["sentence"] == "silent since 23 Oct, 5 days; on Tuesdays usually 100 messages"
     # risk comes before volume, whichever organization's it is
-    slugs = [one["organization"]["slug"] for one in api.get(f"{API}/attention", params=asked).json()["findings"]]
+    slugs = [one["organization"]["slug"] for one in attention(api, "2026-10-27")["findings"]]
     assert slugs.index("souring") < slugs.index("silenced")
     # two days earlier they had lasted two days less
-    earlier = api.get(f"{API}/attention", params={"from": "2026-10-25", "to": "2026-10-25", "organization": "souring"})
-    assert [one["days"] for one in earlier.json()["findings"]] == [10]
-    table = read_csv(api.get(f"{API}/attention", params={**asked, "organization": "silenced", "format": "csv"}))
+    assert [one["days"] for one in attention(api, "2026-10-25", organization="souring")["findings"]] == [10]
+    asked = {"from": "2026-10-27", "to": "2026-10-27", "organization": "silenced", "format": "csv"}
+    table = read_csv(api.get(f"{API}/attention", params=asked))
     assert [(row["state"], row["since"], row["days"], row["together"]) for row in table] == [
         ("silent", "2026-10-23", "5", "false")
     ]
-
-
-def test_attention_names_a_share_that_lasts_on_a_day_with_fewer_messages(api, made):
-    last = D("2026-10-27")
-    days = days_before(last, 11, ordinary(complaints=24)) + days_before(last - datetime.timedelta(11), 45, ordinary())
-    # no count is far from its own median, 8 risky ones among 100 messages; the share is
-    made("quieter", [(last, ordinary(complaints=10, messages=65)), *days])
-    asked = {"from": "2026-10-27", "to": "2026-10-27", "organization": "quieter"}
-    [risk] = api.get(f"{API}/attention", params=asked).json()["findings"]
-    assert (risk["figure"], risk["state"], risk["days"]) == ("riskScore", "lasting", 12)
-    assert risk["sentence"].startswith("15% of the messages are complaints or escalations; on Tuesdays usually 8%")
 
 
 def test_attention_names_a_silence_on_a_weekend_that_is_always_silent(api, made):
@@ -369,11 +271,10 @@ def test_attention_names_a_silence_on_a_weekend_that_is_always_silent(api, made)
     days = [sunday - datetime.timedelta(back) for back in range(70)]
     working = [day for day in days if day.weekday() < 5 and day < D("2026-10-21")]
     made("workdays", [(day, ordinary() if day in working else {}) for day in days])
-    asked = {"from": "2026-10-25", "to": "2026-10-25", "organization": "workdays"}
-    [one] = api.get(f"{API}/attention", params=asked).json()["findings"]
+    [one] = attention(api, "2026-10-25", organization="workdays")["findings"]
     assert (one["date"], one["state"], one["since"], one["days"]) == ("2026-10-25", "silent", "2026-10-21", 5)
     assert one["sentence"] == "silent since 21 Oct, 5 days; on Fridays usually 100 messages"
-    every = api.get(f"{API}/attention", params={**asked, "from": "2026-10-19", "limit": 200}).json()
+    every = attention(api, "2026-10-19", "2026-10-25", organization="workdays", limit=200)
     dates = [found["date"] for found in every["findings"]]
     assert sorted(dates) == [f"2026-10-{day}" for day in range(21, 26)]
     # of a Saturday that is not stored nothing is known
@@ -381,7 +282,7 @@ def test_attention_names_a_silence_on_a_weekend_that_is_always_silent(api, made)
         "delete from communication_trends using organizations where slug = 'workdays' and organization_id ="
         " organizations.id and trend_date = '2026-10-24'"
     )
-    assert api.get(f"{API}/attention", params=asked).json()["findings"] == []
+    assert attention(api, "2026-10-25", organization="workdays")["findings"] == []
 
 
 def test_attention_says_of_the_young_on_a_weekend_what_it_said_on_friday(api, made):
@@ -390,8 +291,7 @@ def test_attention_says_of_the_young_on_a_weekend_what_it_said_on_friday(api, ma
     before = [friday - datetime.timedelta(back) for back in (1, 2, 3, 4, 7, 8, 9, 10, 11)]
     busy = [(day, ordinary(messages=50 + 5 * number)) for number, day in enumerate(before)]
     made("weekdays", [*busy, *[(friday + datetime.timedelta(day), {}) for day in range(3)]], created="2026-10-12")
-    asked = {"from": "2026-10-23", "to": "2026-10-25", "organization": "weekdays"}
-    findings = api.get(f"{API}/attention", params=asked).json()["findings"]
+    findings = attention(api, "2026-10-23", "2026-10-25", organization="weekdays")["findings"]
     before_it = "at least 50 on each of the 9 days stored before"
     assert [one["sentence"] for one in sorted(findings, key=lambda one: one["date"])] == [
         f"no messages; {before_it}",
@@ -411,8 +311,7 @@ def test_attention_says_once_what_many_have_in_common(api, made):
     for number in range(7):
         alerts = 40 if number == 6 else 2
         made(f"alike-{number}", [(day, ordinary(alerts, messages=300)), *days_before(day, 56, ordinary())])
-    asked = {"from": "2026-10-27", "to": "2026-10-27"}
-    answer = api.get(f"{API}/attention", params=asked).json()
+    answer = attention(api, "2026-10-27")
     # of all that can be judged: those of the world and these seven
     compared = answer["organizationsCompared"]
     [together] = [one for one in answer["together"] if one["direction"] == "up"]
@@ -432,23 +331,23 @@ def test_attention_says_once_what_many_have_in_common(api, made):
     assert found[own + 1] == ("alike-6", "totalClassifications", True)
     # a single tenant's own is on top of what all have
     assert all(found.index((f"alike-{number}", "totalClassifications", True)) > own + 1 for number in range(6))
-    one = api.get(f"{API}/attention", params={**asked, "organization": "alike-1"}).json()
+    one = attention(api, "2026-10-27", organization="alike-1")
     assert (one["together"], len(one["findings"])) == ([], 1)
 
 
 @pytest.mark.parametrize(
-    ("asked", "organizations", "days"),
+    ("first", "last", "asked", "organizations", "days"),
     [
         # two days of acme are missing
-        ({"from": "2026-10-12", "to": "2026-10-18"}, 10, 68),
-        ({"from": "2026-10-12", "to": "2026-10-18", "organization": "acme"}, 1, 5),
+        ("2026-10-12", "2026-10-18", {}, 10, 68),
+        ("2026-10-12", "2026-10-18", {"organization": "acme"}, 1, 5),
         # the trends begin on a Saturday: six of the same weekday are stored before this Saturday and Sunday alone
-        ({"from": "2026-09-07", "to": "2026-09-13", "organization": "dune"}, 1, 2),
-        ({"from": "2026-09-07", "to": "2026-09-11", "organization": "dune"}, 0, 0),
+        ("2026-09-07", "2026-09-13", {"organization": "dune"}, 1, 2),
+        ("2026-09-07", "2026-09-11", {"organization": "dune"}, 0, 0),
     ],
 )
-def test_attention_says_how_much_could_be_judged(api, asked, organizations, days):
-    answer = api.get(f"{API}/attention", params=asked).json()
+def test_attention_says_how_much_could_be_judged(api, first, last, asked, organizations, days):
+    answer = attention(api, first, last, **asked)
     assert (answer["organizationsCompared"], answer["organizationDaysCompared"]) == (organizations, days)
 
 
@@ -462,8 +361,7 @@ def test_attention_says_what_is_sure_of_the_young(api, made):
     made("growing", [(day, ordinary(messages=400)), *days_before(day, 9, ordinary())], created="2026-10-18")
     said = {}
     for slug in ("young", "fading", "gap", "growing"):
-        asked = {"from": "2026-10-27", "to": "2026-10-27", "organization": slug}
-        answer = api.get(f"{API}/attention", params=asked).json()
+        answer = attention(api, "2026-10-27", organization=slug)
         assert (answer["organizationsCompared"], answer["organizationsNotCompared"]) == (0, 1)
         said[slug] = [one["sentence"] for one in answer["findings"]]
     assert said == {
@@ -478,8 +376,7 @@ def test_attention_names_a_young_tenant_as_long_as_it_is_silent(api, made):
     """Twelve messages on each of eight days, Monday, 5 October, to Monday, 12 October, then none for 15."""
     days = [D("2026-10-27") - datetime.timedelta(back) for back in range(23)]
     made("starter", [(day, ordinary(messages=12) if day < D("2026-10-13") else {}) for day in days], "2026-10-05")
-    asked = {"from": "2026-10-13", "to": "2026-10-27", "organization": "starter"}
-    findings = api.get(f"{API}/attention", params=asked).json()["findings"]
+    findings = attention(api, "2026-10-13", "2026-10-27", organization="starter")["findings"]
     assert sorted((one["date"], one["days"]) for one in findings) == [(f"2026-10-{12 + n}", n) for n in range(1, 16)]
     assert all(one["sentence"].endswith("at least 12 on each of the 8 days stored before") for one in findings)
 
@@ -498,17 +395,9 @@ def test_what_attention_leaves_out_in_sql_is_what_the_rule_leaves_out(database):
             risk = chance.choice([0.3, 0.38, 0.6]) if back == 0 else 0.3
             messages, risky, negative, alerts = (max(0, round(mean * share * times)) for share in (1, risk, 0.4, 0.5))
             series.append(Counts(messages, risky, alerts, negative))
-            made = {
-                "topic_distribution": json.dumps({"complaint": risky}),
-                "sentiment_distribution": json.dumps({"angry": negative}),
-                "escalation_counts": json.dumps({"high": alerts}),
-            }
-            database.connection.execute(
-                "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-                " sentiment_distribution, escalation_counts, total_classifications)"
-                " values (%s, %s, 'daily', %s, %s, %s, %s)",
-                (database.organization(f"o{number}"), days[back].start, *made.values(), messages),
-            )
+            columns: dict[str, Any] = {"escalation_counts": {"high": alerts}, "total_classifications": messages}
+            columns |= {"topic_distribution": {"complaint": risky}, "sentiment_distribution": {"angry": negative}}
+            database.insert_trend(f"o{number}", days[back].start, **columns)
         current, *baseline = series
         is_far = any(
             is_suspect(metric.of(current), [metric.of(one) for one in baseline], sinks=metric.sinks)

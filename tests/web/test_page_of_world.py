@@ -44,11 +44,9 @@ def shared(airflow, browser) -> Iterator[Page]:
 
 @pytest.fixture
 def visit(airflow, shared) -> Callable[..., Page]:
-    def opened(query: str = LAST_30, *, width: int = 1440, theme: str = "light") -> Page:
+    def opened(query: str = LAST_30, *, width: int = 1440) -> Page:
         shared.unroute_all(behavior="ignoreErrors")
         shared.set_viewport_size({"width": width, "height": 1000})
-        shared.goto(f"{airflow.url}/communication-trends/static/icon.svg")
-        shared.evaluate("theme => localStorage.setItem('theme', theme)", theme)
         shared.goto(f"{airflow.url}/communication-trends/?{query}")
         drawn(shared)
         return shared
@@ -61,11 +59,6 @@ def drawn(page: Page) -> None:
     expect(page.locator("#topics .main-svg").first).to_be_visible()
 
 
-def top_of(page: Page, selector: str) -> float:
-    """Return how far down the page an element begins, in pixels."""
-    return page.locator(selector).first.evaluate("one => one.getBoundingClientRect().top + scrollY")
-
-
 def test_who_needs_a_call_is_first_and_data_comes_before_long_lists(visit):
     page = visit()
     panels = page.locator("main > *").evaluate_all("all => all.filter(one => one.checkVisibility()).map(one => one.id)")
@@ -74,7 +67,7 @@ def test_who_needs_a_call_is_first_and_data_comes_before_long_lists(visit):
     expect(page.locator("#attention-title")).to_have_text("Who needs a call: Thu, 29 Oct 2026")
     expect(page.locator("#attention [data-key=own] li button").first).to_have_text(world.CRISIS)
     # it was 2,342 below the ranking
-    assert top_of(page, "#charts .plot") < 1_150
+    assert page.locator("#charts .plot").first.evaluate("one => one.getBoundingClientRect().top + scrollY") < 1_150
     names = page.locator("#ranking tbody tr td:nth-child(2)").all_inner_texts()
     assert set(names[:4]) == {world.WORSE, *world.TROUBLED}
 
@@ -100,11 +93,10 @@ def test_all_findings_can_be_reached(visit):
     assert sorted(shown) == sorted(page.locator("#attention li button").all_inner_texts())
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 1024, 390])
-def test_each_view_fits(visit, width, theme):
+@pytest.mark.parametrize("width", [1440, 1024, 768, 650, 390, 375, 320])
+def test_each_view_fits(visit, width):
     for query in (LAST_30, f"{LAST_30}&organization={world.organization_id(world.WORSE)}"):
-        page = visit(query, width=width, theme=theme)
+        page = visit(query, width=width)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         expect(page.locator("#changes tbody").first).to_be_visible()
 
@@ -161,14 +153,6 @@ def test_a_few_messages_are_bars_and_zero_alerts_a_zero(visit):
     expect(page.locator("#escalations-legend .key").first).to_have_text("alerts 0")
     page.locator("#escalations-table").evaluate("table => table.closest('details').open = true")
     expect(page.locator("#escalations-table tbody td").first).to_have_text("0")
-
-
-def test_an_error_is_never_next_to_loading(visit):
-    page = visit()
-    page.route("**/api/v1/**", lambda route: route.abort())
-    page.get_by_role("button", name="7 days").click()
-    expect(page.locator("#notice")).to_contain_text("does not answer")
-    expect(page.locator("body")).not_to_contain_text("Loading…")
 
 
 def test_the_shape_of_the_page_is_there_before_its_data(visit, airflow):

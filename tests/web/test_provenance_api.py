@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from contextlib import ExitStack
 
 import psycopg
 import pytest
@@ -51,31 +52,23 @@ def record(api):
 @pytest.fixture
 def unreadable(api, server, monkeypatch):
     """Make provenance unreadable in one of three ways, and undo that at the end."""
-    undo = []
+    table, undo = "communication_trends_provenance", ExitStack()
 
     def make(how):
         if how == "no table":
-            api.connection.execute("alter table communication_trends_provenance rename to not_yet")
-            undo.append("alter table not_yet rename to communication_trends_provenance")
+            api.connection.execute(f"alter table {table} rename to not_yet")
+            undo.callback(api.connection.execute, f"alter table not_yet rename to {table}")
             return
-        role = "reads_trends_only"
-        api.connection.execute(
-            f"create role {role} login password 'a-password'; grant usage on schema public to {role};"
-            f" grant select on organizations, communication_trends to {role}"
-        )
-        undo.append(f"drop owned by {role}; drop role {role}")
+        role = undo.enter_context(made_role(api.connection))
+        api.connection.execute(f"grant select on organizations, communication_trends to {role}")
         if how == "row-level security":
-            api.connection.execute(
-                f"grant select on communication_trends_provenance to {role};"
-                " alter table communication_trends_provenance enable row level security"
-            )
-            undo.append("alter table communication_trends_provenance disable row level security")
-        given = server.airflow_connection(api.connection.info.dbname, login=role, password="a-password")
-        monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", given)
+            api.connection.execute(f"grant select on {table} to {role}; alter table {table} enable row level security")
+            undo.callback(api.connection.execute, f"alter table {table} disable row level security")
+        login = server.airflow_connection(api.connection.info.dbname, login=role, password="a-password")
+        monkeypatch.setenv("AIRFLOW_CONN_COMMUNICATION_TRENDS_DB", login)
 
-    yield make
-    for statement in undo:
-        api.connection.execute(statement)
+    with undo:
+        yield make
 
 
 def hotspot_rules(api, path="hotspots", **parameters):

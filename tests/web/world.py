@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import json
 import random
 from typing import Any
 
 import psycopg
+
+from web import rows
 
 FIRST_DAY = datetime.date(2026, 7, 2)
 LAST_DAY = datetime.date(2026, 10, 29)
@@ -116,24 +117,9 @@ def _count(mean: float, draw: float) -> int:
 
 def fill(connection: psycopg.Connection[Any]) -> None:
     """Insert all of it."""
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into organizations (id, name, slug, created_at) values (%s, %s, %s, %s)",
-            [
-                (organization_id(name), name, name.lower().replace(" ", "-"), NEW_SINCE if name == NEW else CREATED)
-                for name in NAMES
-            ],
-        )
-        cursor.executemany(
-            "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
-            " sentiment_distribution, escalation_counts, channel_hotspots, total_classifications, avg_confidence)"
-            " values (%s, %s, 'daily', %s, %s, %s, %s, %s, %s)",
-            [
-                (
-                    organization_id(name),
-                    day,
-                    *[json.dumps(one) if isinstance(one, dict | list) else one for one in row.values()],
-                )
-                for (name, day), row in trends().items()
-            ],
-        )
+    made = {name: NEW_SINCE if name == NEW else CREATED for name in NAMES}
+    rows.insert(
+        connection,
+        [(organization_id(name), name, name.lower().replace(" ", "-"), since) for name, since in made.items()],
+        [(organization_id(name), day, row) for (name, day), row in trends().items()],
+    )
