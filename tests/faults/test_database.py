@@ -433,6 +433,26 @@ def test_an_organization_that_is_deleted_after_its_own_period_was_stored_has_its
     )
 
 
+@pytest.mark.parametrize(
+    ("in_target", "in_source"),
+    [("2026-10-31 12:00", "2026-11-20"), ("2026-11-20", "2026-10-31 12:00"), ("infinity", "2026-10-31 12:00")],
+)
+def test_an_organization_exists_since_the_first_of_two_databases_has_it(
+    database, other_source, run_dag, in_target, in_source
+):
+    for one, at in ((database, in_target), (other_source, in_source)):
+        add_organizations(one, "idle", "acme")
+        one.connection.execute("update organizations set created_at = '2026-01-01'")
+        one.connection.execute("update organizations set created_at = %s where slug = 'idle'", [at])
+    run = run_dag({"date": "2026-11-02", "lookback": 3})
+    assert sorted(date for slug, date in database.trends() if slug == "idle") == [
+        "2026-10-31",
+        "2026-11-01",
+        "2026-11-02",
+    ]
+    assert (run.state, run.summary["lookback"]["failed"], run.summary["missingTrends"]["total"]) == ("success", 0, 0)
+
+
 def test_an_idle_session_timeout_of_the_target_ends_no_run_with_a_slow_source(
     database, other_source, run_dag, monkeypatch
 ):

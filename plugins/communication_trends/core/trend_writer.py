@@ -227,8 +227,8 @@ class TrendWriter:
         """
         Leave out empty trends of earlier periods that had ended before the organization existed.
 
-        It exists from its ``created_at`` on, or from its first source row or stored trend, whichever is the earliest:
-        an application may reset ``created_at``.
+        It exists from its ``created_at`` on, in either database, or from its first source row or stored trend,
+        whichever is the earliest: an application may reset ``created_at``.
         """
         own_start = self._work.period.start
         early = [
