@@ -688,9 +688,14 @@ def test_a_failed_batch_is_split_until_only_what_is_broken_has_failed(
     database, work_on, monkeypatch, organizations, broken, attempts
 ):
     monkeypatch.setattr(trend_writer, "MAX_STORED_TOGETHER", 256)
-    for number in range(organizations):
-        database.organization(f"o{number:03}")
     connection = database.connection
+    for number in range(organizations):
+        slug = f"o{number:03}"
+        # in the order in which parts are stored
+        database.organizations[slug] = f"00000000-0000-0000-0000-000000000{number:03}"
+        connection.execute(
+            "insert into organizations (id, name, slug) values (%s, %s, %s)", [database.organizations[slug], slug, slug]
+        )
     connection.execute("create table broken (organization_id uuid)")
     for number in broken:
         connection.execute("insert into broken values (%s)", [database.organization(f"o{number:03}")])

@@ -114,6 +114,9 @@ class TrendWriter:
 
     def _store_splitting(self, trends: Sequence[Trend]) -> list[TrendResult]:
         results = []
+        if len(trends) > MAX_STORED_TOGETHER:
+            # in the order in which each part is written: two runs at once wait, they do not deadlock
+            trends = sorted(trends, key=trend_key)
         pending = chunks(trends, MAX_STORED_TOGETHER)[::-1]
         failing_since = None
         while pending:
