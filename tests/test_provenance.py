@@ -460,6 +460,21 @@ def test_a_late_message_does_not_make_what_force_has_reduced_final(database, wor
     assert found["change"] == "corrected"
 
 
+def test_what_force_has_overwritten_still_shows_that_the_source_has_lost_rows(database, work_on):
+    """All of acme's messages are purged; those of others show that the source goes back further."""
+    database.classify("acme", at="2026-11-08 10:00", count=5)
+    database.classify("other", at="2026-11-01 10:00")
+    since(database, "2026-01-01")
+    work_on()
+    database.connection.execute(
+        "delete from topic_classifications where organization_id = %s", [database.organization("acme")]
+    )
+    outcome = changes(work_on(force=True, lookback_periods=NOV_8.earlier(2)))
+    assert outcome["acme", "2026-11-08"] == "corrected"
+    assert (outcome["acme", "2026-11-07"], outcome["acme", "2026-11-06"]) == ("not in source", "not in source")
+    assert outcome["other", "2026-11-07"] == "filled"
+
+
 def test_what_force_has_reduced_and_a_run_has_corrected_since_is_final_once_it_is_forced_again(database, work_on):
     ten_messages_a_day(database, work_on, first=1)
     database.connection.execute(
