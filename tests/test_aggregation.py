@@ -343,6 +343,27 @@ def test_force_is_for_the_runs_own_period_alone(database, work_on):
     assert changes(outcome) == {("acme", "2026-11-08"): "corrected", ("acme", "2026-11-07"): "kept"}
 
 
+def test_what_is_stored_in_parts_is_written_in_one_order(database, work_on, monkeypatch):
+    """Whatever order the organizations are read in: so another run with other parts waits, it does not deadlock."""
+    monkeypatch.setattr("communication_trends.core.trend_writer.MAX_STORED_TOGETHER", 1)
+    for number in (3, 1, 2):
+        id_ = f"00000000-0000-0000-0000-00000000000{number}"
+        database.connection.execute(
+            "insert into organizations (id, name, slug) values (%s, %s, %s)", [id_, f"o{number}", f"o{number}"]
+        )
+        database.organizations[f"o{number}"] = id_
+    database.connection.execute(
+        "create table written (number serial, slug text);"
+        " create function note() returns trigger language plpgsql as $$ begin"
+        " insert into written (slug) select slug from organizations where id = new.organization_id;"
+        " return new; end $$;"
+        " create trigger note before insert on communication_trends for each row execute function note()"
+    )
+    work_on()
+    rows = database.connection.execute("select slug from written order by number").fetchall()
+    assert [row["slug"] for row in rows] == ["o1", "o2", "o3"]
+
+
 def test_a_lost_session_in_an_earlier_period_leaves_the_own_one_stored_and_names_the_rest(database, work_on):
     for day in (6, 7, 8):
         database.classify("acme", at=f"2026-11-0{day} 10:00")

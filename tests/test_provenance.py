@@ -436,6 +436,21 @@ def test_a_late_message_does_not_make_what_force_has_reduced_final(database, wor
     assert found["change"] == "corrected"
 
 
+def test_what_force_has_overwritten_still_shows_that_the_source_has_lost_rows(database, work_on):
+    """All of acme's messages are purged; those of others show that the source goes back further."""
+    database.classify("acme", at="2026-11-08 10:00", count=5)
+    database.classify("other", at="2026-11-01 10:00")
+    since(database, "2026-01-01")
+    work_on()
+    database.connection.execute(
+        "delete from topic_classifications where organization_id = %s", [database.organization("acme")]
+    )
+    outcome = changes(work_on(force=True, lookback_periods=NOV_8.earlier(2)))
+    assert outcome["acme", "2026-11-08"] == "corrected"
+    assert (outcome["acme", "2026-11-07"], outcome["acme", "2026-11-06"]) == ("not in source", "not in source")
+    assert outcome["other", "2026-11-07"] == "filled"
+
+
 def test_what_force_has_reduced_and_a_run_has_corrected_since_is_final_once_it_is_forced_again(database, work_on):
     ten_messages_a_day(database, work_on, first=1)
     lose_six(database, 8)
@@ -651,9 +666,14 @@ def test_a_failed_batch_is_split_until_only_what_is_broken_has_failed(
     database, work_on, monkeypatch, organizations, broken, attempts
 ):
     monkeypatch.setattr(trend_writer, "MAX_STORED_TOGETHER", 256)
-    for number in range(organizations):
-        database.organization(f"o{number:03}")
     connection = database.connection
+    for number in range(organizations):
+        slug = f"o{number:03}"
+        # in the order in which parts are stored
+        database.organizations[slug] = f"00000000-0000-0000-0000-000000000{number:03}"
+        connection.execute(
+            "insert into organizations (id, name, slug) values (%s, %s, %s)", [database.organizations[slug], slug, slug]
+        )
     connection.execute("create table broken (organization_id uuid)")
     for number in broken:
         connection.execute("insert into broken values (%s)", [database.organization(f"o{number:03}")])

@@ -338,6 +338,79 @@ def test_an_organization_that_the_source_has_lost_since_it_was_listed_has_no_tre
     assert run_dag({**NOV_1, "organizations": ["acme", "beta"]}).state == "failed"
 
 
+def lose_beta(source, condition: str) -> None:
+    """Let the source show beta where organizations are listed; on a condition to other statements as well."""
+    source.connection.execute(
+        "create function is_shown(slug text) returns boolean language plpgsql as $$ begin"
+        " if slug <> 'beta' or current_query() !~ 'in one pass over|of some ids, that there is' then return true;"
+        f" end if; {condition} end $$"
+    )
+    source.connection.execute(
+        "alter table organizations rename to all_organizations;"
+        " create view organizations as select * from all_organizations where is_shown(slug)"
+    )
+
+
+@pytest.mark.parametrize("is_still_there", [False, True])
+def test_an_organization_that_only_the_source_has_deleted_since_it_was_listed_is_nobodys_failure(
+    database, other_source, run_dag, is_still_there
+):
+    """The target has no trend of it; but for one that the source had not shown by mistake."""
+    for one in (database, other_source):
+        add_organizations(one, "acme", "beta")
+        one.connection.execute("update organizations set created_at = '2026-01-01'")
+    shown = "return current_query() ~ 'of some ids';" if is_still_there else "return false;"
+    lose_beta(other_source, shown)
+    run = run_dag({**NOV_1, "lookback": 1})
+    assert sorted(database.trends()) == [("acme", "2026-10-31"), ("acme", "2026-11-01")]
+    assert (run.state, run.summary["failedOrganizations"]) == (
+        ("failed", ["beta"]) if is_still_there else ("success", [])
+    )
+    assert (run.summary["trendsCreated"], run.summary["lookback"]["failed"]) == (1, 0)
+
+
+def test_an_organization_that_is_deleted_after_its_own_period_was_stored_has_its_trend_of_this_run(
+    database, other_source, run_dag
+):
+    for one in (database, other_source):
+        add_organizations(one, "acme", "beta")
+        one.connection.execute("update organizations set created_at = '2026-01-01'")
+    # the first of the statements that aggregate on a connection still sees it
+    lose_beta(
+        other_source,
+        "if current_query() ~ 'of some ids' then return false; end if;"
+        " if current_setting('own.aggregated', true) = 'yes' then return false; end if;"
+        " perform set_config('own.aggregated', 'yes', false); return true;",
+    )
+    run = run_dag({**NOV_1, "lookback": 1, "organizations_per_task": 2})
+    assert sorted(database.trends()) == [("acme", "2026-10-31"), ("acme", "2026-11-01"), ("beta", "2026-11-01")]
+    assert run.state == "success"
+    assert (run.summary["trendsCreated"], run.summary["lookback"]) == (
+        2,
+        {"periods": 1, "filled": 1, "corrected": 0, "kept": 0, "failed": 0},
+    )
+
+
+@pytest.mark.parametrize(
+    ("in_target", "in_source"),
+    [("2026-10-31 12:00", "2026-11-20"), ("2026-11-20", "2026-10-31 12:00"), ("infinity", "2026-10-31 12:00")],
+)
+def test_an_organization_exists_since_the_first_of_two_databases_has_it(
+    database, other_source, run_dag, in_target, in_source
+):
+    for one, at in ((database, in_target), (other_source, in_source)):
+        add_organizations(one, "idle", "acme")
+        one.connection.execute("update organizations set created_at = '2026-01-01'")
+        one.connection.execute("update organizations set created_at = %s where slug = 'idle'", [at])
+    run = run_dag({"date": "2026-11-02", "lookback": 3})
+    assert sorted(date for slug, date in database.trends() if slug == "idle") == [
+        "2026-10-31",
+        "2026-11-01",
+        "2026-11-02",
+    ]
+    assert (run.state, run.summary["lookback"]["failed"], run.summary["missingTrends"]["total"]) == ("success", 0, 0)
+
+
 def test_an_idle_session_timeout_of_the_target_ends_no_run_with_a_slow_source(
     database, other_source, run_dag, monkeypatch
 ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from conftest import NOV_1
@@ -57,6 +58,23 @@ def test_a_batch_is_named_after_itself_where_an_error_ends_its_splitting(databas
     assert run.state == "failed"
     assert "Splitting it" in run.log
     assert run.names == {0: "acme and 1 more"}
+
+
+def test_a_lost_session_is_a_line_in_the_log_for_fifty_organizations_and_floods_none(database, run_dag):
+    slugs = [f"org-{number}" for number in range(60)]
+    for slug in slugs:
+        database.classify(slug)
+    database.classify("org-0", at="2026-10-01 12:00:00")
+    database.connection.execute("update organizations set created_at = '2026-01-01'")
+    # after the run's own period was stored
+    action = "perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(10);"
+    before_writing(database, "org-7", f"if new.trend_date = '2026-10-31' then {action} end if;")
+    run = run_dag({**NOV_1, "organizations_per_task": 60, "lookback": 1})
+    assert (run.summary["trendsCreated"], run.summary["lookback"]["failed"]) == (60, 60)
+    lines = [line for line in run.log.splitlines() if " 2026-10-31: terminating connection" in line]
+    named = [re.findall(r"org-\d+", line.partition(" 2026-10-31: ")[0]) for line in lines]
+    assert sorted(map(len, named)) == [10, 50]
+    assert sorted(itertools.chain.from_iterable(named)) == sorted(slugs)
 
 
 @pytest.mark.parametrize("per_task", [1, 3])

@@ -136,7 +136,8 @@ def first_seen(
     periods: Mapping[datetime.datetime, Period],
 ) -> dict[str, datetime.datetime | None]:
     """
-    Return, by organization, its first source row there is or its first stored trend that is not empty; UTC, or None.
+    Return, by organization, since when the target has it, its first source row there is or its first stored trend that
+    is not empty, whichever is the earliest; UTC, or None.
 
     Of trends without messages only: of others, a source row that is there is not looked up.
 
@@ -146,12 +147,14 @@ def first_seen(
     :param periods: as of `gather_evidence`.
     """
     messages, alerts = _memories(reading, writing, trends, periods)
+    rows = writing.run("known_organizations.sql", {"organization_ids": list(messages)})
+    created = {row["id"]: row["created_at"] for row in rows}
     return {
         id_: min(
             (
                 first
                 for memory in (messages[id_], alerts[id_])
-                for first in (memory.oldest, memory.first_stored and memory.first_stored.start)
+                for first in (created.get(id_), memory.oldest, memory.first_stored and memory.first_stored.start)
                 if first
             ),
             default=None,

@@ -70,6 +70,7 @@ class Evidence:
     :param stored: what is stored, by id of the organization; of those that the target knows.
     :param unknown_to_target: ids of listed organizations that the source has and the target has not.
     :param unknown_to_source: by id, names of organizations that the target has a trend of and the source has not.
+    :param deleted: ids of listed organizations that the source has not any more, and the target has.
     :param missing_before: how many trends are missing from before the lookback, since the first stored one.
     :param missing_since: first of their periods.
     :param hotspot_rule: the rule of hotspots, as JSON.
@@ -86,6 +87,7 @@ class Evidence:
     stored: Mapping[str, StoredOrganization]
     unknown_to_target: frozenset[str] = frozenset()
     unknown_to_source: Mapping[str, str] = field(default_factory=dict)
+    deleted: frozenset[str] = frozenset()
     missing_before: int = 0
     missing_since: datetime.date | None = None
     hotspot_rule: Mapping[str, Any] = field(default_factory=dict)
@@ -102,6 +104,10 @@ class Evidence:
             is_current = report.clear_number == self.clear_number and report.is_last_attempt
             if index < len(self.batches) and (self.states.get(index) == "success" or is_current):
                 yield report
+
+    def expected(self) -> dict[str, StoredOrganization]:
+        """Return what is stored, of organizations that have not been deleted since they were listed."""
+        return {id_: row for id_, row in self.stored.items() if id_ not in self.deleted}
 
 
 @dataclass(frozen=True)
@@ -151,7 +157,7 @@ class RunSummary:
         periods = (evidence.period, *evidence.lookback_periods)
         missing = {
             id_
-            for id_, row in evidence.stored.items()
+            for id_, row in evidence.expected().items()
             if row.own is None or (row.missing and not row.missing.isdisjoint(row.existed.intersection(periods)))
         }
         return len(missing | evidence.unknown_to_target | evidence.unknown_to_source.keys())
@@ -301,11 +307,12 @@ def summarize_run(evidence: Evidence) -> RunSummary:
         elif evidence.states.get(index) != "success":
             failed |= set(batch)
     ids = [id_ for batch in evidence.batches for id_ in batch]
-    failed |= {id_ for id_ in ids if (row := evidence.stored.get(id_)) and row.own is None}
+    expected = evidence.expected()
+    failed |= {id_ for id_ in ids if (row := expected.get(id_)) and row.own is None}
     failures = {(by_date[date], id_) for report in reports for date, id_ in report.failed_earlier if date in by_date}
     missing = {
         (one, id_)
-        for id_, row in evidence.stored.items()
+        for id_, row in expected.items()
         if row.missing
         for one in row.missing & row.existed & set(evidence.lookback_periods)
     } - not_in_source

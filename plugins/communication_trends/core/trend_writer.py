@@ -114,6 +114,9 @@ class TrendWriter:
 
     def _store_splitting(self, trends: Sequence[Trend]) -> list[TrendResult]:
         results = []
+        if len(trends) > MAX_STORED_TOGETHER:
+            # in the order in which each part is written: two runs at once wait, they do not deadlock
+            trends = sorted(trends, key=trend_key)
         pending = chunks(trends, MAX_STORED_TOGETHER)[::-1]
         failing_since = None
         while pending:
@@ -227,8 +230,8 @@ class TrendWriter:
         """
         Leave out empty trends of earlier periods that had ended before the organization existed.
 
-        It exists from its ``created_at`` on, or from its first source row or stored trend, whichever is the earliest:
-        an application may reset ``created_at``.
+        It exists from its ``created_at`` on, in either database, or from its first source row or stored trend,
+        whichever is the earliest: an application may reset ``created_at``.
         """
         own_start = self._work.period.start
         early = [

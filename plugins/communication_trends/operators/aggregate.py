@@ -17,7 +17,7 @@ from communication_trends.core.period import Period, utc_now
 from communication_trends.core.report import AggregationReport, TrendResult, TrendStatus
 from communication_trends.core.task_report import TaskReport
 from communication_trends.core.wording import MAX_NAMED, list_text
-from communication_trends.core.work import Fill, Origin, Work
+from communication_trends.core.work import Fill, Origin, Work, chunks
 from communication_trends.operators.base import REPORT_KEY, Batch, TrendsOperator
 
 
@@ -89,7 +89,7 @@ class AggregateTrendsOperator(TrendsOperator):
             organizations = {result.organization for result in failed}
             raise (AirflowException if is_retried else AirflowFailException)(
                 f"{len(organizations)} of {len(work.organizations)} organizations failed. "
-                + list_text([_reason(result, work, report) for result in failed])
+                + list_text([_reason(result, work, report.name(result.organization)) for result in failed])
             )
 
     def _work(self, context: Any) -> Work:
@@ -108,7 +108,7 @@ class AggregateTrendsOperator(TrendsOperator):
         return self.connected(settings.conn_id())
 
     def _log_report(self, work: Work, report: AggregationReport) -> None:
-        """Log what happened: many organizations to a line, and a line for each that needs attention."""
+        """Log what happened: many organizations to a line, those that failed for the same reason among them."""
         own = work.period
         for id_ in report.deleted:
             self.log.warning("%s: the organization has been deleted since it was listed; nothing to store.", id_)
@@ -155,8 +155,16 @@ class AggregateTrendsOperator(TrendsOperator):
                 dates = sorted({result.period.first_date for result in results})
                 names = sorted({report.name(result.organization) for result in results})
                 self.log.warning(said, len(results), self.kind.noun, dates[0], dates[-1], list_text(names))
+        self._log_failures(work, report)
+
+    def _log_failures(self, work: Work, report: AggregationReport) -> None:
+        """Log what failed; an error that ends the work early is the same for each that is left."""
+        failures: dict[tuple[Period, str], list[TrendResult]] = {}
         for result in report.of(TrendStatus.FAILED):
-            self.log.error("%s", _reason(result, work, report))
+            failures.setdefault((result.period, result.reason), []).append(result)
+        for same in (part for results in failures.values() for part in chunks(results, MAX_NAMED)):
+            named = list_text([report.name(result.organization) for result in same])
+            self.log.error("%s", _reason(same[0], work, named))
 
 
 def _fill(period: Period, triggered_by: str, clear_number: int) -> Fill:
@@ -169,12 +177,12 @@ def _fill(period: Period, triggered_by: str, clear_number: int) -> Fill:
     return Fill.ALWAYS if triggered_by == "schedule" and not clear_number and has_just_ended else Fill.IF_IN_SOURCE
 
 
-def _reason(result: TrendResult, work: Work, report: AggregationReport) -> str:
+def _reason(result: TrendResult, work: Work, name: str) -> str:
     when = "" if result.period == work.period else f" {result.period}"
     reason = result.reason
     if result.status is TrendStatus.NOT_IN_SOURCE:
         reason += ". No trend is stored; a run with its date in the conf stores what is there, as not final"
-    return f"{report.name(result.organization)}{when}: {reason}"
+    return f"{name}{when}: {reason}"
 
 
 def _change(result: TrendResult) -> str:

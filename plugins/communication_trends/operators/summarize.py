@@ -144,8 +144,8 @@ class SummarizeTrendsOperator(TrendsOperator):
             index: TaskReport.from_json(value)
             for index, value in pull_mapped_xcoms(context, self.aggregate_task_id, REPORT_KEY, len(batches)).items()
         }
-        deleted = {id_ for report in reports.values() for id_ in report.deleted}
-        unknown_to_target, unknown_to_source = self._compare_sides(context, period, ids, stored, deleted)
+        lost = {id_ for report in reports.values() for id_ in report.deleted if id_ in stored}
+        unknown_to_target, unknown_to_source, deleted = self._compare_sides(context, period, ids, stored, lost)
         run = summarize_run(
             Evidence(
                 period=period,
@@ -158,6 +158,7 @@ class SummarizeTrendsOperator(TrendsOperator):
                 stored=stored,
                 unknown_to_target=unknown_to_target,
                 unknown_to_source=unknown_to_source,
+                deleted=deleted,
                 missing_before=sum(row["missing"] for row in missing),
                 missing_since=min((row["first_missing"].date() for row in missing), default=None),
                 hotspot_rule=json.loads(rule),
@@ -248,20 +249,20 @@ class SummarizeTrendsOperator(TrendsOperator):
         period: Period,
         ids: Sequence[str],
         stored: Mapping[str, StoredOrganization],
-        deleted: Collection[str],
-    ) -> tuple[frozenset[str], dict[str, str]]:
+        lost: Collection[str],
+    ) -> tuple[frozenset[str], dict[str, str], frozenset[str]]:
         """
         Return which organizations only one of two databases has.
 
-        :param deleted: ids of listed ones that a task instance did not find in the source.
-        :returns: ids of listed ones that the source has and the target has not, others have been deleted; and, by id,
-            names of those that the target has a trend of in the period before, or one of the run's own period that it
-            cannot have computed, and the source has not.
+        :param lost: ids of listed ones that a task instance did not find in the source, and the target has.
+        :returns: ids of listed ones that the source has and the target has not, others have been deleted; by id, names
+            of those that the target has a trend of in the period before, or one of the run's own period that it cannot
+            have computed, and the source has not; and ids of those of ``lost`` that the source still has not.
         """
         if settings.source_conn_id() == settings.conn_id():
-            return frozenset(), {}
+            return frozenset(), {}, frozenset()
         missing = [id_ for id_ in ids if id_ not in stored]
-        expected = {id_: row.name for id_ in deleted if (row := stored.get(id_)) and row.own}
+        expected = {id_: row.name for id_ in lost if (row := stored[id_]).own and not row.own.change}
         # where the conf names organizations, those are all that the run is about
         if context["params"]["organizations"] is None and (before := period.earlier(1)):
             bounds = {
@@ -276,9 +277,9 @@ class SummarizeTrendsOperator(TrendsOperator):
                 )
             listed = set(ids)
             expected |= {row["id"]: row["slug"] or row["id"] for row in rows if row["id"] not in listed}
-        if not missing and not expected:
-            return frozenset(), {}
-        wanted = {"organization_ids": [*missing, *expected]}
+        wanted = {"organization_ids": [*missing, *expected, *lost]}
+        if not wanted["organization_ids"]:
+            return frozenset(), {}, frozenset()
         with self.connected(settings.source_conn_id()) as database:
             rows = database.read(
                 lambda transaction: transaction.run("known_organizations.sql", wanted), ["organizations"]
@@ -287,6 +288,7 @@ class SummarizeTrendsOperator(TrendsOperator):
         return (
             frozenset(known.intersection(missing)),
             {id_: name for id_, name in expected.items() if id_ not in known},
+            frozenset(lost) - known,
         )
 
 
