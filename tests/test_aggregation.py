@@ -352,13 +352,8 @@ def test_what_is_stored_in_parts_is_written_in_one_order(database, work_on, monk
             "insert into organizations (id, name, slug) values (%s, %s, %s)", [id_, f"o{number}", f"o{number}"]
         )
         database.organizations[f"o{number}"] = id_
-    database.connection.execute(
-        "create table written (number serial, slug text);"
-        " create function note() returns trigger language plpgsql as $$ begin"
-        " insert into written (slug) select slug from organizations where id = new.organization_id;"
-        " return new; end $$;"
-        " create trigger note before insert on communication_trends for each row execute function note()"
-    )
+    database.connection.execute("create table written (number serial, slug text)")
+    database.on_write("insert into written (slug) select slug from organizations where id = new.organization_id;")
     work_on()
     rows = database.connection.execute("select slug from written order by number").fetchall()
     assert [row["slug"] for row in rows] == ["o1", "o2", "o3"]

@@ -69,7 +69,7 @@ def test_a_lost_session_is_a_line_in_the_log_for_fifty_organizations_and_floods_
     database.connection.execute("update organizations set created_at = '2026-01-01'")
     # after the run's own period was stored
     action = "perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(10);"
-    before_writing(database, "org-7", f"if new.trend_date = '2026-10-31' then {action} end if;")
+    database.on_write(f"if new.trend_date = '2026-10-31' then {action} end if;", slug="org-7")
     run = run_dag({**NOV_1, "organizations_per_task": 60, "lookback": 1})
     assert (run.summary["trendsCreated"], run.summary["lookback"]["failed"]) == (60, 60)
     lines = [line for line in run.log.splitlines() if " 2026-10-31: terminating connection" in line]
