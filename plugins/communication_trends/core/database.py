@@ -22,7 +22,7 @@ from communication_trends.core.database_errors import CONFLICTS, DATABASE_ERRORS
 from communication_trends.core.deadline import after
 from communication_trends.core.errors import DatabaseUnavailableError, DatabaseUnusableError, OutdatedSnapshotError
 from communication_trends.core.replication import Replication
-from communication_trends.core.statements import compose
+from communication_trends.core.statements import bind_ids, compose
 
 Result = TypeVar("Result")
 
@@ -95,7 +95,7 @@ class Transaction:
         :raises DatabaseUnavailableError: when there is no answer in time.
         """
         with self._database.deadline("the statement"):
-            self._cursor.execute(sql, parameters)
+            self._cursor.execute(sql, bind_ids(parameters))
         return self._cursor.fetchall() if self._cursor.description else []
 
     def run(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 Trend = dict[str, Any]
 """A row of sql/aggregate_trends.sql, with the evidence that has been gathered of it."""
 
-MAX_STORED_TOGETHER = 2_500
+MAX_STORED_TOGETHER = 1_000
 """Trends that one statement stores, and that are split where one of them is broken."""
 
 MAX_SPLITTING = 10.0
