@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from communication_trends.core.database import Database, Transaction
 from communication_trends.core.evidence import NUMBERS
@@ -102,33 +102,6 @@ def open_reader(database: Database, *, with_changes: bool = False) -> Iterator[T
         reader = TrendReader(database, transaction, until)
         reader.rows("reading/planner_settings")
         yield reader
-
-
-class StoredVersion(NamedTuple):
-    """
-    What is stored, to tell whether that has changed.
-
-    :param text: differs as soon as an answer could.
-    :param organizations: how many there are.
-    """
-
-    text: str
-    organizations: int
-
-
-def stored_version(database: Database) -> StoredVersion | None:
-    """
-    Return what is stored; None where a change of it cannot be seen.
-
-    It is read before the transaction of the answer begins: of an older version than the answer, never of a newer one.
-
-    :param database: where the trends are, with no transaction open.
-    """
-    with database.transaction(read_only=True) as transaction:
-        reader = TrendReader(database, transaction)
-        [row] = reader.rows("web/version")
-        latest = reader.rows("web/latest_change") if reader.knows_origins else []
-    return None if row["written"] is None else StoredVersion(f"{row} {latest}", row["organizations_total"])
 
 
 def changes_until(database: Database) -> datetime.datetime:

@@ -14,7 +14,7 @@ from communication_trends import __version__, settings
 from communication_trends.core.database import Database
 from communication_trends.core.period import KINDS
 from communication_trends.core.period_range import FRESHNESS_GRACE
-from communication_trends.core.trend_reader import TrendReader, open_reader, stored_version
+from communication_trends.core.trend_reader import TrendReader, open_reader
 from communication_trends.web import csv_export
 from communication_trends.web.kept_answers import SHARED_FROM, KeptAnswers, Made, Pending
 from communication_trends.web.limits import ConnectionSlots, connection, is_abandoned
@@ -77,14 +77,15 @@ class Reply:
 
         def respond() -> Made | Pending:
             with connection() as database:
-                version = None if with_changes else stored_version(database)
-                if version is None:
+                stored = None if with_changes else _stored_version(database)
+                if stored is None:
                     return make(database, {})
-                tag = self._tag(version.text)
+                version, organizations = stored
+                tag = self._tag(version)
                 headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
                 if tag in self.request.headers.get("if-none-match", ""):
                     return Made(status=304, headers=headers)
-                if version.organizations < SHARED_FROM:
+                if organizations < SHARED_FROM:
                     return make(database, headers)
                 if found := kept.find_or_begin(tag):
                     return found
@@ -122,6 +123,20 @@ class Reply:
             __version__,
         ]
         return f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"'
+
+
+def _stored_version(database: Database) -> tuple[str, int] | None:
+    """
+    Return a text that differs as soon as an answer could, and how many organizations there are.
+
+    It is read before the transaction of the answer begins: of an older version than the answer, never of a newer one.
+    None where a change of what is stored cannot be seen.
+    """
+    with database.transaction(read_only=True) as transaction:
+        reader = TrendReader(database, transaction)
+        [row] = reader.rows("web/version")
+        latest = reader.rows("web/latest_change") if reader.knows_origins else []
+    return None if row["written"] is None else (f"{row} {latest}", row["organizations_total"])
 
 
 Format = Annotated[
