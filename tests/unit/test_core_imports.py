@@ -1,4 +1,4 @@
-"""What is in ``core/`` needs no Airflow."""
+"""What is in ``core/`` needs no Airflow, and what a run does needs nothing of the page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import sys
 
 from local import ROOT
 
-MODULES = sorted(path.stem for path in (ROOT / "plugins" / "communication_trends" / "core").glob("[a-z]*.py"))
+PACKAGE = ROOT / "plugins" / "communication_trends"
+MODULES = sorted(path.stem for path in (PACKAGE / "core").glob("[a-z]*.py"))
 
 IMPORTED_ALONE = """
 import importlib, json, multiprocessing, sys
@@ -37,3 +38,9 @@ def test_each_module_of_the_core_is_imported_alone_without_airflow():
     )
     assert "aggregation" in MODULES
     assert json.loads(run.stdout) == {module: [] for module in MODULES}
+
+
+def test_only_the_page_and_the_check_name_statements_of_the_page():
+    naming = [path for path in PACKAGE.rglob("*.py") if '"web/' in path.read_text(encoding="utf-8")]
+    assert {str(path.relative_to(PACKAGE).parent / path.stem) for path in naming} >= {"web/reply", "check"}
+    assert [path.name for path in naming if path.relative_to(PACKAGE).parts[0] not in ("web", "check.py")] == []
