@@ -147,6 +147,18 @@ def test_each_single_statement_that_is_missing_is_named(monkeypatch, tmp_path):
     assert STATEMENTS[0].name == "aggregate_trends.sql"
 
 
+def test_each_single_file_of_the_page_that_is_missing_is_named(monkeypatch, tmp_path):
+    static = ROOT / "plugins" / "communication_trends" / "web" / "static"
+    shutil.copytree(static, tmp_path / "static")
+    monkeypatch.setattr("communication_trends.web.assets.STATIC", tmp_path / "static")
+    assert list(check._tried_all("page", check._page())) == [("-", "page: this Airflow has one")]
+    for path in sorted(static.iterdir()):
+        (tmp_path / "static" / path.name).unlink()
+        [(state, text)] = check._tried_all("page", check._page())
+        assert (state, path.name in text) == ("FAILED", True), text
+        shutil.copy(path, tmp_path / "static")
+
+
 def test_a_package_without_the_pages_files_and_a_dag_file_that_cannot_be_read_are_named(tmp_path):
     plugins, dags = tmp_path / "plugins", tmp_path / "dags"
     shutil.copytree(ROOT / "plugins", plugins, ignore=shutil.ignore_patterns("__pycache__", "index.html", "static"))

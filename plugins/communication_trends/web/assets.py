@@ -23,6 +23,8 @@ STATIC = Path(__file__).parent / "static"
 
 MEDIA_TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
+PLOTLY = "plotly.min.js"
+
 
 @dataclass(frozen=True)
 class Asset:
@@ -71,12 +73,22 @@ def load_assets() -> dict[str, Asset]:
     """Return the page's files by name: those of the package, and Plotly's bundle from where pip has installed it."""
     paths = {path.name: path for path in STATIC.iterdir() if path.suffix in MEDIA_TYPES}
     try:
-        plotly = importlib.metadata.distribution("plotly").locate_file("plotly/package_data/plotly.min.js")
-        paths["plotly.min.js"] = Path(str(plotly))
+        plotly = importlib.metadata.distribution("plotly").locate_file(f"plotly/package_data/{PLOTLY}")
+        paths[PLOTLY] = Path(str(plotly))
     except importlib.metadata.PackageNotFoundError:
         # the API and the tables do without; the page says what its charts need
         log.error("The package plotly is not installed: the page of communication trends has no charts.")
     return {name: Asset(path.read_bytes(), MEDIA_TYPES[path.suffix]) for name, path in paths.items()}
+
+
+def missing_assets(assets: dict[str, Asset]) -> list[str]:
+    """
+    Return the names of files that the page's own name, and that are not there; without Plotly, which may be missing.
+
+    :param assets: from `load_assets`.
+    """
+    text = "".join(asset.content.decode() for name, asset in assets.items() if name != PLOTLY)
+    return sorted({*re.findall(r'"(?:\./|static/)([\w.-]+)"', text), "index.html"} - {*assets, PLOTLY})
 
 
 def make_page(assets: dict[str, Asset], config: Mapping[str, Any]) -> Asset:
