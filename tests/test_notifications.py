@@ -435,7 +435,7 @@ def test_a_notifier_that_fails_is_an_error_in_the_log_and_costs_nothing_else(dat
     assert f"{which}_notifier failed: no message was sent." in run.log
 
 
-def test_a_notifier_that_exits_ends_no_run(database, run_dag, given, monkeypatch, tmp_path):
+def test_a_notifier_that_exits_ends_no_run(database, run_dag, setting, monkeypatch, tmp_path):
     (tmp_path / "exiting.py").write_text(
         "from airflow.sdk import BaseNotifier\n"
         "class Notifier(BaseNotifier):\n"
@@ -444,7 +444,7 @@ def test_a_notifier_that_exits_ends_no_run(database, run_dag, given, monkeypatch
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     an_alarming_tuesday(database)
-    given("attention_notifier", "exiting.Notifier")
+    setting("attention_notifier", "exiting.Notifier")
     run = run_dag({"date": str(TUESDAY)})
     assert run.state == "success"
     assert "attention_notifier failed: no message was sent." in run.log
