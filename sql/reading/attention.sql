@@ -1,10 +1,10 @@
 -- Periods that may be anomalous: one row per organization and period with a count that
 -- is far from the median of its baseline, with a share that may last among fewer
 -- messages than usual, or that would be sure even with too short a baseline; with all
--- of them, how many organizations there are, and of how many enough
--- is stored, in all and in each period. Looked at are trends that can be read and are
--- final. What is anomalous is decided in core/anomalies.py; is_suspect() and
--- may_last() there ask the same, with the same values.
+-- of them, how many organizations there are, of how many enough is stored, in all and
+-- in each period, and whether any has a period without messages. Looked at are trends
+-- that can be read and are final. What is anomalous is decided in core/anomalies.py;
+-- is_suspect() and may_last() there ask the same, with the same values.
 -- reads: existence, trend_sums
 with
 -- one row per trend
@@ -177,6 +177,7 @@ select
     counted.organizations_total,
     counted.organizations_compared,
     counted.compared_by_date,
+    counted.any_silent,
     suspects.organization_id::text as organization_id,
     suspects.name,
     suspects.slug,
@@ -210,6 +211,10 @@ from (
                 where compared.is_judged
                 group by compared.trend_date
             ) as by_date
-        ) as compared_by_date
+        ) as compared_by_date,
+        (
+            select coalesce(bool_or(compared.messages = 0), false)
+            from compared
+        ) as any_silent
 ) as counted
 left join suspects on true;

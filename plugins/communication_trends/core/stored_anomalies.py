@@ -120,7 +120,8 @@ def find_stored_anomalies(
     together = [] if is_of_one else _together(of_judged, rows[0]["compared_by_date"], by_date, names)
     found = mark_together(found, together)
     weekend = [period for period in periods if kind is DAILY and period.first_date.weekday() > FRIDAY]
-    if weekend:
+    # most weekends nobody is silent: nothing to look up
+    if weekend and rows[0]["any_silent"]:
         before, alike = found, together
         fridays = sorted({_friday_before(day) for day in weekend} - set(periods), key=lambda one: one.first_date)
         if fridays:
