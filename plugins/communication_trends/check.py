@@ -190,9 +190,9 @@ def _text(path: Path) -> str:
 def _page() -> Iterator[tuple[str, str]]:
     # not at the top: Airflow 2 has nothing of the web that it needs
     from communication_trends.web.app import create_app
-    from communication_trends.web.assets import STATIC, load_assets, missing_assets
+    from communication_trends.web.assets import STATIC, missing_assets
 
-    if missing := missing_assets(load_assets()):
+    if missing := missing_assets():
         raise FileNotFoundError(f"{', '.join(missing)} missing in {STATIC}: copy the whole release")
     create_app()
     plotly = requirements.installed_version("plotly")

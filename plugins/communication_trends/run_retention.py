@@ -55,9 +55,9 @@ class RemoveOldRunsOperator(BaseOperator):
         :raises AirflowException: when it answers with a server error, or not at all; Airflow retries it.
         """
         refused: dict[str, str] = {}
-        with self._errors_explained():
+        with self._errors_explained() as conn_id:
             keep = {"success": settings.keep_completed_runs(), "failed": settings.keep_failed_runs()}
-            with logged_in(BaseHook.get_connection(settings.api_conn_id())) as client:
+            with logged_in(BaseHook.get_connection(conn_id)) as client:
                 removed = {
                     "removedCompletedRuns": self._remove(client, "success", keep["success"], refused),
                     "removedFailedRuns": self._remove(client, "failed", keep["failed"], refused),
@@ -72,11 +72,15 @@ class RemoveOldRunsOperator(BaseOperator):
         return removed
 
     @contextmanager
-    def _errors_explained(self) -> Iterator[None]:
-        """Turn an error into one that names the setting or connection, and that Airflow retries if that may help."""
+    def _errors_explained(self) -> Iterator[str]:
+        """
+        Run a block with the id of the API's connection.
+
+        An error becomes one that names the setting or connection, and that Airflow retries if that may help.
+        """
         try:
             conn_id = settings.api_conn_id()
-            yield
+            yield conn_id
         except InvalidInputError as error:
             raise AirflowFailException(str(error)) from None
         except AirflowNotFoundException:

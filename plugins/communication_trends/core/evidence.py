@@ -147,7 +147,8 @@ def first_seen(
     :param periods: as of `gather_evidence`.
     """
     messages, alerts = _memories(reading, writing, trends, periods)
-    rows = writing.run("known_organizations.sql", {"organization_ids": list(messages)})
+    # of one database, the aggregate has said so already
+    rows = [] if writing is reading else writing.run("known_organizations.sql", {"organization_ids": list(messages)})
     created = {row["id"]: row["created_at"] for row in rows}
     return {
         id_: min(

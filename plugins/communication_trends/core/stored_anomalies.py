@@ -25,6 +25,7 @@ from communication_trends.core.organization_findings import OrganizationFinding,
 from communication_trends.core.period import DAILY, Granularity, Period, utc_now
 from communication_trends.core.period_range import ended_parameters
 from communication_trends.core.trend_reader import TrendReader
+from communication_trends.core.work import chunks
 
 MAX_FINDINGS = 10
 """Findings that a summary names, the most unusual first: few, so that XComs and asset events stay small."""
@@ -151,8 +152,7 @@ def _found(
     """Return what is anomalous of the suspects, for as many organizations at a time as are held in memory."""
     found: list[OrganizationFinding] = []
     ids = list(dict.fromkeys(row["organization_id"] for row in suspects))
-    for first in range(0, len(ids), MAX_HELD_ORGANIZATIONS):
-        part = set(ids[first : first + MAX_HELD_ORGANIZATIONS])
+    for part in map(set, chunks(ids, MAX_HELD_ORGANIZATIONS)):
         of_part = [row for row in suspects if row["organization_id"] in part]
         counts = _counts(reader, of_part, needed, shared)
         found += [

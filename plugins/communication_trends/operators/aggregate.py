@@ -120,9 +120,8 @@ class AggregateTrendsOperator(TrendsOperator):
                 f"{report.name(one.organization)} ({one.trend_messages})" for one in report.of(*statuses, period=own)
             ]
             # a line for each would take longer than its aggregation
-            for start in range(0, len(names), MAX_NAMED):
-                line = ", ".join(names[start : start + MAX_NAMED])
-                self.log.info(f"{said}, with so many classifications: %s.", own, line)
+            for part in chunks(names, MAX_NAMED):
+                self.log.info(f"{said}, with so many classifications: %s.", own, ", ".join(part))
         for result in report.guarded(period=own):
             self.log.warning(
                 "%s: of the stored trend of %s, %s. force overwrites it.",

@@ -18,6 +18,7 @@ from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import Period, utc_date, utc_now
 from communication_trends.core.preflight import Preflight
 from communication_trends.core.wording import list_text
+from communication_trends.core.work import chunks
 from communication_trends.operators.base import Batch, TrendsOperator
 from communication_trends.params import batch_size, refuse_unknown_keys, requested_organizations
 
@@ -99,10 +100,9 @@ class ListOrganizationsOperator(TrendsOperator):
                 length,
                 size,
             )
-        batches = [organizations[first : first + size] for first in range(0, len(organizations), size)]
         return [
             Batch(_batch_name([one["slug"] or one["id"] for one in batch]), [one["id"] for one in batch]).encode()
-            for batch in batches
+            for batch in chunks(organizations, size)
         ]
 
     def _check_tables(self, period: Period) -> None:

@@ -81,14 +81,11 @@ def load_assets() -> dict[str, Asset]:
     return {name: Asset(path.read_bytes(), MEDIA_TYPES[path.suffix]) for name, path in paths.items()}
 
 
-def missing_assets(assets: dict[str, Asset]) -> list[str]:
-    """
-    Return the names of files that the page's own name, and that are not there; without Plotly, which may be missing.
-
-    :param assets: from `load_assets`.
-    """
-    text = "".join(asset.content.decode() for name, asset in assets.items() if name != PLOTLY)
-    return sorted({*re.findall(r'"(?:\./|static/)([\w.-]+)"', text), "index.html"} - {*assets, PLOTLY})
+def missing_assets() -> list[str]:
+    """Return the names of files that the page's own name, and that are not there; Plotly may be missing."""
+    text = {path.name: path.read_text(encoding="utf-8") for path in STATIC.iterdir()}
+    named = re.findall(r'"(?:\./|static/)([\w.-]+)"', "".join(text.values()))
+    return sorted({*named, "index.html"} - {*text, PLOTLY})
 
 
 def make_page(assets: dict[str, Asset], config: Mapping[str, Any]) -> Asset:

@@ -9,6 +9,7 @@ from communication_trends import settings
 from communication_trends.core import totals
 from communication_trends.core.period_range import Range
 from communication_trends.core.trend_reader import TrendReader
+from communication_trends.core.work import chunks
 from communication_trends.web.answers.organizations import find, organization_of
 from communication_trends.web.answers.ranged import range_fields
 from communication_trends.web.models.overview import Overview, RankedOrganization
@@ -50,14 +51,14 @@ def overview(
     # the first row is there even where the page is empty
     overall = (rows[0]["overall_risky"], rows[0]["overall_messages"])
     ranked: list[RankedOrganization] = []
-    for start in range(0, len(page), DOWNLOAD_BATCH):
+    for part in chunks(page, DOWNLOAD_BATCH):
         found = reader.rows(
             "reading/overview_totals",
-            organization_ids=[row["organization_id"] for row in page[start : start + DOWNLOAD_BATCH]],
+            organization_ids=[row["organization_id"] for row in part],
             hotspot_topics=settings.hotspot_topics(),
             **compared,
         )
-        ranked += [_ranked(row, overall, rank=page[start + index]["rank"]) for index, row in enumerate(found)]
+        ranked += [_ranked(row, overall, rank=part[index]["rank"]) for index, row in enumerate(found)]
     return Overview(**range_fields(asked), organizations=ranked, total_entries=rows[0]["total_entries"])
 
 
