@@ -1,9 +1,9 @@
 -- One row per organization that the target knows: its trend of a run's own period, null
 -- where none is stored; how many messages its trend of the period before has; what this
--- run has done to trends of earlier periods, in whichever attempt; and which periods no
--- trend is stored of, with those by whose end it existed: it was created, or has a
--- trend that is not empty. Each organization's trends are looked up, not joined: of a
--- period just written the planner expects hardly a row, and would read all of them
+-- run has done to trends of earlier periods, in whichever attempt; and of which of its
+-- periods no trend is stored, with those by whose end it existed: it was created, or
+-- has a trend that is not empty. Each organization's trends are looked up, not joined:
+-- of a period just written the planner expects hardly a row, and would read all of them
 -- again for each organization. So it would by an index on the date alone; of dates
 -- from a subquery it expects as many rows as of any others.
 -- reads: trend_contents
@@ -21,7 +21,8 @@ select
 from organizations
 inner join lateral (  -- noqa: ST05
     select
-        count(*) as stored,
+        count(*) filter (where stored.trend_date >= %(first_start)s::timestamp)
+            as stored,
         -- not what is no count: a numeric column may hold NaN
         max(
             case
@@ -46,7 +47,11 @@ inner join lateral (  -- noqa: ST05
     where
         organizations.id = stored.organization_id
         and stored.trend_date
-        = any((select %(period_starts)s::timestamp[])::timestamp[])
+        = any(
+            (
+                select %(start_before)s::timestamp || %(period_starts)s::timestamp[]
+            )::timestamp[]
+        )
         and stored.trend_period = %(trend_period)s::text
 ) as trends on true
 inner join lateral (  -- noqa: ST05

@@ -76,6 +76,7 @@ def parameters_of(ids):
         "numbers": NUMBERS,
         "own_start": DAY,
         "start_before": DAY_BEFORE,
+        "first_start": DAY_BEFORE,
         "period_start": DAY,
         "period_starts": [DAY, DAY_BEFORE],
         "period_ends": [END, DAY],

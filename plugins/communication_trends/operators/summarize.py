@@ -129,13 +129,13 @@ class SummarizeTrendsOperator(TrendsOperator):
         ids = [id_ for batch in batches for id_ in batch]
         lookback_periods = self.lookback_periods(context)
         rule = settings.hotspot_rule().as_json()
-        periods = [period, *(lookback_periods or period.earlier(1))]
+        periods = [period, *lookback_periods]
         previous = last_event_extra(context, self.outlets[0], _has_succeeded) if self.outlets else None
         changed_since = previous["changesUntil"] if previous else None
         with self.connected(settings.conn_id()) as database:
             until = changes_until(database)
             stored, missing, rules, changed = database.read(
-                lambda transaction: self._read(transaction, context, ids, periods, rule, changed_since),
+                lambda transaction: self._read(transaction, dag_run.run_id, ids, periods, rule, changed_since),
                 TARGET_TABLES,
             )
         trends = sum(len(periods) - len(row.missing) for row in stored.values())
@@ -177,7 +177,7 @@ class SummarizeTrendsOperator(TrendsOperator):
     def _read(
         self,
         transaction: Transaction,
-        context: Any,
+        run_id: str,
         ids: Sequence[str],
         periods: Sequence[Period],
         rule: str,
@@ -186,18 +186,18 @@ class SummarizeTrendsOperator(TrendsOperator):
         """
         Read what is stored.
 
-        :param periods: the run's own period, and those before it that it has recomputed or compares it with.
+        :param periods: the run's own period, and those before it that it has recomputed.
         :param rule: the current rule of hotspots, as JSON.
         :param changed_since: the moment from which on changes count, ISO 8601; None for all there are.
         :returns: what is stored by organization; what is missing from before those periods, and by which other rules
             trends from before them were computed; and what has changed since the last run that succeeded.
         """
-        own, dag_run = periods[0], context["dag_run"]
+        own = periods[0]
         shared = {"organization_ids": ids, "trend_period": own.kind.name, "unit": own.kind.noun}
-        stored = self._stored(transaction, dag_run.run_id, periods, shared)
+        stored = self._stored(transaction, run_id, periods, shared)
         missing: Rows = []
         rules: Rows = []
-        if before := (self.lookback_periods(context) or [own])[-1].earlier(1):
+        if before := periods[-1].earlier(1):
             last_start = before[0].start
             first_start = own.earlier(settings.MAX_LOOKBACK)[-1].start
             missing = transaction.run(
@@ -215,7 +215,7 @@ class SummarizeTrendsOperator(TrendsOperator):
     ) -> dict[str, StoredOrganization]:
         """Return what is stored, by organization; of those that the target knows."""
         by_start = {one.start: one for one in periods}
-        own, *before = periods
+        own, before = periods[0], periods[0].earlier(1)
         rows = transaction.run(
             "stored_trends.sql",
             {
@@ -224,6 +224,7 @@ class SummarizeTrendsOperator(TrendsOperator):
                 "numbers": NUMBERS,
                 "own_start": own.start,
                 "start_before": before[0].start if before else None,
+                "first_start": periods[-1].start,
                 "period_starts": list(by_start),
                 "period_ends": [one.end for one in periods],
             },
