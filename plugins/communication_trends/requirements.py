@@ -92,6 +92,9 @@ def check_sql_release(folder: Path) -> None:
 
 def is_wheel() -> bool:
     """Return whether this is the package of an installed wheel, not the one of a folder."""
+    # with the plugin file next to it: seen at once, while each task process would search all that is installed
+    if Path(__file__).parents[1].joinpath("communication_trends_plugin.py").is_file():
+        return False
     wheel = _wheel()
     return wheel is not None and _package_of(wheel).resolve() == Path(__file__).parent.resolve()
 
