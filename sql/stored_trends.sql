@@ -23,27 +23,13 @@ inner join lateral (  -- noqa: ST05
     select
         count(*) filter (where stored.trend_date >= %(first_start)s::timestamp)
             as stored,
-        -- not what is no count: a numeric column may hold NaN
-        max(
-            case
-                when
-                    stored.total_classifications between 0 and 1e18
-                    then stored.total_classifications
-                else 0
-            end
-        )
+        max(coalesce(stored.messages, 0))
         filter (where stored.trend_date = %(own_start)s::timestamp)::bigint
             as own_classifications,
-        max(
-            case
-                when
-                    stored.total_classifications between 0 and 1e18
-                    then stored.total_classifications
-            end
-        )
+        max(stored.messages)
         filter (where stored.trend_date = %(start_before)s::timestamp)::bigint
             as classifications_before
-    from communication_trends as stored
+    from trend_contents as stored
     where
         organizations.id = stored.organization_id
         and stored.trend_date
