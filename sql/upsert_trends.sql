@@ -36,6 +36,9 @@ trends as (
                 may_be_filled boolean,
                 channel_messages jsonb
             )
+    -- all of them: of JSON the planner expects a hundred rows, and for so many it would
+    -- read a whole table of thousands where one is looked up
+    limit %(trend_count)s::integer  -- noqa: AM09
 ),
 
 compared as (

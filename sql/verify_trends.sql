@@ -6,25 +6,30 @@ select
     incoming.period_start,
     stored.organization_id is null as is_missing,
     differences.columns as different_columns
-from
-    jsonb_to_recordset(%(trends)s::jsonb)
-        as incoming (
-            organization_id uuid,
-            period_start timestamp,
-            topic_distribution text,
-            sentiment_distribution text,
-            escalation_counts text,
-            channel_hotspots text,
-            -- what is left as another writer has stored it may have decimals
-            total_classifications numeric,
-            avg_confidence numeric,
-            messages bigint,
-            messages_with_tone bigint,
-            messages_with_confidence bigint,
-            alerts bigint,
-            is_partial boolean,
-            becomes_final boolean
-        )
+from (
+    select listed.*
+    from
+        jsonb_to_recordset(%(trends)s::jsonb)
+            as listed (
+                organization_id uuid,
+                period_start timestamp,
+                topic_distribution text,
+                sentiment_distribution text,
+                escalation_counts text,
+                channel_hotspots text,
+                -- what is left as another writer has stored it may have decimals
+                total_classifications numeric,
+                avg_confidence numeric,
+                messages bigint,
+                messages_with_tone bigint,
+                messages_with_confidence bigint,
+                alerts bigint,
+                is_partial boolean,
+                becomes_final boolean
+            )
+    -- all of them: as of upsert_trends.sql
+    limit %(trend_count)s::integer  -- noqa: AM09
+) as incoming
 left join communication_trends as stored
     on
         incoming.organization_id = stored.organization_id

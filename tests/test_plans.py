@@ -84,6 +84,7 @@ def parameters_of(ids):
         "last_start": DAY,
         "hotspot_rule": HotspotRule().as_json(),
         "trends": json.dumps(trends),
+        "trend_count": len(trends),
         "may_be_filled": True,
         "computed_at": "2026-11-02 04:00+00",
         "newest_known": None,
@@ -114,6 +115,17 @@ def test_no_trend_is_read_once_for_each_organization(database, written, statemen
         row = database.connection.execute(f"explain (analyze, format json) {sql}", parameters_of(written)).fetchone()
     handled = rows_handled(row["QUERY PLAN"][0]["Plan"])
     assert ORGANIZATIONS <= max(handled) <= 4 * ORGANIZATIONS
+
+
+@pytest.mark.parametrize("statement", ["upsert_trends", "verify_trends"])
+def test_one_trend_is_stored_without_reading_all_of_a_small_table(database, written, statement):
+    sql = compose(ROOT / "sql" / f"{statement}.sql")
+    database.connection.execute("analyze")
+    with database.connection.transaction(force_rollback=True):
+        row = database.connection.execute(
+            f"explain (analyze, format json) {sql}", parameters_of(written[:1])
+        ).fetchone()
+    assert max(rows_handled(row["QUERY PLAN"][0]["Plan"])) <= 10
 
 
 def test_a_trend_older_than_those_looked_at_is_looked_up_by_its_organization(database, written):

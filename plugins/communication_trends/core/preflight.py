@@ -11,7 +11,6 @@ Usage::
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -28,6 +27,7 @@ from communication_trends.core.refusals import (
     may_be_of_the_table,
     refusal,
 )
+from communication_trends.core.statements import json_parts
 from communication_trends.core.verification import difference
 from communication_trends.core.wording import list_text
 from communication_trends.core.work import HotspotRule
@@ -241,7 +241,7 @@ class Preflight:
             "may_be_filled": True,
         }
         return {
-            "trends": json.dumps([row], default=str),
+            **next(json_parts([row])),
             "trend_period": self.period.kind.name,
             "force": True,
             "computed_at": trial.began_at,

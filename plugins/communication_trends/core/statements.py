@@ -54,16 +54,18 @@ def _find_view(folder: Path, name: str) -> Path:
     return next((path for path in own if path.exists()), above)
 
 
-def json_parts(trends: Sequence[Any]) -> Iterator[str]:
+def json_parts(trends: Sequence[Any]) -> Iterator[dict[str, Any]]:
     """
-    Return trends as JSON, in as many parts as one statement can carry each.
+    Return trends as a statement's parameters ``trends``, which is JSON, and ``trend_count``, how many these are.
+
+    In as many parts as one statement can carry each.
 
     :param trends: what a statement takes as an array of objects.
     """
     # not as \u escapes: so a database in another encoding names the character that it cannot hold
     text = json.dumps(trends, default=str, ensure_ascii=False)
     if len(text) <= MAX_JSON_LENGTH or len(trends) < 2:
-        yield text
+        yield {"trends": text, "trend_count": len(trends)}
     else:
         middle = len(trends) // 2
         yield from json_parts(trends[:middle])

@@ -189,7 +189,7 @@ class TrendWriter:
         return [
             row
             for part in json_parts(trends)
-            for row in self._writing.rows(self._upsert_sql, {**self._parameters, "trends": part})
+            for row in self._writing.rows(self._upsert_sql, {**self._parameters, **part})
         ]
 
     def _look_up_unstored(self, trends: Sequence[Trend]) -> None:

@@ -79,7 +79,7 @@ def verify_stored(
     :raises TrendMismatchError: when something else is stored.
     """
     for row in (
-        row for part in json_parts(computed) for row in writing.run("verify_trends.sql", {**parameters, "trends": part})
+        row for part in json_parts(computed) for row in writing.run("verify_trends.sql", {**parameters, **part})
     ):
         raise TrendMismatchError(
             f"{name(row['organization_id'])}: the trend does not add up and was not stored: "
