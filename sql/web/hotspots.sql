@@ -2,43 +2,45 @@
 -- organization, or of all where none is given, the riskiest first.
 -- reads: existence, stored_trends
 with
--- one row per channel and period, which another writer may have stored twice; read by
+-- one row per channel; its score weighs each hot period by its messages. Its periods
+-- are counted as bits, since another writer may have stored it twice in one; read by
 -- several processes where PostgreSQL can
-hot_periods as (
+channels as (
     select
         stored_trends.organization_id,
-        stored_trends.trend_date,
-        hotspots.entry ->> 'channelId' as channel_id,
-        max(trunc((hotspots.entry ->> 'riskScore')::numeric)) as peak_risk_score,
-        sum(trunc((hotspots.entry ->> 'messageCount')::numeric)) as message_count,
-        sum(
-            trunc((hotspots.entry ->> 'riskScore')::numeric)
-            * trunc((hotspots.entry ->> 'messageCount')::numeric)
-        ) as risk
+        hotspots.channel_id,
+        sum(hotspots.risk_score * hotspots.message_count) as risk,
+        max(hotspots.risk_score) as peak_risk_score,
+        sum(hotspots.message_count) as message_count,
+        bit_count(
+            bit_or(
+                set_bit(
+                    repeat(
+                        '0', %(last_day)s::date - %(first_day)s::date + 1
+                    )::bit varying,
+                    stored_trends.trend_date::date - %(first_day)s::date,
+                    1
+                )
+            )
+        ) as days_hot,
+        max(stored_trends.trend_date) as last_hot_day
     from stored_trends
     cross join
-        jsonb_array_elements(stored_trends.channel_hotspots) as hotspots (entry)
+        lateral (
+            select
+                entries.entry ->> 'channelId' as channel_id,
+                trunc((entries.entry ->> 'riskScore')::numeric)::bigint as risk_score,
+                trunc((entries.entry ->> 'messageCount')::numeric)::bigint
+                    as message_count
+            from jsonb_array_elements(stored_trends.channel_hotspots)
+                as entries (entry)
+        ) as hotspots
     where
         stored_trends.channel_hotspots <> '[]'
         and stored_trends.readable
     group by
         stored_trends.organization_id,
-        stored_trends.trend_date,
-        hotspots.entry ->> 'channelId'
-),
-
--- one row per channel; its score weighs each hot period by its messages
-channels as (
-    select
-        hot_periods.organization_id,
-        hot_periods.channel_id,
-        sum(hot_periods.risk) as risk,
-        max(hot_periods.peak_risk_score) as peak_risk_score,
-        sum(hot_periods.message_count) as message_count,
-        count(*) as days_hot,
-        max(hot_periods.trend_date) as last_hot_day
-    from hot_periods
-    group by hot_periods.organization_id, hot_periods.channel_id
+        hotspots.channel_id
 ),
 
 -- one row per channel of the page
