@@ -32,47 +32,63 @@ bounds as materialized (
         ) as anything_stored
 ),
 
--- one row per organization, with the periods that have a trend. Grouped, not joined: of
--- trends just written the planner expects hardly a row, and would read all of them
--- again for each
+-- one row per organization with a trend that can be read, and whether final; with a bit
+-- for each day on which a period with one begins
+readable as (
+    select
+        stored_trends.organization_id,
+        stored_trends.is_final,
+        bit_or(
+            set_bit(
+                repeat('0', %(last_day)s::date - %(read_from)s::date + 1)::bit varying,
+                stored_trends.trend_date::date - %(read_from)s::date,
+                1
+            )
+        ) as days
+    from stored_trends
+    where stored_trends.readable
+    group by
+        stored_trends.organization_id,
+        stored_trends.is_final
+),
+
+-- one row per organization. Grouped, not joined: of trends just written the planner
+-- expects hardly a row, and would read all of them again for each
 tenants as materialized (
     select
         entries.id,
         max(entries.exists_from) as exists_from,
-        array_agg(entries.day) filter (where entries.readable and entries.is_final)
-            as complete_days,
-        array_agg(entries.day) filter (where not entries.readable) as unreadable_days,
-        array_agg(entries.day) filter (where entries.readable and not entries.is_final)
-            as not_final_days
+        bit_or(entries.days) filter (where entries.is_final) as complete_days,
+        bit_or(entries.days) filter (where not entries.is_final) as not_final_days
     from (
         select
             existence.id,
             existence.exists_from,
-            null::timestamp as day,
-            null::boolean as readable,
+            null::bit varying as days,
             null::boolean as is_final
         from existence
         union all
         select
-            stored_trends.organization_id as id,
+            readable.organization_id as id,
             null::timestamp as exists_from,
-            stored_trends.trend_date as day,
-            coalesce(stored_trends.readable, false) as readable,
-            stored_trends.is_final
-        from stored_trends
+            readable.days,
+            readable.is_final
+        from readable
     ) as entries
     group by entries.id
 ),
 
--- one row per organization and period that is not complete
-incomplete as materialized (
+-- one row per organization and period without a trend that is complete
+lacking as materialized (
     select
         tenants.id,
         periods.first_day,
-        coalesce(periods.first_day = any(tenants.unreadable_days), false)
-            as is_unreadable,
-        coalesce(periods.first_day = any(tenants.not_final_days), false)
-            as is_not_final
+        coalesce(
+            get_bit(
+                tenants.not_final_days, periods.first_day::date - %(read_from)s::date
+            ) = 1,
+            false
+        ) as is_not_final
     from bounds
     cross join tenants
     cross join
@@ -83,7 +99,47 @@ incomplete as materialized (
         ) as periods (first_day)
     where
         periods.first_day + %(step)s::interval > tenants.exists_from
-        and not coalesce(periods.first_day = any(tenants.complete_days), false)
+        and coalesce(
+            get_bit(
+                tenants.complete_days, periods.first_day::date - %(read_from)s::date
+            ) = 0,
+            true
+        )
+),
+
+-- one row per organization and period that is not complete; there, a trend that is no
+-- readable one is unreadable. Of periods that nobody lacks, none is looked up
+incomplete as materialized (
+    select
+        entries.id,
+        entries.first_day,
+        count(*) = 2 and not bool_or(entries.is_not_final) as is_unreadable,
+        bool_or(entries.is_not_final) as is_not_final
+    from (
+        select
+            lacking.id,
+            lacking.first_day,
+            lacking.is_not_final
+        from lacking
+        union all
+        select
+            stored_trends.organization_id as id,
+            stored_trends.trend_date as first_day,
+            null::boolean as is_not_final
+        from stored_trends
+        where
+            stored_trends.trend_date = any(
+                array(
+                    select lacking.first_day
+                    from lacking
+                    group by lacking.first_day
+                )
+            )
+    ) as entries
+    group by
+        entries.id,
+        entries.first_day
+    having bool_or(entries.is_not_final) is not null
 ),
 
 -- one row per organization that lacks anything in the range

@@ -19,7 +19,7 @@ D = datetime.date.fromisoformat
 
 @pytest.mark.parametrize(
     "statement",
-    ["reading/comparison", "reading/overview", "web/trends_of_all", "web/hotspots"],
+    ["reading/comparison", "reading/freshness", "reading/overview", "web/trends_of_all", "web/hotspots"],
 )
 def test_what_the_index_has_is_not_judged_again(database, statement):
     """Its condition is the one of the statements; where it were another, it would not be used."""
@@ -38,7 +38,7 @@ def test_what_the_index_has_is_not_judged_again(database, statement):
     parameters = {
         **READING_PARAMETERS,
         **asked.compared_parameters,
-        **(asked.parameters if statement in ("web/trends_of_all", "web/hotspots") else {}),
+        **(asked.parameters if statement in ("reading/freshness", "web/trends_of_all", "web/hotspots") else {}),
         "hotspot_topics": ["complaint", "escalation"],
         "hotspot_min_messages": 10,
         "limit": 50,
