@@ -22,6 +22,7 @@ from typing import Any
 
 import psycopg
 
+from local import ROOT
 from local.airflow import Airflow, airflow_environment, run_airflow
 from local.servers import Server, apply_schema, postgres
 
@@ -41,7 +42,8 @@ def fill(connection: psycopg.Connection[Any], organizations: int, days: int) -> 
     """
     Insert trends with their provenance, all final.
 
-    Seven topics, five tones, up to three severities and two hotspots a row, hardly two rows alike.
+    Seven topics, five tones, up to three severities and two hotspots a row, hardly two rows alike. Each organization
+    has its own level, less on weekends, and varies from day to day as chance has it.
     """
     from communication_trends.core.work import HotspotRule
 
@@ -52,28 +54,13 @@ def fill(connection: psycopg.Connection[Any], organizations: int, days: int) -> 
         (organizations,),
     )
     connection.execute("select setseed(0.5)")
+    # as Poisson draws it, near enough
     connection.execute(
-        """
-        insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,
-            sentiment_distribution, escalation_counts, channel_hotspots, total_classifications, avg_confidence)
-        select id, day, 'daily',
-            jsonb_build_object('complaint', 40 + n, 'escalation', (10 * random())::int, 'general', 200, 'request', m,
-                'scheduling', 80, 'status_update', 70, 'technical', 210),
-            jsonb_build_object('angry', (20 * random())::int, 'frustrated', (60 * random())::int, 'tense', 90,
-                'neutral', 400, 'positive', m),
-            case when n < 15 then '{}'
-                else jsonb_build_object('medium', n %% 9, 'high', m %% 4, 'critical', n %% 3) end,
-            jsonb_build_array(
-                jsonb_build_object('channelId', 'C-support', 'riskScore', 40 + n, 'messageCount', 100 + m),
-                jsonb_build_object('channelId', 'C-billing', 'riskScore', 35, 'messageCount', 60)),
-            610 + n + m, 80
-        from generate_series(%s::date - (%s - 1) * interval '1 day', %s::date, interval '1 day') as days (day)
-        cross join lateral (
-            select id, (40 * random())::int as n, (100 * random())::int as m from organizations where day is not null
-        ) as numbered
-        """,
-        (LAST_DAY, days, LAST_DAY),
+        "create function pg_temp.drawn(mean float) returns integer language sql volatile as"
+        " $$ select greatest(0, round(mean + sqrt(mean) * 2 * (random() + random() + random() - 1.5)))::integer $$"
     )
+    statement = (ROOT / "bench" / "sql" / "page_trends.sql").read_text(encoding="utf-8")
+    connection.execute(statement, {"last_day": LAST_DAY, "days": days})  # type: ignore[call-overload]
     connection.execute(
         """
         insert into communication_trends_provenance (organization_id, trend_date, trend_period, computed_at, changed_at,
