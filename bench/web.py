@@ -314,6 +314,8 @@ def main() -> None:
                 with server.connect(database) as connection:
                     apply_schema(connection, "source_tables.sql", "communication_trends.sql")
                     fill(connection, organizations, days)
+                    if organizations == MANY_ORGANIZATIONS:
+                        apply_schema(connection, "page_index.sql")
                 measure_answers(server, database, organizations)
             fill_with_the_story(server, "bench_demo")
             home = Path(folder) / "airflow"
