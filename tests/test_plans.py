@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import json
 
 import pytest
 from conftest import rows_handled
 from stored import STATISTICS
 
 from communication_trends.core.evidence import NUMBERS
-from communication_trends.core.statements import compose
+from communication_trends.core.statements import compose, json_parts
 from communication_trends.core.work import HotspotRule
 from local import ROOT
 
@@ -83,8 +82,7 @@ def parameters_of(ids):
         "period_end": END,
         "last_start": DAY,
         "hotspot_rule": HotspotRule().as_json(),
-        "trends": json.dumps(trends),
-        "trend_count": len(trends),
+        **next(json_parts(trends)),
         "may_be_filled": True,
         "computed_at": "2026-11-02 04:00+00",
         "newest_known": None,

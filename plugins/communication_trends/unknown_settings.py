@@ -32,8 +32,7 @@ def refuse_unknown_settings() -> None:
         for name in conf.options(section):
             if _is_misplaced(section, name) or (is_ours and not _is_known(section, name)):
                 wrong.append((f"[{section}] {name}", name, f"[{SECTION}] %s"))
-    # none else is looked at: each task process asks this
-    for variable in sorted(name for name in os.environ if name.upper().startswith("AIRFLOW_")):
+    for variable in sorted(os.environ):
         if name := _misspelled_name(variable):
             # as Airflow wants it: upper case
             wrong.append((variable, name, f"{VARIABLE}%s"))

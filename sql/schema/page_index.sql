@@ -2,9 +2,9 @@
 -- What it gains and costs: docs/performance.md. Created without blocking writers; so
 -- run it outside a transaction: psql -f sql/schema/page_index.sql
 
--- Its condition is that of sql/reading/stored_trends.sql, which PostgreSQL leaves out
--- where it sees that both are the same; were they not, it would not use the index. Not
--- deduplicated: of few pages, PostgreSQL does not let several processes read it.
+-- Its condition is that of sql/reading/stored_trends.sql. PostgreSQL sees that they are
+-- the same, and judges no row again; were they not, it would not use the index. Not
+-- deduplicated: an index of few pages is read by one process only.
 create index concurrently if not exists communication_trends_readable_idx
 on communication_trends (trend_date)
 with (deduplicate_items = off)

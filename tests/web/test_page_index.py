@@ -1,4 +1,4 @@
-"""The optional index for the page: it spares PostgreSQL to judge each row."""
+"""The optional index for the page: with it, PostgreSQL need not judge each row."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ D = datetime.date.fromisoformat
     ["reading/comparison", "reading/freshness", "reading/overview", "web/trends_of_all", "web/hotspots"],
 )
 def test_what_the_index_has_is_not_judged_again(database, statement):
-    """Its condition is the one of the statements; where it were another, it would not be used."""
+    """Its condition is that of the statements: were it another, PostgreSQL would not use it."""
     database.connection.execute(
         "insert into organizations (name, slug, created_at)"
         " select 'Organization ' || n, 'organization-' || n, '2026-01-01' from generate_series(1, 1000) as ns (n)"

@@ -56,9 +56,9 @@ def _find_view(folder: Path, name: str) -> Path:
 
 def json_parts(trends: Sequence[Any]) -> Iterator[dict[str, Any]]:
     """
-    Return trends as a statement's parameters ``trends``, which is JSON, and ``trend_count``, how many these are.
+    Return trends as parameters of a statement, in as many parts as it can carry at once.
 
-    In as many parts as one statement can carry each.
+    Each part has ``trends``, which is JSON, and ``trend_count``, how many these are.
 
     :param trends: what a statement takes as an array of objects.
     """
