@@ -93,8 +93,8 @@ test-backfill: install .venv-airflow-2.11.2/installed  ## airflow dags backfill 
 		-r requirements-airflow.txt -c constraints/airflow-$*.txt
 	@touch $@
 
-test-postgres: install  ## run the tests of trends, whole runs and the page's numbers on another PostgreSQL, VERSION=14 to 18
-	@.ci/with-postgres "$(VERSION)" $(BIN)/python -m pytest tests/test_aggregate_sql.py tests/test_rules.py tests/test_runs.py tests/faults/test_rows.py tests/web/test_arithmetic.py tests/web/test_page_index.py
+test-postgres: install  ## run the tests of trends, plans, whole runs and the page's numbers on another PostgreSQL, VERSION=14 to 18
+	@.ci/with-postgres "$(VERSION)" $(BIN)/python -m pytest tests/test_aggregate_sql.py tests/test_rules.py tests/test_runs.py tests/test_plans.py tests/faults/test_rows.py tests/web/test_arithmetic.py tests/web/test_page_index.py
 
 screenshots: install  ## retake the documentation's pictures of the page (needs Chromium)
 	@COMMUNICATION_TRENDS_SCREENSHOTS=docs $(BIN)/python -m pytest tests/web/test_page.py -k shared_address

@@ -2,66 +2,93 @@
 -- where none is stored; how many messages its trend of the period before has; what this
 -- run has done to trends of earlier periods, in whichever attempt; and of which of its
 -- periods no trend is stored, with those by whose end it existed: it was created, or
--- has a trend that is not empty. Each organization's trends are looked up, not joined:
--- of a period just written the planner expects hardly a row, and would read all of them
--- again for each organization. So it would by an index on the date alone; of dates
--- from a subquery it expects as many rows as of any others.
+-- has a trend that is not empty. What is found is counted together, not joined: of
+-- periods just written the planner expects hardly a row, and would read all of them
+-- again for each organization.
 -- reads: trend_contents
+with
+-- one row per organization, and per trend and provenance of these periods
+found as (
+    select
+        id as organization_id,
+        slug::text as slug,
+        created_at,
+        null::timestamp as trend_date,
+        null::numeric as messages,
+        null::boolean as is_final,
+        null::text as change
+    from organizations
+    where id = any(%(organization_ids)s::uuid[])
+    union all
+    select
+        organization_id,
+        null as slug,
+        null as created_at,
+        trend_date,
+        coalesce(messages, 0) as messages,
+        null as is_final,
+        null as change
+    from trend_contents
+    where
+        organization_id = any(%(organization_ids)s::uuid[])
+        and trend_date
+        = any(%(start_before)s::timestamp || %(period_starts)s::timestamp[])
+        and trend_period = %(trend_period)s::text
+    union all
+    select
+        organization_id,
+        null as slug,
+        null as created_at,
+        trend_date,
+        null as messages,
+        is_final,
+        case when run_id = %(run_id)s::text then change end as change
+    from communication_trends_provenance
+    where
+        organization_id = any(%(organization_ids)s::uuid[])
+        and trend_date = any(%(period_starts)s::timestamp[])
+        and trend_period = %(trend_period)s::text
+),
+
+-- one row per organization
+organizations_found as materialized (
+    select
+        organization_id,
+        max(slug) as slug,
+        max(created_at) as created_at,
+        count(messages) filter (where trend_date = any(%(period_starts)s::timestamp[]))
+            as stored,
+        max(messages) filter (where trend_date = %(own_start)s::timestamp)
+            as own_classifications,
+        max(messages) filter (where trend_date = %(start_before)s::timestamp)
+            as classifications_before,
+        bool_or(is_final) filter (where trend_date = %(own_start)s::timestamp)
+            as own_is_final,
+        max(change) filter (where trend_date = %(own_start)s::timestamp) as own_change,
+        count(*) filter (
+            where trend_date <> %(own_start)s::timestamp and change = 'filled'
+        ) as filled,
+        count(*) filter (
+            where trend_date <> %(own_start)s::timestamp and change <> 'filled'
+        ) as corrected
+    from found
+    group by organization_id
+    -- not one of which only trends are left
+    having count(*) filter (where trend_date is null) > 0
+)
+
 select
-    organizations.id::text as id,
-    organizations.slug::text as slug,
-    trends.own_classifications,
-    coalesce(trends.classifications_before, 0) as classifications_before,
-    origins.own_is_final,
-    origins.own_change,
-    origins.filled,
-    origins.corrected,
+    organizations.organization_id::text as id,
+    organizations.slug,
+    organizations.own_classifications::bigint as own_classifications,
+    coalesce(organizations.classifications_before, 0)::bigint as classifications_before,
+    organizations.own_is_final,
+    organizations.own_change,
+    organizations.filled,
+    organizations.corrected,
     absent.missing,
     absent.existed
-from organizations
-inner join lateral (  -- noqa: ST05
-    select
-        count(*) filter (where stored.trend_date >= %(first_start)s::timestamp)
-            as stored,
-        max(coalesce(stored.messages, 0))
-        filter (where stored.trend_date = %(own_start)s::timestamp)::bigint
-            as own_classifications,
-        max(stored.messages)
-        filter (where stored.trend_date = %(start_before)s::timestamp)::bigint
-            as classifications_before
-    from trend_contents as stored
-    where
-        organizations.id = stored.organization_id
-        and stored.trend_date
-        = any(
-            (
-                select %(start_before)s::timestamp || %(period_starts)s::timestamp[]
-            )::timestamp[]
-        )
-        and stored.trend_period = %(trend_period)s::text
-) as trends on true
-inner join lateral (  -- noqa: ST05
-    select
-        bool_or(found.is_final) filter (where found.is_own) as own_is_final,
-        max(found.change) filter (where found.is_own) as own_change,
-        count(*) filter (where not found.is_own and found.change = 'filled') as filled,
-        count(*) filter (where not found.is_own and found.change <> 'filled')
-            as corrected
-    from (
-        select
-            provenance.is_final,
-            provenance.trend_date = %(own_start)s::timestamp as is_own,
-            case
-                when provenance.run_id = %(run_id)s::text then provenance.change
-            end as change
-        from communication_trends_provenance as provenance
-        where
-            organizations.id = provenance.organization_id
-            and provenance.trend_date
-            = any((select %(period_starts)s::timestamp[])::timestamp[])
-            and provenance.trend_period = %(trend_period)s::text
-    ) as found
-) as origins on true
+from organizations_found as organizations
 inner join lateral (  -- noqa: ST05
     select
         array_agg(periods.period_start) filter (
@@ -70,7 +97,7 @@ inner join lateral (  -- noqa: ST05
                 select
                 from communication_trends as stored
                 where
-                    organizations.id = stored.organization_id
+                    organizations.organization_id = stored.organization_id
                     and periods.period_start = stored.trend_date
                     and stored.trend_period = %(trend_period)s::text
             )
@@ -83,7 +110,7 @@ inner join lateral (  -- noqa: ST05
                 select
                 from trend_contents
                 where
-                    organizations.id = trend_contents.organization_id
+                    organizations.organization_id = trend_contents.organization_id
                     and trend_contents.trend_period = %(trend_period)s::text
                     and trend_contents.trend_date < periods.period_end
                     and (trend_contents.has_messages or trend_contents.has_alerts)
@@ -93,7 +120,6 @@ inner join lateral (  -- noqa: ST05
         unnest(%(period_starts)s::timestamp[], %(period_ends)s::timestamp[])
             as periods (period_start, period_end)
     -- most lack none
-    where trends.stored < cardinality(%(period_starts)s::timestamp[])
+    where organizations.stored < cardinality(%(period_starts)s::timestamp[])
 ) as absent on true
-where organizations.id = any(%(organization_ids)s::uuid[])
 order by organizations.slug;

@@ -46,7 +46,7 @@ STATISTICS = {
         "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
         " sentiment_distribution, escalation_counts, channel_hotspots, total_classifications, avg_confidence)"
         " select id, timestamp '2026-11-20' + back * interval '1 day', 'daily', '{\"general\": 9}', '{}', '{}', '[]',"
-        " 9, 80 from organizations cross join generate_series(1, 8) as backs (back);"
+        " 9, 80 from organizations cross join generate_series(1, 8) as backs (back) where name like 'Other %';"
         "insert into communication_trends_provenance (organization_id, trend_date, trend_period, computed_at,"
         " changed_at, is_final, messages, alerts, messages_with_tone, messages_with_confidence, hotspot_rule, run_id)"
         " select organization_id, trend_date, trend_period, now(), now(), true, 9, 0, 0, 9, '{}', 'earlier'"

@@ -230,7 +230,6 @@ def test_stored_trends_are_looked_up_without_reading_all_of_them_for_each_organi
         "numbers": NUMBERS,
         "own_start": starts[0],
         "start_before": starts[1],
-        "first_start": starts[-1],
         "period_starts": starts,
         "period_ends": [DAY_END, *starts[:-1]],
     }

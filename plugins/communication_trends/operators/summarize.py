@@ -224,7 +224,6 @@ class SummarizeTrendsOperator(TrendsOperator):
                 "numbers": NUMBERS,
                 "own_start": own.start,
                 "start_before": before[0].start if before else None,
-                "first_start": periods[-1].start,
                 "period_starts": list(by_start),
                 "period_ends": [one.end for one in periods],
             },
