@@ -56,8 +56,7 @@ organizations_found as materialized (
         organization_id,
         max(slug) as slug,
         max(created_at) as created_at,
-        count(messages) filter (where trend_date = any(%(period_starts)s::timestamp[]))
-            as stored,
+        array_agg(trend_date::timestamp) filter (where messages is not null) as stored,
         max(messages) filter (where trend_date = %(own_start)s::timestamp)
             as own_classifications,
         max(messages) filter (where trend_date = %(start_before)s::timestamp)
@@ -92,15 +91,7 @@ from organizations_found as organizations
 inner join lateral (  -- noqa: ST05
     select
         array_agg(periods.period_start) filter (
-            where
-            not exists (
-                select
-                from communication_trends as stored
-                where
-                    organizations.organization_id = stored.organization_id
-                    and periods.period_start = stored.trend_date
-                    and stored.trend_period = %(trend_period)s::text
-            )
+            where coalesce(periods.period_start <> all(organizations.stored), true)
         ) as missing,
         array_agg(periods.period_start) filter (
             where
@@ -120,6 +111,7 @@ inner join lateral (  -- noqa: ST05
         unnest(%(period_starts)s::timestamp[], %(period_ends)s::timestamp[])
             as periods (period_start, period_end)
     -- most lack none
-    where organizations.stored < cardinality(%(period_starts)s::timestamp[])
+    where
+        not coalesce(organizations.stored @> %(period_starts)s::timestamp[], false)
 ) as absent on true
 order by organizations.slug;

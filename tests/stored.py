@@ -38,19 +38,31 @@ def is_readable(row: dict) -> bool:
     )
 
 
-STATISTICS = {
-    "of an empty table": "",
-    # any day but those has no row, as far as it knows
-    "of ten organizations on eight other days": (
-        "insert into organizations (name, slug) select 'Other ' || n, 'other-' || n from generate_series(1, 10) as n;"
+def _statistics(organizations: int, days: int) -> str:
+    return (
+        "insert into organizations (name, slug) select 'Other ' || n, 'other-' || n"
+        f" from generate_series(1, {organizations}) as n;"
         "insert into communication_trends (organization_id, trend_date, trend_period, topic_distribution,"
         " sentiment_distribution, escalation_counts, channel_hotspots, total_classifications, avg_confidence)"
         " select id, timestamp '2026-11-20' + back * interval '1 day', 'daily', '{\"general\": 9}', '{}', '{}', '[]',"
-        " 9, 80 from organizations cross join generate_series(1, 8) as backs (back) where name like 'Other %';"
+        f" 9, 80 from organizations cross join generate_series(1, {days}) as backs (back) where name like 'Other %';"
         "insert into communication_trends_provenance (organization_id, trend_date, trend_period, computed_at,"
         " changed_at, is_final, messages, alerts, messages_with_tone, messages_with_confidence, hotspot_rule, run_id)"
         " select organization_id, trend_date, trend_period, now(), now(), true, 9, 0, 0, 9, '{}', 'earlier'"
         " from communication_trends;"
-    ),
+    )
+
+
+STATISTICS = {
+    "of an empty table": "",
+    # any day but those has no row, as far as it knows
+    "of ten organizations on eight other days": _statistics(10, 8),
 }
 """SQL that leaves PostgreSQL with statistics, by what these are of; none of them know the trends that are tested."""
+
+PILOT = {
+    # any row is of whichever organization is asked for, as far as it knows
+    "of one organization on three hundred other days": _statistics(1, 300)
+    + "update organizations set created_at = '2026-10-01';"
+}
+"""The same; the page's statements do read rows once for each organization until PostgreSQL has new statistics."""

@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 from conftest import rows_handled
-from stored import STATISTICS
+from stored import PILOT, STATISTICS
 
 from communication_trends.core.evidence import NUMBERS
 from communication_trends.core.statements import compose, json_parts
@@ -50,7 +50,7 @@ def write_day(connection, day):
     )
 
 
-@pytest.fixture(params=STATISTICS)
+@pytest.fixture(params=STATISTICS | PILOT)
 def written(request, database):
     """A day of all organizations, written after the planner has learned something else; their ids."""
     connection = database.connection
@@ -67,7 +67,7 @@ def written(request, database):
         connection.execute(f"delete from {table}")
         connection.execute(f"vacuum {table}")
         connection.execute(f"reindex index {table}_trend_date_idx")
-    connection.execute(STATISTICS[request.param])
+    connection.execute((STATISTICS | PILOT)[request.param])
     connection.execute("analyze")
     rows = connection.execute("select id::text from organizations where slug like 'organization-%%'").fetchall()
     write_day(connection, DAY)
