@@ -136,6 +136,29 @@ def test_the_first_scheduled_run_is_for_the_latest_day_that_is_due(running):
     assert {key: row["total_classifications"] for key, row in database.trends().items()} == expected
 
 
+def test_a_run_looks_back_as_far_as_when_it_listed_its_organizations(running):
+    """What was not tried has not failed: in a cleared task the setting is another one."""
+    airflow, database = running
+    (run,) = runs(airflow, run_type="scheduled")
+    told = summary(airflow, run["dag_run_id"])
+    # acme exists since November 1
+    assert told["trendDate"] > "2026-11-08"
+    setting = "AIRFLOW__COMMUNICATION_TRENDS__LOOKBACK_DAYS"
+    for days, cleared, periods in (
+        ("8", ["summarize"], 7),
+        ("8", ["aggregate_organization", "summarize"], 7),
+        ("0", ["list_organizations", "aggregate_organization", "summarize"], 0),
+        ("7", ["list_organizations", "aggregate_organization", "summarize"], 7),
+    ):
+        airflow.stop("scheduler")
+        airflow.environment[setting] = days
+        airflow.start("scheduler")
+        assert clear(airflow, run["dag_run_id"], *cleared)["state"] == "success"
+        expected = {"periods": periods, "filled": told["lookback"]["filled"] if periods else 0}
+        assert summary(airflow, run["dag_run_id"])["lookback"] == {**told["lookback"], **expected}
+    assert len(database.trends()) == 1 + told["lookback"]["filled"]
+
+
 def test_a_run_triggered_over_rest_is_for_its_date(running):
     airflow, database = running
     run = airflow.finished(DAG_ID, trigger(airflow, date="2026-11-05"))

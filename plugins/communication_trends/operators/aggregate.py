@@ -93,11 +93,11 @@ class AggregateTrendsOperator(TrendsOperator):
             )
 
     def _work(self, context: Any) -> Work:
-        period, dag_run = self.run_period(context), context["dag_run"]
+        period, dag_run, batch = self.run_period(context), context["dag_run"], Batch.decode(self.batch)
         return Work(
-            organizations=Batch.decode(self.batch).organizations,
+            organizations=batch.organizations,
             period=period,
-            lookback_periods=self.lookback_periods(context),
+            lookback_periods=self.lookback_periods(context, batch),
             force=context["params"]["force"],
             fill=_fill(period, triggered_by(dag_run), clear_number(dag_run)),
             hotspots=settings.hotspot_rule(),

@@ -32,25 +32,27 @@ class Batch(NamedTuple):
 
     :param name: its name in the UI, in one line.
     :param organizations: their ids.
+    :param lookback: how many earlier periods the run recomputes; None in the list of an earlier release.
     """
 
     name: str
     organizations: list[str]
+    lookback: int | None = None
 
     def encode(self) -> str:
         """
-        Return it as text: the name and, after a line break, the ids with commas between.
+        Return it as text, in lines: the name, the ids with commas between, the lookback.
 
         Not a list: each task instance fetches them all, and what that costs Airflow's API server grows with the number
         of values.
         """
-        return f"{self.name}\n{','.join(self.organizations)}"
+        return f"{self.name}\n{','.join(self.organizations)}\n{self.lookback}"
 
     @classmethod
     def decode(cls, text: str) -> Batch:
         """Return the batch of a text that `encode` has made."""
-        name, _, ids = text.partition("\n")
-        return cls(name, ids.split(","))
+        name, ids, *lookback = text.split("\n")
+        return cls(name, ids.split(","), *map(int, lookback))
 
 
 class TrendsOperator(BaseOperator):
@@ -108,13 +110,16 @@ class TrendsOperator(BaseOperator):
         except InvalidInputError as error:
             raise AirflowFailException(str(error)) from None
 
-    def lookback_periods(self, context: Any) -> list[Period]:
+    def lookback_periods(self, context: Any, listed: Batch | None = None) -> list[Period]:
         """
         Return the periods that the current run recomputes, newest first.
 
         :param context: Airflow's context.
+        :param listed: a batch of the run, which has its lookback: the setting may have changed since.
         :raises AirflowFailException: when ``lookback`` cannot be used.
         """
+        if listed and listed.lookback is not None:
+            return self.run_period(context).earlier(listed.lookback)
         try:
             lookback = requested_lookback(context["params"]["lookback"], self.kind, triggered_by(context["dag_run"]))
         except InvalidInputError as error:

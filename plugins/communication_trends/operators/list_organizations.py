@@ -65,7 +65,7 @@ class ListOrganizationsOperator(TrendsOperator):
             self._check_tables(period)
             organizations = self._organizations(wanted, period)
         self.rows_read = {settings.source_conn_id(): {"organizations": len(organizations)}}
-        batches = self._batches(organizations, params["organizations_per_task"])
+        batches = self._batches(organizations, params["organizations_per_task"], len(earlier))
         self.log.info(
             "%s: %d organizations in %d task instances%s.",
             period,
@@ -89,7 +89,7 @@ class ListOrganizationsOperator(TrendsOperator):
                 scheduled,
             )
 
-    def _batches(self, organizations: Sequence[Mapping[str, Any]], requested: int) -> list[str]:
+    def _batches(self, organizations: Sequence[Mapping[str, Any]], requested: int, lookback: int) -> list[str]:
         length = settings.max_map_length()
         size = batch_size(requested, len(organizations), length)
         if size != requested:
@@ -101,7 +101,9 @@ class ListOrganizationsOperator(TrendsOperator):
                 size,
             )
         return [
-            Batch(_batch_name([one["slug"] or one["id"] for one in batch]), [one["id"] for one in batch]).encode()
+            Batch(
+                _batch_name([one["slug"] or one["id"] for one in batch]), [one["id"] for one in batch], lookback
+            ).encode()
             for batch in chunks(organizations, size)
         ]
 

@@ -105,8 +105,8 @@ class SummarizeTrendsOperator(TrendsOperator):
             self.log.error("digest_notifier was not called: attention_notifier has used up the time of this task.")
         return summary
 
-    def _listed_batches(self, context: Any, period: Period) -> list[list[str]]:
-        """Return the ids of each batch; fail where the list is missing, which is not the same as an empty one."""
+    def _listed_batches(self, context: Any, period: Period) -> list[Batch]:
+        """Return the batches; fail where the list is missing, which is not the same as an empty one."""
         state = task_instance_states(context, self.list_task_id).get(-1)
         if state != "success":
             raise AirflowFailException(
@@ -119,15 +119,13 @@ class SummarizeTrendsOperator(TrendsOperator):
                 f"has been deleted. Whether {period} is complete cannot be known. Clear {self.list_task_id}, with "
                 "Downstream."
             )
-        return [Batch.decode(text).organizations for text in listed]
+        return [Batch.decode(text) for text in listed]
 
-    def _look_up(
-        self, context: Any, period: Period, batches: Sequence[Sequence[str]]
-    ) -> tuple[RunSummary, dict[str, Any]]:
+    def _look_up(self, context: Any, period: Period, batches: Sequence[Batch]) -> tuple[RunSummary, dict[str, Any]]:
         """Return the summary, and what has changed since the last run that succeeded."""
         dag_run = context["dag_run"]
-        ids = [id_ for batch in batches for id_ in batch]
-        lookback_periods = self.lookback_periods(context)
+        ids = [id_ for batch in batches for id_ in batch.organizations]
+        lookback_periods = self.lookback_periods(context, batches[0] if batches else None)
         rule = settings.hotspot_rule().as_json()
         periods = [period, *lookback_periods]
         previous = last_event_extra(context, self.outlets[0], _has_succeeded) if self.outlets else None
@@ -151,7 +149,7 @@ class SummarizeTrendsOperator(TrendsOperator):
                 period=period,
                 lookback_periods=lookback_periods,
                 triggered_by=triggered_by(dag_run),
-                batches=batches,
+                batches=[batch.organizations for batch in batches],
                 states=task_instance_states(context, self.aggregate_task_id),
                 reports=reports,
                 clear_number=clear_number(dag_run),
