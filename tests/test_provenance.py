@@ -17,6 +17,7 @@ from communication_trends.core.period import DAILY, MONTHLY, WEEKLY, Period
 from communication_trends.core.report import AggregationReport, TrendStatus
 from communication_trends.core.work import Fill, HotspotRule, Origin, Work
 
+HAD_MORE = "it had been made from more than the source had left"
 RULE = {"topics": ["complaint", "escalation"], "minMessages": 10, "minRatio": 0.3}
 FIRST, SECOND = Origin("dag", "first", "1.0"), Origin("dag", "second", "2.0")
 
@@ -172,7 +173,7 @@ def test_what_force_has_stored_with_less_stays_not_final(database, work_on):
     since(database, "2026-11-01")
     work_on()
     lose_six(database, 8)
-    work_on(force=True)
+    assert list(work_on(force=True).incomplete.values()) == [HAD_MORE]
     outcome = work_on(NOV_8.following(), lookback_periods=[NOV_8])
     assert changes(outcome)["acme", "2026-11-08"] == "unchanged"
     assert (provenance(database)["messages"], provenance(database)["is_final"]) == (4, False)
@@ -433,6 +434,7 @@ def test_a_late_message_does_not_make_what_force_has_reduced_final(database, wor
         assert changes(report)["acme", "2026-11-08"] == "corrected"
         found = provenance(database)
         assert (found["messages"], found["is_final"]) == (before["messages"] + late, final)
+        assert list(report.incomplete.values()) == ([] if final else [HAD_MORE])
     assert found["change"] == "corrected"
 
 
@@ -479,13 +481,16 @@ def test_a_trend_deleted_by_hand_is_not_final_where_rows_are_gone_since(database
     work_on()
     database.connection.execute("delete from communication_trends")
     database.connection.execute("delete from escalation_alerts where id in (select id from escalation_alerts limit 1)")
-    assert changes(work_on()) == {("acme", "2026-11-08"): "filled"}
+    report = work_on()
+    assert changes(report) == {("acme", "2026-11-08"): "filled"}
+    assert list(report.incomplete.values()) == [HAD_MORE]
     found = provenance(database)
     assert (found["alerts"], found["change"], found["is_final"]) == (1, "filled", False)
     # nothing was lost since
     database.connection.execute("delete from communication_trends")
     database.connection.execute("update communication_trends_provenance set is_final = true")
-    assert changes(work_on()) == {("acme", "2026-11-08"): "filled"}
+    report = work_on()
+    assert (changes(report), report.incomplete) == ({("acme", "2026-11-08"): "filled"}, {})
     assert provenance(database)["is_final"] is True
 
 

@@ -169,6 +169,10 @@ class TrendWriter:
             judged = [row for row in judged if trend_key(row) not in unsure]
             judged += self._upsert(wanted)
         traced = [row for row in judged if row["is_traced"]]
+        for row in traced:
+            # of one with details, one half stays, and what of it says why
+            if not (row["becomes_final"] or row["details"]) and self._has_ended(row):
+                self._incomplete.setdefault(trend_key(row), "it had been made from more than the source had left")
         # what an earlier attempt of the run has stored has its doubts as well
         if checked := [by_key[trend_key(row)] for row in judged if row["is_traced"] or row["is_stored_before"]]:
             kind, name = self._work.period.kind, self._report.name
@@ -217,6 +221,9 @@ class TrendWriter:
         if self._work.fill is not Fill.IF_IN_SOURCE:
             for trend in trends:
                 trend["may_be_filled"] = trend["may_be_filled"] or trend["period_start"] == self._work.period.start
+
+    def _has_ended(self, row: Mapping[str, Any]) -> bool:
+        return self._periods[row["period_start"]].has_ended(self._reading.began_at)
 
     def _keep_partial(self, judged: Sequence[Mapping[str, Any]], trends: Mapping[Key, Trend]) -> None:
         """Leave a trend not final if it was stored so after its period had ended and is unchanged."""
