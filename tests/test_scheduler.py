@@ -242,6 +242,19 @@ def test_a_list_of_organizations_that_is_gone_is_no_empty_list(running):
     assert clear(airflow, run_id, "list_organizations", "summarize")["state"] == "success"
 
 
+def test_trends_deleted_since_have_not_failed_and_all_of_the_middle_task_is_cleared(running):
+    airflow, database = running
+    run_id = trigger(airflow, date="2026-11-04", lookback=1)
+    assert airflow.finished(DAG_ID, run_id)["state"] == "success"
+    database.connection.execute("delete from communication_trends where trend_date in ('2026-11-03', '2026-11-04')")
+    assert clear(airflow, run_id, "summarize")["state"] == "failed"
+    log = airflow.request("GET", f"{DAG_URL}/dagRuns/{run_id}/taskInstances/summarize/logs/2?full_content=true").text
+    assert "1 of 1 organizations have no trend for 2026-11-04 from this run: acme." in log
+    assert "Clear all task instances of aggregate_organization, with Downstream" in log
+    assert clear(airflow, run_id, "aggregate_organization", "summarize")["state"] == "success"
+    assert [database.trend("acme", f"2026-11-0{day}")["total_classifications"] for day in (3, 4)] == [3, 4]
+
+
 def test_a_backfill_over_rest_makes_its_days(running):
     airflow, database = running
     days = ["2026-11-12", "2026-11-13"]

@@ -65,6 +65,7 @@ def test_where_all_is_stored_nothing_is_wrong():
 
 def test_all_of_a_task_instance_that_failed_without_a_report_have_failed_whatever_is_stored():
     run = summed_up(states={0: "failed", 1: "success"})
+    assert run.has_failed_tasks
     assert run.as_json()["failedOrganizations"] == ["A", "B"]
     assert run.problem().startswith("2 of 3 organizations have no trend for 2026-11-08 from this run: A, B. The others")
 
@@ -146,7 +147,9 @@ def test_an_earlier_period_that_is_missing_has_failed_unless_the_source_cannot_k
     summary = run.as_json()
     assert summary["lookback"]["failed"] == 1
     assert summary["missingTrends"] == {"total": 1, "from": "2026-11-06", "notInSource": 1}
-    assert "1 trends of earlier days failed and are unchanged: B 2026-11-06." in run.problem()
+    said = "1 trends of earlier days are missing, though no task instance failed for them; they may have been deleted"
+    assert f"{said} since: B 2026-11-06." in run.problem()
+    assert not run.has_failed_tasks
     assert "1 trends are missing from 2026-11-06 on" in run.warnings()[0]
     assert run.behind == 2
 

@@ -120,6 +120,7 @@ class RunSummary:
     :param kept: those of them whose stored trend the shrink guard has not overwritten.
     :param failed: ids of organizations that failed.
     :param failed_earlier: earlier periods that failed, with the id of the organization.
+    :param lost_earlier: those of them that are missing though no task instance has failed for them.
     :param not_in_source: periods that stay missing, since the source may have lost their rows, with the id.
     :param not_tried: earlier periods that are missing of organizations that failed in the run's own, with the id.
     :param kept_earlier: how many earlier trends the shrink guard has not overwritten.
@@ -133,6 +134,7 @@ class RunSummary:
     kept: frozenset[str]
     failed: frozenset[str]
     failed_earlier: Sequence[tuple[Period, str]]
+    lost_earlier: Collection[tuple[Period, str]]
     not_in_source: Sequence[tuple[Period, str]]
     not_tried: Collection[tuple[Period, str]]
     kept_earlier: int
@@ -215,12 +217,21 @@ class RunSummary:
                 f"{noun} or the one before: {list_text(sorted(evidence.unknown_to_source.values()))}. "
                 "Is the source complete, and is source_conn_id the right connection?"
             )
-        if self.failed_earlier:
-            failures = [f"{self.name(id_)} {period.first_date}" for period, id_ in self.failed_earlier]
-            problems.append(
-                f"{len(failures)} trends of earlier {noun}s failed and are unchanged: {list_text(failures)}."
-            )
+        lost = [pair for pair in self.failed_earlier if pair in self.lost_earlier]
+        failures = [pair for pair in self.failed_earlier if pair not in self.lost_earlier]
+        for pairs, said in (
+            (failures, "failed and are unchanged"),
+            (lost, "are missing, though no task instance failed for them; they may have been deleted since"),
+        ):
+            if pairs:
+                named = [f"{self.name(id_)} {period.first_date}" for period, id_ in pairs]
+                problems.append(f"{len(pairs)} trends of earlier {noun}s {said}: {list_text(named)}.")
         return " ".join(problems)
+
+    @property
+    def has_failed_tasks(self) -> bool:
+        """Whether any task instance has not succeeded."""
+        return any(self.evidence.states.get(index) != "success" for index in range(len(self.evidence.batches)))
 
     def warnings(self) -> list[str]:
         """Return what to say of a run though it does not fail for it."""
@@ -317,7 +328,8 @@ def summarize_run(evidence: Evidence) -> RunSummary:
         for one in row.missing & row.existed & set(evidence.lookback_periods)
     } - not_in_source
     not_tried = {(one, id_) for one, id_ in missing - failures if id_ in failed}
-    failures |= missing - not_tried
+    lost = missing - failures - not_tried
+    failures |= lost
     processed = [id_ for id_ in ids if id_ not in failed]
     return RunSummary(
         evidence=evidence,
@@ -325,6 +337,7 @@ def summarize_run(evidence: Evidence) -> RunSummary:
         kept=frozenset(id_ for report in reports for id_ in report.kept) - failed,
         failed=frozenset(failed),
         failed_earlier=sorted(failures - not_in_source, key=lambda pair: (pair[0].first_date, pair[1])),
+        lost_earlier=lost,
         not_in_source=sorted(not_in_source, key=lambda pair: (pair[0].first_date, pair[1])),
         not_tried=not_tried,
         kept_earlier=sum(counts.get("kept", 0) for report in reports for counts in report.earlier.values()),

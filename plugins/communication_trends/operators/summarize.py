@@ -94,8 +94,9 @@ class SummarizeTrendsOperator(TrendsOperator):
             if run.processed or changes["changedPeriods"]:
                 for asset in self.outlets:
                     emit_asset_event(context, asset, extra)
+            which = "the failed task instances" if run.has_failed_tasks else "all task instances"
             raise AirflowFailException(
-                f"{problem} Clear the failed task instances of {self.aggregate_task_id}, with Downstream, to try again."
+                f"{problem} Clear {which} of {self.aggregate_task_id}, with Downstream, to try again."
             )
         for asset in self.outlets:
             context["outlet_events"][asset].extra = extra
