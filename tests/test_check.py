@@ -14,6 +14,7 @@ import pytest
 from conftest import insert_trend
 
 from communication_trends import __version__, check
+from communication_trends.core.statements import compose
 from local import ROOT
 from local.airflow import run_airflow
 
@@ -145,6 +146,14 @@ def test_each_single_statement_that_is_missing_is_named(monkeypatch, tmp_path):
         shutil.copy(path, copy)
     # the folder of the SQL is known by this one
     assert STATEMENTS[0].name == "aggregate_trends.sql"
+
+
+def test_a_view_is_not_taken_from_a_statement_of_the_same_name(tmp_path):
+    shutil.copytree(ROOT / "sql", tmp_path / "sql")
+    (tmp_path / "sql" / "reading" / "stored_trends.sql").unlink()
+    assert (tmp_path / "sql" / "stored_trends.sql").is_file()
+    with pytest.raises(FileNotFoundError, match=r"no view stored_trends\.sql in .+/web or next to it"):
+        compose(tmp_path / "sql" / "web" / "hotspots.sql")
 
 
 def test_each_single_file_of_the_page_that_is_missing_is_named(monkeypatch, tmp_path):

@@ -474,8 +474,13 @@ def test_a_notifier_that_cannot_be_used_is_named_with_its_setting(setting, which
         ("raise RuntimeError('not without a licence')", "notifier: 'theirs.Theirs' cannot be used: not without a"),
         ("class Theirs(:", "notifier: 'theirs.Theirs' cannot be used: invalid syntax"),
         (
+            "from airflow.sdk import BaseNotifier\nclass Theirs(BaseNotifier): pass",
+            "notifier: 'theirs.Theirs' cannot be used: it has no notify() of its own",
+        ),
+        (
             "from airflow.sdk import BaseNotifier\nfrom airflow.exceptions import AirflowException\n"
-            "class Theirs(BaseNotifier):\n    def __init__(self): raise AirflowException('no channel')",
+            "class Theirs(BaseNotifier):\n    def __init__(self): raise AirflowException('no channel')\n"
+            "    def notify(self, context): pass",
             "notifier_kwargs: not the arguments of theirs.Theirs: no channel",
         ),
     ],

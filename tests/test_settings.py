@@ -342,6 +342,9 @@ def test_a_setting_of_the_tasks_beyond_its_limits_fails_the_run_before_anything_
         ("hotspot_topics", settings.hotspot_topics, " , "),
         ("sql_path", settings.sql_path, "/nowhere"),
         ("marks_path", settings.marks, "/nowhere"),
+        # there, but only from where the tests run
+        ("sql_path", settings.sql_path, "sql"),
+        ("marks_path", settings.marks, "constraints.txt"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_with_its_setting(setting, name, read, value):

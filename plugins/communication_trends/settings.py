@@ -70,13 +70,13 @@ def sql_path(dag_file: str | None = None) -> Path:
     :param dag_file: path of the DAG file, in a DAG bundle for example; its folder and the one above it come first.
     :raises InvalidInputError: when it is nowhere there, or is of another release than the package.
     """
-    given = _given("sql_path")
+    given = _path("sql_path")
     plugins, dags = PACKAGE.parent, Path(conf.get("core", "dags_folder"))
     # a bundle is either this repository, with the DAG file in dags/, or a folder with the DAG file in it
     folders = [*Path(dag_file).parents[:2]] if dag_file else []
     # a wheel has it in the package
     folders += [PACKAGE, plugins.parent, plugins.resolve().parent, dags, dags.parent]
-    candidates = [Path(given)] if given else [folder / "sql" for folder in folders]
+    candidates = [given] if given else [folder / "sql" for folder in folders]
     forbidden = set()
     for folder in candidates:
         try:
@@ -142,14 +142,12 @@ def marks() -> list[Mark]:
 
     :raises InvalidInputError: when the file cannot be read, or has a line that is no named day.
     """
-    given = _given("marks_path")
-    if not given:
-        return []
+    given = _path("marks_path")
     try:
-        return read_marks(Path(given))
+        return read_marks(given) if given else []
     except (OSError, UnicodeError, InvalidInputError) as error:
         raise InvalidInputError(
-            f"[{SECTION}] marks_path: {_short(given)} cannot be used: {error}. Leave it out for none."
+            f"[{SECTION}] marks_path: {_short(str(given))} cannot be used: {error}. Leave it out for none."
         ) from None
 
 
@@ -210,6 +208,8 @@ def notifier(name: str, *, called_by: str | None = None) -> Any:
         kind = getattr(importlib.import_module(module), class_name)
         if not issubclass(kind, BaseNotifier):
             raise TypeError("it is not a notifier")
+        if kind.notify is BaseNotifier.notify:
+            raise TypeError("it has no notify() of its own")
     # any exception: the module is not ours, nor is the class below
     except Exception as error:
         raise InvalidInputError(
@@ -303,6 +303,14 @@ def _given(name: str) -> str:
     except configparser.InterpolationError:
         # without the error's own words, which have the value: it may hold a secret
         raise InvalidInputError(f"[{SECTION}] {name}: in airflow.cfg, write each % of the value as %%.") from None
+
+
+def _path(name: str) -> Path | None:
+    given = _given(name)
+    # another one in each process
+    if given and not Path(given).is_absolute():
+        raise InvalidInputError(f"[{SECTION}] {name}: {_short(given)} is not an absolute path, which begins with /.")
+    return Path(given) if given else None
 
 
 def _connection_id(name: str) -> str:

@@ -26,6 +26,7 @@ def compose(path: Path, instead: Mapping[str, str] | None = None) -> str:
 
     :param path: the statement's file.
     :param instead: views whose definition is taken from another file: names without the ending, by name.
+    :raises FileNotFoundError: when the statement or a view is not there.
     """
     views: dict[str, str] = {}
 
@@ -34,7 +35,7 @@ def compose(path: Path, instead: Mapping[str, str] | None = None) -> str:
         for view in named[1].split(", ") if named else []:
             if view not in views:
                 file = (instead or {}).get(view, view)
-                definition = _find_view(path.parent, file).read_text(encoding="utf-8")
+                definition = _read_view(path.parent, file)
                 gather(definition)
                 views[view] = definition.rstrip().removesuffix(";")
 
@@ -48,10 +49,13 @@ def compose(path: Path, instead: Mapping[str, str] | None = None) -> str:
     return f"{own[0]}with\n{expressions}{',' if own[1] == 'with' else ''}\n{own[1].removeprefix('with')}\n{own[2]}"
 
 
-def _find_view(folder: Path, name: str) -> Path:
+def _read_view(folder: Path, name: str) -> str:
     above = folder.parent / f"{name}.sql"
-    own = (folder / above.name, folder.parent / "reading" / above.name)
-    return next((path for path in own if path.exists()), above)
+    for path in (folder / above.name, folder.parent / "reading" / above.name, above):
+        # a statement of the same name is no view
+        if path.exists() and (text := path.read_text(encoding="utf-8")).startswith("-- A view"):
+            return text
+    raise FileNotFoundError(f"There is no view {name}.sql in {folder} or next to it: copy all of the folder sql again")
 
 
 def json_parts(trends: Sequence[Any]) -> Iterator[dict[str, Any]]:
