@@ -13,10 +13,12 @@ from receivers import mail_server, webhook_server
 from working import since
 
 from communication_trends import settings
+from communication_trends.core.digest import _changed
 from communication_trends.core.errors import InvalidInputError
 from communication_trends.core.period import DAILY, WEEKLY, Period
 from communication_trends.core.period_range import Range
 from communication_trends.core.stored_anomalies import MAX_FINDINGS, MAX_HELD_ORGANIZATIONS
+from communication_trends.core.totals import Sums
 from communication_trends.notifiers import _attention_message, digest, find_attention, notify_digest
 from local import ROOT
 
@@ -555,6 +557,21 @@ Gaps
 - {AS_TEXT[:79]}…: no data for 7 Nov, 8 Nov
 
 {PAGE}?period=weekly&from=2026-10-26&to=2026-11-08"""
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "said"),
+    [
+        (100_001, 100_000, "100,001 messages (▲ less than 0.1%)"),
+        (99_999, 100_000, "99,999 messages (▼ less than 0.1%)"),
+        (100_000, 100_000, "100,000 messages (unchanged)"),
+        (1_201, 1_200, "1,201 messages (▲ 0.1%)"),
+        (0, 0, "0 messages (unchanged)"),
+        (1, 0, "1 message (none before)"),
+    ],
+)
+def test_a_change_that_is_rounded_to_nothing_is_a_change(now, before, said):
+    assert _changed(Sums(messages=now), Sums(messages=before))[0] == said
 
 
 def test_a_digest_of_a_week_by_hand(database):

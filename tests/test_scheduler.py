@@ -91,6 +91,8 @@ def finished(airflow, **query):
 
 
 def trigger(airflow, **conf):
+    # also where a test runs alone
+    airflow.unpause(DAG_ID)
     body = {"logical_date": None, "conf": conf}
     response = airflow.request("POST", f"{DAG_URL}/dagRuns", json=body)
     assert response.is_success, response.text

@@ -224,7 +224,10 @@ def _changed(now: totals.Sums, before: totals.Sums) -> list[str]:
     for noun, count, earlier in (("message", now.messages, before.messages), ("alert", now.alerts, before.alerts)):
         change = totals.change_percent(count, earlier)
         # none now and none before is no change, though no percentage
-        said.append(f"{count_text(count, noun)} ({moved_text(0 if count == earlier else change, '%')})")
+        moved = moved_text(0 if count == earlier else change, "%")
+        if change == 0 and count != earlier:
+            moved = f"{'▲' if count > earlier else '▼'} less than 0.1%"
+        said.append(f"{count_text(count, noun)} ({moved})")
     for name, value, change in (
         ("risk", now.risk_score, totals.risk_change(now, before)),
         ("confidence", now.avg_confidence, totals.confidence_change(now, before)),

@@ -122,6 +122,15 @@ test("no comparison is not unchanged", () => {
   assert.equal(movedText(both, 50, "%", [1800, 1200]), "▲ 50% (1,200)");
   assert.equal(movedText(both, null, "%", [7, 0]), "▲ (0)");
   assert.equal(movedText(both, null, "%", [0, 0]), "±0");
+  // 1,200 messages and one more are 0.08% more, and one of 100,000 is nothing that can be seen
+  assert.equal(movedText(both, 0.1, "%", [1201, 1200]), "▲ 0.1% (1,200)");
+  assert.equal(movedText(both, 0, "%", [100001, 100000]), "▲ less than 0.1% (100,000)");
+  assert.equal(movedText(both, 0, "%", [99999, 100000]), "▼ less than 0.1% (100,000)");
+  assert.equal(
+    changeText({ current: 100001, previous: 100000, changePercent: 0 }),
+    "▲ less than 0.1%",
+  );
+  assert.equal(changeText({ current: 7, previous: 7, changePercent: 0 }), "unchanged");
   // 15 alerts on days that are not compared came from nothing known
   assert.equal(movedText(both, null, "%", [null, null]), "–");
   // a share of no messages is unknown, and not 0

@@ -4,6 +4,7 @@ import { el, update } from "./dom.js";
 import {
   capitalize,
   change,
+  changeOfCount,
   count,
   list,
   longPeriod,
@@ -105,9 +106,8 @@ export const overText = ({ matchedDays, possibleDays, ...of }) =>
 /** Say how a figure has changed. Nothing to compare with is not "unchanged", and an unknown one is not 0. */
 export function changeText(part) {
   if ("changePoints" in part) return change(part.changePoints, "points") ?? "no comparison";
-  if (part.changePercent !== null) return change(part.changePercent, "%");
-  if (part.previous !== 0) return "no comparison";
-  return part.current > 0 ? "▲ from 0" : change(0, "%");
+  if (part.changePercent === null && part.previous !== 0) return "no comparison";
+  return changeOfCount(part.changePercent, part.current, part.previous) ?? "▲ from 0";
 }
 
 function againstText({ matchedDays, previous, period }) {

@@ -76,6 +76,13 @@ export function change(value, unit) {
   return `${value > 0 ? "▲" : "▼"} ${text}`;
 }
 
+/** The change in percent of a count that is known now and before; what is rounded to nothing is still a change. */
+export function changeOfCount(value, now, before) {
+  if (now === before) return change(0, "%");
+  if (value === 0) return `${now > before ? "▲" : "▼"} less than 0.1%`;
+  return change(value, "%");
+}
+
 /** A topic, tone or severity as it reads in a sentence. */
 export const label = (name) => (name === "" ? "(no name)" : name.replaceAll("_", " "));
 

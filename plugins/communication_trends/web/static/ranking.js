@@ -1,7 +1,7 @@
 // The organizations, ranked; sorted by any column, with the change next to the value.
 
 import { el, update } from "./dom.js";
-import { anyOf, change, count, NOUNS, percent, shown } from "./format.js";
+import { anyOf, change, changeOfCount, count, NOUNS, percent, shown } from "./format.js";
 import { head, organizationLink, plainButton, riskBadge, tableIn } from "./panels.js";
 
 export const PAGE_SIZE = 25;
@@ -165,9 +165,12 @@ export function movedText({ daysStored, comparable }, value, unit, [now, before]
   if (before === null || before === undefined || now === null) return daysStored ? "–" : "";
   const from = `(${unit === "%" ? shown(before) : percent(before)})`;
   if (!comparable) return from;
-  if (value === 0 || (unit === "%" && now === before)) return "±0";
-  if (value === null) return unit === "%" ? `▲ ${from}` : from;
-  return `${change(value, unit).replace(/ points?$/, "")} ${from}`;
+  if (unit === "%") {
+    if (now === before) return "±0";
+    return `${changeOfCount(value, now, before) ?? "▲"} ${from}`;
+  }
+  if (value === 0) return "±0";
+  return value === null ? from : `${change(value, unit).replace(/ points?$/, "")} ${from}`;
 }
 
 const unreadable = (entry) =>
