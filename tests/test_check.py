@@ -261,6 +261,7 @@ def test_a_table_that_lacks_a_column_a_connection_that_is_not_there_and_a_compon
     code, said = command("check", AIRFLOW__COMMUNICATION_TRENDS__CONN_ID="nowhere")
     assert code == 1
     assert "FAILED  database: connection 'nowhere' is not defined." in said
+    assert "see whether the secrets backend or the database that has it can be reached" in said
     code, said = command("check", "--no-database", AIRFLOW__COMMUNICATION_TRENDS__CONN_ID="nowhere")
     assert (code, "database" in said) == (0, False)
 

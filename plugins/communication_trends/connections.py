@@ -54,7 +54,8 @@ def open_database(
     except AirflowNotFoundException as error:
         raise AirflowFailException(
             f"connection {conn_id!r} is not defined. Add it to Airflow, or set "
-            f"AIRFLOW_CONN_{conn_id.upper()} in the environment of every worker."
+            f"AIRFLOW_CONN_{conn_id.upper()} in the environment of every worker. If it is there, see whether the "
+            "secrets backend or the database that has it can be reached: without an answer, Airflow goes on without it."
         ) from error
     except DATABASE_ERRORS as error:
         if fixed_by := remedy(error) or REFUSALS.get(_refusal(error, limits.network) or ""):
