@@ -316,8 +316,16 @@ def test_freshness_ends_with_0_only_if_each_organization_has_each_trend(database
         "delete from communication_trends where organization_id = %s and trend_date = %s",
         [database.organization("bolt"), last],
     )
-    lack = f"FAILED  1 of 2 organizations lack {period} trends, from {last} (UTC) on\n"
-    assert fresh() == (1, f"{lack}-       bolt: 1 missing, the last one {last}\n")
+    behind = f"FAILED  1 of 2 organizations have {period} trends missing, unreadable or not final, from {{}} (UTC) on\n"
+    assert fresh() == (1, f"{behind.format(last)}-       bolt: 1 missing, the last one {last}\n")
+    # one that is stored, but not final, is not said to be lacking
+    insert_trend(database.connection, "bolt", last, {"total_classifications": 0}, period)
+    database.connection.execute(
+        "insert into communication_trends_provenance (organization_id, trend_date, trend_period, is_final)"
+        " values (%s, %s, %s, false)",
+        [database.organization("bolt"), both[0], period],
+    )
+    assert fresh() == (1, f"{behind.format(both[0])}-       bolt: 1 not final, the last one {both[0]}\n")
     database.connection.execute("alter table communication_trends rename to elsewhere")
     code, said = fresh()
     assert (code, said[:19]) == (1, "FAILED  freshness: ")

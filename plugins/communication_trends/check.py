@@ -49,7 +49,7 @@ def main(output: TextIO) -> int:
     check = commands.add_parser("check", help="check the installation on this component")
     check.add_argument("--dags", type=Path, help="the DAGs folder, or a bundle's; default: as Airflow has it")
     check.add_argument("--no-database", action="store_true", help="for a component without access to the trends")
-    fresh = commands.add_parser("freshness", help="say who lacks which trends that should be stored by now")
+    fresh = commands.add_parser("freshness", help="say whose trends, of those due by now, are not complete")
     fresh.add_argument("--period", choices=sorted(KINDS), default="daily")
     fresh.add_argument("--count", type=int, default=30, help="number of periods up to now; default: 30")
     given = parser.parse_args()
@@ -246,12 +246,13 @@ def check_freshness(kind: Granularity, count: int) -> Iterator[tuple[str, str]]:
     else:
         yield (
             FAILED,
-            f"{behind} of {total} organizations lack {kind.name} trends, from {found['first_incomplete']} (UTC) on",
+            f"{behind} of {total} organizations have {kind.name} trends missing, unreadable or not final, from "
+            f"{found['first_incomplete']} (UTC) on",
         )
         for row in rows:
-            lacking = [
+            incomplete = [
                 f"{len(days)} {what}, the last one {max(days)}"
                 for what in ("missing", "unreadable", "not final")
                 if (days := row[f"{what.replace(' ', '_')}_days"])
             ]
-            yield NOTE, f"{row['slug']}: {'; '.join(lacking)}"
+            yield NOTE, f"{row['slug']}: {'; '.join(incomplete)}"
