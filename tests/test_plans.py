@@ -29,6 +29,7 @@ TREND = {
 }
 
 
+KNOWN = STATISTICS | PILOT
 TABLES = ("communication_trends", "communication_trends_provenance")
 
 
@@ -50,7 +51,7 @@ def write_day(connection, day):
     )
 
 
-@pytest.fixture(params=STATISTICS | PILOT)
+@pytest.fixture(params=KNOWN)
 def written(request, database):
     """A day of all organizations, written after the planner has learned something else; their ids."""
     connection = database.connection
@@ -67,7 +68,7 @@ def written(request, database):
         connection.execute(f"delete from {table}")
         connection.execute(f"vacuum {table}")
         connection.execute(f"reindex index {table}_trend_date_idx")
-    connection.execute((STATISTICS | PILOT)[request.param])
+    connection.execute(KNOWN[request.param])
     connection.execute("analyze")
     rows = connection.execute("select id::text from organizations where slug like 'organization-%%'").fetchall()
     write_day(connection, DAY)

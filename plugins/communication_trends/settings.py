@@ -307,7 +307,7 @@ def _given(name: str) -> str:
 
 def _path(name: str) -> Path | None:
     given = _given(name)
-    # another one in each process
+    # a relative one depends on the working directory, which differs between processes
     if given and not Path(given).is_absolute():
         raise InvalidInputError(f"[{SECTION}] {name}: {_short(given)} is not an absolute path, which begins with /.")
     return Path(given) if given else None
