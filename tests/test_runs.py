@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 import re
+import shutil
 
 import pytest
 from conftest import NOV_1, made_database, today
 from stored import EMPTY
 
 from communication_trends import __version__
+from local import ROOT
 
 NO_LOOKBACK = {"periods": 0, "filled": 0, "corrected": 0, "kept": 0, "failed": 0}
 OK = {
@@ -58,6 +60,17 @@ def test_a_run_stores_one_trend_for_each_organization(database, run_dag):
     assert abs(acme["created_at"] - datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)) < (
         datetime.timedelta(minutes=5)
     )
+
+
+def test_jinja_in_a_statement_is_rendered(database, run_dag, setting, tmp_path):
+    shutil.copytree(ROOT / "sql", tmp_path / "sql")
+    aggregate = tmp_path / "sql" / "aggregate_trends.sql"
+    sql = aggregate.read_text().replace("messages.topic::text", "'{{ dag.dag_id }}, {{ params.date }}'::text")
+    aggregate.write_text(sql)
+    setting("sql_path", str(tmp_path / "sql"))
+    database.classify("acme", topic="general", count=3)
+    assert run_dag(NOV_1).state == "success"
+    assert database.trend("acme")["topic_distribution"] == {"communication_trends_daily, 2026-11-01": 3}
 
 
 def test_a_run_without_a_date_is_for_yesterday(database, run_dag):

@@ -21,6 +21,7 @@ from silent_proxy import silent_proxy
 
 from communication_trends.core.database import Database, Limits
 from communication_trends.core.database_errors import DATABASE_ERRORS, explain, is_lost
+from communication_trends.core.deadline import ACTING
 from communication_trends.core.errors import DatabaseUnavailableError
 from local import ROOT
 from local.servers import SERVER_VARIABLE
@@ -189,7 +190,7 @@ def test_giving_up_too_late_leaves_what_has_got_the_descriptor_since_alone(opene
     begun, go_on, over = threading.Event(), threading.Event(), threading.Event()
 
     def wait_in_the_other_thread():
-        if isinstance(threading.current_thread(), threading.Timer):
+        if threading.current_thread().name == ACTING:
             begun.set()
             assert go_on.wait(60)
 
@@ -223,9 +224,9 @@ def test_giving_up_too_late_leaves_what_has_got_the_descriptor_since_alone(opene
     others = socket.socket(fileno=os.dup2(one.detach(), descriptor))
     with peer, others:
         go_on.set()
-        for timer in threading.enumerate():
-            if isinstance(timer, threading.Timer):
-                timer.join(60)
+        for other in threading.enumerate():
+            if other.name == ACTING:
+                other.join(60)
         others.send(b"still open")
         assert peer.recv(100) == b"still open"
 

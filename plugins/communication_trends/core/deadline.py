@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+ACTING = "communication_trends deadline"
+"""Name of the threads that do something because a wait has taken too long."""
 
 
 @contextmanager
@@ -17,22 +24,78 @@ def after(seconds: float, action: Callable[[], None]) -> Iterator[None]:
     :param seconds: how long the block may take.
     :param action: what to do then.
     """
-    is_over = threading.Event()
-    acting = threading.Lock()
-
-    def act() -> None:
-        with acting:
-            if not is_over.is_set():
-                action()
-
-    timer = threading.Timer(seconds, act)
-    # so that a process that ends does not wait for it
-    timer.daemon = True
-    timer.start()
+    wait = _Wait(time.monotonic() + seconds, action)
+    _watchdog.watch(wait)
     try:
         yield
     finally:
-        timer.cancel()
-        is_over.set()
-        with acting:
+        _watchdog.forget(wait)
+        wait.is_over.set()
+        with wait.acting:
             pass
+
+
+@dataclass(eq=False)
+class _Wait:
+    """
+    A wait that is watched.
+
+    :param ends: when it has taken too long, by the monotonic clock.
+    :param action: what to do then.
+    """
+
+    ends: float
+    action: Callable[[], None]
+    is_over: threading.Event = field(default_factory=threading.Event)
+    acting: threading.Lock = field(default_factory=threading.Lock)
+
+    def act(self) -> None:
+        with self.acting:
+            if not self.is_over.is_set():
+                self.action()
+
+
+class _Watchdog:
+    """One thread that watches all waits: to start one for each would take longer than most statements do."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waits: set[_Wait] = set()
+        self._thread: threading.Thread | None = None
+        self._wakes_at = math.inf
+
+    def watch(self, wait: _Wait) -> None:
+        with self._changed:
+            self._waits.add(wait)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, daemon=True)
+                self._thread.start()
+            elif wait.ends < self._wakes_at:
+                self._changed.notify()
+
+    def forget(self, wait: _Wait) -> None:
+        with self._changed:
+            self._waits.discard(wait)
+
+    def _run(self) -> None:
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                for wait in [wait for wait in self._waits if wait.ends <= now]:
+                    self._waits.remove(wait)
+                    # in a separate thread, since it may wait itself
+                    threading.Thread(target=wait.act, name=ACTING, daemon=True).start()
+                self._wakes_at = min((wait.ends for wait in self._waits), default=math.inf)
+                self._changed.wait(None if self._wakes_at == math.inf else self._wakes_at - now)
+
+
+_watchdog = _Watchdog()
+
+
+def _start_again() -> None:
+    """Watch with a new thread after a fork, which keeps none."""
+    global _watchdog
+    _watchdog = _Watchdog()
+
+
+os.register_at_fork(after_in_child=_start_again)
