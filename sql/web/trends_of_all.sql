@@ -1,6 +1,7 @@
 -- All organizations together, or one: one row per period of the range, with the sums of
 -- its readable trends, or with nulls where there is none. Nothing is divided in here.
--- reads: existence, stored_trends
+-- With what counts for nothing in the whole range, on each row the same.
+-- reads: existence, stored_trends, stored_counts, ignored
 with
 -- one row per readable trend, with its entries of other names than the usual ones
 trends as not materialized (
@@ -152,13 +153,13 @@ others as (
     group by entries.trend_date
 ),
 
--- one row per period with a trend, read or not
+-- one row per date with a trend, read or not
 there as (
     select
-        stored_trends.trend_date,
-        count(*) as organizations
-    from stored_trends
-    group by stored_trends.trend_date
+        stored_counts.trend_date,
+        stored_counts.of_organizations - stored_counts.before_existence
+            as organizations
+    from stored_counts
 ),
 
 -- one row per moment from which organizations exist
@@ -223,8 +224,12 @@ select
                 - coalesce(there.organizations, 0)
         else 0
     end::bigint as organizations_missing,
-    (select count(*) from existence) as organizations_total
+    (select count(*) from existence) as organizations_total,
+    ignored.off_grid,
+    ignored.of_no_organization,
+    ignored.before_existence
 from expected
+cross join ignored
 left join totals on expected.first_day = totals.trend_date
 left join there on expected.first_day = there.trend_date
 left join others on expected.first_day = others.trend_date
