@@ -98,6 +98,7 @@ sums as (
     group by trends.trend_date
 ),
 
+-- the same, with whether any count has decimals, as another writer may store them
 totals as materialized (
     select
         sums.*,
@@ -110,7 +111,8 @@ totals as materialized (
     from sums
 ),
 
--- one row per period, distribution and other name; where there are decimals, and name
+-- one row per period, distribution and other name; where there are decimals, of the
+-- usual names as well, each truncated before it is added
 entries as (
     select
         trends.trend_date,

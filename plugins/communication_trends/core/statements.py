@@ -43,7 +43,7 @@ def compose(path: Path, instead: Mapping[str, str] | None = None) -> str:
     gather(text)
     if not views:
         return text
-    # each statement plans them as if they were written out in it, unless one is read twice, and not to be made twice
+    # each statement plans them as if they were written out in it, but does not do twice what is dear and read twice
     expressions = ",\n".join(
         f"{view} as {'' if definition.startswith('-- A view, made once') else 'not '}materialized (\n{definition}\n)"
         for view, definition in views.items()
