@@ -1,38 +1,18 @@
--- How many stored trends of a range count for nothing, and why: of one organization, or
--- of all where none is given. One row.
--- reads: existence
+-- A view: how many stored trends of a range count for nothing, and why: of one
+-- organization, or of all where none is given. One row.
+-- reads: stored_counts
 select
-    count(*) filter (where ignored.is_off_grid) as off_grid,
-    count(*) filter (where not ignored.is_off_grid and ignored.exists_from is null)
-        as of_no_organization,
-    count(*) filter (
-        where
-        not ignored.is_off_grid
-        and ignored.trend_date + %(step)s::interval <= ignored.exists_from
-    ) as before_existence
-from (
-    select
-        communication_trends.trend_date,
-        existence.exists_from,
-        communication_trends.trend_date
-        <> date_trunc(%(unit)s::text, communication_trends.trend_date) as is_off_grid
-    from communication_trends
-    left join existence on communication_trends.organization_id = existence.id
-    where
-        communication_trends.trend_period = %(trend_period)s::text
-        and communication_trends.trend_date >= %(first_day)s::timestamp
-        and communication_trends.trend_date
-        < %(last_day)s::timestamp + %(step)s::interval
-        and (
-            %(organization_id)s::uuid is null
-            or communication_trends.organization_id = %(organization_id)s::uuid
-        )
-        -- most count
-        and (
-            communication_trends.trend_date
-            <> date_trunc(%(unit)s::text, communication_trends.trend_date)
-            or existence.id is null
-            or communication_trends.trend_date + %(step)s::interval
-            <= existence.exists_from
-        )
-) as ignored;
+    coalesce(
+        sum(stored_counts.trends) filter (where stored_counts.is_off_grid), 0
+    )::bigint as off_grid,
+    coalesce(
+        sum(stored_counts.trends - stored_counts.of_organizations)
+        filter (where not stored_counts.is_off_grid),
+        0
+    )::bigint as of_no_organization,
+    coalesce(
+        sum(stored_counts.before_existence)
+        filter (where not stored_counts.is_off_grid),
+        0
+    )::bigint as before_existence
+from stored_counts;

@@ -1,6 +1,7 @@
 -- All organizations together, or one: one row per period of the range, with the sums of
 -- its readable trends, or with nulls where there is none. Nothing is divided in here.
--- reads: existence, stored_trends
+-- With what counts for nothing in the whole range, on each row the same.
+-- reads: existence, stored_trends, stored_counts, ignored
 with
 -- one row per readable trend, with its entries of other names than the usual ones
 trends as not materialized (
@@ -35,8 +36,9 @@ trends as not materialized (
 ),
 
 -- one row per period with a readable trend; asked for by its name, an entry takes a
--- tenth of the time of one of any name
-totals as materialized (
+-- tenth of the time of one of any name. Nothing is truncated, since hardly any has
+-- decimals
+sums as (
     select
         trends.trend_date,
         count(*) as organizations_stored,
@@ -48,43 +50,43 @@ totals as materialized (
         jsonb_strip_nulls(
             jsonb_build_object(
                 'complaint',
-                sum(trunc((trends.topic_distribution -> 'complaint')::numeric)),
+                sum((trends.topic_distribution -> 'complaint')::numeric),
                 'escalation',
-                sum(trunc((trends.topic_distribution -> 'escalation')::numeric)),
+                sum((trends.topic_distribution -> 'escalation')::numeric),
                 'general',
-                sum(trunc((trends.topic_distribution -> 'general')::numeric)),
+                sum((trends.topic_distribution -> 'general')::numeric),
                 'request',
-                sum(trunc((trends.topic_distribution -> 'request')::numeric)),
+                sum((trends.topic_distribution -> 'request')::numeric),
                 'scheduling',
-                sum(trunc((trends.topic_distribution -> 'scheduling')::numeric)),
+                sum((trends.topic_distribution -> 'scheduling')::numeric),
                 'status_update',
-                sum(trunc((trends.topic_distribution -> 'status_update')::numeric)),
+                sum((trends.topic_distribution -> 'status_update')::numeric),
                 'technical',
-                sum(trunc((trends.topic_distribution -> 'technical')::numeric))
+                sum((trends.topic_distribution -> 'technical')::numeric)
             )
         ) as topic_distribution,
         jsonb_strip_nulls(
             jsonb_build_object(
                 'angry',
-                sum(trunc((trends.sentiment_distribution -> 'angry')::numeric)),
+                sum((trends.sentiment_distribution -> 'angry')::numeric),
                 'frustrated',
-                sum(trunc((trends.sentiment_distribution -> 'frustrated')::numeric)),
+                sum((trends.sentiment_distribution -> 'frustrated')::numeric),
                 'neutral',
-                sum(trunc((trends.sentiment_distribution -> 'neutral')::numeric)),
+                sum((trends.sentiment_distribution -> 'neutral')::numeric),
                 'positive',
-                sum(trunc((trends.sentiment_distribution -> 'positive')::numeric)),
+                sum((trends.sentiment_distribution -> 'positive')::numeric),
                 'tense',
-                sum(trunc((trends.sentiment_distribution -> 'tense')::numeric))
+                sum((trends.sentiment_distribution -> 'tense')::numeric)
             )
         ) as sentiment_distribution,
         jsonb_strip_nulls(
             jsonb_build_object(
                 'critical',
-                sum(trunc((trends.escalation_counts -> 'critical')::numeric)),
+                sum((trends.escalation_counts -> 'critical')::numeric),
                 'high',
-                sum(trunc((trends.escalation_counts -> 'high')::numeric)),
+                sum((trends.escalation_counts -> 'high')::numeric),
                 'medium',
-                sum(trunc((trends.escalation_counts -> 'medium')::numeric))
+                sum((trends.escalation_counts -> 'medium')::numeric)
             )
         ) as escalation_counts,
         bool_or(
@@ -96,7 +98,21 @@ totals as materialized (
     group by trends.trend_date
 ),
 
--- one row per period, distribution and other name
+-- the same, with whether any count has decimals, as another writer may store them
+totals as materialized (
+    select
+        sums.*,
+        -- a sum has as many decimals as the summand that has the most, if only zeros
+        concat(
+            sums.topic_distribution,
+            sums.sentiment_distribution,
+            sums.escalation_counts
+        ) like '%%.%%' as has_decimals
+    from sums
+),
+
+-- one row per period, distribution and other name; where there are decimals, of the
+-- usual names as well, each truncated before it is added
 entries as (
     select
         trends.trend_date,
@@ -105,31 +121,60 @@ entries as (
         sum(trunc(entries.value::numeric)) as total
     from trends
     cross join
+        lateral (  -- noqa: ST05
+            select
+                trends.trend_date = any(
+                    array(
+                        select totals.trend_date
+                        from totals
+                        where totals.has_decimals
+                    )
+                ) as has_decimals
+        ) as periods
+    cross join
         lateral (
             select
                 'topics' as figure,
                 topics.name,
                 topics.value
-            from jsonb_each(trends.other_topics) as topics (name, value)
+            from
+                jsonb_each(
+                    case
+                        when periods.has_decimals then trends.topic_distribution
+                        else trends.other_topics
+                    end
+                ) as topics (name, value)
             union all
             select
                 'tones' as figure,
                 tones.name,
                 tones.value
-            from jsonb_each(trends.other_tones) as tones (name, value)
+            from
+                jsonb_each(
+                    case
+                        when periods.has_decimals then trends.sentiment_distribution
+                        else trends.other_tones
+                    end
+                ) as tones (name, value)
             union all
             select
                 'escalations' as figure,
                 severities.name,
                 severities.value
-            from jsonb_each(trends.other_severities) as severities (name, value)
+            from
+                jsonb_each(
+                    case
+                        when periods.has_decimals then trends.escalation_counts
+                        else trends.other_severities
+                    end
+                ) as severities (name, value)
         ) as entries
     where
         trends.trend_date = any(
             array(
                 select totals.trend_date
                 from totals
-                where totals.has_others
+                where totals.has_others or totals.has_decimals
             )
         )
     group by
@@ -138,7 +183,7 @@ entries as (
         entries.name
 ),
 
--- one row per period with other names
+-- one row per such period, with what takes the place of the entries there are
 others as (
     select
         entries.trend_date,
@@ -152,13 +197,13 @@ others as (
     group by entries.trend_date
 ),
 
--- one row per period with a trend, read or not
+-- one row per date with a trend, read or not
 there as (
     select
-        stored_trends.trend_date,
-        count(*) as organizations
-    from stored_trends
-    group by stored_trends.trend_date
+        stored_counts.trend_date,
+        stored_counts.of_organizations - stored_counts.before_existence
+            as organizations
+    from stored_counts
 ),
 
 -- one row per moment from which organizations exist
@@ -223,8 +268,12 @@ select
                 - coalesce(there.organizations, 0)
         else 0
     end::bigint as organizations_missing,
-    (select count(*) from existence) as organizations_total
+    (select count(*) from existence) as organizations_total,
+    ignored.off_grid,
+    ignored.of_no_organization,
+    ignored.before_existence
 from expected
+cross join ignored
 left join totals on expected.first_day = totals.trend_date
 left join there on expected.first_day = there.trend_date
 left join others on expected.first_day = others.trend_date

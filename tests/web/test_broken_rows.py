@@ -215,6 +215,29 @@ def test_decimals_in_numeric_columns_are_rounded_half_up(api, victim):
         api.connection.execute(f"alter table communication_trends {numeric.format('integer')}")
 
 
+@pytest.mark.parametrize(
+    ("topics", "expected"),
+    [
+        ([{"complaint": 1.5, "general": 2}, {"complaint": 1.5, "general": 3}], {"complaint": 2, "general": 5}),
+        (
+            [{"complaint": 1.5, "billing": 2.5, "general": 2.0}, {"billing": 4.5, "general": 3}],
+            {"complaint": 1, "billing": 6, "general": 5},
+        ),
+        ([{"general": 2, "billing": 2}, {"general": 3, "": 0.5}], {"general": 5, "billing": 2, "": 0}),
+    ],
+)
+def test_decimals_of_counts_are_cut_off_trend_by_trend(api, topics, expected):
+    day = "2026-07-20"
+    try:
+        for slug, distribution in zip(("acme", "borealis"), topics, strict=True):
+            columns = {"topic_distribution": distribution, "escalation_counts": {"high": 1}, "total_classifications": 9}
+            insert_trend(api.connection, slug, day, columns)
+        [answer] = api.get(f"{API}/trends", params={"from": day, "to": day}).json()["days"]
+        assert (answer["organizationsStored"], answer["topics"], answer["escalations"]) == (2, expected, {"high": 2})
+    finally:
+        api.connection.execute("delete from communication_trends where trend_date = %s", [day])
+
+
 @pytest.mark.parametrize("date", ["infinity", "-infinity", "20000-01-01", "4000-01-01 BC"])
 def test_a_trend_of_no_date_that_python_has_changes_no_answer(api, victim, date):
     asked = {"from": "2026-10-12", "to": "2026-10-21"}

@@ -43,8 +43,11 @@ def compose(path: Path, instead: Mapping[str, str] | None = None) -> str:
     gather(text)
     if not views:
         return text
-    # each statement plans them as if they were written out in it
-    expressions = ",\n".join(f"{view} as not materialized (\n{definition}\n)" for view, definition in views.items())
+    # each statement plans them as if they were written out in it, but does not do twice what is dear and read twice
+    expressions = ",\n".join(
+        f"{view} as {'' if definition.startswith('-- A view, made once') else 'not '}materialized (\n{definition}\n)"
+        for view, definition in views.items()
+    )
     own = _BEGIN.split(text, maxsplit=1)
     return f"{own[0]}with\n{expressions}{',' if own[1] == 'with' else ''}\n{own[1].removeprefix('with')}\n{own[2]}"
 

@@ -14,7 +14,8 @@ from communication_trends.core.period_range import Range
 from communication_trends.core.trend_reader import TrendReader
 from communication_trends.web.answers.hotspots import hotspot_rules
 from communication_trends.web.answers.organizations import find, find_one
-from communication_trends.web.answers.ranged import ignored, range_fields
+from communication_trends.web.answers.ranged import range_fields
+from communication_trends.web.models.base import Ignored
 from communication_trends.web.models.hotspots import Hotspot
 from communication_trends.web.models.trends import (
     AllTrendDay,
@@ -45,7 +46,7 @@ def trends_of_one(
         organization=found,
         totals=_totals(entries),
         days=[entry.day for entry in entries],
-        ignored=ignored(reader, asked, found),
+        ignored=Ignored(**rows[0]),
         marks=_marks(asked),
         hotspot_rules=hotspot_rules(reader, asked, found.id),
     )
@@ -68,7 +69,7 @@ def trends_of_all(
         organizations_total=rows[0]["organizations_total"],
         totals=_totals(entries),
         days=[entry.day for entry in entries],
-        ignored=ignored(reader, asked, one),
+        ignored=Ignored(**rows[0]),
         marks=_marks(asked),
     )
 
