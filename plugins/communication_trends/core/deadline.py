@@ -25,14 +25,13 @@ def after(seconds: float, action: Callable[[], None]) -> Iterator[None]:
     :param action: what to do then.
     """
     wait = _Wait(time.monotonic() + seconds, action)
-    _watchdog.watch(wait)
     try:
+        _watchdog.watch(wait)
         yield
     finally:
         _watchdog.forget(wait)
-        wait.is_over.set()
         with wait.acting:
-            pass
+            wait.is_over = True
 
 
 @dataclass(eq=False)
@@ -46,12 +45,12 @@ class _Wait:
 
     ends: float
     action: Callable[[], None]
-    is_over: threading.Event = field(default_factory=threading.Event)
     acting: threading.Lock = field(default_factory=threading.Lock)
+    is_over: bool = False
 
     def act(self) -> None:
         with self.acting:
-            if not self.is_over.is_set():
+            if not self.is_over:
                 self.action()
 
 
@@ -67,9 +66,10 @@ class _Watchdog:
     def watch(self, wait: _Wait) -> None:
         with self._changed:
             self._waits.add(wait)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, daemon=True)
-                self._thread.start()
+            if not (self._thread and self._thread.is_alive()):
+                thread = threading.Thread(target=self._run, daemon=True)
+                thread.start()
+                self._thread = thread
             elif wait.ends < self._wakes_at:
                 self._changed.notify()
 
@@ -84,9 +84,13 @@ class _Watchdog:
                 for wait in [wait for wait in self._waits if wait.ends <= now]:
                     self._waits.remove(wait)
                     # in a separate thread, since it may wait itself
-                    threading.Thread(target=wait.act, name=ACTING, daemon=True).start()
+                    acting = threading.Thread(target=wait.act, name=ACTING, daemon=True)
+                    try:
+                        acting.start()
+                    except RuntimeError:  # no more threads
+                        acting.run()
                 self._wakes_at = min((wait.ends for wait in self._waits), default=math.inf)
-                self._changed.wait(None if self._wakes_at == math.inf else self._wakes_at - now)
+                self._changed.wait(min(self._wakes_at - now, threading.TIMEOUT_MAX))
 
 
 _watchdog = _Watchdog()
