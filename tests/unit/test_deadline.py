@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
+from contextlib import suppress
 
 from communication_trends.core.deadline import after
 
@@ -56,6 +58,25 @@ def test_one_that_is_stuck_or_fails_holds_up_no_other(monkeypatch):
     go_on.set()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_an_exception_of_a_signal_handler_holds_up_no_later_wait():
+    def interrupt(number, frame):
+        raise TimeoutError
+
+    assert is_done(0)
+    earlier = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for number in range(500):
+            with suppress(TimeoutError):
+                signal.setitimer(signal.ITIMER_REAL, 2e-5 + number * 4e-7)
+                while True:
+                    with after(3600, lambda: None):
+                        pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, earlier)
+    assert is_done(0.05)
 
 
 def test_a_process_that_forks_is_watched_on_both_sides():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 ACTING = "communication_trends deadline"
@@ -29,9 +30,9 @@ def after(seconds: float, action: Callable[[], None]) -> Iterator[None]:
         _watchdog.watch(wait)
         yield
     finally:
-        _watchdog.forget(wait)
         with wait.acting:
             wait.is_over = True
+        _watchdog.forget(wait)
 
 
 @dataclass(eq=False)
@@ -51,46 +52,59 @@ class _Wait:
     def act(self) -> None:
         with self.acting:
             if not self.is_over:
+                self.is_over = True
                 self.action()
 
 
 class _Watchdog:
-    """One thread that watches all waits: to start one for each would take longer than most statements do."""
+    """
+    One thread that watches all waits: to start one for each would take longer than most statements do.
+
+    It has no lock that others wait for: an exception from a signal handler, such as Airflow's time limit for a task,
+    could leave that locked. What is done to a set and a SimpleQueue here cannot be interrupted.
+    """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
         self._waits: set[_Wait] = set()
-        self._thread: threading.Thread | None = None
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._wakes_at = math.inf
+        self._is_watching = False
 
     def watch(self, wait: _Wait) -> None:
-        with self._changed:
-            self._waits.add(wait)
-            if not (self._thread and self._thread.is_alive()):
-                thread = threading.Thread(target=self._run, daemon=True)
-                thread.start()
-                self._thread = thread
-            elif wait.ends < self._wakes_at:
-                self._changed.notify()
+        self._waits.add(wait)
+        if not self._is_watching:
+            threading.Thread(target=self._run, daemon=True).start()
+            self._is_watching = True
+        elif wait.ends < self._wakes_at:
+            self._wake.put(None)
 
     def forget(self, wait: _Wait) -> None:
-        with self._changed:
-            self._waits.discard(wait)
+        self._waits.discard(wait)
 
     def _run(self) -> None:
-        with self._changed:
+        try:
             while True:
-                now = time.monotonic()
-                for wait in [wait for wait in self._waits if wait.ends <= now]:
-                    self._waits.remove(wait)
-                    # in a separate thread, since it may wait itself
-                    acting = threading.Thread(target=wait.act, name=ACTING, daemon=True)
-                    try:
-                        acting.start()
-                    except RuntimeError:  # no more threads
-                        acting.run()
-                self._wakes_at = min((wait.ends for wait in self._waits), default=math.inf)
-                self._changed.wait(min(self._wakes_at - now, threading.TIMEOUT_MAX))
+                self._act_and_sleep()
+        finally:
+            self._is_watching = False
+
+    def _act_and_sleep(self) -> None:
+        # whatever is added from here on wakes it, until it is known when it will wake by itself
+        self._wakes_at = math.inf
+        now = time.monotonic()
+        waits = list(self._waits)
+        for wait in waits:
+            if wait.ends <= now:
+                self.forget(wait)
+                # in a separate thread, since it may wait itself
+                acting = threading.Thread(target=wait.act, name=ACTING, daemon=True)
+                try:
+                    acting.start()
+                except RuntimeError:  # no more threads
+                    acting.run()
+        self._wakes_at = min((wait.ends for wait in waits if wait.ends > now), default=math.inf)
+        with suppress(queue.Empty):
+            self._wake.get(timeout=min(max(self._wakes_at - time.monotonic(), 0), threading.TIMEOUT_MAX))
 
 
 _watchdog = _Watchdog()
