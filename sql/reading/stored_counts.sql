@@ -1,5 +1,6 @@
--- A view, made once: how many trends are stored, by their date: all those of a range,
--- of one organization or of all where none is given, whether they count or not.
+-- A view, materialized since two parts of a statement read it: how many trends of a
+-- range are stored on each date, whether they count or not; of one organization, or of
+-- all where none is given.
 -- reads: existence
 select
     communication_trends.trend_date,

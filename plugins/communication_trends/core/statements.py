@@ -43,9 +43,9 @@ def compose(path: Path, instead: Mapping[str, str] | None = None) -> str:
     gather(text)
     if not views:
         return text
-    # each statement plans them as if they were written out in it, but does not do twice what is dear and read twice
+    # each statement plans them as if they were written out in it, unless a view says that it is to be computed once
     expressions = ",\n".join(
-        f"{view} as {'' if definition.startswith('-- A view, made once') else 'not '}materialized (\n{definition}\n)"
+        f"{view} as {'' if definition.startswith('-- A view, materialized') else 'not '}materialized (\n{definition}\n)"
         for view, definition in views.items()
     )
     own = _BEGIN.split(text, maxsplit=1)
