@@ -12,6 +12,15 @@ from psycopg.rows import dict_row
 from local.airflow import run_airflow
 
 
+def start_webserver(airflow):
+    """Start the webserver of Airflow 2, with the REST API, for the user of `airflow.login`."""
+    user, password = airflow.login
+    # = since a random password may begin with -
+    account = ["--username", user, f"--password={password}", "--role", "Admin", "--email", "admin@example.com"]
+    run_airflow(airflow.environment, "users", "create", *account, "--firstname", "A", "--lastname", "B")
+    airflow.run("webserver", "webserver", "--hostname", "127.0.0.1", "--port", str(airflow.port), "--workers", "1")
+
+
 def metadata(airflow, statement, *values):
     uri = airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
     with psycopg.connect(uri, row_factory=dict_row) as connection:

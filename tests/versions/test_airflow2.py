@@ -12,7 +12,7 @@ from airflow_dag import DAG_ID
 from conftest import running_airflow_on
 
 from local.airflow import run_airflow
-from versions.operating import metadata
+from versions.operating import metadata, start_webserver
 from versions.rows import DAYS, SLUGS, expected, insert, source_rows, stored
 
 if AIRFLOW_V_3_0_PLUS:
@@ -146,12 +146,9 @@ def test_a_backfill_makes_utc_days_under_another_default_timezone(airflow, timez
 
 
 def test_over_rest_a_run_is_made_and_the_history_dag_keeps_the_latest(airflow):
-    user, password = airflow.login
-    account = ["--username", user, "--password", password, "--role", "Admin", "--email", "admin@example.com"]
-    run_airflow(airflow.environment, "users", "create", *account, "--firstname", "A", "--lastname", "B")
-    airflow.run("webserver", "webserver", "--hostname", "127.0.0.1", "--port", str(airflow.port), "--workers", "1")
+    start_webserver(airflow)
     airflow.start("scheduler")
-    api = httpx.Client(base_url=f"{airflow.url}/api/v1", auth=(user, password), timeout=60)
+    api = httpx.Client(base_url=f"{airflow.url}/api/v1", auth=airflow.login, timeout=60)
 
     def answers():
         try:

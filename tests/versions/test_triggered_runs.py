@@ -22,7 +22,7 @@ from communication_trends.compat import HAS_EXTERNAL_VIEWS
 from communication_trends.core.period import DAILY, MONTHLY, WEEKLY
 from local import ROOT
 from local.airflow import run_airflow
-from versions.operating import as_dict, metadata, run_states
+from versions.operating import as_dict, metadata, run_states, start_webserver
 
 TRIGGERS = """
 from airflow.providers.common.compat.sdk import DAG
@@ -194,12 +194,8 @@ def airflow(server, tmp_path_factory):
         if AIRFLOW_V_3_0_PLUS:
             airflow.start("api-server", "dag-processor")
         else:
-            user, password = airflow.login
-            account = ["--username", user, "--password", password, "--role", "Admin", "--email", "admin@example.com"]
-            run_airflow(airflow.environment, "users", "create", *account, "--firstname", "A", "--lastname", "B")
             run_airflow(airflow.environment, "dags", "reserialize")
-            listen = ["--hostname", "127.0.0.1", "--port", str(airflow.port), "--workers", "1"]
-            airflow.run("webserver", "webserver", *listen)
+            start_webserver(airflow)
         airflow.wait_until(lambda: api(airflow, "GET", f"dags/{DAG_ID}"), what="the DAGs are parsed")
         airflow.wait_until(lambda: api(airflow, "GET", "dags/triggers_dated"), what="the others are parsed")
         yield airflow
