@@ -2,8 +2,8 @@
 What the package costs, as ratios measured side by side in one run.
 
 Usage: ``python -m bench [--quick] [SECTION …]``. Prints one table, and writes what it measured in full to
-bench/results.json. Two sections are measured only when they are named: ``many`` is 100,000 organizations, ``inserts``
-what the application notices of a run.
+bench/results.json. Three sections are measured only when they are named: ``many`` is 100,000 organizations, ``pooler``
+an organization to a task instance through PgBouncer, ``inserts`` what the application notices of a run.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from local.servers import postgres
 
 RUNS = ("runs", "range", "lookback", "batches", "broken")
 SECTIONS = ("sql", *RUNS)
-NAMED = ("many", "inserts")
+NAMED = ("many", "pooler", "inserts")
 
 
 def main() -> None:
@@ -41,6 +41,9 @@ def main() -> None:
                 statement.measure_all(server, report, quick=quick)
             if {*RUNS, "many"} & set(sections):
                 runs.measure(home, server, report, sections, quick=quick)
+            if "pooler" in sections:
+                report.section = "pooler"
+                runs.measure_pooled(home, server, report, quick=quick)
         if "inserts" in sections:
             report.section = "inserts"
             inserts.measure(home, report, quick=quick)

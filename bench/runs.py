@@ -24,7 +24,7 @@ from bench.statement import FIVE, HERE, HUGE, PARAMETERS, fill, ids, open_databa
 from communication_trends.core.totals import rounded
 from local import ROOT
 from local.airflow import Airflow, airflow_environment, run_airflow
-from local.servers import Server
+from local.servers import Server, pgbouncer
 
 DAG_ID = "communication_trends_daily"
 FLOOR_ID = "bench_floor"
@@ -45,6 +45,12 @@ class Runner:
     airflow: Airflow
     server: Server
     metadata: str
+
+    def add_versions(self, report: Report) -> None:
+        """Add Airflow's version and PostgreSQL's to what the report says of each result."""
+        report.versions["airflow"] = run_airflow(self.airflow.environment, "version").stdout.split()[-1]
+        with self.server.connect(self.metadata) as connection:
+            report.versions["postgresql"] = str(connection.info.parameter_status("server_version"))
 
     def run(self, dag_id: str, timeout: float = 1800, ends: str = "success", **conf: Any) -> float:
         """
@@ -134,7 +140,7 @@ def measure(home: Path, server: Server, report: Report, sections: Collection[str
     with open_database(server, "application") as connection:
         grow(connection, 10)
         with runner(home / "airflow", server, "application") as airflow:
-            report.versions["airflow"] = run_airflow(airflow.airflow.environment, "version").stdout.split()[-1]
+            airflow.add_versions(report)
             say("Airflow runs, LocalExecutor")
             # the smallest number of organizations first
             for section, measured in {
@@ -177,10 +183,39 @@ def grow(connection: psycopg.Connection[Any], number: int) -> list[str]:
 
 
 def one_by_one(airflow: Runner, connection: psycopg.Connection[Any], report: Report, *, quick: bool) -> None:
-    """Measure an organization to a task instance, with and without lookback, and as many that do nothing."""
+    """Measure an organization to a task instance, of 10 to 1,000, and whether the time of each grows."""
+    each = _one_by_one(airflow, connection, report, {30: 1} if quick else {10: 3, 100: 3, 200: 4, 1000: 2})
+    if quick:
+        return
+    for number, taken in each.items():
+        report.add(f"growth: {number:,} organizations, time of each", taken)
+    report.add("time of each organization, 1,000 against 100", each[1000], each[100])
+
+
+def measure_pooled(home: Path, server: Server, report: Report, *, quick: bool) -> None:
+    """
+    Measure an organization to a task instance, where PgBouncer has the sessions.
+
+    :param home: where Airflow writes.
+    :param server: where the databases are.
+    :param report: what takes the results.
+    :param quick: fewer organizations.
+    """
+    with open_database(server, "pooled") as connection, pgbouncer(server) as pooler:
+        grow(connection, 10)
+        behind = {"AIRFLOW_CONN_COMMUNICATION_TRENDS_DB": pooler.airflow_connection("pooled")}
+        with runner(home / "pooled", server, "pooled", **behind) as airflow:
+            airflow.add_versions(report)
+            _one_by_one(airflow, connection, report, {30: 1} if quick else {200: 4})
+
+
+def _one_by_one(
+    airflow: Runner, connection: psycopg.Connection[Any], report: Report, numbers: dict[int, int]
+) -> dict[int, list[float]]:
+    """Measure with and without lookback, and as many that do nothing; return ms of each organization, by number."""
     each: dict[int, list[float]] = {}
     ours = partial(airflow.run, DAG_ID, date=DAY)
-    for number, rounds in {30: 1}.items() if quick else {10: 3, 100: 3, 200: 4, 1000: 2}.items():
+    for number, rounds in numbers.items():
         slugs = grow(connection, number)
         ways = {"one day": partial(all_trends_to_write, connection, ours)}
         if number in (30, 200):
@@ -203,10 +238,7 @@ def one_by_one(airflow: Runner, connection: psycopg.Connection[Any], report: Rep
             what = f"{number} organizations, one to a task instance, with a lookback of 7 days against none"
             report.add(what, taken["lookback"], taken["one day"], "s")
         each[number] = [1000 * seconds / number for seconds in taken["one day"]]
-        if not quick:
-            report.add(f"growth: {number:,} organizations, time of each", each[number])
-    if not quick:
-        report.add("time of each organization, 1,000 against 100", each[1000], each[100])
+    return each
 
 
 def _add_earlier_days(airflow: Runner, connection: psycopg.Connection[Any], slugs: list[str]) -> None:

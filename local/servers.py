@@ -1,5 +1,5 @@
 """
-The embedded PostgreSQL, or one that the environment names; and Redis.
+The embedded PostgreSQL, or one that the environment names; PgBouncer; and Redis.
 
 Everything a server writes is under one folder, and it is reached through a Unix socket or loopback only.
 """
@@ -10,8 +10,12 @@ import contextlib
 import json
 import logging
 import os
+import pwd
+import shutil
 import socket
 import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +133,66 @@ def apply_schema(connection: psycopg.Connection[Any], *names: str) -> None:
     """
     for name in names:
         connection.execute((ROOT / "sql" / "schema" / name).read_text(encoding="utf-8"))  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def pgbouncer(server: Server, *, pool_mode: str = "transaction", sessions: int = 20) -> Iterator[Server]:
+    """
+    Run ``pgbouncer`` on loopback and yield the server as its clients see it.
+
+    :param server: where the databases are.
+    :param pool_mode: PgBouncer's setting.
+    :param sessions: how many of each database its clients share.
+    :raises FileNotFoundError: when it is not installed (Debian: package pgbouncer).
+    :raises RuntimeError: when it does not start.
+    """
+    given = psycopg.conninfo.conninfo_to_dict(server.uri)
+    host = str(given["host"])
+    port = free_port()
+    folder = Path(tempfile.mkdtemp(prefix="pgbouncer-"))
+    (folder / "users.txt").write_text(f'"{given["user"]}" "{given.get("password") or ""}"\n')
+    (folder / "pgbouncer.ini").write_text(
+        f"""[databases]
+* = host={host} port={given.get("port") or 5432}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = trust
+auth_file = {folder}/users.txt
+pool_mode = {pool_mode}
+default_pool_size = {sessions}
+max_client_conn = 100
+logfile = {folder}/log
+"""
+    )
+    # it refuses to run as root, and needs to reach the server's socket
+    user: dict[str, Any] = {}
+    if os.getuid() == 0:
+        owner = pwd.getpwuid(os.stat(host).st_uid) if host.startswith("/") else pwd.getpwnam("nobody")
+        user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+    command = ["pgbouncer", str(folder / "pgbouncer.ini")]
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)
+        try:
+            _wait_for_listener(process, port)
+            yield Server(f"postgresql://{given['user']}@127.0.0.1:{port}/postgres")
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _wait_for_listener(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"{process.args!r} does not listen on port {port}, exit status {process.poll()}")
 
 
 @contextlib.contextmanager

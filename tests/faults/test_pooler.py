@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import shutil
-import socket
-import subprocess
 import threading
-import uuid
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from conftest import NOV_1
-from psycopg.conninfo import conninfo_to_dict
-from waiting import wait_until
 
 from communication_trends.connections import open_database, translate_errors
-from local.servers import Server, free_port
+from local.servers import Server, pgbouncer
 
 pytestmark = pytest.mark.skipif(not shutil.which("pgbouncer"), reason="needs PgBouncer (Debian: package pgbouncer)")
 
@@ -30,50 +20,8 @@ pytestmark = pytest.mark.skipif(not shutil.which("pgbouncer"), reason="needs PgB
 @pytest.fixture
 def pooler(server, request) -> Iterator[Server]:
     """A pooler with two sessions for all of its clients."""
-    pool_mode = getattr(request, "param", "transaction")
-    port = free_port()
-    given = conninfo_to_dict(server.uri)
-    folder = Path(f"/tmp/pooler-{uuid.uuid4().hex[:8]}")
-    folder.mkdir()
-    (folder / "users.txt").write_text(f'"{given["user"]}" "{given.get("password") or ""}"\n')
-    (folder / "pgbouncer.ini").write_text(
-        f"""[databases]
-* = host={given["host"]} port={given.get("port") or 5432}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = trust
-auth_file = {folder}/users.txt
-pool_mode = {pool_mode}
-default_pool_size = 2
-max_client_conn = 100
-logfile = {folder}/log
-"""
-    )
-    command = ["pgbouncer", str(folder / "pgbouncer.ini")]
-    # it refuses to run as root, and needs to reach the server's socket
-    user: dict[str, Any] = {}
-    if os.getuid() == 0:
-        host = str(given["host"])
-        uid = os.stat(host).st_uid if host.startswith("/") else pwd.getpwnam("nobody").pw_uid
-        user = {"user": uid, "group": pwd.getpwuid(uid).pw_gid, "extra_groups": []}
-        for path in (folder, *folder.iterdir()):
-            os.chown(path, user["user"], user["group"])
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)
-
-    def answers() -> bool:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-        return False
-
-    try:
-        wait_until(answers)
-        yield Server(f"postgresql://{given['user']}@127.0.0.1:{port}/postgres")
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        shutil.rmtree(folder)
+    with pgbouncer(server, pool_mode=getattr(request, "param", "transaction"), sessions=2) as behind:
+        yield behind
 
 
 @pytest.fixture
