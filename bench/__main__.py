@@ -36,6 +36,8 @@ def main() -> None:
         home = Path(folder)
         home.chmod(0o755)
         with postgres(home) as server:
+            with server.connect("postgres") as connection:
+                report.versions["postgresql"] = connection.info.parameter_status("server_version") or ""
             if "sql" in sections:
                 report.section = "sql"
                 statement.measure_all(server, report, quick=quick)

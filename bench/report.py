@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import platform
 import statistics
@@ -28,7 +29,7 @@ class Report:
 
     def __init__(self) -> None:
         self.results: list[dict[str, Any]] = []
-        self.versions = {"python": platform.python_version()}
+        self.versions = {"python": platform.python_version(), "airflow": importlib.metadata.version("apache-airflow")}
         self.section = ""
 
     def add(self, name: str, ours: Sequence[float], reference: Sequence[float] = (), unit: str = "ms") -> float:

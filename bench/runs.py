@@ -46,12 +46,6 @@ class Runner:
     server: Server
     metadata: str
 
-    def add_versions(self, report: Report) -> None:
-        """Add Airflow's version and PostgreSQL's to what the report says of each result."""
-        report.versions["airflow"] = run_airflow(self.airflow.environment, "version").stdout.split()[-1]
-        with self.server.connect(self.metadata) as connection:
-            report.versions["postgresql"] = str(connection.info.parameter_status("server_version"))
-
     def run(self, dag_id: str, timeout: float = 1800, ends: str = "success", **conf: Any) -> float:
         """
         Run a DAG once.
@@ -140,7 +134,6 @@ def measure(home: Path, server: Server, report: Report, sections: Collection[str
     with open_database(server, "application") as connection:
         grow(connection, 10)
         with runner(home / "airflow", server, "application") as airflow:
-            airflow.add_versions(report)
             say("Airflow runs, LocalExecutor")
             # the smallest number of organizations first
             for section, measured in {
@@ -205,7 +198,6 @@ def measure_pooled(home: Path, server: Server, report: Report, *, quick: bool) -
         grow(connection, 10)
         behind = {"AIRFLOW_CONN_COMMUNICATION_TRENDS_DB": pooler.airflow_connection("pooled")}
         with runner(home / "pooled", server, "pooled", **behind) as airflow:
-            airflow.add_versions(report)
             _one_by_one(airflow, connection, report, {30: 1} if quick else {200: 4})
 
 

@@ -177,7 +177,6 @@ def one_organization_day(server: Server, report: Report, *, quick: bool) -> None
     :param quick: without the largest organization.
     """
     with open_database(server, "statement") as connection:
-        report.versions["postgresql"] = connection.info.parameter_status("server_version") or ""
         without_indexes(connection)
         connection.execute("alter table topic_classifications drop constraint topic_classifications_suggestion_id_key")
         tenants = 500 if quick else 1500
